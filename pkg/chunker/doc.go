@@ -1,0 +1,19 @@
+// Package chunker makes chunks of user IDs out of a CSV file as people really have it.
+//
+// Begin with [Scan]: it reads an input to its end, checks every row and gives a [Plan], which says how many rows are
+// accepted, which are rejected and why, and how the file was understood. Then [Plan.Split] reads the same input again
+// and gives the accepted IDs in chunks, each compared with the plan before it is given, and [Plan.All] gives every row,
+// to write down what became of it. [IDs] reads a list of IDs alone, such as those that must never be deleted.
+//
+// What is understood without being told: the column by its header, in English or Chinese and in any spelling; a missing
+// header; comma, semicolon, tab and pipe; Excel's line sep=; byte order marks and UTF-16; gzip and zstd; line ends of
+// every system; quoted cells over several lines. GBK and GB18030 have to be named in [Options].
+//
+// Three kinds of trouble are told apart. An [*Error] means that the input cannot be read, so nothing of it may be sent;
+// a [*RejectError] concerns one row; [ErrChanged] means that the input is not any more what was planned.
+//
+// Nothing here is global and nothing runs in the background. A plan may be used by several goroutines, each with a
+// reader of its own; an iterator belongs to one goroutine. Memory is bounded by a few MiB whatever the input's size, but
+// for the duplicate check during Scan: at most 24 bytes an ID. Do not use this package to read CSV in general: it knows
+// one column.
+package chunker

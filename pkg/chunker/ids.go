@@ -1,0 +1,38 @@
+package chunker
+
+import (
+	"fmt"
+	"io"
+)
+
+// IDs reads the IDs of a list such as --protect's, in any of the formats of an input. The header may be missing: a
+// first row that is not plainly a header is an ID. A single row that is not a valid ID is an error, for a protection must
+// never be dropped in silence; so is an empty list. Duplicates do no harm. Of o, Protect and ChunkSize mean nothing.
+func IDs(r io.Reader, o Options) ([]string, error) {
+	o.Protect, o.ChunkSize = nil, 0
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	in, err := openPass(r, o.filled(), 0)
+	if err != nil {
+		return nil, err
+	}
+	defer in.src.close()
+	if in.lay.header && !in.lay.named {
+		in.pending = true
+	}
+	var ids []string
+	for {
+		switch err := in.next(); {
+		case err == io.EOF && len(ids) == 0:
+			return nil, fail(0, "the list holds no ID")
+		case err == io.EOF:
+			return ids, nil
+		case err != nil:
+			return nil, err
+		case in.reject != nil:
+			return nil, &Error{Line: in.line, Err: fmt.Errorf("%s (no row of such a list is passed over)", in.reject.Reason)}
+		}
+		ids = append(ids, string(in.id))
+	}
+}

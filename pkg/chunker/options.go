@@ -1,0 +1,66 @@
+package chunker
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The kinds of ID that the API knows (docs/genauth-api.md, "Endpoints").
+const (
+	UserID       = "user_id"
+	Phone        = "phone"
+	Email        = "email"
+	Username     = "username"
+	ExternalID   = "external_id"
+	Identity     = "identity"
+	SyncRelation = "sync_relation"
+	CustomField  = "custom_field"
+)
+
+// MaxChunk is the most users that one call may name (docs/genauth-api.md, "Endpoints").
+const MaxChunk = 50
+
+const delimiters = ",;\t|"
+
+// Options say how an input is read and which of its rows may be deleted. The zero value is what most files need.
+type Options struct {
+	Column     string   // the ID's column: a header, or a 1-based number; "": found
+	IDType     string   // "": UserID
+	Delimiter  rune     // ',', ';', '\t' or '|'; 0: found
+	Encoding   string   // utf-8, utf-16, gbk or gb18030; "": by the byte order mark, else utf-8. A byte order mark beats it
+	NoHeader   bool     // the first row is data
+	NoValidate bool     // accept IDs that do not look like their type
+	Protect    []string // IDs that are never accepted, as IDs reads them
+	ChunkSize  int      // 1 to MaxChunk; 0: MaxChunk
+}
+
+// Validate says what is wrong with the options, if anything.
+func (o Options) Validate() error {
+	o = o.filled()
+	types := []string{UserID, Phone, Email, Username, ExternalID, Identity, SyncRelation, CustomField}
+	if !slices.Contains(types, o.IDType) {
+		return fmt.Errorf("there is no ID type %q: give one of %s", o.IDType, strings.Join(types, ", "))
+	}
+	if o.Delimiter != 0 && !strings.ContainsRune(delimiters, o.Delimiter) {
+		return fmt.Errorf("%q cannot be the delimiter: give comma, semicolon, tab or pipe", o.Delimiter)
+	}
+	if !slices.Contains([]string{"", "utf-8", "utf-16", "gbk", "gb18030"}, o.Encoding) {
+		return fmt.Errorf("there is no encoding %q: give utf-8, utf-16, gbk or gb18030", o.Encoding)
+	}
+	if o.ChunkSize < 1 || o.ChunkSize > MaxChunk {
+		return fmt.Errorf("a chunk of %d users cannot be sent: give 1 to %d", o.ChunkSize, MaxChunk)
+	}
+	return nil
+}
+
+// filled gives the options with their defaults.
+func (o Options) filled() Options {
+	if o.IDType == "" {
+		o.IDType = UserID
+	}
+	if o.ChunkSize == 0 {
+		o.ChunkSize = MaxChunk
+	}
+	return o
+}

@@ -1,0 +1,166 @@
+package chunker
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+)
+
+// Chunk is what one call names: 1 to Options.ChunkSize accepted IDs. Its slices belong to whoever receives it.
+type Chunk struct {
+	Number int      // from 1
+	IDs    []string // in the input's order
+	Lines  []int    // the input line of each ID
+}
+
+// All gives every row again, rejected ones with the reasons they had. r starts at the input's first byte. Memory is
+// bounded. The rows are checked against the plan as they go by, and the whole input at the end: after a change comes an
+// error that wraps ErrChanged, as the last element, and whatever was made from the rows is to be thrown away.
+func (p *Plan) All(r io.Reader) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		err := p.replay(r, func(in *pass, accepted int) bool { return yield(in.row(accepted), nil) }, func() bool { return true })
+		if err != nil {
+			yield(Row{}, err)
+		}
+	}
+}
+
+// Split gives the accepted rows again, in chunks. r starts at the input's first byte. Memory is bounded. A chunk is
+// given only after its IDs and lines were found as planned; at the end the whole input's hash is compared too. After a
+// change comes an error that wraps ErrChanged, as the last element.
+func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
+	return func(yield func(Chunk, error) bool) {
+		var held []Chunk
+		hold := func(in *pass, accepted int) bool {
+			if in.reject != nil {
+				return true
+			}
+			if accepted%p.Options.ChunkSize == 0 {
+				held = append(held, p.newChunk(accepted))
+			}
+			c := &held[len(held)-1]
+			c.IDs, c.Lines = append(c.IDs, string(in.id)), append(c.Lines, in.line)
+			return true
+		}
+		release := func() bool {
+			for _, c := range held {
+				if !yield(c, nil) {
+					return false
+				}
+			}
+			held = held[:0]
+			return true
+		}
+		if err := p.replay(r, hold, release); err != nil {
+			yield(Chunk{}, err)
+		}
+	}
+}
+
+// newChunk makes the chunk of which so many accepted rows stand before.
+func (p *Plan) newChunk(accepted int) Chunk {
+	n := min(p.Options.ChunkSize, max(0, p.Accepted-accepted))
+	return Chunk{Number: accepted/p.Options.ChunkSize + 1, IDs: make([]string, 0, n), Lines: make([]int, 0, n)}
+}
+
+// replay reads the input again with the plan's decisions. It calls row with every row, and checked whenever all rows so
+// far are found unchanged, until one says false.
+func (p *Plan) replay(r io.Reader, row func(in *pass, accepted int) bool, checked func() bool) error {
+	in, err := openPass(r, p.Options, p.seed)
+	if err != nil {
+		return changed(err)
+	}
+	defer in.src.close()
+	m := &match{plan: p, in: in, ledger: newLedger(p.Options.ChunkSize)}
+	for {
+		switch err := m.next(); {
+		case err == io.EOF:
+			return m.end(checked)
+		case err != nil:
+			return err
+		}
+		if !row(in, m.ledger.accepted) {
+			return nil
+		}
+		full, err := m.add()
+		if err != nil {
+			return err
+		}
+		if full && !checked() {
+			return nil
+		}
+	}
+}
+
+// match compares a pass with the plan.
+type match struct {
+	plan       *Plan
+	in         *pass
+	ledger     *ledger
+	rows       int
+	duplicates int
+	blocks     int
+}
+
+// next goes to the next row and gives it the decision it had.
+func (m *match) next() error {
+	if err := m.in.next(); err != nil {
+		return changed(err)
+	}
+	if m.in.reject == nil && m.plan.duplicate(m.rows) {
+		m.in.duplicateOf(m.plan.firsts[m.duplicates])
+		m.duplicates++
+	}
+	m.rows++
+	return nil
+}
+
+// add accounts for the current row and compares a block when it is full.
+func (m *match) add() (full bool, err error) {
+	if e := m.in.reject; e != nil {
+		m.ledger.reject(e)
+		return false, nil
+	}
+	if full = m.ledger.accept(m.in.id, m.in.line); full {
+		err = m.compare()
+	}
+	return full, err
+}
+
+func (m *match) compare() error {
+	d := m.ledger.sum()
+	if m.blocks >= len(m.plan.blocks) || m.plan.blocks[m.blocks] != d {
+		return fmt.Errorf("lines %d to %d: %w: plan it again", m.ledger.first, m.ledger.last, ErrChanged)
+	}
+	m.blocks++
+	return nil
+}
+
+// end compares what is left at the input's end: the last block, then the counts and the hash of everything.
+func (m *match) end(checked func() bool) error {
+	if m.ledger.open() {
+		if err := m.compare(); err != nil {
+			return err
+		}
+		if !checked() {
+			return nil
+		}
+	}
+	if err := m.in.src.drain(); err != nil {
+		return err
+	}
+	raw, p := m.in.src.raw, m.plan
+	if m.rows != p.Rows || m.ledger.accepted != p.Accepted || raw.n != p.Bytes || [32]byte(raw.sum.Sum(nil)) != p.SHA256 {
+		return fmt.Errorf("%w: it has %d bytes and %d rows, had %d and %d: plan it again", ErrChanged, raw.n, m.rows, p.Bytes, p.Rows)
+	}
+	return nil
+}
+
+// changed says that what cannot be understood now could be when it was planned.
+func changed(err error) error {
+	if err == io.EOF || errors.Is(err, errRead) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrChanged, err)
+}

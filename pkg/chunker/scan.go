@@ -1,0 +1,179 @@
+package chunker
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+)
+
+// Row is one record of the input, but for the header.
+type Row struct {
+	Line   int          // input line on which the record starts, from 1
+	ID     string       // as it will be sent, without the spaces around it
+	Raw    []byte       // the record as it stands in the text (as UTF-8), without its line end; valid until the next row
+	Chunk  int          // from 1; 0: rejected
+	Place  int          // inside the chunk, from 1; 0: rejected
+	Reject *RejectError // nil: accepted
+}
+
+// Plan is what came of an input's first pass. It is a pure function of the input's bytes and the options. Its fields
+// are to be read only; it may then be used by several goroutines at once.
+type Plan struct {
+	SHA256 [32]byte // of the input's bytes as they are, compressed or not
+	Bytes  int64    // of the input
+
+	Rows       int // all rows: Accepted + Invalid + Duplicates + Protected
+	Accepted   int
+	Invalid    int
+	Duplicates int
+	Protected  int
+	Reasons    map[string]int // rejected rows by RejectError.Code
+	Chunks     int
+
+	Header      []string // nil: the input has none
+	Column      int      // of the IDs, from 1
+	ColumnName  string   // "": the input has no header
+	Columns     int
+	Delimiter   rune
+	Encoding    string // utf-8, utf-16, gbk or gb18030
+	BOM         bool   // the input starts with a byte order mark
+	Compression string // "", gzip or zstd
+
+	Options Options  // with their defaults filled in
+	Notes   []string // for people, before they say yes: what was guessed and what looks odd
+
+	// Digest is over every decision in its order: two plans have the same one if and only if they would send the same
+	// IDs from the same lines in the same chunks and reject the same lines for the same codes.
+	Digest [32]byte
+
+	seed       uint64
+	blocks     []digest
+	duplicates []uint64 // one bit a row
+	firsts     []uint32 // for each duplicate, the line of its first
+}
+
+// Scan reads the whole input, checks every row and gives the plan. It calls visit, unless nil, with every row in order,
+// and stops with visit's error as it is. What cannot be read gives an *Error. Memory grows by at most 24 bytes for each
+// accepted ID, and Scan lets go of most of it (all but half a byte) when it ends.
+func Scan(r io.Reader, o Options, visit func(Row) error) (*Plan, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	seed := rand.Uint64()
+	in, err := openPass(r, o.filled(), seed)
+	if err != nil {
+		return nil, err
+	}
+	defer in.src.close()
+	s := &scan{in: in, seen: newSeen(), ledger: newLedger(in.opts.ChunkSize), visit: visit,
+		plan: &Plan{Reasons: map[string]int{}, Options: in.opts, seed: seed}, looks: map[string]int{}}
+	for {
+		switch err := in.next(); {
+		case err == io.EOF:
+			return s.finish()
+		case err != nil:
+			return nil, err
+		}
+		if err := s.decide(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+type scan struct {
+	in     *pass
+	plan   *Plan
+	seen   *seen
+	ledger *ledger
+	visit  func(Row) error
+	looks  map[string]int // IDs that look like another type
+}
+
+// decide settles what becomes of the current row.
+func (s *scan) decide() error {
+	if s.in.reject == nil {
+		if first := s.seen.add(s.in.key, uint32(s.in.line)); first != 0 {
+			s.in.duplicateOf(first)
+			s.plan.markDuplicate(first)
+		}
+	}
+	s.plan.Rows++
+	if s.visit != nil {
+		if err := s.visit(s.in.row(s.ledger.accepted)); err != nil {
+			return err
+		}
+	}
+	s.count()
+	return nil
+}
+
+func (s *scan) count() {
+	if s.in.reject != nil || !checkable(s.in.opts.IDType) {
+		if t := looksLike(string(s.in.id)); t != "" && t != s.in.opts.IDType {
+			s.looks[t]++
+		}
+	}
+	if e := s.in.reject; e != nil {
+		s.plan.Reasons[e.Code]++
+		s.ledger.reject(e)
+		return
+	}
+	if s.ledger.accept(s.in.id, s.in.line) {
+		s.plan.blocks = append(s.plan.blocks, s.ledger.sum())
+	}
+}
+
+// finish completes the plan at the input's end.
+func (s *scan) finish() (*Plan, error) {
+	if err := s.in.src.drain(); err != nil {
+		return nil, err
+	}
+	if s.ledger.open() {
+		s.plan.blocks = append(s.plan.blocks, s.ledger.sum())
+	}
+	p, in := s.plan, s.in
+	p.SHA256, p.Bytes = [32]byte(in.src.raw.sum.Sum(nil)), in.src.raw.n
+	p.Accepted = s.ledger.accepted
+	p.Duplicates, p.Protected = p.Reasons[CodeDuplicate], p.Reasons[CodeProtected]
+	p.Invalid = p.Rows - p.Accepted - p.Duplicates - p.Protected
+	p.Chunks = (p.Accepted + p.Options.ChunkSize - 1) / p.Options.ChunkSize
+	p.Header, p.Column, p.Columns = in.header, in.lay.column+1, in.columns
+	if p.Header != nil {
+		p.ColumnName = p.Header[in.lay.column]
+	}
+	p.Delimiter, p.Encoding = rune(in.rec.comma), in.src.encoding
+	p.BOM, p.Compression = in.src.bom, in.src.compression
+	fmt.Fprintf(s.ledger.all, "%s %d %d", p.Options.IDType, p.Options.ChunkSize, p.Rows)
+	p.Digest = [32]byte(s.ledger.all.Sum(nil))
+	s.notes()
+	return p, nil
+}
+
+// notes tells people what was guessed and what looks odd.
+func (s *scan) notes() {
+	p := s.plan
+	if s.in.lay.note != "" {
+		p.Notes = append(p.Notes, s.in.lay.note)
+	}
+	for _, t := range []string{UserID, Email, Phone} {
+		if n := s.looks[t]; n > p.Rows/2 {
+			p.Notes = append(p.Notes, fmt.Sprintf("%d of %d IDs look like a %s: --id-type %s?", n, p.Rows, t, t))
+		}
+	}
+	if p.Rows == 0 {
+		p.Notes = append(p.Notes, "the input has a header and no rows: there is nobody to delete")
+	}
+}
+
+func (p *Plan) markDuplicate(first uint32) {
+	for len(p.duplicates) <= p.Rows/64 {
+		p.duplicates = append(p.duplicates, 0)
+	}
+	p.duplicates[p.Rows/64] |= 1 << (p.Rows % 64)
+	p.firsts = append(p.firsts, first)
+}
+
+// duplicate says whether row i, from 0, was rejected as a duplicate.
+func (p *Plan) duplicate(i int) bool {
+	return i/64 < len(p.duplicates) && p.duplicates[i/64]>>(i%64)&1 == 1
+}
