@@ -1,0 +1,169 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Config says how to reach the API and how hard. The zero values of Auth, Dialect, RootCAs, Transport and Observe mean
+// their defaults; all else has to be given.
+type Config struct {
+	Host            string            // API root, such as https://api.genauth.ai; plain http is for loopback alone
+	Auth            string            // token (default) or signature
+	Dialect         string            // of signatures: authing (default) or genauth
+	AccessKeyID     string            //
+	AccessKeySecret Secret            //
+	TenantID        string            // "": none
+	RootCAs         *x509.CertPool    // nil: the system's
+	Rate            float64           // attempts a second at the most
+	Workers         int               // calls in flight; as many connections are kept
+	Retries         int               // further attempts at a call that failed for a passing reason
+	Timeout         time.Duration     // of one attempt, from the first byte sent to the last one read
+	Version         string            // of the program, for the API's logs
+	Transport       http.RoundTripper // nil: net/http's
+	Observe         func(Attempt)     // called after each attempt, by several goroutines
+}
+
+// Secret is a text that shows itself to nobody: fmt, encoding/json and log packages print [redacted].
+type Secret string
+
+const redacted = "[redacted]"
+
+// String gives [redacted].
+func (Secret) String() string { return redacted }
+
+// GoString gives [redacted].
+func (Secret) GoString() string { return redacted }
+
+// MarshalText gives [redacted].
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Client calls the GenAuth management API. It may be used by any number of goroutines, which share its pace, its token
+// and its connections.
+type Client struct {
+	cfg       Config
+	root      *url.URL
+	transport http.RoundTripper
+	auth      authorizer
+	pace      *pacer
+}
+
+// New checks the configuration and makes a client. It sends nothing.
+func New(cfg Config) (*Client, error) {
+	root, err := parseHost(cfg.Host)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{cfg: cfg, root: root, transport: cfg.Transport, pace: newPacer(cfg.Rate)}
+	if c.transport == nil {
+		c.transport = newTransport(cfg)
+	}
+	switch cfg.Dialect {
+	case "", "authing", "genauth":
+	default:
+		return nil, fmt.Errorf("there is no signature dialect %q: give authing or genauth", cfg.Dialect)
+	}
+	switch cfg.Auth {
+	case "", "token":
+		c.auth = &tokenAuth{client: c, turn: make(chan struct{}, 1)}
+	case "signature":
+		c.auth = newSignatureAuth(cfg)
+	default:
+		return nil, fmt.Errorf("there is no authorization %q: give token or signature", cfg.Auth)
+	}
+	return c, nil
+}
+
+func parseHost(host string) (*url.URL, error) {
+	u, err := url.Parse(host)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("the host %q is not the root of an API: give one such as https://api.genauth.ai", host)
+	}
+	ip := net.ParseIP(u.Hostname())
+	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
+		return nil, fmt.Errorf("the host %q is not https: access keys would be readable on the way (plain http is for loopback alone)", host)
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	return u, nil
+}
+
+// newTransport keeps a connection for each worker: net/http's default of two would make a new one for most calls.
+func newTransport(cfg Config) *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:       &tls.Config{RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   10 * time.Second,
+		MaxIdleConnsPerHost:   cfg.Workers,
+		MaxIdleConns:          cfg.Workers,
+		IdleConnTimeout:       90 * time.Second,
+		ResponseHeaderTimeout: cfg.Timeout,
+		ForceAttemptHTTP2:     true,
+	}
+}
+
+// Close closes connections that nobody uses.
+func (c *Client) Close() {
+	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// Limit is the present pace in attempts a second.
+func (c *Client) Limit() float64 { return c.pace.limit() }
+
+// Login makes sure that the credentials are good and gives the ID of the user pool they are for. With signatures there
+// is nothing to log in to, and the ID is "".
+func (c *Client) Login(ctx context.Context) (userPool string, err error) {
+	if err := c.auth.ready(ctx); err != nil {
+		return "", err
+	}
+	return c.auth.userPool(), nil
+}
+
+// DeleteUsers deletes 1 to 50 users in one call (docs/genauth-api.md, "Endpoints") and repeats it as long as that makes
+// sense. Only a nil error means that the API said they are deleted. Otherwise the error is an *Error; what its kind
+// leaves open is in the receipt's InDoubt. When ctx ends no further attempt begins, and one under way is finished.
+func (c *Client) DeleteUsers(ctx context.Context, idType string, ids []string) (Receipt, error) {
+	a := &call{client: c, auth: c.auth, name: "delete-users-batch", method: http.MethodPost, bound: 1 << 20, succeeded: saysSuccess,
+		params: params{{"userIds", ids}, {"options", params{{"userIdType", idType}}}}}
+	err := a.do(ctx)
+	return a.receipt, err
+}
+
+// CountUsers gives the number of users in the pool as list-users has it, which may lag a little.
+func (c *Client) CountUsers(ctx context.Context) (int, error) {
+	var data struct {
+		TotalCount *flexInt `json:"totalCount"`
+	}
+	a := &call{client: c, auth: c.auth, name: "list-users", method: http.MethodPost, bound: readBound, succeeded: func(d []byte) bool {
+		return json.Unmarshal(d, &data) == nil && data.TotalCount != nil
+	}, params: params{{"options", params{{"pagination", params{{"page", 1}, {"limit", 1}}}}}}}
+	if err := a.do(ctx); err != nil {
+		return 0, err
+	}
+	return int(*data.TotalCount), nil
+}
+
+// saysSuccess accepts data.success true and nothing less: the API has answered false with statusCode 200.
+func saysSuccess(data []byte) bool {
+	var d struct {
+		Success any `json:"success"`
+	}
+	return json.Unmarshal(data, &d) == nil && d.Success == true
+}
+
+// readBound is the most that an answer with users may be, in bytes.
+const readBound = 16 << 20
+
+var errStopped = errors.New("stopped")

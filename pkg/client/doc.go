@@ -1,0 +1,17 @@
+// Package client talks to the GenAuth (Authing) V3 management API, as far as deleting users needs it.
+//
+// Begin with [New] and [Client.DeleteUsers]. A call is repeated while that makes sense, at a pace that all calls of a
+// client share, and ends in one of two ways: a nil error, which means that the API said statusCode 200 and data.success
+// true and nothing less, or an [*Error] whose [Kind] says what to do next. In both cases a [Receipt] says how many
+// attempts it took, what the last answer was, which request IDs came back, and whether some attempt may have been
+// carried out although its answer did not say so. [Client.Existing] says who exists.
+//
+// What leaves this machine: every attempt, whether first or repeated, deletion, reading or login, takes one slot of the
+// pace, is authorized afresh and sent once. Redirects are not followed, no Idempotency-Key is set (net/http would send
+// such requests again by itself), TLS is verified, answers are read up to a bound. When the API throttles, the pace
+// falls for everybody at once and climbs back along a cubic; being throttled is never a failure.
+//
+// When a context ends no attempt begins, and one that has begun is finished: it may be a deletion.
+//
+// The facts about the API are in docs/genauth-api.md.
+package client

@@ -1,0 +1,89 @@
+package client
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Kind says what a failure means for whoever made the call. It is an error itself: errors.Is(err, client.NotFound).
+type Kind int
+
+const (
+	_           Kind = iota
+	Stopped          // the context ended before an answer settled the call
+	Refused          // for good: bad arguments, conflicts, users that may not be deleted
+	NotFound         // a user does not exist (404; apiCode 2004, 2210)
+	TooLarge         // 413
+	ServerError      // 500, 602, 603 or a success that is none, again and again: maybe because of one user
+	Exhausted        // no answer, or passing failures, until the attempts ran out
+	Credentials      // 401 after a renewal, 403, a signature that is not accepted
+	Payment          // 402: the plan does not include the call
+	Unsupported      // 501
+)
+
+// Error names the kind.
+func (k Kind) Error() string {
+	switch k {
+	case Stopped:
+		return "stopped"
+	case Refused:
+		return "refused"
+	case NotFound:
+		return "not found"
+	case TooLarge:
+		return "too large"
+	case ServerError:
+		return "server error"
+	case Exhausted:
+		return "no usable answer"
+	case Credentials:
+		return "credentials refused"
+	case Payment:
+		return "payment needed"
+	case Unsupported:
+		return "not supported"
+	}
+	return "success"
+}
+
+// Receipt is what all attempts at a call brought back.
+type Receipt struct {
+	Attempts                        int // sent, throttled ones included
+	Throttled                       int // of these
+	HTTPStatus, StatusCode, APICode int // of the last answer; 0: none
+	Message                         string
+	RequestIDs                      []string // every one that came back, in order
+	StartedAt                       time.Time
+	Duration                        time.Duration
+	InDoubt                         bool // an attempt may have been carried out although no answer said so
+}
+
+// Error is a call that did not succeed.
+type Error struct {
+	Kind    Kind
+	Receipt Receipt
+	Err     error
+}
+
+// Error says what the API said or what went wrong instead.
+func (e *Error) Error() string { return fmt.Sprintf("%v: %v", e.Kind, e.Err) }
+
+// Unwrap gives the kind and the cause.
+func (e *Error) Unwrap() []error { return []error{e.Kind, e.Err} }
+
+// oneLine makes foreign text fit a message: one line, printable, bounded.
+func oneLine(s string) string {
+	const most = 300
+	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)), " ")
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
