@@ -1,0 +1,290 @@
+package sandbox
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// tolerance is how far a signed date may be from this clock.
+const tolerance = 5 * time.Minute
+
+// auth knows which tokens are good and which nonces have been used. The server's lock guards it.
+type auth struct {
+	tokens map[string]time.Time // until when
+	nonces map[string]time.Time
+	issued int
+}
+
+func newAuth(Config) auth {
+	return auth{tokens: map[string]time.Time{}, nonces: map[string]time.Time{}}
+}
+
+// issue makes a token: a JWT that names the user pool.
+func (a *auth) issue(cfg Config) string {
+	now := time.Now()
+	for token, until := range a.tokens {
+		if now.After(until) {
+			delete(a.tokens, token)
+		}
+	}
+	a.issued++
+	part := func(v any) string {
+		text, _ := json.Marshal(v)
+		return base64.RawURLEncoding.EncodeToString(text)
+	}
+	signed := part(map[string]any{"alg": "HS256", "typ": "JWT"}) + "." + part(map[string]any{
+		"scoped_userpool_id": cfg.UserPool, "iat": now.Unix(), "exp": now.Add(cfg.TokenLifetime).Unix(), "jti": a.issued})
+	mac := hmac.New(sha256.New, []byte(cfg.AccessKeySecret))
+	mac.Write([]byte(signed))
+	token := signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	a.tokens[token] = now.Add(cfg.TokenLifetime)
+	return token
+}
+
+// check says whether a call is authorized, and what it is answered if not.
+func (a *auth) check(q *request, cfg Config) (answer, bool) {
+	if q.name == "get-management-token" {
+		return answer{}, true
+	}
+	scheme, rest, _ := strings.Cut(q.header.Get("Authorization"), " ")
+	switch scheme {
+	case "Bearer":
+		return a.checkToken(q, cfg, rest)
+	case "authing":
+		return a.checkSignature(q, cfg, "x-authing-", rest)
+	case "GenAuth":
+		return a.checkSignature(q, cfg, "x-genauth-", rest)
+	}
+	return refuse(401, 2020, "no authorization"), false
+}
+
+func (a *auth) checkToken(q *request, cfg Config, token string) (answer, bool) {
+	until, ok := a.tokens[token]
+	if !ok || !time.Now().Before(until) {
+		return refuse(401, 2020, "the token is not valid or has expired"), false
+	}
+	for _, name := range []string{"x-authing-userpool-id", "x-genauth-userpool-id"} {
+		if q.header.Get(name) == cfg.UserPool {
+			return answer{}, true
+		}
+	}
+	return refuse(403, 2224, "there is no such user pool"), false
+}
+
+// checkSignature follows docs/genauth-api.md, "Authorization, two ways".
+func (a *auth) checkSignature(q *request, cfg Config, prefix, credentials string) (answer, bool) {
+	no := func(api int, message string) (answer, bool) { return refuse(403, api, message), false }
+	h := q.header
+	date := h.Get("Date")
+	at, err := http.ParseTime(date)
+	nonce := h.Get(prefix + "signature-nonce")
+	switch {
+	case h.Get(prefix+"signature-method") != "HMAC-SHA1":
+		return no(1301, "the signature method must be HMAC-SHA1")
+	case h.Get(prefix+"signature-version") != "1.0":
+		return no(1302, "the signature version must be 1.0")
+	case date == "":
+		return no(1304, "there is no date")
+	case err != nil:
+		return no(1303, "the date must be an HTTP date")
+	case time.Since(at).Abs() > tolerance:
+		return no(1305, "the date differs too much from this server's")
+	}
+	text, err := stringToSign(q, prefix)
+	if err != nil {
+		return no(1300, err.Error())
+	}
+	mac := hmac.New(sha1.New, []byte(cfg.AccessKeySecret))
+	mac.Write([]byte(text))
+	want := cfg.AccessKeyID + ":" + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	if !hmac.Equal([]byte(want), []byte(credentials)) {
+		return no(1300, "the signature is wrong")
+	}
+	if nonce == "" || !a.useOnce(nonce) {
+		return no(1306, "the nonce has been used")
+	}
+	return answer{}, true
+}
+
+func (a *auth) useOnce(nonce string) bool {
+	now := time.Now()
+	if len(a.nonces) > 100_000 {
+		for n, at := range a.nonces {
+			if now.Sub(at) > 2*tolerance {
+				delete(a.nonces, n)
+			}
+		}
+	}
+	if _, used := a.nonces[nonce]; used {
+		return false
+	}
+	a.nonces[nonce] = now
+	return true
+}
+
+// stringToSign rebuilds the text from what was parsed, as the server does.
+func stringToSign(q *request, prefix string) (string, error) {
+	lines := []string{q.method}
+	var signed []string
+	for name := range q.header {
+		if lower := strings.ToLower(name); lower == "date" || strings.HasPrefix(lower, prefix) {
+			value := strings.NewReplacer("\t", " ", "\r", " ", "\n", " ").Replace(q.header.Get(name))
+			signed = append(signed, lower+":"+strings.TrimSpace(value))
+		}
+	}
+	slices.Sort(signed)
+	fields, err := q.fields()
+	if err != nil {
+		return "", err
+	}
+	target := q.path
+	if len(fields) > 0 {
+		slices.Sort(fields)
+		target += "?" + strings.Join(fields, "&")
+	}
+	return strings.Join(append(append(lines, signed...), target), "\n"), nil
+}
+
+// fields gives name=value for each top-level parameter: strings as they are, anything else as JSON.stringify has it.
+func (q *request) fields() (fields []string, err error) {
+	if q.method == http.MethodGet {
+		for name, value := range q.query {
+			fields = append(fields, name+"="+text(value))
+		}
+		return fields, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(q.body))
+	d.UseNumber()
+	value, err := ordered(d)
+	object, ok := value.(object)
+	if err != nil || !ok {
+		return nil, errors.New("the body is no JSON object")
+	}
+	for _, m := range object {
+		fields = append(fields, m.name+"="+text(m.value))
+	}
+	return fields, nil
+}
+
+// object is a JSON object whose members keep their order, as JavaScript's do.
+type object []member
+
+type member struct {
+	name  string
+	value any
+}
+
+func ordered(d *json.Decoder) (any, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token {
+	case json.Delim('{'):
+		var o object
+		for d.More() {
+			name, err := d.Token()
+			if err != nil {
+				return nil, err
+			}
+			value, err := ordered(d)
+			if err != nil {
+				return nil, err
+			}
+			o = append(o, member{name.(string), value})
+		}
+		_, err := d.Token()
+		return o, err
+	case json.Delim('['):
+		list := []any{}
+		for d.More() {
+			value, err := ordered(d)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, value)
+		}
+		_, err := d.Token()
+		return list, err
+	}
+	return token, nil
+}
+
+func text(value any) string {
+	if s, ok := value.(string); ok {
+		return s
+	}
+	return stringify(value)
+}
+
+// stringify writes a value as JavaScript's JSON.stringify does.
+func stringify(value any) string {
+	var parts []string
+	switch v := value.(type) {
+	case object:
+		for _, m := range v {
+			parts = append(parts, quote(m.name)+":"+stringify(m.value))
+		}
+		return "{" + strings.Join(parts, ",") + "}"
+	case []any:
+		for _, e := range v {
+			parts = append(parts, stringify(e))
+		}
+		return "[" + strings.Join(parts, ",") + "]"
+	case []string:
+		for _, e := range v {
+			parts = append(parts, quote(e))
+		}
+		return "[" + strings.Join(parts, ",") + "]"
+	case string:
+		return quote(v)
+	case nil:
+		return "null"
+	}
+	return fmt.Sprint(value)
+}
+
+// quote is a JSON string with no more escapes than needed. What encoding/json escapes beyond that is put back.
+func quote(s string) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(s); err != nil {
+		io.WriteString(&b, `""`)
+	}
+	// An escaped backslash in front would make the six letters text: count them.
+	out := strings.TrimSuffix(b.String(), "\n")
+	for _, c := range []struct{ escape, char string }{{`\u2028`, "\u2028"}, {`\u2029`, "\u2029"}} {
+		out = unescape(out, c.escape, c.char)
+	}
+	return out
+}
+
+func unescape(s, escape, char string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		switch {
+		case strings.HasPrefix(s[i:], escape):
+			b.WriteString(char)
+			i += len(escape)
+		case s[i] == '\\':
+			b.WriteString(s[i : i+2])
+			i += 2
+		default:
+			b.WriteByte(s[i])
+			i++
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,153 @@
+package sandbox
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+)
+
+var idTypes = []string{"user_id", "external_id", "phone", "email", "username", "identity", "sync_relation", "custom_field"}
+
+func knownType(idType string) bool { return slices.Contains(idTypes, idType) }
+
+// users are the pool's users by number. Only the IDs they came with are stored; all others are made from the number, so
+// that a million users take little memory.
+type users struct {
+	idType  string
+	ids     []string // of idType
+	numbers map[string]int32
+	deleted []uint8 // how many times
+	gone    []int32 // in the order they went
+	living  int
+}
+
+func newUsers(idType string, ids iter.Seq[string]) *users {
+	u := &users{idType: idType, numbers: map[string]int32{}}
+	if ids == nil {
+		return u
+	}
+	for id := range ids {
+		if _, known := u.numbers[fold(idType, id)]; !known {
+			u.numbers[fold(idType, id)] = int32(len(u.ids))
+			u.ids = append(u.ids, id)
+		}
+	}
+	u.deleted = make([]uint8, len(u.ids))
+	u.living = len(u.ids)
+	return u
+}
+
+// fold makes IDs that are the same user's the same text: e-mail addresses are compared without regard to case.
+func fold(idType, id string) string {
+	if idType == "email" {
+		return strings.ToLower(id)
+	}
+	return id
+}
+
+// find gives the number of a user who exists.
+func (u *users) find(idType, id string) (int, bool) {
+	i, ok := u.lookup(idType, id)
+	return i, ok && u.deleted[i] == 0
+}
+
+func (u *users) lookup(idType, id string) (int, bool) {
+	if idType == u.idType {
+		i, ok := u.numbers[fold(idType, id)]
+		return int(i), ok
+	}
+	var n int
+	digits := id[len(strings.TrimRight(id, "0123456789")):]
+	if idType == "user_id" {
+		if _, err := fmt.Sscanf(id, "5a%022x", &n); err != nil {
+			return 0, false
+		}
+	} else if idType == "email" {
+		if _, err := fmt.Sscanf(fold(idType, id), "user%d@", &n); err != nil {
+			return 0, false
+		}
+	} else if _, err := fmt.Sscanf(strings.TrimPrefix(digits, "139"), "%d", &n); err != nil {
+		return 0, false
+	}
+	return n, n >= 0 && n < len(u.ids) && u.id(n, idType) == fold(idType, id)
+}
+
+// id gives user i's ID of a type.
+func (u *users) id(i int, idType string) string {
+	switch {
+	case idType == u.idType:
+		return u.ids[i]
+	case idType == "user_id":
+		return fmt.Sprintf("5a%022x", i)
+	case idType == "email":
+		return fmt.Sprintf("user%d@example.com", i)
+	case idType == "phone":
+		return fmt.Sprintf("139%08d", i)
+	case idType == "username":
+		return fmt.Sprintf("user-%d", i)
+	case idType == "external_id":
+		return fmt.Sprintf("external-%d", i)
+	case idType == "identity":
+		return fmt.Sprintf("5b0000000000000000000000:idp-%d", i)
+	case idType == "sync_relation":
+		return fmt.Sprintf("lark:ou-%d", i)
+	}
+	return fmt.Sprintf("employeeNo:%d", i)
+}
+
+// remove deletes a user and says whether there was one.
+func (u *users) remove(idType, id string) bool {
+	i, ok := u.find(idType, id)
+	if !ok {
+		return false
+	}
+	u.deleted[i]++
+	u.gone = append(u.gone, int32(i))
+	u.living--
+	return true
+}
+
+// page gives the numbers of the living on one page.
+func (u *users) page(page, limit int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		skip := (page - 1) * limit
+		for i := range u.ids {
+			if u.deleted[i] > 0 {
+				continue
+			}
+			if skip--; skip >= 0 {
+				continue
+			}
+			if limit--; limit < 0 || !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// show gives user i as the API describes users.
+func (u *users) show(i int, identities, custom, departments bool) map[string]any {
+	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second).Format(time.RFC3339)
+	out := map[string]any{
+		"userId": u.id(i, "user_id"), "createdAt": at, "updatedAt": at, "status": "Activated", "workStatus": "Active",
+		"externalId": u.id(i, "external_id"), "email": u.id(i, "email"), "phone": u.id(i, "phone"), "username": u.id(i, "username"),
+	}
+	if identities {
+		idp, inIdp, _ := strings.Cut(u.id(i, "identity"), ":")
+		provider, synced, _ := strings.Cut(u.id(i, "sync_relation"), ":")
+		out["identities"] = []map[string]any{
+			{"identityId": fmt.Sprintf("5c%022x", i), "extIdpId": idp, "provider": "oidc", "type": "generic", "userIdInIdp": inIdp},
+			{"identityId": fmt.Sprintf("5d%022x", i), "extIdpId": "5e0000000000000000000000", "provider": provider, "type": "open_id", "userIdInIdp": synced},
+		}
+	}
+	if custom {
+		key, value, _ := strings.Cut(u.id(i, "custom_field"), ":")
+		out["customData"] = map[string]any{key: value}
+	}
+	if departments {
+		out["departmentIds"] = []string{}
+	}
+	return out
+}
