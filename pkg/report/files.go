@@ -1,0 +1,321 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+)
+
+// Line is one row of the input, as the files of a run's folder need it.
+type Line struct {
+	Line    int
+	Raw     []byte // the record as it stands, in UTF-8 and without its line end; valid until the next one
+	ID      string
+	Chunk   int // 0: rejected
+	Place   int
+	Reason  string // of the rejection
+	Code    string // its class
+	Invalid bool   // rejected because it is wrong, not because it was set aside as asked
+}
+
+// Layout is how the input is written, so that files made from its rows are inputs again.
+type Layout struct {
+	Header    []byte // the header record as it stands; nil: the input has none
+	Columns   int
+	Column    int    // of the ID, from 1
+	IDName    string // a header that names the ID's column, for inputs without one
+	Delimiter rune
+	BOM       bool // begin with a byte order mark, without which Excel takes UTF-8 for something else
+}
+
+// headerRow is the input's header, or one that lets the ID's column be found again.
+func (l Layout) headerRow() []byte {
+	if l.Header != nil {
+		return l.Header
+	}
+	names := make([]string, l.Columns)
+	for i := range names {
+		names[i] = "column_" + strconv.Itoa(i+1)
+	}
+	if l.Column >= 1 && l.Column <= l.Columns {
+		names[l.Column-1] = l.IDName
+	}
+	return []byte(strings.Join(names, string(l.Delimiter)))
+}
+
+// Write makes deleted.csv, failed.csv, rejected.csv, remaining.csv (only while rows remain), summary.json and
+// report.html in dir, from the input's lines and the audit alone. resume is the command that goes on with an unfinished
+// run. Each file is written whole; when anything fails none of the CSV files is replaced. Memory grows by 8 bytes a chunk.
+func Write(dir string, run *Run, layout Layout, lines iter.Seq2[Line, error], resume string) (*Summary, error) {
+	s := newSummary(run, resume)
+	index, err := openIndex(filepath.Join(dir, AuditName), run, s)
+	if err != nil {
+		return nil, err
+	}
+	defer index.close()
+	out, err := createFiles(dir, layout)
+	if err != nil {
+		return nil, err
+	}
+	defer out.discard()
+	for line, err := range lines {
+		if err != nil {
+			return nil, err
+		}
+		if err := out.put(line, index, s); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.finish(run); err != nil {
+		return nil, err
+	}
+	if err := out.replace(s.Remaining > 0); err != nil {
+		return nil, err
+	}
+	if err := writePage(filepath.Join(dir, PageName), run, s); err != nil {
+		return nil, err
+	}
+	return s, save(filepath.Join(dir, SummaryName), s)
+}
+
+// files are the CSV files being made.
+type files struct {
+	dir                                  string
+	delimiter                            string
+	deleted, failed, rejected, remaining *file
+}
+
+type file struct {
+	*bufio.Writer // remembers its first error until it is flushed
+	pending       *renameio.PendingFile
+	name          string
+}
+
+func createFiles(dir string, l Layout) (_ *files, err error) {
+	out := &files{dir: dir, delimiter: string(l.Delimiter)}
+	defer func() {
+		if err != nil {
+			out.discard()
+		}
+	}()
+	own := func(names ...string) []byte { return []byte(strings.Join(names, out.delimiter)) }
+	original := l.headerRow()
+	for _, f := range []struct {
+		at     **file
+		name   string
+		header [][]byte
+	}{
+		{&out.deleted, DeletedName, [][]byte{own("line", "chunk", "outcome", "request_id", "deleted_at"), original}},
+		{&out.failed, FailedName, [][]byte{original, own("bulkdelete_line", "bulkdelete_outcome", "bulkdelete_reason", "bulkdelete_request_id")}},
+		{&out.rejected, RejectedName, [][]byte{own("line", "reason"), original}},
+		{&out.remaining, RemainingName, [][]byte{original}},
+	} {
+		t, err := renameio.NewPendingFile(filepath.Join(dir, f.name), renameio.WithPermissions(0o600))
+		if err != nil {
+			return nil, err
+		}
+		*f.at = &file{bufio.NewWriterSize(t, 64<<10), t, f.name}
+		if l.BOM {
+			(*f.at).WriteString("\ufeff")
+		}
+		(*f.at).Write(bytes.Join(f.header, []byte(out.delimiter)))
+		(*f.at).WriteString("\n")
+	}
+	return out, nil
+}
+
+// put writes a line where it belongs.
+func (out *files) put(l Line, x *index, s *Summary) error {
+	s.Rows++
+	if l.Chunk == 0 {
+		s.reject(l)
+		return out.rejected.row(out.delimiter, []string{strconv.Itoa(l.Line), l.Reason}, l.Raw, nil)
+	}
+	s.Accepted++
+	row, err := x.find(l.Chunk, l.Place)
+	if err != nil {
+		return err
+	}
+	if row == nil {
+		s.Remaining++
+		return out.remaining.row(out.delimiter, nil, l.Raw, nil)
+	}
+	id := ""
+	if n := len(row.RequestIDs); n > 0 {
+		id = row.RequestIDs[n-1]
+	}
+	switch row.Outcome {
+	case Deleted, Absent:
+		at := row.StartedAt.Add(row.Duration).UTC().Format(time.RFC3339)
+		return out.deleted.row(out.delimiter, []string{strconv.Itoa(l.Line), strconv.Itoa(l.Chunk), string(row.Outcome), id, at}, l.Raw, nil)
+	}
+	s.fail(l, row)
+	return out.failed.row(out.delimiter, nil, l.Raw, []string{strconv.Itoa(l.Line), string(row.Outcome), row.reason(), id})
+}
+
+// reason is why a row failed, in a few words.
+func (r *Row) reason() string {
+	if r.Message != "" {
+		return r.Message
+	}
+	return fmt.Sprintf("HTTP %d, statusCode %d", r.HTTPStatus, r.StatusCode)
+}
+
+// row writes own cells before and after the input's record, which stays as it is.
+func (f *file) row(delimiter string, before []string, raw []byte, after []string) error {
+	for _, cell := range before {
+		f.cell(cell, delimiter)
+		f.WriteString(delimiter)
+	}
+	f.Write(raw)
+	for _, cell := range after {
+		f.WriteString(delimiter)
+		f.cell(cell, delimiter)
+	}
+	_, err := f.WriteString("\n")
+	return err
+}
+
+func (f *file) cell(s, delimiter string) {
+	s = harmless(s)
+	if !strings.ContainsAny(s, delimiter+"\"\r\n") && s == strings.TrimSpace(s) {
+		f.WriteString(s)
+		return
+	}
+	f.WriteString(`"` + strings.ReplaceAll(s, `"`, `""`) + `"`)
+}
+
+// replace puts the files in the place of older ones.
+func (out *files) replace(remaining bool) error {
+	for _, f := range []*file{out.deleted, out.failed, out.rejected, out.remaining} {
+		if f == out.remaining && !remaining {
+			if err := os.Remove(filepath.Join(out.dir, f.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			continue
+		}
+		if err := f.Flush(); err != nil {
+			return fmt.Errorf("%s cannot be written: %w", f.name, err)
+		}
+		if err := f.pending.CloseAtomicallyReplace(); err != nil {
+			return fmt.Errorf("%s cannot be written: %w", f.name, err)
+		}
+	}
+	return nil
+}
+
+func (out *files) discard() {
+	for _, f := range []*file{out.deleted, out.failed, out.rejected, out.remaining} {
+		if f != nil {
+			f.pending.Cleanup() //nolint:errcheck // a temporary file that cannot be removed harms nobody
+		}
+	}
+}
+
+// index finds the audit's rows by chunk: rows stand in the order they were settled, the input's in the order of chunks.
+type index struct {
+	file   *os.File
+	first  []int64         // offset of a chunk's first row, plus 1; 0: none
+	others map[int][]int64 // offsets of further rows of the few chunks that were split
+	chunk  int             // whose rows are at hand
+	rows   []Row
+	buf    []byte
+}
+
+// openIndex reads the whole audit once, which also checks its chain, and counts it into s. A torn end is passed over: a
+// run that goes on cuts it off.
+func openIndex(path string, run *Run, s *Summary) (*index, error) {
+	x := &index{first: make([]int64, run.Chunks+1), others: map[int][]int64{}, buf: make([]byte, 4<<10)}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return x, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	x.file = f
+	scan := newScan(f, run.Input.SHA256)
+	for scan.next() {
+		n := scan.row.Chunk
+		if n < 1 || n > run.Chunks {
+			return nil, errors.Join(&DamageError{Line: scan.line, Err: fmt.Errorf("there is no chunk %d", n)}, f.Close())
+		}
+		if x.first[n] == 0 {
+			x.first[n] = scan.at + 1
+		} else {
+			x.others[n] = append(x.others[n], scan.at)
+		}
+		s.settle(&scan.row)
+	}
+	s.LastRowHash = scan.hash
+	return x, nil
+}
+
+func (x *index) close() {
+	if x.file != nil {
+		x.file.Close()
+	}
+}
+
+// find gives the row that speaks of a place of a chunk, nil if none does.
+func (x *index) find(chunk, place int) (*Row, error) {
+	if chunk >= len(x.first) {
+		return nil, fmt.Errorf("the input has a chunk %d that the run does not have", chunk)
+	}
+	if chunk != x.chunk {
+		if err := x.load(chunk); err != nil {
+			return nil, err
+		}
+	}
+	for i := range x.rows {
+		if r := &x.rows[i]; r.From <= place && place <= r.To {
+			return r, nil
+		}
+	}
+	return nil, nil
+}
+
+func (x *index) load(chunk int) error {
+	x.chunk, x.rows = chunk, x.rows[:0]
+	if x.first[chunk] == 0 {
+		return nil
+	}
+	for _, at := range append([]int64{x.first[chunk] - 1}, x.others[chunk]...) {
+		row, err := x.read(at)
+		if err != nil {
+			return fmt.Errorf("%s: %w", AuditName, err)
+		}
+		x.rows = append(x.rows, row)
+	}
+	return nil
+}
+
+func (x *index) read(at int64) (Row, error) {
+	for {
+		n, err := x.file.ReadAt(x.buf, at)
+		if end := bytes.IndexByte(x.buf[:n], '\n'); end >= 0 {
+			c := csv.NewReader(bytes.NewReader(x.buf[:end]))
+			c.FieldsPerRecord = len(columns)
+			f, err := c.Read()
+			if err != nil {
+				return Row{}, err
+			}
+			return fromFields(f)
+		}
+		if err != nil {
+			return Row{}, err
+		}
+		x.buf = make([]byte, 2*len(x.buf))
+	}
+}

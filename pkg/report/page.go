@@ -1,0 +1,3 @@
+package report
+
+func writePage(path string, run *Run, s *Summary) error { return nil }
