@@ -1,0 +1,173 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/report"
+)
+
+// Job deletes the accepted rows of one plan, through one client, into one folder. Its fields are not to be changed
+// once Run has been called, and Run is called once.
+type Job struct {
+	Record
+	Client      *client.Client
+	Workers     int              // calls in flight at the most, from 1
+	StopAfter   int              // users to settle in this run, 0: all
+	MaxFailures Limit            // of failed and unknown users in this run
+	MaxDuration time.Duration    // 0: none
+	Verify      bool             // read each chunk back after deleting it
+	Observe     func(report.Row) // called after a row is on disk, by several goroutines; may be nil
+	Draining    func(calls int)  // called once when no new call will start, with the number in flight; may be nil
+
+	feed     context.Context // ends: no new chunk, no wait, no retry
+	stop     context.CancelCauseFunc
+	inFlight atomic.Int64
+	answered atomic.Int64 // when the API last gave a definite answer, Unix nanoseconds
+
+	mu      sync.Mutex // guards what follows
+	run     tally
+	inDoubt []int // chunks left without a row although a call may have been carried out
+	unclean bool  // the audit failed: run.json must go on saying that anything may have been sent
+}
+
+// tally counts this run alone; the folder's progress counts all runs.
+type tally struct{ users, failed int }
+
+// Run deletes what is left to delete and returns nil when every chunk is settled. Otherwise the error is an *Error
+// whose Code says how the run ended; what was settled by then is on disk, and the same job goes on from there.
+// When ctx ends, calls in flight are finished and recorded.
+func (j *Job) Run(ctx context.Context) error {
+	suspects, err := j.Folder.begin(j.Workers)
+	if err != nil {
+		return err
+	}
+	j.feed, j.stop = context.WithCancelCause(ctx)
+	defer j.stop(nil)
+	if j.MaxDuration > 0 {
+		defer time.AfterFunc(j.MaxDuration, func() {
+			j.stop(Fail(Interrupted, "", "stopped by --max-duration %s", j.MaxDuration))
+		}).Stop()
+	}
+	defer context.AfterFunc(j.feed, j.drain)()
+	stopped := j.feedChunks(suspects)
+	if cause := context.Cause(j.feed); cause != nil {
+		stopped = asError(cause)
+	}
+	if j.Folder.progress.finished() {
+		stopped = nil // the last call settled the last chunk while the run was being stopped
+	}
+	if stopped == nil {
+		if err := j.Input.Changed(); err != nil {
+			stopped = changed(err)
+		}
+	}
+	return errors.Join(j.Folder.end(stopped, j.inDoubt, j.unclean), errOrNil(stopped))
+}
+
+// feedChunks streams the plan's chunks, in order, to at most Workers goroutines and waits for them.
+func (j *Job) feedChunks(suspects suspects) *Error {
+	var pool errgroup.Group
+	pool.SetLimit(j.Workers)
+	defer pool.Wait() //nolint:errcheck // workers report through j.stop
+	fed := 0
+	for chunk, err := range j.Plan.Split(j.Input.Reader()) {
+		if err != nil {
+			return changed(err)
+		}
+		if j.feed.Err() != nil {
+			return nil
+		}
+		if j.Folder.isDone(chunk.Number) {
+			continue
+		}
+		if j.StopAfter > 0 && fed >= j.StopAfter {
+			return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
+		}
+		if err := j.Input.Changed(); err != nil {
+			return changed(err)
+		}
+		w := &work{job: j, chunk: chunk, suspect: suspects[chunk.Number]}
+		places := j.Folder.open(chunk.Number)
+		if j.StopAfter > 0 {
+			places = places[:min(len(places), j.StopAfter-fed)]
+		}
+		fed += len(places)
+		pool.Go(func() error { w.do(places); return nil })
+	}
+	return nil
+}
+
+// drain tells the person who waits how many calls are still to be finished.
+func (j *Job) drain() {
+	if n := int(j.inFlight.Load()); j.Draining != nil && n > 0 {
+		j.Draining(n)
+	}
+}
+
+// record puts a row on disk, then counts it. Nothing else may be sent once that has failed.
+func (j *Job) record(row report.Row) error {
+	if err := j.Folder.append(row); err != nil {
+		j.mu.Lock()
+		j.unclean = true
+		j.mu.Unlock()
+		j.stop(Fail(Halted, "make room or mend the disk, then run the same command again: it goes on where it stopped",
+			"the audit cannot be written, so nothing more is deleted: %w", err))
+		return err
+	}
+	if j.Observe != nil {
+		j.Observe(row)
+	}
+	j.count(row)
+	return nil
+}
+
+// count stops the job when too many users failed in this run.
+func (j *Job) count(row report.Row) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.run.users += row.Users
+	if row.Outcome == report.Failed || row.Outcome == report.Unknown {
+		j.run.failed += row.Users
+	}
+	if j.MaxFailures.Reached(j.run.failed, j.run.users) {
+		j.stop(Fail(Halted, "read the messages in audit.csv, mend the cause, then run the same command again; --max-failures sets the limit",
+			"%d of %d users failed in this run: stopped by --max-failures %s", j.run.failed, j.run.users, j.MaxFailures))
+	}
+}
+
+// leave notes a chunk that is left without a row.
+func (j *Job) leave(chunk int, inDoubt bool) {
+	if !inDoubt {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.inDoubt = append(j.inDoubt, chunk)
+}
+
+func changed(err error) *Error {
+	return Fail(Halted, "nobody outside the plan was named in a call. Put the old file back to go on, or plan the new one into a folder of its own (--out)",
+		"the input is not what was planned: %w", err)
+}
+
+func asError(cause error) *Error {
+	if e, ok := errors.AsType[*Error](cause); ok {
+		return e
+	}
+	return &Error{Code: Interrupted, Err: fmt.Errorf("stopped: %w", cause)}
+}
+
+func errOrNil(e *Error) error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
