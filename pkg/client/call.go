@@ -255,7 +255,9 @@ func (a *call) decide() (retry bool) {
 // note adds the attempt to the receipt, lets the pace learn from it, and tells the observer.
 func (a *call) note(retry bool) {
 	l, r := a.last, &a.receipt
-	r.Attempts++
+	if r.Attempts++; r.Attempts == 1 {
+		r.StartedAt = l.started // not when it began to wait for the pace
+	}
 	r.HTTPStatus, r.StatusCode, r.APICode, r.Message = l.http, l.statusCode, l.apiCode, l.text()
 	r.InDoubt = r.InDoubt || l.inDoubt
 	if l.requestID != "" {

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/urfave/cli/v3"
+	"golang.org/x/term"
+
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/report"
+)
+
+// console is where the program talks: the summary to standard output, everything else to standard error.
+type console struct {
+	in          io.Reader
+	out         io.Writer
+	err         *redirect // standard error; goes above the bar while there is one
+	interactive bool      // a person can be asked
+	terminal    bool      // standard error is a terminal
+	json        bool
+	log         zerolog.Logger
+
+	users, failed, calls, throttled atomic.Int64
+}
+
+func newConsole(c *cli.Command) (*console, error) {
+	root := c.Root()
+	k := &console{in: root.Reader, out: root.Writer, err: &redirect{w: root.ErrWriter}, json: c.Bool("json")}
+	k.terminal = isTerminal(root.ErrWriter)
+	k.interactive = k.terminal && (isTerminal(root.Reader) || c.Args().First() == "-")
+	level, err := zerolog.ParseLevel(c.String("log-level"))
+	if err != nil || level == zerolog.NoLevel {
+		return nil, fmt.Errorf("--log-level %q: give debug, info, warn or error", c.String("log-level"))
+	}
+	var w io.Writer = k.err
+	switch format := c.String("log-format"); {
+	case format == "console" || format == "" && k.terminal:
+		w = zerolog.ConsoleWriter{Out: k.err, NoColor: !k.terminal || os.Getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}
+	case format != "json" && format != "":
+		return nil, fmt.Errorf("--log-format %q: give console or json", format)
+	}
+	k.log = zerolog.New(w).Level(level).With().Timestamp().Logger()
+	return k, nil
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// say writes a line for a person to standard error.
+func (k *console) say(format string, args ...any) { fmt.Fprintf(k.err, format+"\n", args...) }
+
+// print writes a line of the command's result to standard output.
+func (k *console) print(format string, args ...any) { fmt.Fprintf(k.out, format+"\n", args...) }
+
+// count writes a number with thousands separated, as people read them.
+func count(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// showPlan says what is about to be deleted, from where, and how long that takes.
+func (k *console) showPlan(s *session, offline string) error {
+	p := s.plan
+	var b strings.Builder
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	fmt.Fprintf(&b, "%s of %s rows name users to delete. This cannot be undone.\n\n", count(p.Accepted), count(p.Rows))
+	row("file", "%s, %s bytes, SHA-256 %x", s.input.Name, count(int(p.Bytes)), p.SHA256[:6])
+	row("column", "%d %s, read as %s", p.Column, clean(p.ColumnName), p.Options.IDType)
+	for _, note := range p.Notes {
+		row("note", "%s", note)
+	}
+	row("accepted", "%s", count(p.Accepted))
+	row("rejected", "%s (%s invalid, %s duplicate, %s protected)", count(p.Rows-p.Accepted), count(p.Invalid), count(p.Duplicates), count(p.Protected))
+	for _, r := range s.refused {
+		row("", "line %d: %s", r.line, clean(r.text))
+	}
+	for i, r := range s.first {
+		name := ""
+		if i == 0 {
+			name = "first users"
+		}
+		row(name, "line %d: %s", r.line, clean(r.text))
+	}
+	row("host", "%s", s.target.Host)
+	if offline == "" {
+		row("user pool", "%s", clean(s.target.UserPool))
+	} else {
+		row("user pool", "not asked: %s", offline)
+	}
+	pace := time.Duration(float64(p.Chunks) / s.config.Rate * float64(time.Second)).Round(time.Second)
+	row("calls", "%s of up to %d users, at most %v a second: %s or more", count(p.Chunks), p.Options.ChunkSize, s.config.Rate, pace)
+	_, err := fmt.Fprintln(k.err, b.String())
+	return err
+}
+
+// clean makes text from a file or the API safe to print on a terminal.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// confirm asks for the number of users. Where standard input is the data, the terminal itself is asked.
+func (k *console) confirm(ctx context.Context, users int, inputIsStdin bool) error {
+	in := k.in
+	if inputIsStdin {
+		tty, err := os.Open("/dev/tty")
+		if err != nil {
+			return job.Fail(job.Guard, "give --yes", "not confirmed: standard input is the data and there is no terminal to ask on")
+		}
+		defer tty.Close()
+		in = tty
+	}
+	fmt.Fprintf(k.err, "Type %d to delete %s users, anything else to leave: ", users, count(users))
+	answer := make(chan string, 1)
+	go func() { // a read from a terminal cannot be interrupted: it ends with the process
+		line, _ := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case <-ctx.Done():
+		k.say("")
+		return job.Fail(job.Guard, "nothing was sent", "not confirmed: %w", context.Cause(ctx))
+	case line := <-answer:
+		if strings.ReplaceAll(line, ",", "") != strconv.Itoa(users) {
+			return job.Fail(job.Guard, "nothing was sent", "not confirmed: the answer was %q, not %d", clean(line), users)
+		}
+	}
+	return nil
+}
+
+// showSummary prints what became of everybody.
+func (k *console) showSummary(s *report.Summary, dir string) error {
+	if k.json {
+		enc := json.NewEncoder(k.out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(s)
+	}
+	var b strings.Builder
+	row := func(name string, n int, note string) {
+		if n > 0 || note == "" {
+			fmt.Fprintf(&b, "  %-10s %12s  %s\n", name, count(n), note)
+		}
+	}
+	fmt.Fprintf(&b, "%s\n", headline(s))
+	row("deleted", s.Deleted, "")
+	row("absent", s.Absent, "no such user: never was, or gone already")
+	row("failed", s.Failed, filepath.Join(dir, "failed.csv"))
+	row("unknown", s.Unknown, filepath.Join(dir, "failed.csv"))
+	row("rejected", s.Rejected, filepath.Join(dir, "rejected.csv"))
+	row("remaining", s.Remaining, filepath.Join(dir, "remaining.csv"))
+	fmt.Fprintf(&b, "  %-10s %12s  in %s\n", "rows", count(s.Rows), s.Input.Name)
+	fmt.Fprintf(&b, "The proof is in %s; its last row's hash is %s\n", filepath.Join(dir, "audit.csv"), s.LastRowHash)
+	_, err := io.WriteString(k.out, b.String())
+	return err
+}
+
+func headline(s *report.Summary) string {
+	if s.State != "finished" {
+		return "Unfinished: " + s.Reason
+	}
+	return "Finished."
+}
+
+// row counts a row that is on disk. What the API said about a user stays out of the log.
+func (k *console) row(r report.Row) {
+	k.users.Add(int64(r.Users))
+	if r.Outcome != report.Failed && r.Outcome != report.Unknown {
+		return
+	}
+	k.failed.Add(int64(r.Users))
+	k.log.Warn().Int("chunk", r.Chunk).Str("part", fmt.Sprintf("%d-%d", r.From, r.To)).Str("outcome", string(r.Outcome)).
+		Int("http_status", r.HTTPStatus).Int("status_code", r.StatusCode).Int("api_code", r.APICode).Strs("request_ids", r.RequestIDs).Msg("chunk failed")
+}
+
+// attempt counts a call on the wire.
+func (k *console) attempt(a client.Attempt) {
+	k.calls.Add(1)
+	if a.Throttled {
+		k.throttled.Add(1)
+	}
+	if a.Err != nil {
+		k.log.Debug().Str("call", a.Call).Int("attempt", a.Number).Int("http_status", a.HTTPStatus).Int("status_code", a.StatusCode).
+			Str("request_id", a.RequestID).Dur("ms", a.Duration).Err(a.Err).Msg("attempt failed")
+	}
+}
+
+func (k *console) draining(calls int) {
+	k.say("stopping: %d calls are in flight and will be finished and recorded; a second signal leaves at once", calls)
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"bulkdelete/pkg/chunker"
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/job"
+)
+
+const (
+	inputFlags   = "Input"
+	apiFlags     = "API"
+	paceFlags    = "Pace"
+	guardFlags   = "Guards"
+	outputFlags  = "Output"
+	idTypes      = "user_id, phone, email, username, external_id, identity, sync_relation, custom_field"
+	defaultHost  = "https://api.genauth.ai"
+	credentialID = "GENAUTH_ACCESS_KEY_ID"
+	credentialSK = "GENAUTH_ACCESS_KEY_SECRET"
+)
+
+// sources says which environment variables stand for a flag: BULKDELETE_ and its name, then others it is known by.
+func sources(flag string, others ...string) cli.ValueSourceChain {
+	own := "BULKDELETE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return cli.EnvVars(append([]string{own}, others...)...)
+}
+
+func text(category, name, value, usage string, others ...string) *cli.StringFlag {
+	return &cli.StringFlag{Category: category, Name: name, Value: value, Usage: usage, Sources: sources(name, others...)}
+}
+
+func number(category, name string, value int, usage string) *cli.IntFlag {
+	return &cli.IntFlag{Category: category, Name: name, Value: value, HideDefault: value == 0, Usage: usage, Sources: sources(name)}
+}
+
+func span(category, name string, value time.Duration, usage string) *cli.DurationFlag {
+	return &cli.DurationFlag{Category: category, Name: name, Value: value, HideDefault: value == 0, Usage: usage, Sources: sources(name)}
+}
+
+func toggle(category, name, usage string, aliases ...string) *cli.BoolFlag {
+	return &cli.BoolFlag{Category: category, Name: name, Usage: usage, Aliases: aliases, HideDefault: true, Sources: sources(name)}
+}
+
+// inputAndPlanFlags are those of run and plan alike.
+func inputAndPlanFlags() []cli.Flag {
+	return append(append(inputFlagList(), clientFlags()...), []cli.Flag{
+		number(paceFlags, "chunk-size", 50, "users per call, 1 to 50"),
+		&cli.IntFlag{Category: guardFlags, Name: "expect", Usage: "refuse unless exactly `N` users would be deleted", HideDefault: true, Sources: sources("expect")},
+		text(guardFlags, "max-deletes", "", "refuse if more than `N|P%` (of the pool) would be deleted"),
+		text(outputFlags, "out", "", "the run's `DIR` (default: FILE without its ending + .bulkdelete)"),
+		toggle(outputFlags, "json", "print the summary as JSON"),
+		text(outputFlags, "log-format", "", "`F`: console or json (default: console on a terminal)"),
+		text(outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
+	}...)
+}
+
+func inputFlagList() []cli.Flag {
+	return []cli.Flag{
+		text(inputFlags, "column", "", "the ID's column, `NAME|N` (default: found)"),
+		text(inputFlags, "id-type", "user_id", "`T`: "+idTypes),
+		text(inputFlags, "delimiter", "", "`C`: comma, semicolon, tab or pipe (default: found)"),
+		text(inputFlags, "encoding", "", "`E`: utf-8, utf-16, gbk or gb18030 (default: byte order mark, else utf-8)"),
+		toggle(inputFlags, "no-header", "the first row is data"),
+		toggle(inputFlags, "no-validate", "send IDs that do not look like their type"),
+		&cli.StringSliceFlag{Category: inputFlags, Name: "protect", Usage: "`FILE` of IDs never to be deleted; repeatable", Sources: sources("protect")},
+	}
+}
+
+// clientFlags are those of every command that talks to the API.
+func clientFlags() []cli.Flag {
+	return []cli.Flag{
+		text(apiFlags, "host", defaultHost, "API root `URL`", "GENAUTH_HOST"),
+		text(apiFlags, "auth", "token", "`M`: token or signature"),
+		text(apiFlags, "signature-dialect", "authing", "`D`: authing or genauth"),
+		text(apiFlags, "tenant-id", "", "tenant `ID`", "GENAUTH_TENANT_ID"),
+		text(apiFlags, "ca-cert", "", "`FILE` with further root certificates"),
+		toggle(apiFlags, "sandbox", "an embedded sandbox with the file's own users: no account needed"),
+		text(apiFlags, "faults", "", "what the sandbox does wrong, such as all=25%,latency=20ms"),
+		&cli.FloatFlag{Category: paceFlags, Name: "rate", Value: 20, Usage: "calls a second at the most, `R`", Sources: sources("rate")},
+		number(paceFlags, "workers", 16, "calls in flight at the most"),
+		number(paceFlags, "retries", 8, "further attempts at a call that failed for a passing reason"),
+		span(paceFlags, "timeout", 30*time.Second, "for one attempt"),
+	}
+}
+
+// metricsFlags say where a run's metrics go.
+func metricsFlags() []cli.Flag {
+	return []cli.Flag{
+		text(outputFlags, "metrics-file", "", "write Prometheus metrics to `FILE` at the end (node exporter's text format)"),
+		text(outputFlags, "metrics-addr", "", "serve /metrics and /healthz on `ADDR` while the run lasts"),
+		text(outputFlags, "metrics-push", "", "push metrics to the Pushgateway at `URL` at the end"),
+	}
+}
+
+func chunkerOptions(c *cli.Command) (chunker.Options, error) {
+	o := chunker.Options{
+		Column: c.String("column"), IDType: c.String("id-type"), Encoding: strings.ToLower(c.String("encoding")),
+		NoHeader: c.Bool("no-header"), NoValidate: c.Bool("no-validate"), ChunkSize: c.Int("chunk-size"),
+	}
+	if c.Int("chunk-size") < 1 {
+		return o, fmt.Errorf("--chunk-size %d: give 1 to 50", c.Int("chunk-size"))
+	}
+	var err error
+	if o.Delimiter, err = delimiter(c.String("delimiter")); err != nil {
+		return o, err
+	}
+	if err := o.Validate(); err != nil {
+		return o, err
+	}
+	o.Protect, err = protected(c.StringSlice("protect"), o)
+	return o, err
+}
+
+func delimiter(s string) (rune, error) {
+	switch strings.ToLower(s) {
+	case "":
+		return 0, nil
+	case "comma", ",":
+		return ',', nil
+	case "semicolon", ";":
+		return ';', nil
+	case "tab", "\t", `\t`:
+		return '\t', nil
+	case "pipe", "|":
+		return '|', nil
+	}
+	return 0, fmt.Errorf("--delimiter %q: give comma, semicolon, tab or pipe", s)
+}
+
+// protected reads the IDs that must never be deleted. Of the input's options only those that hold for any file count.
+func protected(files []string, o chunker.Options) ([]string, error) {
+	var ids []string
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("--protect: %w", err)
+		}
+		some, err := chunker.IDs(f, chunker.Options{IDType: o.IDType})
+		if err := errors.Join(err, f.Close()); err != nil {
+			return nil, fmt.Errorf("--protect %s: %w", name, err)
+		}
+		ids = append(ids, some...)
+	}
+	return ids, nil
+}
+
+// clientConfig reads the flags of clientFlags, without credentials.
+func clientConfig(c *cli.Command) (client.Config, error) {
+	cfg := client.Config{
+		Host: strings.TrimRight(c.String("host"), "/"), Auth: c.String("auth"), Dialect: c.String("signature-dialect"),
+		TenantID: c.String("tenant-id"), Rate: c.Float("rate"), Workers: c.Int("workers"), Retries: c.Int("retries"),
+		Timeout: c.Duration("timeout"), Version: version(),
+	}
+	switch {
+	case !(cfg.Rate > 0) || math.IsInf(cfg.Rate, 0):
+		return cfg, fmt.Errorf("--rate %v: give calls a second above 0", cfg.Rate)
+	case cfg.Workers < 1 || cfg.Workers > 1024:
+		return cfg, fmt.Errorf("--workers %d: give 1 to 1024", cfg.Workers)
+	case cfg.Retries < 0:
+		return cfg, fmt.Errorf("--retries %d: give 0 or more", cfg.Retries)
+	case cfg.Timeout <= 0:
+		return cfg, fmt.Errorf("--timeout %s: give a time above 0", cfg.Timeout)
+	}
+	var err error
+	cfg.RootCAs, err = rootCAs(c.String("ca-cert"))
+	return cfg, err
+}
+
+// outDir is the run's folder: --out, or the input's name with .bulkdelete for its ending.
+func outDir(c *cli.Command, input string) (string, error) {
+	if dir := c.String("out"); dir != "" {
+		return dir, nil
+	}
+	if input == "-" {
+		return "", job.Fail(job.Usage, "give the run's folder with --out DIR", "standard input has no name to make a folder from")
+	}
+	return strings.TrimSuffix(input, filepath.Ext(input)) + ".bulkdelete", nil
+}
+
+// secret reads a credential from the environment, or from the file that NAME_FILE names, as containers mount them.
+func secret(name string) (string, error) {
+	value, path := os.Getenv(name), os.Getenv(name+"_FILE")
+	switch {
+	case value != "" && path != "":
+		return "", fmt.Errorf("%s and %s_FILE are both set: unset one", name, name)
+	case path == "":
+		return value, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("%s_FILE: %w", name, err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	if err != nil {
+		return "", fmt.Errorf("%s_FILE: %w", name, err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// credentials fills in the access key. Where one half is missing the error says which variables to set.
+func credentials(cfg *client.Config) error {
+	id, err := secret(credentialID)
+	if err != nil {
+		return err
+	}
+	key, err := secret(credentialSK)
+	if err != nil {
+		return err
+	}
+	var missing []string
+	if id == "" {
+		missing = append(missing, credentialID)
+	}
+	if key == "" {
+		missing = append(missing, credentialSK)
+	}
+	if len(missing) > 0 {
+		return job.Fail(job.Usage, "set it in the environment, or name a file that holds it with _FILE at the variable's end; --sandbox needs none",
+			"no credentials: %s is not set", strings.Join(missing, " and "))
+	}
+	cfg.AccessKeyID, cfg.AccessKeySecret = id, client.Secret(key)
+	return nil
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"bulkdelete/internal/sandbox"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"bulkdelete": main})
+}
+
+// TestScripts runs the program as a person would. Each script is named after what it shows.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			for _, v := range os.Environ() {
+				if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "GENAUTH_") || strings.HasPrefix(name, "BULKDELETE_") {
+					env.Setenv(name, "")
+				}
+			}
+			samples, err := filepath.Abs("../../samples")
+			env.Setenv("SAMPLES", samples)
+			env.Setenv("BULKDELETE_RATE", "2000")
+			return err
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"genauth": genauth,
+			"code":    exitCode,
+			"users":   users,
+			"rows":    rows,
+		},
+	})
+}
+
+// genauth serves a user pool in this process and points the program at it: genauth N [faults] makes users
+// 000000000000000000000001 to N in hexadecimal.
+func genauth(ts *testscript.TestScript, neg bool, args []string) {
+	var n int
+	if _, err := fmt.Sscan(args[0], &n); err != nil || neg {
+		ts.Fatalf("usage: genauth N [faults [unknown]]")
+	}
+	cfg := sandbox.Config{IDType: "user_id", IDs: func(yield func(string) bool) {
+		for i := range n {
+			if !yield(userID(i + 1)) {
+				return
+			}
+		}
+	}}
+	var err error
+	if len(args) > 1 {
+		cfg.Faults, err = sandbox.ParseFaults(args[1])
+		ts.Check(err)
+	}
+	if len(args) > 2 {
+		cfg.Unknown = args[2]
+	}
+	server, err := sandbox.New(cfg)
+	ts.Check(err)
+	h := httptest.NewServer(server)
+	ts.Defer(h.Close)
+	ts.Setenv("GENAUTH_HOST", h.URL)
+	ts.Setenv(credentialID, sandbox.AccessKeyID)
+	ts.Setenv(credentialSK, sandbox.AccessKeySecret)
+}
+
+func userID(n int) string { return fmt.Sprintf("%024x", n) }
+
+// exitCode runs a command that has to end with that exit code: code 2 bulkdelete run.
+func exitCode(ts *testscript.TestScript, neg bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+// users writes a CSV of the pool's users: users FILE FROM TO.
+func users(ts *testscript.TestScript, neg bool, args []string) {
+	var from, to int
+	if _, err := fmt.Sscan(args[1]+" "+args[2], &from, &to); err != nil {
+		ts.Fatalf("usage: users FILE FROM TO")
+	}
+	var b strings.Builder
+	b.WriteString("userId,name\n")
+	for i := from; i <= to; i++ {
+		fmt.Fprintf(&b, "%s,User %d\n", userID(i), i)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
+}
+
+// rows checks how many data rows a CSV of one-line records has: rows FILE N.
+func rows(ts *testscript.TestScript, neg bool, args []string) {
+	lines := slices.Collect(strings.Lines(ts.ReadFile(args[0])))
+	if got := fmt.Sprint(len(lines) - 1); got != args[1] {
+		ts.Fatalf("%s has %s rows, want %s", args[0], got, args[1])
+	}
+}

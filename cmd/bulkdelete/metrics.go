@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/client_golang/prometheus/push"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/urfave/cli/v3"
+
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/report"
+)
+
+const (
+	lastSuccess = "bulkdelete_last_success_timestamp_seconds"
+	pushTimeout = 10 * time.Second
+)
+
+// metrics are what a person on call sees of a run: in a file, on an address, or pushed when it ends.
+type metrics struct {
+	registry                                 *prometheus.Registry
+	users, calls                             *prometheus.CounterVec
+	seconds                                  prometheus.Histogram
+	throttled                                prometheus.Counter
+	limit, remaining, exitCode, lastRun, won prometheus.Gauge
+
+	file, push string
+	listener   net.Listener
+	server     *http.Server
+	ended      chan struct{}
+}
+
+// newMetrics reads the --metrics flags. Where none is given the metrics are counted for nobody, which costs nothing
+// that could be measured.
+func newMetrics(c *cli.Command) (*metrics, error) {
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
+	m := &metrics{
+		registry:  prometheus.NewRegistry(),
+		users:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "bulkdelete_users_total", Help: "Users settled, by outcome."}, []string{"outcome"}),
+		calls:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "bulkdelete_calls_total", Help: "Attempts sent to the API, by the answer's statusCode; none: no answer."}, []string{"status_code"}),
+		seconds:   prometheus.NewHistogram(prometheus.HistogramOpts{Name: "bulkdelete_call_seconds", Help: "How long an attempt took.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 14)}),
+		throttled: prometheus.NewCounter(prometheus.CounterOpts{Name: "bulkdelete_throttled_total", Help: "Attempts that the API refused because of its rate limit."}),
+		limit:     gauge("bulkdelete_pace_limit", "Calls a second that the program allows itself at present."),
+		remaining: gauge("bulkdelete_users_remaining", "Accepted users that are not settled yet."),
+		exitCode:  gauge("bulkdelete_last_exit_code", "Exit code of the last run that ended."),
+		lastRun:   gauge("bulkdelete_last_run_timestamp_seconds", "When the last run ended, Unix time."),
+		won:       gauge(lastSuccess, "When a run last ended with exit code 0, Unix time; 0: never."),
+		file:      c.String("metrics-file"), push: c.String("metrics-push"),
+	}
+	m.registry.MustRegister(m.users, m.calls, m.seconds, m.throttled, m.limit, m.remaining, m.exitCode, m.lastRun, m.won)
+	for _, o := range []report.Outcome{report.Deleted, report.Absent, report.Failed, report.Unknown} {
+		m.users.WithLabelValues(string(o)) // so that a rate can be taken from the first user on
+	}
+	return m, errors.Join(m.remember(), m.listen(c.String("metrics-addr")))
+}
+
+// remember takes over when a run last succeeded from the file that this run is going to replace.
+func (m *metrics) remember() error {
+	if m.file == "" {
+		return nil
+	}
+	f, err := os.Open(m.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("--metrics-file: %w", err)
+	}
+	defer f.Close()
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(f)
+	if err != nil {
+		return fmt.Errorf("--metrics-file %s holds something else: %w", m.file, err)
+	}
+	for _, metric := range families[lastSuccess].GetMetric() {
+		m.won.Set(metric.GetGauge().GetValue())
+	}
+	return nil
+}
+
+func (m *metrics) listen(addr string) error {
+	if addr == "" {
+		return nil
+	}
+	var err error
+	if m.listener, err = net.Listen("tcp", addr); err != nil {
+		return fmt.Errorf("--metrics-addr: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	m.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	m.ended = make(chan struct{})
+	go func() {
+		defer close(m.ended)
+		m.server.Serve(m.listener) // ends with ErrServerClosed in close
+	}()
+	return nil
+}
+
+// row counts a row that is on disk.
+func (m *metrics) row(r report.Row) {
+	m.users.WithLabelValues(string(r.Outcome)).Add(float64(r.Users))
+	m.remaining.Sub(float64(r.Users))
+}
+
+// attempt counts a call on the wire.
+func (m *metrics) attempt(a client.Attempt) {
+	code := "none"
+	if n := a.StatusCode; n != 0 {
+		code = strconv.Itoa(n)
+	} else if a.HTTPStatus != 0 {
+		code = strconv.Itoa(a.HTTPStatus)
+	}
+	m.calls.WithLabelValues(code).Inc()
+	m.seconds.Observe(a.Duration.Seconds())
+	m.limit.Set(a.Limit)
+	if a.Throttled {
+		m.throttled.Inc()
+	}
+}
+
+// write writes the file, whole.
+func (m *metrics) write() error {
+	if m.file == "" {
+		return nil
+	}
+	if err := prometheus.WriteToTextfile(m.file, m.registry); err != nil {
+		return fmt.Errorf("--metrics-file: %w", err)
+	}
+	return nil
+}
+
+// end notes how the run ended, for whoever collects it afterwards.
+func (m *metrics) end(code job.Code) error {
+	m.exitCode.Set(float64(code))
+	m.lastRun.SetToCurrentTime()
+	if code == job.OK {
+		m.won.SetToCurrentTime()
+	}
+	err := m.write()
+	if m.push != "" {
+		ctx, cancel := context.WithTimeout(context.Background(), pushTimeout)
+		defer cancel()
+		if e := push.New(m.push, "bulkdelete").Gatherer(m.registry).AddContext(ctx); e != nil {
+			err = errors.Join(err, fmt.Errorf("--metrics-push: %w", e))
+		}
+	}
+	return errors.Join(err, m.close())
+}
+
+func (m *metrics) close() error {
+	if m.server == nil {
+		return nil
+	}
+	err := m.server.Close()
+	<-m.ended
+	return err
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/urfave/cli/v3"
+
+	"bulkdelete/pkg/job"
+)
+
+func planCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "plan",
+		Usage:     "check a CSV and show what run would delete; changes nothing",
+		ArgsUsage: "FILE",
+		Description: `Example:
+   bulkdelete plan users.csv --save plan.json     # a second person reads plan.json
+   bulkdelete run users.csv --plan plan.json      # refused unless it is the same`,
+		Flags:        append(inputAndPlanFlags(), text(guardFlags, "save", "", "write the plan to `FILE` for a second person to approve")),
+		OnUsageError: usageError,
+		Action: func(ctx context.Context, c *cli.Command) error {
+			s, err := newSession(c)
+			if err != nil {
+				return err
+			}
+			return s.end(s.runPlan(ctx, c.String("save")))
+		},
+	}
+}
+
+// runPlan does everything that run does before the first deletion. Without credentials it stays offline, unless the
+// plan is to name the user pool.
+func (s *session) runPlan(ctx context.Context, save string) error {
+	dir, err := os.MkdirTemp("", "bulkdelete-plan-") // for standard input; the run's folder is not touched
+	if err != nil {
+		return err
+	}
+	s.close = append(s.close, func() error { return os.RemoveAll(dir) })
+	if err := s.open(dir); err != nil {
+		return err
+	}
+	if err := s.scan(ctx); err != nil {
+		return err
+	}
+	offline := ""
+	if err := s.connect(ctx); err != nil {
+		var e *job.Error
+		if save != "" || !errors.As(err, &e) || e.Code != job.Usage {
+			return err
+		}
+		offline = e.Error()
+	}
+	if err := s.guards(ctx); err != nil {
+		return err
+	}
+	if err := s.checkPlan(); err != nil {
+		return err
+	}
+	if err := s.console.showPlan(s, offline); err != nil {
+		return err
+	}
+	if save != "" {
+		if err := job.SavePlan(save, s.want); err != nil {
+			return err
+		}
+		s.console.say("plan saved to %s", save)
+	}
+	if s.plan.Invalid > 0 {
+		return job.Fail(job.Incomplete, "mend the rows above, or let run set them aside in rejected.csv", "%s of %s rows are invalid", count(s.plan.Invalid), count(s.plan.Rows))
+	}
+	return nil
+}
+
+// checkPlan refuses what is not the approved plan.
+func (s *session) checkPlan() error {
+	path := s.flags.String("plan")
+	if path == "" {
+		return nil
+	}
+	return job.CheckPlan(path, s.want)
+}

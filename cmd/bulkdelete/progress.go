@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+// plainEvery is how often progress is said where there is no terminal.
+const plainEvery = 5 * time.Second
+
+// redirect is a writer whose target can be changed: standard error, or the lines above the bar.
+type redirect struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (r *redirect) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.w.Write(p)
+}
+
+func (r *redirect) to(w io.Writer) (before io.Writer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, r.w = r.w, w
+	return before
+}
+
+// progress shows how far the run is until stop is called.
+func (k *console) progress(mode string, users int, limit func() float64) (stop func(), err error) {
+	if mode == "auto" {
+		mode = "plain"
+		if k.terminal {
+			mode = "bar"
+		}
+	}
+	switch mode {
+	case "bar":
+		return k.bar(users, limit), nil
+	case "plain":
+		return k.plain(users, limit), nil
+	case "none":
+		return func() {}, nil
+	}
+	return nil, fmt.Errorf("--progress %q: give auto, bar, plain or none", mode)
+}
+
+// plain says it in a log line every few seconds.
+func (k *console) plain(users int, limit func() float64) (stop func()) {
+	began := time.Now()
+	ticker := time.NewTicker(plainEvery)
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ticker.C:
+				n := k.users.Load()
+				k.log.Info().Int64("done", n).Int("of", users).Float64("users_per_second", pace(n, began)).Str("eta", k.eta(users, began)).
+					Int64("failed", k.failed.Load()).Int64("throttled", k.throttled.Load()).Float64("calls_per_second_limit", limit()).Msg("progress")
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { ticker.Stop(); close(done); <-ended }
+}
+
+// bar draws it, with log lines above.
+func (k *console) bar(users int, limit func() float64) (stop func()) {
+	began := time.Now()
+	var target io.Writer
+	target = k.err.to(io.Discard)
+	p := mpb.New(mpb.WithOutput(target), mpb.ForceTTY(), mpb.WithAutoRefresh(), mpb.WithRefreshRate(150*time.Millisecond))
+	bar := p.New(int64(users), mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
+			return fmt.Sprintf("%s/%s", count(int(k.users.Load())), count(users))
+		})),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
+			return fmt.Sprintf("%.0f/s ETA %s throttled %d failed %d", pace(k.users.Load(), began), k.eta(users, began), k.throttled.Load(), k.failed.Load())
+		})),
+	)
+	k.err.to(p)
+	ticker := time.NewTicker(100 * time.Millisecond)
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ticker.C:
+				bar.SetCurrent(min(k.users.Load(), int64(users)))
+			case <-done:
+				bar.SetCurrent(k.users.Load())
+				bar.Abort(false) // does nothing to a bar that is complete
+				return
+			}
+		}
+	}()
+	return func() { ticker.Stop(); close(done); <-ended; p.Wait(); k.err.to(target) }
+}
+
+func pace(users int64, since time.Time) float64 {
+	if s := time.Since(since).Seconds(); s > 0 {
+		return float64(int64(float64(users)/s*10)) / 10
+	}
+	return 0
+}
+
+func (k *console) eta(users int, began time.Time) string {
+	p := pace(k.users.Load(), began)
+	if p <= 0 {
+		return "?"
+	}
+	left := float64(users) - float64(k.users.Load())
+	return (time.Duration(left/p) * time.Second).Round(time.Second).String()
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/urfave/cli/v3"
+
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/report"
+)
+
+func reportCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "report",
+		Usage:     "make deleted.csv, failed.csv, summary.json and report.html again",
+		ArgsUsage: "DIR",
+		Description: `Example:
+   bulkdelete report users.bulkdelete`,
+		Flags: []cli.Flag{
+			text(inputFlags, "input", "", "where the input `FILE` is now, if it was moved"),
+			toggle(outputFlags, "json", "print the summary as JSON"),
+			text(outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
+		},
+		OnUsageError: usageError,
+		Action: func(ctx context.Context, c *cli.Command) error {
+			k, err := newConsole(c)
+			if err != nil {
+				return err
+			}
+			r, err := reopen(c, true)
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			summary, err := r.WriteFiles("")
+			if err != nil {
+				return err
+			}
+			return k.showSummary(summary, r.Folder.Dir)
+		},
+	}
+}
+
+// reopen opens the run's folder that the command line names, and its input.
+func reopen(c *cli.Command, lock bool) (*job.Record, error) {
+	if c.NArg() != 1 {
+		return nil, job.Fail(job.Usage, fmt.Sprintf("for example: %s users.bulkdelete", c.FullName()), "give one run's folder DIR; there are %d", c.NArg())
+	}
+	return job.Reopen(c.Args().First(), c.String("input"), lock, protected)
+}
+
+func verifyCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "verify",
+		Usage:     "check the audit's hash chain and that it accounts for every row",
+		ArgsUsage: "DIR",
+		Description: `Example: with credentials in the environment, also ask the API who still exists
+   bulkdelete verify users.bulkdelete --live`,
+		Flags: append(clientFlags(),
+			text(inputFlags, "input", "", "where the input `FILE` is now, if it was moved"),
+			toggle(guardFlags, "live", "read every user back from the API"),
+			toggle(outputFlags, "json", "print the result as JSON"),
+			text(outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
+		),
+		OnUsageError: usageError,
+		Action: func(ctx context.Context, c *cli.Command) error {
+			r, err := reopen(c, false)
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			return verify(ctx, c, r)
+		},
+	}
+}
+
+func verify(ctx context.Context, c *cli.Command, r *job.Record) error {
+	k, err := newConsole(c)
+	if err != nil {
+		return err
+	}
+	tally, err := r.Verify()
+	if err != nil {
+		return err
+	}
+	u := tally.Users
+	k.print("the audit is whole: %s rows; the last one's hash is %s", count(tally.Rows), tally.LastRowHash)
+	k.print("%s deleted, %s absent, %s failed, %s unknown, %s without a row yet", count(u[report.Deleted]), count(u[report.Absent]),
+		count(u[report.Failed]), count(u[report.Unknown]), count(tally.Remaining))
+	if !c.Bool("live") {
+		return nil
+	}
+	cfg, api, err := connect(ctx, c, r.Folder.Run)
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	return k.showLiving(ctx, r, api, cfg.Workers, tally)
+}
+
+// connect makes a client for the pool that a run was about.
+func connect(ctx context.Context, c *cli.Command, run *report.Run) (client.Config, *client.Client, error) {
+	cfg, err := clientConfig(c)
+	if err != nil {
+		return cfg, nil, err
+	}
+	if err := credentials(&cfg); err != nil {
+		return cfg, nil, err
+	}
+	api, err := client.New(cfg)
+	if err != nil {
+		return cfg, nil, err
+	}
+	pool, err := api.Login(ctx)
+	if err != nil {
+		return cfg, nil, loginFailed(ctx, err)
+	}
+	if pool != "" && pool != run.UserPool || cfg.Host != run.Host {
+		return cfg, nil, job.Fail(job.Guard, "give the --host and the credentials of the run",
+			"the run was about user pool %s of %s; this is %s of %s", run.UserPool, run.Host, pool, cfg.Host)
+	}
+	return cfg, api, nil
+}
+
+const mostLiving = 20 // shown one by one
+
+// showLiving asks the API who still exists and compares that with what the audit says.
+func (k *console) showLiving(ctx context.Context, r *job.Record, api *client.Client, workers int, t *job.Tally) error {
+	living, wrong := 0, 0
+	err := r.FindLiving(ctx, api, workers, t, func(l job.Living) {
+		living++
+		if l.Outcome == report.Deleted || l.Outcome == report.Absent {
+			wrong++
+		}
+		if living <= mostLiving {
+			k.print("line %d: %s still exists (the audit says: %s)", l.Line, clean(l.ID), cmp.Or(string(l.Outcome), "nothing yet"))
+		}
+	})
+	if err != nil {
+		return job.Fail(job.Halted, "run the same command again", "not everybody could be read back: %w", err)
+	}
+	if living == 0 {
+		k.print("nobody of the %s accepted users exists any more", count(r.Plan.Accepted))
+		return nil
+	}
+	k.print("%s of the %s accepted users still exist", count(living), count(r.Plan.Accepted))
+	if wrong > 0 {
+		return job.Fail(job.Incomplete, "they may have been created again since; look at the lines above", "%s of them are deleted or absent in the audit", count(wrong))
+	}
+	return job.Fail(job.Incomplete, "run goes on with the remaining ones; failed.csv holds the failed ones", "%s users still exist", count(living))
+}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/report"
+)
+
+func runCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "run",
+		Usage:     "check a CSV, ask, delete its users, and prove what became of each",
+		ArgsUsage: "FILE",
+		Description: `Examples:
+   bulkdelete run --sandbox samples/offboarding.csv     # rehearse, no account needed
+   bulkdelete run users.csv --stop-after 50             # a first trial; the same command goes on
+   bulkdelete run users.csv --yes --max-deletes 500     # in a cron container`,
+		Flags: append(append(inputAndPlanFlags(), metricsFlags()...),
+			toggle(guardFlags, "yes", "do not ask", "y"),
+			toggle(guardFlags, "dry-run", "do what plan does; beats --yes", "n"),
+			text(guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
+			number(guardFlags, "stop-after", 0, "stop cleanly once `N` users are done"),
+			text(guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
+			span(paceFlags, "max-duration", 0, "stop cleanly after that long"),
+			toggle(guardFlags, "verify", "read each chunk back after deleting it"),
+			text(outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
+		),
+		OnUsageError: usageError,
+		Action: func(ctx context.Context, c *cli.Command) error {
+			s, err := newSession(c)
+			if err != nil {
+				return err
+			}
+			if c.Bool("dry-run") {
+				return s.end(s.runPlan(ctx, ""))
+			}
+			if s.metrics, err = newMetrics(c); err != nil {
+				return err
+			}
+			err = s.end(s.run(ctx))
+			return errors.Join(err, s.metrics.end(asError(err).Code))
+		},
+	}
+}
+
+// run takes a session from the input to the last file of the run's folder.
+func (s *session) run(ctx context.Context) error {
+	j, err := s.newJob()
+	if err != nil {
+		return err
+	}
+	if err := s.read(ctx, j); err != nil {
+		return err
+	}
+	if j.Folder.Finished() && j.Folder.HasFiles() {
+		return s.finishedBefore(j.Folder)
+	}
+	if j.Folder.Remaining() > 0 {
+		if err := s.approve(ctx, j.Folder); err != nil {
+			return err
+		}
+	}
+	j.Input, j.Plan, j.Client = s.input, s.plan, s.client
+	return s.conclude(j, s.delete(ctx, j))
+}
+
+// newJob reads the flags that only run has.
+func (s *session) newJob() (*job.Job, error) {
+	limit, err := job.ParseLimit(s.flags.String("max-failures"))
+	if err != nil {
+		return nil, fmt.Errorf("--max-failures: %w", err)
+	}
+	if n := s.flags.Int("stop-after"); n < 0 || s.flags.IsSet("stop-after") && n == 0 {
+		return nil, fmt.Errorf("--stop-after %d: give a number of users from 1", n)
+	}
+	if d := s.flags.Duration("max-duration"); d < 0 {
+		return nil, fmt.Errorf("--max-duration %s: give a time above 0", d)
+	}
+	return &job.Job{
+		Workers: s.config.Workers, StopAfter: s.flags.Int("stop-after"), MaxFailures: limit,
+		MaxDuration: s.flags.Duration("max-duration"), Verify: s.flags.Bool("verify"),
+		Observe: func(r report.Row) {
+			s.console.row(r)
+			s.metrics.row(r)
+		},
+		Draining: s.console.draining,
+	}, nil
+}
+
+// read is everything offline: the input, the plan, and what earlier runs on the folder did.
+func (s *session) read(ctx context.Context, j *job.Job) error {
+	name := s.flags.Args().First()
+	dir, err := outDir(s.flags, name)
+	if err != nil {
+		return err
+	}
+	if name == "-" { // its copy needs the folder now
+		if err := report.MakeDir(dir); err != nil {
+			return fmt.Errorf("the run's folder cannot be made: %w", err)
+		}
+	}
+	if j.Folder, err = job.OpenFolder(dir); err != nil {
+		return err
+	}
+	s.close = append(s.close, j.Folder.Close)
+	if err := s.open(dir); err != nil {
+		return err
+	}
+	if err := s.scan(ctx); err != nil {
+		return err
+	}
+	return j.Folder.Adopt(s.want)
+}
+
+// approve is every check between the plan and the first call that changes something, the person's own last.
+func (s *session) approve(ctx context.Context, folder *job.Folder) error {
+	if !s.flags.Bool("yes") && !s.console.interactive {
+		return job.Fail(job.Guard, "answer on a terminal, or give --yes; look first with bulkdelete plan", "not confirmed: there is no terminal to ask on, and no --yes")
+	}
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	if err := folder.AdoptTarget(s.want); err != nil {
+		return err
+	}
+	if err := s.guards(ctx); err != nil {
+		return err
+	}
+	if err := s.checkPlan(); err != nil {
+		return err
+	}
+	if err := s.console.showPlan(s, ""); err != nil {
+		return err
+	}
+	if s.flags.Bool("yes") {
+		return nil
+	}
+	return s.console.confirm(ctx, folder.Remaining(), s.flags.Args().First() == "-")
+}
+
+// delete runs the job with the progress shown.
+func (s *session) delete(ctx context.Context, j *job.Job) error {
+	stop, err := s.console.progress(s.flags.String("progress"), j.Folder.Remaining(), s.limit)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	s.metrics.remaining.Set(float64(j.Folder.Remaining()))
+	return j.Run(ctx)
+}
+
+// limit is the present pace, in calls a second.
+func (s *session) limit() float64 {
+	if s.client == nil {
+		return 0
+	}
+	return s.client.Limit()
+}
+
+// finishedBefore answers a run whose folder has nothing left to do, without a single call.
+func (s *session) finishedBefore(folder *job.Folder) error {
+	summary, err := report.LoadSummary(folder.Dir)
+	if err != nil {
+		return err
+	}
+	s.console.say("nothing to do: %s is finished", folder.Dir)
+	return s.verdict(summary, folder.Dir)
+}
+
+// conclude makes the folder's files and says what happened and what to do next.
+func (s *session) conclude(j *job.Job, ended error) error {
+	resume := ""
+	if ended != nil {
+		resume = s.resumeCommand(os.Args)
+	}
+	summary, err := j.WriteFiles(resume)
+	if err != nil {
+		return errors.Join(ended, err)
+	}
+	if ended == nil {
+		return s.verdict(summary, j.Folder.Dir)
+	}
+	if err := s.console.showSummary(summary, j.Folder.Dir); err != nil {
+		return errors.Join(ended, err)
+	}
+	e, ok := errors.AsType[*job.Error](ended)
+	if !ok {
+		return ended
+	}
+	return job.Fail(e.Code, strings.TrimPrefix(e.Hint+"\nto go on: "+resume, "\n"), "%w; %s of %s users are left", e, count(summary.Remaining), count(summary.Accepted))
+}
+
+// verdict shows a finished run's summary and turns its exit code into an error that says what to do.
+func (s *session) verdict(summary *report.Summary, dir string) error {
+	if err := s.console.showSummary(summary, dir); err != nil {
+		return err
+	}
+	if summary.ExitCode == 0 {
+		return nil
+	}
+	hint := "rejected.csv says how to mend each row"
+	if summary.Failed+summary.Unknown > 0 {
+		hint = "failed.csv says why; to try them again: bulkdelete run " + quote(filepath.Join(dir, "failed.csv"))
+	}
+	return job.Fail(job.Code(summary.ExitCode), hint, "%s users failed, %s are unknown, %s rows were invalid",
+		count(summary.Failed), count(summary.Unknown), count(summary.Invalid))
+}
+
+// resumeCommand is the command line that goes on with this run: the same one, but standard input's copy in its place.
+func (s *session) resumeCommand(args []string) string {
+	words := make([]string, len(args))
+	for i, arg := range args {
+		if arg == "-" {
+			arg = s.input.Path
+		}
+		words[i] = quote(arg)
+	}
+	if strings.Contains(words[0], "/go-build") { // go run's binary is gone by then
+		words[0] = "go run ./cmd/bulkdelete"
+	}
+	return strings.Join(words, " ")
+}
+
+// quote makes one word of a POSIX shell's command line.
+func quote(word string) string {
+	if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"bulkdelete/internal/sandbox"
+	"bulkdelete/pkg/chunker"
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/job"
+)
+
+func sandboxCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "sandbox",
+		Usage: "serve an imitation of the GenAuth API for rehearsals, on a loopback address",
+		Description: `Example: rehearse against 5% throttling and 2% lost answers
+   bulkdelete sandbox --users samples/offboarding.csv --faults 429=5%,cut-after=2%`,
+		Flags: append(inputFlagList(),
+			text(apiFlags, "users", "", "CSV `FILE` whose users exist in the sandbox"),
+			text(apiFlags, "addr", "127.0.0.1:8080", "loopback `ADDR` to listen on"),
+			text(apiFlags, "faults", "", "what goes wrong, such as all=25%,latency=20ms,seed=7"),
+			text(apiFlags, "unknown", "success", "`HOW` a batch with an unknown user is answered: success, not-found or partial"),
+			&cli.FloatFlag{Category: apiFlags, Name: "limit", Usage: "calls a second before it answers 429", HideDefault: true, Sources: sources("limit")},
+		),
+		OnUsageError: usageError,
+		Action:       serveSandbox,
+	}
+}
+
+func serveSandbox(ctx context.Context, c *cli.Command) error {
+	host, _, err := net.SplitHostPort(c.String("addr"))
+	if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return job.Fail(job.Usage, "for example --addr 127.0.0.1:8080", "--addr %q is not a loopback address", c.String("addr"))
+	}
+	cfg := sandbox.Config{Unknown: c.String("unknown"), RateLimit: c.Float("limit"), IDType: c.String("id-type")}
+	if path := c.String("users"); path != "" {
+		input, err := job.OpenInput(path)
+		if err != nil {
+			return err
+		}
+		defer input.Close()
+		o, err := chunkerOptions(c)
+		if err != nil {
+			return err
+		}
+		plan, err := chunker.Scan(input.Reader(), o, nil)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		cfg.IDs = acceptedIDs(plan, input)
+	}
+	server, listener, err := newSandbox(cfg, c.String("faults"), c.String("addr"))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.Root().Writer, `%d users at http://%s; stop it with Ctrl-C. In another terminal:
+  export GENAUTH_HOST=http://%[2]s
+  export %s=%s
+  export %s=%s
+`, server.Len(), listener.Addr(), credentialID, sandbox.AccessKeyID, credentialSK, sandbox.AccessKeySecret)
+	h := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second}
+	defer context.AfterFunc(ctx, func() { h.Close() })()
+	if err := h.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("the sandbox cannot serve: %w", err)
+	}
+	return nil
+}
+
+func newSandbox(cfg sandbox.Config, faults, addr string) (*sandbox.Server, net.Listener, error) {
+	var err error
+	if cfg.Faults, err = sandbox.ParseFaults(faults); err != nil {
+		return nil, nil, fmt.Errorf("--faults: %w", err)
+	}
+	server, err := sandbox.New(cfg)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the sandbox cannot be made: %w", err)
+	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the sandbox cannot listen: %w", err)
+	}
+	return server, listener, nil
+}
+
+// startSandbox serves the file's own users over a loopback socket: the client is the same as for the real API.
+func (s *session) startSandbox() error {
+	cfg := sandbox.Config{IDType: s.plan.Options.IDType, IDs: acceptedIDs(s.plan, s.input)}
+	server, listener, err := newSandbox(cfg, s.flags.String("faults"), "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	h := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		h.Serve(listener) // ends with ErrServerClosed when the session does
+	}()
+	s.close = append(s.close, func() error { err := h.Close(); <-ended; return err })
+	s.config.Host = "http://" + listener.Addr().String()
+	s.config.AccessKeyID, s.config.AccessKeySecret = sandbox.AccessKeyID, client.Secret(sandbox.AccessKeySecret)
+	return nil
+}
+
+// acceptedIDs streams the plan's accepted IDs.
+func acceptedIDs(plan *chunker.Plan, input *job.Input) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for row, err := range plan.All(input.Reader()) {
+			if err != nil || row.Reject == nil && !yield(strings.Clone(row.ID)) {
+				return
+			}
+		}
+	}
+}

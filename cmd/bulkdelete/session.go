@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/urfave/cli/v3"
+
+	"bulkdelete/pkg/chunker"
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/report"
+)
+
+// sandboxHost stands in run.json for the embedded sandbox, whose port is another one each time.
+const sandboxHost = "sandbox"
+
+// session is one command line of run or plan on its way to the first deletion.
+type session struct {
+	flags   *cli.Command
+	console *console
+	metrics *metrics // nil: plan
+	options chunker.Options
+	config  client.Config
+	input   *job.Input
+	plan    *chunker.Plan
+	first   []sample // the first accepted rows, to show
+	refused []sample // the first rejected rows
+	target  job.Target
+	want    *report.Run
+	client  *client.Client
+	close   []func() error
+}
+
+// sample is a row as it is shown to a person.
+type sample struct {
+	line int
+	text string
+}
+
+const samples = 5
+
+// newSession reads flags alone: whatever is wrong with them is said before a file is touched.
+func newSession(c *cli.Command) (*session, error) {
+	if n := c.NArg(); n != 1 {
+		return nil, job.Fail(job.Usage, fmt.Sprintf("for example: %s users.csv", c.FullName()), "give one input FILE, or - for standard input; there are %d", n)
+	}
+	console, err := newConsole(c)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{flags: c, console: console}
+	if s.options, err = chunkerOptions(c); err != nil {
+		return nil, err
+	}
+	if s.config, err = clientConfig(c); err != nil {
+		return nil, err
+	}
+	s.config.Observe = func(a client.Attempt) {
+		console.attempt(a)
+		if s.metrics != nil {
+			s.metrics.attempt(a)
+		}
+	}
+	s.target = job.Target{Host: s.config.Host, TenantID: s.config.TenantID}
+	if c.Bool("sandbox") {
+		s.target.Host = sandboxHost
+	}
+	return s, nil
+}
+
+// end lets go of everything the session holds, last taken first.
+func (s *session) end(err error) error {
+	for _, f := range slices.Backward(s.close) {
+		err = errors.Join(err, f())
+	}
+	return err
+}
+
+// open opens the input. Standard input is kept in dir first, since it is read more than once.
+func (s *session) open(dir string) (err error) {
+	name := s.flags.Args().First()
+	if name == "-" {
+		s.input, err = job.Spool(s.flags.Root().Reader, dir)
+	} else {
+		s.input, err = job.OpenInput(name)
+	}
+	if err == nil {
+		s.close = append(s.close, s.input.Close)
+	}
+	return err
+}
+
+// scan is the first pass over the input.
+func (s *session) scan(ctx context.Context) (err error) {
+	s.plan, err = chunker.Scan(s.input.Reader(), s.options, func(row chunker.Row) error {
+		switch {
+		case row.Reject == nil && len(s.first) < samples:
+			s.first = append(s.first, sample{row.Line, row.ID})
+		case row.Reject != nil && len(s.refused) < samples:
+			s.refused = append(s.refused, sample{row.Line, row.Reject.Reason})
+		}
+		return ctx.Err()
+	})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return job.Fail(job.Usage, "nothing was sent", "%s: %w", s.input.Name, err)
+	}
+	s.describe()
+	return nil
+}
+
+func (s *session) describe() {
+	s.want = job.Describe(s.input, s.plan, s.target, s.flags.StringSlice("protect"))
+	s.want.Program = version()
+}
+
+// connect makes the client and learns whose user pool it is.
+func (s *session) connect(ctx context.Context) error {
+	if s.flags.Bool("sandbox") {
+		if err := s.startSandbox(); err != nil {
+			return err
+		}
+	} else if err := credentials(&s.config); err != nil {
+		return err
+	}
+	var err error
+	if s.client, err = client.New(s.config); err != nil {
+		return err
+	}
+	s.close = append(s.close, func() error { s.client.Close(); return nil })
+	pool, err := s.client.Login(ctx)
+	if err != nil {
+		return loginFailed(ctx, err)
+	}
+	s.target.UserPool = pool
+	if pool == "" { // signed calls do not say; the key does
+		s.target.UserPool = s.config.AccessKeyID
+	}
+	s.describe()
+	return nil
+}
+
+func loginFailed(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if errors.Is(err, client.Exhausted) {
+		return job.Fail(job.Halted, "check the network and --host; nothing was sent", "the API is out of reach: %w", err)
+	}
+	return job.Fail(job.Halted, "check "+credentialID+" and "+credentialSK+"; nothing was sent", "cannot log in: %w", err)
+}
+
+// guards refuses what was not meant, before anything is sent.
+func (s *session) guards(ctx context.Context) error {
+	if want := s.flags.Int("expect"); s.flags.IsSet("expect") && want != s.plan.Accepted {
+		return job.Fail(job.Guard, "look at the input, or correct --expect; nothing was sent",
+			"%d users would be deleted, not the %d of --expect", s.plan.Accepted, want)
+	}
+	limit, err := job.ParseLimit(s.flags.String("max-deletes"))
+	if err != nil {
+		return fmt.Errorf("--max-deletes: %w", err)
+	}
+	total := 0
+	if limit.IsPercent() {
+		if s.client == nil {
+			return job.Fail(job.Usage, "", "a share with --max-deletes needs credentials: the API says how many users the pool has")
+		}
+		if total, err = s.client.CountUsers(ctx); err != nil {
+			return job.Fail(job.Halted, "nothing was sent", "the pool's users cannot be counted for --max-deletes: %w", err)
+		}
+	}
+	if !limit.Allows(s.plan.Accepted, total) {
+		of := ""
+		if limit.IsPercent() {
+			of = fmt.Sprintf(" of the pool's %s", count(total))
+		}
+		return job.Fail(job.Guard, "look at the input, or raise the limit; nothing was sent",
+			"%s users%s would be deleted, more than --max-deletes %s allows", count(s.plan.Accepted), of, limit)
+	}
+	return nil
+}
+
+func rootCAs(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-cert: %w", err)
+	}
+	defer f.Close()
+	pem, err := io.ReadAll(io.LimitReader(f, 4<<20))
+	if err != nil {
+		return nil, fmt.Errorf("--ca-cert %s: %w", path, err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--ca-cert %s holds no certificate in PEM form", path)
+	}
+	return pool, nil
+}
