@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"bulkdelete/internal/sandbox"
+)
+
+// pool is a user pool served in this process, which knows what it was asked.
+type pool struct {
+	*sandbox.Server
+	url string
+
+	mu    sync.Mutex
+	named map[string]bool // every ID that a deletion named
+	calls int             // deletions that arrived
+	most  int             // IDs in one call
+}
+
+func newPool(t *testing.T, users int, faults string) *pool {
+	t.Helper()
+	p := &pool{named: map[string]bool{}}
+	cfg := sandbox.Config{Unknown: sandbox.UnknownNotFound, Observe: p.observe, IDs: func(yield func(string) bool) {
+		for i := range users {
+			if !yield(userID(i + 1)) {
+				return
+			}
+		}
+	}}
+	var err error
+	if cfg.Faults, err = sandbox.ParseFaults(faults); err != nil {
+		t.Fatal(err)
+	}
+	if p.Server, err = sandbox.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	h := httptest.NewServer(p.Server)
+	t.Cleanup(h.Close)
+	p.url = h.URL
+	return p
+}
+
+func (p *pool) observe(c sandbox.Call) {
+	if c.Name != "delete-users-batch" {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls++
+	p.most = max(p.most, len(c.IDs))
+	for _, id := range c.IDs {
+		p.named[id] = true
+	}
+}
+
+// command is the program with credentials for the pool.
+func (p *pool) command(dir string, args ...string) *exec.Cmd {
+	c := exec.Command(os.Args[0], args...)
+	c.Dir = dir
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "BULKDELETE_") && !strings.HasPrefix(v, "GENAUTH_") {
+			c.Env = append(c.Env, v)
+		}
+	}
+	c.Env = append(c.Env, runAsProgram+"=1", "GENAUTH_HOST="+p.url, credentialID+"="+sandbox.AccessKeyID, credentialSK+"="+sandbox.AccessKeySecret)
+	return c
+}
+
+// writeUsers writes a CSV of users from to to.
+func writeUsers(t *testing.T, path string, from, to int) {
+	t.Helper()
+	var b bytes.Buffer
+	b.WriteString("userId,name\n")
+	for i := from; i <= to; i++ {
+		fmt.Fprintf(&b, "%s,User %d\n", userID(i), i)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// exit runs a command to its end and gives its exit code and what it printed. A signal is code -1.
+func exit(t *testing.T, c *exec.Cmd) (code int, printed string) {
+	t.Helper()
+	out, err := c.CombinedOutput()
+	if e := (*exec.ExitError)(nil); err != nil && !errors.As(err, &e) {
+		t.Fatal(err)
+	}
+	return c.ProcessState.ExitCode(), string(out)
+}
+
+// column reads a column of a CSV in the run's folder, by header.
+func column(t *testing.T, path, name string) []string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	all, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	for i, h := range all[0] {
+		if h == name {
+			var cells []string
+			for _, row := range all[1:] {
+				cells = append(cells, row[i])
+			}
+			return cells
+		}
+	}
+	t.Fatalf("%s has no column %s", path, name)
+	return nil
+}
+
+// Promise 4: kill it at any instant: at most --workers chunks are sent again, none is lost, and the files add up.
+func TestKilledAtRandomInstants(t *testing.T) {
+	t.Run("healthy API", func(t *testing.T) { killAtRandom(t, 20000, 100, "") })
+	// Hanging and throttling are left out because they take long, not because they are harder.
+	t.Run("25% faults", func(t *testing.T) { killAtRandom(t, 5000, 40, "all=25%,hang=0,429=0,seed=3") })
+}
+
+func killAtRandom(t *testing.T, users, kills int, faults string) {
+	if testing.Short() {
+		users, kills = users/5, kills/5
+	}
+	const workers = 8
+	p := newPool(t, users, faults)
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, users)
+	args := []string{"run", "all.csv", "--yes", "--rate", "100000", "--workers", fmt.Sprint(workers), "--timeout", "300ms", "--max-failures", "", "--progress", "none"}
+	random := rand.New(rand.NewPCG(7, 7))
+	killed := 0
+	for killed < kills {
+		c := p.command(dir, append(args, "--stop-after", fmt.Sprint(users/kills))...)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(time.Duration(5+random.IntN(60))*time.Millisecond, func() { c.Process.Kill() })
+		err := c.Wait()
+		timer.Stop()
+		if s, ok := c.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() {
+			killed++
+		} else if err == nil {
+			break // everything is done
+		}
+	}
+	code, printed := exit(t, p.command(dir, args...))
+	if code != 0 {
+		t.Fatalf("the last run ends with %d:\n%s", code, printed)
+	}
+	checkAllGone(t, p, filepath.Join(dir, "all.bulkdelete"), users)
+	if again := p.calls - (users+49)/50; faults == "" && again > (killed+1)*workers {
+		t.Errorf("%d chunks were sent again after %d kills with %d workers", again, killed, workers)
+	}
+	t.Logf("%d kills, %d deletions sent for %d chunks", killed, p.calls, (users+49)/50)
+	if code, printed := exit(t, p.command(dir, "verify", "all.bulkdelete", "--rate", "1000", "--live", "--timeout", "300ms")); code != 0 {
+		t.Errorf("verify ends with %d:\n%s", code, printed)
+	}
+}
+
+// checkAllGone holds the folder against the server: everybody was deleted exactly once, is said to be deleted once, and
+// nobody else was named.
+func checkAllGone(t *testing.T, p *pool, dir string, users int) {
+	t.Helper()
+	if n := p.Len(); n != 0 {
+		t.Errorf("%d users still exist", n)
+	}
+	said := map[string]int{}
+	outcomes := column(t, filepath.Join(dir, "deleted.csv"), "outcome")
+	for i, id := range column(t, filepath.Join(dir, "deleted.csv"), "userId") {
+		said[id]++
+		if outcomes[i] != "deleted" {
+			t.Errorf("%s was there and is called %s", id, outcomes[i])
+		}
+	}
+	for i := 1; i <= users; i++ {
+		if id := userID(i); said[id] != 1 || p.Deletions(id) != 1 {
+			t.Fatalf("user %d stands in deleted.csv %d times and was deleted %d times", i, said[id], p.Deletions(id))
+		}
+	}
+	if len(p.named) != users || p.most > 50 {
+		t.Errorf("%d users were named, %d at most in one call", len(p.named), p.most)
+	}
+	for _, name := range []string{"failed.csv", "rejected.csv"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || bytes.Count(text, []byte("\n")) != 1 {
+			t.Errorf("%s is not empty: %v", name, err)
+		}
+	}
+}
