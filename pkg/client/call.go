@@ -241,7 +241,10 @@ func (a *call) decide() (retry bool) {
 	case ServerError:
 		a.server++
 		most := serverRetries
-		if a.last.statusCode == 602 || a.last.statusCode == 603 {
+		switch {
+		case a.method == http.MethodGet:
+			most = a.client.cfg.Retries // reading settles what nothing else can, and does no harm
+		case a.last.statusCode == 602 || a.last.statusCode == 603:
 			most = thirdRetries
 		}
 		return a.server <= min(most, a.client.cfg.Retries)

@@ -92,7 +92,7 @@ func (r *Record) WriteFiles(resume string) (*report.Summary, error) {
 	summary, err := report.Write(r.Folder.Dir, r.Folder.Run, layout, r.lines(), resume)
 	if errors.Is(err, chunker.ErrChanged) {
 		return nil, Fail(Halted, fmt.Sprintf("put the planned input back, then: bulkdelete report %s", r.Folder.Dir),
-			"the files in %s cannot be made: %w", r.Folder.Dir, err)
+			"the input is not what was planned any more, so the files in %s cannot be made: %w", r.Folder.Dir, err)
 	}
 	if err != nil {
 		return nil, Fail(Halted, fmt.Sprintf("audit.csv is whole; mend that, then: bulkdelete report %s", r.Folder.Dir),

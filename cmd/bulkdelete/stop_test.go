@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// start starts the program and waits until it has recorded a chunk.
+func start(t *testing.T, c *exec.Cmd, audit string) *strings.Builder {
+	t.Helper()
+	var out strings.Builder
+	c.Stdout, c.Stderr = &out, &out
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Process.Kill() })
+	waitFor(t, "a recorded chunk", func() bool {
+		text, _ := os.ReadFile(audit)
+		return strings.Count(string(text), "\n") > 1
+	})
+	return &out
+}
+
+// waitFor polls for what another process does.
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// SIGTERM finishes the calls in flight, records them, makes the files and exits with 5; what is printed last goes on.
+func TestSignalStopsInOrder(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			p := newPool(t, 2000, "latency=50ms")
+			dir := t.TempDir()
+			writeUsers(t, filepath.Join(dir, "all.csv"), 1, 2000)
+			folder := filepath.Join(dir, "all.bulkdelete")
+			c := p.command(dir, "run", "all.csv", "--yes", "--rate", "40")
+			out := start(t, c, filepath.Join(folder, "audit.csv"))
+			c.Process.Signal(signal)
+			c.Wait()
+			if code := c.ProcessState.ExitCode(); code != 5 {
+				t.Fatalf("exit code %d:\n%s", code, out)
+			}
+			if !strings.HasSuffix(out.String(), "run all.csv --yes --rate 40\n") {
+				t.Errorf("the last line does not go on:\n%s", out)
+			}
+			gone := 2000 - p.Len()
+			if said := len(column(t, filepath.Join(folder, "deleted.csv"), "userId")); said != gone || gone == 0 || gone == 2000 {
+				t.Errorf("%d users are gone and %d are said to be", gone, said)
+			}
+			if left := len(column(t, filepath.Join(folder, "remaining.csv"), "userId")); left != 2000-gone {
+				t.Errorf("remaining.csv has %d rows, want %d", left, 2000-gone)
+			}
+			if code, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "5000")); code != 0 {
+				t.Fatalf("going on ends with %d:\n%s", code, printed)
+			}
+			checkAllGone(t, p, folder, 2000)
+			if p.calls != 40 {
+				t.Errorf("%d calls were sent for 40 chunks", p.calls)
+			}
+		})
+	}
+}
+
+func TestSecondSignalLeavesAtOnce(t *testing.T) {
+	p := newPool(t, 200, "latency=10s")
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 200)
+	c := p.command(dir, "run", "all.csv", "--yes", "--auth", "signature") // no login, which would be slow too
+	stderr, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "a call in flight", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.calls > 0
+	})
+	began := time.Now()
+	c.Process.Signal(syscall.SIGTERM)
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		if strings.Contains(lines.Text(), "stopping") {
+			break
+		}
+	}
+	c.Process.Signal(syscall.SIGTERM)
+	go io.Copy(io.Discard, stderr)
+	c.Wait()
+	if status := c.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || time.Since(began) > 8*time.Second {
+		t.Errorf("after %s: %v", time.Since(began), status)
+	}
+}
+
+func TestTwoRunsNeverShareAFolder(t *testing.T) {
+	p := newPool(t, 2000, "latency=50ms")
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 2000)
+	first := p.command(dir, "run", "all.csv", "--yes", "--rate", "20")
+	start(t, first, filepath.Join(dir, "all.bulkdelete", "audit.csv"))
+	code, printed := exit(t, p.command(dir, "run", "all.csv", "--yes"))
+	if code != 3 || !strings.Contains(printed, strconv.Itoa(first.Process.Pid)) {
+		t.Errorf("exit code %d, want 3 and process %d:\n%s", code, first.Process.Pid, printed)
+	}
+}
+
+// Promise 2: what is sent is what was planned, even if the file changes meanwhile.
+func TestInputThatChangesStopsTheRun(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(path string) error
+	}{
+		{"appended", func(path string) error {
+			f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = fmt.Fprintf(f, "%s,New\n", userID(2001))
+			return err
+		}},
+		{"replaced", func(path string) error {
+			other := path + ".new"
+			if err := os.WriteFile(other, []byte("userId,name\n"+userID(2001)+",New\n"), 0o600); err != nil {
+				return err
+			}
+			return os.Rename(other, path)
+		}},
+		{"rewritten in place", func(path string) error {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(path, []byte(strings.ReplaceAll(string(text), "00000000000", "00000000001")), 0o600)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPool(t, 5000, "latency=20ms")
+			dir := t.TempDir()
+			path := filepath.Join(dir, "all.csv")
+			writeUsers(t, path, 1, 2000)
+			before, _ := os.ReadFile(path)
+			run := p.command(dir, "run", "all.csv", "--yes", "--rate", "30", "--workers", "2")
+			out := start(t, run, filepath.Join(dir, "all.bulkdelete", "audit.csv"))
+			if err := c.change(path); err != nil {
+				t.Fatal(err)
+			}
+			run.Wait()
+			if code := run.ProcessState.ExitCode(); code != 4 || !strings.Contains(out.String(), "the input is not what was planned") {
+				t.Errorf("exit code %d:\n%s", code, out)
+			}
+			for id := range p.named {
+				if id > userID(2000) {
+					t.Fatalf("%s was named and not planned", id)
+				}
+			}
+			if err := os.WriteFile(path, before, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if code, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "5000")); code != 0 {
+				t.Errorf("with the old file back the run ends with %d:\n%s", code, printed)
+			}
+			if p.Len() != 3000 {
+				t.Errorf("%d users are left, want 3000", p.Len())
+			}
+		})
+	}
+}
+
+// A full disk stops the run with 4; after making room the same command goes on.
+func TestDiskFull(t *testing.T) {
+	mount := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", mount).CombinedOutput(); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("a small file system cannot be mounted: %v: %s", err, out)
+		}
+		t.Skipf("needs the right to mount a tmpfs: %v: %s", err, out)
+	}
+	t.Cleanup(func() { exec.Command("umount", mount).Run() })
+	p := newPool(t, 5000, "")
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 5000)
+	ballast := filepath.Join(mount, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 232<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(mount, "job")
+	args := []string{"run", "all.csv", "--yes", "--rate", "5000", "--workers", "4", "--out", folder}
+	code, printed := exit(t, p.command(dir, args...))
+	if code != 4 || !strings.Contains(printed, "no space left") {
+		t.Fatalf("exit code %d:\n%s", code, printed)
+	}
+	sent := p.calls
+	audit, err := os.ReadFile(filepath.Join(folder, "audit.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if recorded := strings.Count(string(audit), "\n") - 1; sent > recorded+4 {
+		t.Errorf("%d chunks were sent and %d recorded, with 4 workers", sent, recorded)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("mount", "-o", "remount,size=16m", mount).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if code, printed := exit(t, p.command(dir, args...)); code != 0 {
+		t.Fatalf("going on ends with %d:\n%s", code, printed)
+	}
+	checkAllGone(t, p, folder, 5000)
+}

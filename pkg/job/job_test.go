@@ -1,0 +1,469 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"bulkdelete/internal/sandbox"
+	"bulkdelete/pkg/chunker"
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/report"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// wire carries requests to a handler without sockets, which testing/synctest could not wait for. A handler that aborts
+// is a connection that is cut.
+type wire struct{ http.Handler }
+
+func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r.Body = http.NoBody // as a server has it
+	}
+	rec := httptest.NewRecorder()
+	aborted := make(chan bool, 1)
+	go func() {
+		defer func() { aborted <- recover() != nil }()
+		w.ServeHTTP(rec, r)
+	}()
+	select {
+	case cut := <-aborted:
+		switch {
+		case cut && !rec.Flushed:
+			return nil, errors.New("connection reset by peer")
+		case cut:
+			response := rec.Result()
+			response.Body = io.NopCloser(io.MultiReader(response.Body, cutOff{}))
+			return response, nil
+		}
+		return rec.Result(), nil
+	case <-r.Context().Done():
+		<-aborted // the handler sees it too
+		return nil, r.Context().Err()
+	}
+}
+
+type cutOff struct{}
+
+func (cutOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func id(n int) string { return fmt.Sprintf("%024x", n) }
+
+// bench is a job over a sandbox.
+type bench struct {
+	t      *testing.T
+	api    *sandbox.Server
+	input  string
+	dir    string
+	cfg    client.Config
+	adjust func(*Job)
+	named  map[string]int // how often a deletion named an ID
+}
+
+// newBench makes a pool of users 1 to pool and an input of users 1 to rows.
+func newBench(t *testing.T, cfg sandbox.Config, pool, rows int) *bench {
+	t.Helper()
+	b := &bench{t: t, dir: filepath.Join(t.TempDir(), "job"), input: filepath.Join(t.TempDir(), "users.csv"), named: map[string]int{}}
+	cfg.IDs = func(yield func(string) bool) {
+		for i := 1; i <= pool && yield(id(i)); i++ {
+		}
+	}
+	cfg.Observe = func(c sandbox.Call) {
+		if c.Name != "delete-users-batch" {
+			return
+		}
+		if len(c.IDs) > 50 {
+			t.Errorf("a call names %d users", len(c.IDs))
+		}
+		for _, id := range c.IDs {
+			b.named[id]++
+		}
+	}
+	var err error
+	if b.api, err = sandbox.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	text.WriteString("user_id\n")
+	for i := 1; i <= rows; i++ {
+		fmt.Fprintln(&text, id(i))
+	}
+	if err := os.WriteFile(b.input, text.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.cfg = client.Config{Host: "http://127.0.0.1", AccessKeyID: sandbox.AccessKeyID, AccessKeySecret: sandbox.AccessKeySecret, Rate: 200, Workers: 4,
+		Retries: 8, Timeout: time.Second, Version: "test", Transport: wire{b.api}}
+	return b
+}
+
+// run runs the job once and makes its files.
+func (b *bench) run(ctx context.Context) (*report.Summary, error) {
+	b.t.Helper()
+	in, err := OpenInput(b.input)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	plan, err := chunker.Scan(in.Reader(), chunker.Options{}, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	folder, err := OpenFolder(b.dir)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	j := &Job{Record: Record{Folder: folder, Input: in, Plan: plan}, Workers: b.cfg.Workers}
+	defer j.Close()
+	if err := folder.Adopt(Describe(in, plan, Target{Host: "test"}, nil)); err != nil {
+		return nil, err
+	}
+	if j.Client, err = client.New(b.cfg); err != nil {
+		b.t.Fatal(err)
+	}
+	if b.adjust != nil {
+		b.adjust(j)
+	}
+	ended := j.Run(ctx)
+	summary, err := j.WriteFiles("")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.check(summary, len(plan.Options.Protect))
+	return summary, ended
+}
+
+// check holds the promises that hold after every run: every row is in one file, what is said to be deleted or absent is
+// gone, what is said to have failed is there, and the chain holds.
+func (b *bench) check(s *report.Summary, _ int) {
+	b.t.Helper()
+	if s.Rows != s.Accepted+s.Rejected || s.Accepted != s.Deleted+s.Absent+s.Failed+s.Unknown+s.Remaining {
+		b.t.Errorf("the summary does not add up: %+v", s)
+	}
+	seen := map[string]int{}
+	for _, name := range []string{"deleted.csv", "failed.csv", "rejected.csv", "remaining.csv"} {
+		for _, row := range b.rows(name) {
+			seen[row["user_id"]]++
+			switch exists := b.api.Has("user_id", row["user_id"]); {
+			case name == "deleted.csv" && exists:
+				b.t.Fatalf("%s is called %s and lives; the audit says %v", row["user_id"], row["outcome"], b.rows("audit.csv")[0])
+			case name == "failed.csv" && row["bulkdelete_outcome"] == "failed" && !exists:
+				b.t.Fatalf("%s is called failed and is gone: %s", row["user_id"], row["bulkdelete_reason"])
+			}
+		}
+	}
+	if len(seen) != s.Rows {
+		b.t.Errorf("%d of %d rows are in the files", len(seen), s.Rows)
+	}
+	for id, n := range seen {
+		if n != 1 {
+			b.t.Errorf("%s is in the files %d times", id, n)
+		}
+	}
+}
+
+// rows reads a CSV of the folder, a map of column to cell for each row.
+func (b *bench) rows(name string) (rows []map[string]string) {
+	b.t.Helper()
+	f, err := os.Open(filepath.Join(b.dir, name))
+	if errors.Is(err, os.ErrNotExist) && name == "remaining.csv" {
+		return nil
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer f.Close()
+	all, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		b.t.Fatalf("%s: %v", name, err)
+	}
+	for _, cells := range all[1:] {
+		row := map[string]string{}
+		for i, h := range all[0] {
+			row[h] = cells[i]
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func codeOf(err error) Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return OK
+}
+
+// inBubble runs f with a clock that jumps.
+func inBubble(t *testing.T, name string, f func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, f) })
+}
+
+// Whatever the API answers and however the network lies, everybody is deleted in the end and nothing false is said.
+func TestAnswersThatLieOrVanish(t *testing.T) {
+	for _, fault := range []string{"429", "500", "502", "503", "body500", "html502", "html200", "redirect", "cut-before", "cut-after", "truncate",
+		"empty", "hang", "success-false", "no-data", "string-numbers", "half"} {
+		for _, unknown := range []string{sandbox.UnknownSucceeds, sandbox.UnknownNotFound, sandbox.UnknownPartial} {
+			inBubble(t, fault+" "+unknown, func(t *testing.T) {
+				faults, err := sandbox.ParseFaults(fault + "=25%,seed=1")
+				if err != nil {
+					t.Fatal(err)
+				}
+				everybodyGoes(t, sandbox.Config{Faults: faults, Unknown: unknown})
+			})
+		}
+	}
+	inBubble(t, "all", func(t *testing.T) {
+		faults, err := sandbox.ParseFaults("all=25%,seed=2,latency=20ms")
+		if err != nil {
+			t.Fatal(err)
+		}
+		everybodyGoes(t, sandbox.Config{Faults: faults, Unknown: sandbox.UnknownNotFound, RateLimit: 50, Penalty: 3 * time.Second})
+	})
+}
+
+func everybodyGoes(t *testing.T, cfg sandbox.Config) {
+	b := newBench(t, cfg, 1100, 1000)
+	s, err := b.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Deleted+s.Absent != 1000 || s.ExitCode != 0 {
+		t.Errorf("%d deleted, %d absent, %d failed, %d unknown", s.Deleted, s.Absent, s.Failed, s.Unknown)
+	}
+	if b.api.Len() != 100 {
+		t.Errorf("%d users are left, want 100", b.api.Len())
+	}
+	for n := 1001; n <= 1100; n++ {
+		if b.named[id(n)] > 0 {
+			t.Errorf("user %d was not planned and is named", n)
+		}
+	}
+	if cfg.Unknown != sandbox.UnknownPartial && s.Absent > 0 { // everybody was there
+		t.Errorf("%d users are called absent", s.Absent)
+	}
+}
+
+// A chunk that is refused because of one user is taken apart until the culprit stands alone: 49 of 50 go.
+func TestOneBadUserInFifty(t *testing.T) {
+	for _, status := range []int{400, 403, 409, 422, 499, 500} {
+		for _, place := range []int{1, 17, 50} {
+			inBubble(t, fmt.Sprintf("%d at place %d", status, place), func(t *testing.T) {
+				b := newBench(t, sandbox.Config{Refused: map[string]int{id(50 + place): status}}, 150, 150)
+				s, err := b.run(t.Context())
+				if status == 403 { // says that nothing is permitted, not that one user is bad
+					if codeOf(err) != Halted {
+						t.Errorf("ended with %v", err)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if s.Deleted != 149 || s.Failed != 1 || s.ExitCode != 1 {
+					t.Errorf("%d deleted, %d failed", s.Deleted, s.Failed)
+				}
+				if failed := b.rows("failed.csv"); failed[0]["user_id"] != id(50+place) || failed[0]["bulkdelete_line"] != fmt.Sprint(51+place) {
+					t.Errorf("failed is %v", failed[0])
+				}
+			})
+		}
+	}
+}
+
+// For "not found" one look says who exists and the others go in one call; where reading is not permitted, halving does it.
+func TestUnknownUserInFifty(t *testing.T) {
+	for _, denied := range []bool{false, true} {
+		inBubble(t, fmt.Sprintf("reading denied %v", denied), func(t *testing.T) {
+			b := newBench(t, sandbox.Config{Unknown: sandbox.UnknownNotFound, ReadDenied: denied}, 149, 150)
+			s, err := b.run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Deleted != 149 || s.Absent != 1 || s.ExitCode != 0 {
+				t.Errorf("%d deleted, %d absent, %d failed", s.Deleted, s.Absent, s.Failed)
+			}
+			if !denied && b.named[id(149)] != 2 {
+				t.Errorf("a user beside the unknown one was named %d times, want 2", b.named[id(149)])
+			}
+		})
+	}
+}
+
+// Credentials that are refused stop the job within one round of workers.
+func TestCredentialsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, sandbox.Config{}, 1000, 1000)
+		b.cfg.AccessKeySecret = "wrong"
+		s, err := b.run(t.Context())
+		if codeOf(err) != Halted || s.Remaining != 1000 || s.ExitCode != 4 || len(b.named) > 0 {
+			t.Errorf("ended with %v, %d remaining, %d named", err, s.Remaining, len(b.named))
+		}
+	})
+}
+
+// An API that answers nobody stops the job after the retries of the chunks in flight, and nobody is called failed.
+func TestAPIOutOfReach(t *testing.T) {
+	for _, fault := range []string{"cut-before", "502", "503", "500", "hang", "html502"} {
+		inBubble(t, fault, func(t *testing.T) {
+			faults, err := sandbox.ParseFaults(fault + "=100%")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := newBench(t, sandbox.Config{Faults: faults}, 1000, 1000)
+			b.cfg.Auth = "signature" // no login, which would fail first
+			s, err := b.run(t.Context())
+			if codeOf(err) != Halted || s.Failed+s.Unknown > 0 {
+				t.Errorf("ended with %v; %d failed, %d unknown", err, s.Failed, s.Unknown)
+			}
+			if len(b.named) > 50*b.cfg.Workers {
+				t.Errorf("%d users were named before giving up", len(b.named))
+			}
+			b.api, b.cfg.Transport = healthy(t, b), nil
+			b.cfg.Transport = wire{b.api}
+			if s, err := b.run(t.Context()); err != nil || s.Deleted != 1000 {
+				t.Errorf("when the API is back: %v, %d deleted", err, s.Deleted)
+			}
+		})
+	}
+}
+
+// healthy is the same pool, without those who are gone, behind an API that works.
+func healthy(t *testing.T, b *bench) *sandbox.Server {
+	s, err := sandbox.New(sandbox.Config{Unknown: sandbox.UnknownNotFound, IDs: func(yield func(string) bool) {
+		for i := 1; i <= 1000; i++ {
+			if b.api.Has("user_id", id(i)) && !yield(id(i)) {
+				return
+			}
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// When no answer comes and reading is not permitted either, the outcome is unknown: nothing is claimed.
+func TestNobodyKnows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		faults, err := sandbox.ParseFaults("cut-after=100%")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := newBench(t, sandbox.Config{}, 100, 100)
+		cut, err := sandbox.New(sandbox.Config{Faults: faults})
+		if err != nil {
+			t.Fatal(err)
+		}
+		denied, err := sandbox.New(sandbox.Config{ReadDenied: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.cfg.Auth = "signature"
+		b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet {
+				denied.ServeHTTP(w, r)
+			} else {
+				cut.ServeHTTP(w, r)
+			}
+		})}
+		s, err := b.run(t.Context())
+		if err != nil || s.Unknown != 100 || s.ExitCode != 1 {
+			t.Errorf("%d unknown, exit code %d, %v", s.Unknown, s.ExitCode, err)
+		}
+	})
+}
+
+// --max-failures stops the job, and the next run goes on.
+func TestTooManyFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := map[string]int{}
+		for n := 1; n <= 2000; n += 2 {
+			refused[id(n)] = 400
+		}
+		b := newBench(t, sandbox.Config{Refused: refused}, 2000, 2000)
+		b.adjust = func(j *Job) { j.MaxFailures, _ = ParseLimit("100") }
+		s, err := b.run(t.Context())
+		if codeOf(err) != Halted || s.Failed < 100 || s.Failed > 100+25*b.cfg.Workers || s.Remaining == 0 {
+			t.Errorf("ended with %v; %d failed, %d remaining", err, s.Failed, s.Remaining)
+		}
+	})
+}
+
+// Stopping at any time leaves a folder from which the next run goes on, and what was never sent is never doubted.
+func TestStopAndGoOn(t *testing.T) {
+	for _, after := range []time.Duration{0, 10 * time.Millisecond, 100 * time.Millisecond, 700 * time.Millisecond, 3 * time.Second} {
+		inBubble(t, after.String(), func(t *testing.T) {
+			faults, err := sandbox.ParseFaults("latency=50ms,429=10%,seed=5")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := newBench(t, sandbox.Config{Faults: faults, Unknown: sandbox.UnknownNotFound}, 950, 1000)
+			b.adjust = func(j *Job) { j.MaxDuration = after }
+			if after == 0 {
+				b.adjust = func(j *Job) { j.StopAfter = 1 }
+			}
+			rounds := 1
+			for s, err := b.run(t.Context()); err != nil; s, err = b.run(t.Context()) {
+				if codeOf(err) != Interrupted || s.ExitCode != 5 {
+					t.Fatalf("ended with %v, exit code %d", err, s.ExitCode)
+				}
+				if rounds++; rounds > 20 {
+					b.adjust = nil
+				}
+			}
+			s, err := report.LoadSummary(b.dir)
+			if err != nil || s.Deleted != 950 || s.Absent != 50 {
+				t.Errorf("after %d runs: %d deleted, %d absent, want 950 and 50 (%v)", rounds, s.Deleted, s.Absent, err)
+			}
+		})
+	}
+}
+
+// --stop-after stops at exactly that many users, inside a chunk too.
+func TestStopAfterIsExact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, sandbox.Config{}, 120, 120)
+		b.adjust = func(j *Job) { j.StopAfter = 1 }
+		done := 0
+		for _, n := range []int{1, 48, 1, 60, 10} {
+			b.adjust = func(j *Job) { j.StopAfter = n }
+			s, err := b.run(t.Context())
+			done += n
+			if s.Deleted != done || b.api.Len() != 120-done {
+				t.Fatalf("%d deleted, %d left, after %d were asked for (%v)", s.Deleted, b.api.Len(), done, err)
+			}
+		}
+	})
+}
+
+// --verify reads back: nobody is called deleted who lives.
+func TestVerifyCatchesALie(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, sandbox.Config{}, 100, 100)
+		b.adjust = func(j *Job) { j.Verify = true }
+		b.cfg.Auth = "signature"
+		b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost { // says yes and does nothing
+				io.WriteString(w, `{"statusCode":200,"data":{"success":true}}`)
+				return
+			}
+			b.api.ServeHTTP(w, r)
+		})}
+		s, err := b.run(t.Context())
+		if err != nil || s.Deleted != 0 || s.Failed != 100 {
+			t.Errorf("%d deleted, %d failed, %v", s.Deleted, s.Failed, err)
+		}
+	})
+}
