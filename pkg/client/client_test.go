@@ -1,0 +1,548 @@
+package client
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"bulkdelete/internal/sandbox"
+)
+
+// wire carries requests to a handler without sockets. A handler that aborts is a connection that is cut.
+type wire struct{ http.Handler }
+
+func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	rec := httptest.NewRecorder()
+	ended := make(chan bool, 1)
+	go func() {
+		defer func() { ended <- recover() != nil }()
+		w.ServeHTTP(rec, r)
+	}()
+	select {
+	case cut := <-ended:
+		if cut {
+			return nil, errors.New("connection reset by peer")
+		}
+		return rec.Result(), nil
+	case <-r.Context().Done():
+		<-ended
+		return nil, r.Context().Err()
+	}
+}
+
+// answers is an API that gives these answers one after another to every call but the login, the last one for ever.
+type answers struct {
+	mu    sync.Mutex
+	list  []string // HTTP status, a blank, the body; "cut" for none
+	seen  []*http.Request
+	after func(n int)
+}
+
+func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasSuffix(r.URL.Path, "get-management-token") {
+		io.WriteString(w, `{"statusCode":200,"message":"","data":{"access_token":"`+jwt("pool-1")+`","expires_in":7200}}`)
+		return
+	}
+	a.mu.Lock()
+	a.seen = append(a.seen, r)
+	n := len(a.seen)
+	text := a.list[min(n, len(a.list))-1]
+	a.mu.Unlock()
+	if a.after != nil {
+		a.after(n)
+	}
+	status, body, _ := strings.Cut(text, " ")
+	if status == "cut" {
+		panic(http.ErrAbortHandler)
+	}
+	var code int
+	fmt.Sscan(status, &code)
+	if location, ok := strings.CutPrefix(body, "-> "); ok {
+		w.Header().Set("Location", location)
+		body = ""
+	}
+	w.WriteHeader(code)
+	io.WriteString(w, body)
+}
+
+func jwt(pool string) string {
+	part := base64.RawURLEncoding.EncodeToString
+	return part([]byte(`{}`)) + "." + part([]byte(`{"scoped_userpool_id":"`+pool+`"}`)) + ".x"
+}
+
+func newClient(t *testing.T, h http.Handler, change func(*Config)) *Client {
+	t.Helper()
+	cfg := Config{Host: "http://127.0.0.1", AccessKeyID: sandbox.AccessKeyID, AccessKeySecret: sandbox.AccessKeySecret, Rate: 1000, Workers: 4,
+		Retries: 5, Timeout: time.Second, Version: "test", Transport: wire{h}}
+	if change != nil {
+		change(&cfg)
+	}
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// The table of docs/genauth-api.md, "Answers": what each answer means, how often the call is sent, and whether it may
+// have been carried out.
+func TestWhatAnAnswerMeans(t *testing.T) {
+	const yes = `{"statusCode":200,"message":"","data":{"success":true}}`
+	for _, c := range []struct {
+		answer  string
+		kind    Kind
+		sent    int
+		inDoubt bool
+	}{
+		{"200 " + yes, 0, 1, false},
+		{`200 {"statusCode":"200","apiCode":"20001","data":{"success":true}}`, 0, 1, false},
+		{`200 {"statusCode":200,"data":{"success":false}}`, ServerError, 4, true},
+		{`200 {"statusCode":200,"data":{"success":"true"}}`, ServerError, 4, true},
+		{`200 {"statusCode":200,"data":{"success":1}}`, ServerError, 4, true},
+		{`200 {"statusCode":200,"data":null}`, ServerError, 4, true},
+		{`200 {"statusCode":200}`, ServerError, 4, true},
+		{`200 {"data":{"success":true}}`, ServerError, 4, true},
+		{`200 `, ServerError, 4, true},
+		{`200 <html>Welcome, success: true</html>`, ServerError, 4, true},
+		{`200 [` + yes + `]`, ServerError, 4, true},
+		{`500 ` + yes, ServerError, 4, true},
+		{`404 ` + yes, Refused, 1, false},
+		{`302 -> https://elsewhere.example/ok`, ServerError, 4, true},
+		{`200 {"statusCode":400,"message":"bad"}`, Refused, 1, false},
+		{`200 {"statusCode":"422"}`, Refused, 1, false},
+		{`200 {"statusCode":401,"apiCode":2020}`, Credentials, 2, false},
+		{`401 `, Credentials, 2, false},
+		{`200 {"statusCode":402,"apiCode":4021}`, Payment, 1, false},
+		{`200 {"statusCode":403}`, Credentials, 1, false},
+		{`200 {"statusCode":403,"apiCode":2224}`, Credentials, 1, false},
+		{`200 {"statusCode":403,"apiCode":2209}`, Refused, 1, false},
+		{`200 {"statusCode":403,"apiCode":"2212"}`, Refused, 1, false},
+		{`200 {"statusCode":400,"apiCode":2005}`, Refused, 1, false},
+		{`200 {"statusCode":404,"apiCode":2004}`, NotFound, 1, false},
+		{`200 {"statusCode":404,"apiCode":2210}`, NotFound, 1, false},
+		{`404 {"statusCode":404,"apiCode":2004}`, NotFound, 1, false},
+		{`404 <html>no such page</html>`, Refused, 1, false},
+		{`200 {"statusCode":409}`, Refused, 1, false},
+		{`200 {"statusCode":413}`, TooLarge, 1, false},
+		{`413 <html>too large</html>`, TooLarge, 1, false},
+		{`200 {"statusCode":499}`, Refused, 1, false},
+		{`200 {"statusCode":500}`, ServerError, 4, true},
+		{`500 oops`, ServerError, 4, true},
+		{`200 {"statusCode":501}`, Unsupported, 1, false},
+		{`200 {"statusCode":502}`, Exhausted, 6, true},
+		{`502 <html>Bad Gateway</html>`, Exhausted, 6, true},
+		{`503 {"statusCode":503}`, Exhausted, 6, true},
+		{`504 `, Exhausted, 6, true},
+		{`408 `, Exhausted, 6, true},
+		{`425 `, Exhausted, 6, false},
+		{`200 {"statusCode":601}`, Exhausted, 6, true},
+		{`200 {"statusCode":602}`, ServerError, 2, true},
+		{`200 {"statusCode":603}`, ServerError, 2, true},
+		{`200 {"statusCode":403,"apiCode":1306}`, Exhausted, 6, true},
+		{`200 {"statusCode":777}`, Refused, 1, false},
+		{`418 tea`, Refused, 1, false},
+		{"cut", Exhausted, 6, true},
+	} {
+		t.Run(c.answer, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := &answers{list: []string{c.answer}}
+				r, err := newClient(t, api, nil).DeleteUsers(t.Context(), "user_id", []string{"a"})
+				if (c.kind == 0) != (err == nil) || err != nil && !errors.Is(err, c.kind) {
+					t.Errorf("it means %v, want %v", err, c.kind)
+				}
+				if len(api.seen) != c.sent || r.Attempts != c.sent {
+					t.Errorf("sent %d times (receipt: %d), want %d", len(api.seen), r.Attempts, c.sent)
+				}
+				if r.InDoubt != c.inDoubt {
+					t.Errorf("in doubt: %v", r.InDoubt)
+				}
+			})
+		})
+	}
+}
+
+// Being throttled is never a failure and never a retry, however long it takes.
+func TestThrottlingIsNoFailure(t *testing.T) {
+	for _, answer := range []string{`429 {"statusCode":429}`, `200 {"statusCode":429}`, `200 {"statusCode":"429"}`, `429 slow down`} {
+		synctest.Test(t, func(t *testing.T) {
+			api := &answers{list: append(slices.Repeat([]string{answer}, 40), `200 {"statusCode":200,"data":{"success":true}}`)}
+			r, err := newClient(t, api, func(c *Config) { c.Retries = 0 }).DeleteUsers(t.Context(), "user_id", []string{"a"})
+			if err != nil || r.Throttled != 40 || r.Attempts != 41 || r.InDoubt {
+				t.Errorf("%s: %v, %+v", answer, err, r)
+			}
+		})
+	}
+}
+
+func TestRetryAfterIsHonoured(t *testing.T) {
+	for _, c := range []struct {
+		value string
+		least time.Duration
+	}{{"7", 7 * time.Second}, {"date", 9 * time.Second}, {"soon", 0}, {"-5", 0}, {"999999", maxRetryAfter}} {
+		synctest.Test(t, func(t *testing.T) {
+			var at []time.Time
+			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				at = append(at, time.Now())
+				value := c.value
+				if value == "date" {
+					value = time.Now().Add(10 * time.Second).UTC().Format(http.TimeFormat)
+				}
+				if len(at) == 1 {
+					w.Header().Set("Retry-After", value)
+					w.WriteHeader(503)
+					return
+				}
+				io.WriteString(w, `{"statusCode":200,"data":{"success":true}}`)
+			})
+			if _, err := newClient(t, h, func(c *Config) { c.Auth = "signature" }).DeleteUsers(t.Context(), "user_id", []string{"a"}); err != nil {
+				t.Fatal(err)
+			}
+			if waited := at[1].Sub(at[0]); waited < c.least || waited > c.least+backoffMost {
+				t.Errorf("Retry-After %s: waited %s", c.value, waited)
+			}
+		})
+	}
+}
+
+// Every request is what the vendor's OpenAPI document describes, for every type of ID.
+func TestRequestsFitTheOpenAPIDocument(t *testing.T) {
+	router := openAPI(t)
+	for _, idType := range []string{"user_id", "external_id", "phone", "email", "username", "identity", "sync_relation", "custom_field"} {
+		synctest.Test(t, func(t *testing.T) {
+			api, err := sandbox.New(sandbox.Config{IDType: idType, IDs: slices.Values([]string{"lark:a<b>&\u2028", "lark:c"})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checked := 0
+			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				validate(t, router, r, body)
+				checked++
+				r.Body = io.NopCloser(strings.NewReader(string(body)))
+				api.ServeHTTP(w, r)
+			})
+			for _, auth := range []string{"token", "signature"} {
+				c := newClient(t, h, func(c *Config) { c.Auth, c.TenantID = auth, "tenant" })
+				living, _, err := c.Existing(t.Context(), idType, []string{"lark:a<b>&\u2028", "lark:c", "lark:d"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if auth == "token" && len(living) != 2 {
+					t.Errorf("%s: living are %q", idType, living)
+				}
+				if _, err := c.CountUsers(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := c.DeleteUsers(t.Context(), idType, []string{"lark:a<b>&\u2028", "lark:c"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if api.Len() != 0 || checked < 7 {
+				t.Errorf("%s: %d users are left after %d requests", idType, api.Len(), checked)
+			}
+		})
+	}
+}
+
+func openAPI(t *testing.T) routers.Router {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromFile("testdata/genauth.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc.Servers = nil
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return router
+}
+
+func validate(t *testing.T, router routers.Router, r *http.Request, body []byte) {
+	t.Helper()
+	r = r.Clone(context.WithoutCancel(r.Context()))
+	r.Body = io.NopCloser(strings.NewReader(string(body)))
+	// The document calls the array userIds; Node's parsers want userIds[], as the vendor's newest SDK sends it.
+	r.URL.RawQuery = strings.ReplaceAll(r.URL.RawQuery, "userIds%5B%5D=", "userIds=")
+	route, params, err := router.FindRoute(r)
+	if err != nil {
+		t.Errorf("%s %s: %v", r.Method, r.URL.Path, err)
+		return
+	}
+	err = openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route,
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}})
+	if err != nil {
+		t.Errorf("%s %s: %v", r.Method, r.URL.Path, err)
+	}
+}
+
+// A token is fetched once for all workers, renewed before it runs out, and an expiry in the middle costs no chunk.
+func TestTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		logins := 0
+		api, err := sandbox.New(sandbox.Config{TokenLifetime: 10 * time.Minute, Observe: func(c sandbox.Call) {
+			if c.Name == "get-management-token" {
+				logins++
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := 0
+		c := newClient(t, api, func(c *Config) {
+			c.Observe = func(a Attempt) {
+				if a.Kind == Credentials {
+					refused++
+				}
+			}
+		})
+		var pool sync.WaitGroup
+		for range 4 {
+			pool.Go(func() {
+				for range 60 {
+					if _, err := c.DeleteUsers(t.Context(), "user_id", []string{"a"}); err != nil {
+						t.Error(err)
+					}
+					time.Sleep(time.Minute)
+				}
+			})
+		}
+		pool.Wait()
+		if refused > 0 || logins < 6 || logins > 9 {
+			t.Errorf("%d logins and %d refused calls in an hour of 10-minute tokens", logins, refused)
+		}
+	})
+}
+
+func TestTokenThatIsRefusedEarlyIsRenewedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		logins := 0
+		inner, err := sandbox.New(sandbox.Config{Observe: func(c sandbox.Call) {
+			if c.Name == "get-management-token" {
+				logins++
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		revoked := true
+		var mu sync.Mutex
+		first := ""
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			token := r.Header.Get("Authorization")
+			if first == "" {
+				first = token
+			}
+			bad := revoked && token == first && token != ""
+			mu.Unlock()
+			if bad {
+				io.WriteString(w, `{"statusCode":401,"apiCode":2020,"message":"revoked"}`)
+				return
+			}
+			inner.ServeHTTP(w, r)
+		})
+		c := newClient(t, h, nil)
+		var pool sync.WaitGroup
+		for range 8 {
+			pool.Go(func() {
+				if _, err := c.DeleteUsers(t.Context(), "user_id", []string{"a"}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		pool.Wait()
+		if logins != 2 {
+			t.Errorf("%d logins, want 2", logins)
+		}
+	})
+}
+
+// A clock that is off is corrected once by the server's; a nonce is never used twice.
+func TestSignatureWithAClockThatIsOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := 0
+		// The server lives an hour ahead: it shows the client its own date, and sees the client's an hour shifted.
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			sent++
+			at, err := http.ParseTime(r.Header.Get("Date"))
+			if err != nil {
+				t.Error(err)
+			}
+			if time.Until(at) < 50*time.Minute {
+				w.Header().Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+				io.WriteString(w, `{"statusCode":403,"apiCode":1305,"message":"clock"}`)
+				return
+			}
+			io.WriteString(w, `{"statusCode":200,"data":{"success":true}}`)
+		})
+		c := newClient(t, h, func(c *Config) { c.Auth = "signature" })
+		for range 3 {
+			if _, err := c.DeleteUsers(t.Context(), "user_id", []string{"a"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if sent != 4 {
+			t.Errorf("%d attempts for three calls", sent)
+		}
+	})
+}
+
+// When the context ends no attempt begins, and one that has begun is finished and believed.
+func TestStopFinishesWhatHasBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		api := &answers{list: []string{`200 {"statusCode":200,"data":{"success":true}}`}, after: func(int) {
+			cancel()
+			time.Sleep(500 * time.Millisecond)
+		}}
+		c := newClient(t, api, nil)
+		if _, err := c.DeleteUsers(ctx, "user_id", []string{"a"}); err != nil {
+			t.Errorf("a deletion that had begun is lost: %v", err)
+		}
+		r, err := c.DeleteUsers(ctx, "user_id", []string{"b"})
+		if !errors.Is(err, Stopped) || r.Attempts != 0 || r.InDoubt || len(api.seen) != 1 {
+			t.Errorf("after the end: %v, %+v, %d sent", err, r, len(api.seen))
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		api := &answers{list: []string{"cut"}, after: func(int) { cancel() }}
+		r, err := newClient(t, api, nil).DeleteUsers(ctx, "user_id", []string{"a"})
+		if !errors.Is(err, Stopped) || !r.InDoubt || len(api.seen) != 1 {
+			t.Errorf("an attempt that was cut while stopping: %v, %+v", err, r)
+		}
+	})
+}
+
+// Nobody who lives is ever called gone, whatever get-user-batch answers.
+func TestExistingNeverLosesTheLiving(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// An API that shows phone numbers in its own way: the answer cannot be mapped, so each is asked alone.
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var list []map[string]string
+			for _, id := range r.URL.Query()["userIds[]"] {
+				if id != "13900000002" {
+					list = append(list, map[string]string{"userId": "x", "phone": "(139) " + id[3:]})
+				}
+			}
+			if list == nil {
+				list = []map[string]string{}
+			}
+			data, _ := json.Marshal(list)
+			fmt.Fprintf(w, `{"statusCode":200,"data":%s}`, data)
+		})
+		c := newClient(t, h, func(c *Config) { c.Auth = "signature" })
+		living, _, err := c.Existing(t.Context(), "phone", []string{"13900000001", "13900000002", "13900000003"})
+		if err != nil || !slices.Equal(living, []string{"13900000001", "13900000003"}) {
+			t.Errorf("living are %q (%v)", living, err)
+		}
+	})
+	for _, bad := range []string{`200 {"statusCode":200}`, `200 {"statusCode":200,"data":null}`, `200 {"statusCode":200,"data":{}}`, `200 {"statusCode":200,"data":"x"}`, `200 <html>`} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newClient(t, &answers{list: []string{bad}}, nil)
+			if living, _, err := c.Existing(t.Context(), "user_id", []string{"a", "b"}); err == nil {
+				t.Errorf("%s says that only %q exist", bad, living)
+			}
+		})
+	}
+}
+
+func TestHostsThatAreRefused(t *testing.T) {
+	for host, ok := range map[string]bool{
+		"https://api.genauth.ai": true, "https://api.genauth.ai/": true, "http://127.0.0.1:8080": true, "http://[::1]:80": true, "http://localhost:1": true,
+		"http://api.genauth.ai": false, "api.genauth.ai": false, "": false, "ftp://x": false, "https://u:p@x": false, "https://x?y=z": false, "http://127.0.0.1.evil.example": false,
+	} {
+		_, err := New(Config{Host: host, Rate: 1})
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", host, err)
+		}
+	}
+}
+
+func TestSecretsShowThemselvesToNobody(t *testing.T) {
+	s := Secret("hush")
+	text, err := json.Marshal(map[string]any{"s": s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, shown := range []string{fmt.Sprint(s), fmt.Sprintf("%v %+v %#v %s %q", s, s, s, s, s), fmt.Sprintf("%+v", Config{AccessKeySecret: s}), string(text)} {
+		if strings.Contains(shown, "hush") {
+			t.Errorf("the secret is shown: %s", shown)
+		}
+	}
+}
+
+// Redirects, self-signed certificates and answers without end, over real sockets.
+func TestOverSockets(t *testing.T) {
+	t.Run("unknown certificate", func(t *testing.T) {
+		s := httptest.NewUnstartedServer(&answers{list: []string{`200 {"statusCode":200,"data":{"success":true}}`}})
+		s.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of the client, as it should
+		s.StartTLS()
+		defer s.Close()
+		c := newClient(t, nil, func(c *Config) { c.Host, c.Transport, c.Auth = s.URL, nil, "signature" })
+		defer c.Close()
+		if r, err := c.DeleteUsers(t.Context(), "user_id", []string{"a"}); !errors.Is(err, Exhausted) || r.Attempts != 1 || r.InDoubt {
+			t.Errorf("%v, %+v", err, r)
+		}
+	})
+	t.Run("endless answer", func(t *testing.T) {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			for {
+				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		}))
+		defer s.Close()
+		c := newClient(t, nil, func(c *Config) { c.Host, c.Transport, c.Auth, c.Retries = s.URL, nil, "signature", 0 })
+		defer c.Close()
+		if _, err := c.DeleteUsers(t.Context(), "user_id", []string{"a"}); !errors.Is(err, Exhausted) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// FuzzAnswer: nothing that the API can answer may panic or be taken for a success that it is not.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, `{"statusCode":200,"data":{"success":true}}`)
+	f.Add(200, `{"statusCode":"200","apiCode":1e3,"data":{"success":"true"}}`)
+	f.Add(502, `<html>`)
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		l := parseAnswer(&http.Response{StatusCode: status, Header: http.Header{}}, []byte(body), saysSuccess)
+		var e struct {
+			StatusCode any
+			Data       struct{ Success any }
+		}
+		sure := json.Unmarshal([]byte(body), &e) == nil && status == 200 && (e.StatusCode == 200.0 || e.StatusCode == "200") && e.Data.Success == true
+		if l.kind == 0 && !sure {
+			// JSON's oddities (duplicate keys, case, 200.0) may make the two readers differ; success must be in the text at least.
+			if !strings.Contains(strings.ToLower(body), "success") || !strings.Contains(body, "true") || status != 200 {
+				t.Errorf("HTTP %d %q is taken for success", status, body)
+			}
+		}
+		if l.kind != 0 && l.err == nil || strings.ContainsAny(l.text(), "\n\r\x00") {
+			t.Errorf("HTTP %d %q: %v, %q", status, body, l.err, l.text())
+		}
+	})
+}
