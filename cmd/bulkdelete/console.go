@@ -75,8 +75,9 @@ func count(n int) string {
 	return s
 }
 
-// showPlan says what is about to be deleted, from where, and how long that takes.
-func (k *console) showPlan(s *session, offline string) error {
+// showPlan says what is about to be deleted, from where, and how long that takes. left is how many users earlier runs on
+// the folder have not settled; offline is why the API was not asked, if it was not.
+func (k *console) showPlan(s *session, left int, offline string) error {
 	p := s.plan
 	var b strings.Builder
 	row := func(name, format string, args ...any) {
@@ -89,27 +90,30 @@ func (k *console) showPlan(s *session, offline string) error {
 		row("note", "%s", note)
 	}
 	row("accepted", "%s", count(p.Accepted))
+	if left < p.Accepted {
+		row("", "%s of them were settled by earlier runs, %s are left", count(p.Accepted-left), count(left))
+	}
+	showSamples(row, "first users", s.first)
 	row("rejected", "%s (%s invalid, %s duplicate, %s protected)", count(p.Rows-p.Accepted), count(p.Invalid), count(p.Duplicates), count(p.Protected))
-	for _, r := range s.refused {
-		row("", "line %d: %s", r.line, clean(r.text))
-	}
-	for i, r := range s.first {
-		name := ""
-		if i == 0 {
-			name = "first users"
-		}
-		row(name, "line %d: %s", r.line, clean(r.text))
-	}
+	showSamples(row, "", s.refused)
 	row("host", "%s", s.target.Host)
 	if offline == "" {
 		row("user pool", "%s", clean(s.target.UserPool))
 	} else {
 		row("user pool", "not asked: %s", offline)
 	}
-	pace := time.Duration(float64(p.Chunks) / s.config.Rate * float64(time.Second)).Round(time.Second)
-	row("calls", "%s of up to %d users, at most %v a second: %s or more", count(p.Chunks), p.Options.ChunkSize, s.config.Rate, pace)
+	calls := (left + p.Options.ChunkSize - 1) / p.Options.ChunkSize
+	pace := time.Duration(float64(calls) / s.config.Rate * float64(time.Second)).Round(time.Second)
+	row("calls", "%s of up to %d users, at most %v a second: %s or more", count(calls), p.Options.ChunkSize, s.config.Rate, pace)
 	_, err := fmt.Fprintln(k.err, b.String())
 	return err
+}
+
+func showSamples(row func(name, format string, args ...any), name string, samples []sample) {
+	for _, r := range samples {
+		row(name, "line %d: %s", r.line, clean(r.text))
+		name = ""
+	}
 }
 
 // clean makes text from a file or the API safe to print on a terminal.
@@ -208,5 +212,8 @@ func (k *console) attempt(a client.Attempt) {
 }
 
 func (k *console) draining(calls int) {
-	k.say("stopping: %d calls are in flight and will be finished and recorded; a second signal leaves at once", calls)
+	if k.terminal { // the ^C that the terminal shows stands where the bar begins
+		fmt.Fprint(k.err, "\r\x1b[K")
+	}
+	k.say("stopping: no new call starts; %d in flight will be finished and recorded (a second signal leaves at once)", calls)
 }

@@ -40,6 +40,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	for line := range strings.Lines(e.Hint) {
 		fmt.Fprintf(errOut, "hint: %s\n", strings.TrimSuffix(line, "\n"))
 	}
+	if e.Next != "" {
+		fmt.Fprintf(errOut, "hint: to go on, run\n%s\n", e.Next)
+	}
 	return e.Code
 }
 

@@ -58,7 +58,7 @@ func (s *session) runPlan(ctx context.Context, save string) error {
 	if err := s.checkPlan(); err != nil {
 		return err
 	}
-	if err := s.console.showPlan(s, offline); err != nil {
+	if err := s.console.showPlan(s, s.plan.Accepted, offline); err != nil {
 		return err
 	}
 	if save != "" {

@@ -137,7 +137,7 @@ func (s *session) approve(ctx context.Context, folder *job.Folder) error {
 	if err := s.checkPlan(); err != nil {
 		return err
 	}
-	if err := s.console.showPlan(s, ""); err != nil {
+	if err := s.console.showPlan(s, folder.Remaining(), ""); err != nil {
 		return err
 	}
 	if s.flags.Bool("yes") {
@@ -195,7 +195,8 @@ func (s *session) conclude(j *job.Job, ended error) error {
 	if !ok {
 		return ended
 	}
-	return job.Fail(e.Code, strings.TrimPrefix(e.Hint+"\nto go on: "+resume, "\n"), "%w; %s of %s users are left", e, count(summary.Remaining), count(summary.Accepted))
+	left := fmt.Errorf("%w; %s of %s users are left", e, count(summary.Remaining), count(summary.Accepted))
+	return &job.Error{Code: e.Code, Err: left, Hint: e.Hint, Next: resume}
 }
 
 // verdict shows a finished run's summary and turns its exit code into an error that says what to do.

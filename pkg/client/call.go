@@ -133,6 +133,8 @@ func (a *call) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer cancel()
 	r = r.Clone(ctx)
 	a.header(r.Header)
+	a.client.inFlight.Add(1)
+	defer a.client.inFlight.Add(-1)
 	started := time.Now()
 	response, err := a.client.transport.RoundTrip(r)
 	if err == nil {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -55,6 +56,7 @@ type Client struct {
 	transport http.RoundTripper
 	auth      authorizer
 	pace      *pacer
+	inFlight  atomic.Int64
 }
 
 // New checks the configuration and makes a client. It sends nothing.
@@ -121,6 +123,9 @@ func (c *Client) Close() {
 
 // Limit is the present pace in attempts a second.
 func (c *Client) Limit() float64 { return c.pace.limit() }
+
+// InFlight is how many attempts are under way.
+func (c *Client) InFlight() int { return int(c.inFlight.Load()) }
 
 // Login makes sure that the credentials are good and gives the ID of the user pool they are for. With signatures there
 // is nothing to log in to, and the ID is "".

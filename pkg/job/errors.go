@@ -20,6 +20,7 @@ type Error struct {
 	Code Code
 	Err  error
 	Hint string // what to do next, or ""
+	Next string // the exact command that goes on, or ""
 }
 
 // Fail makes an *Error whose text is formatted as fmt.Errorf does.

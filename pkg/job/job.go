@@ -25,11 +25,10 @@ type Job struct {
 	MaxDuration time.Duration    // 0: none
 	Verify      bool             // read each chunk back after deleting it
 	Observe     func(report.Row) // called after a row is on disk, by several goroutines; may be nil
-	Draining    func(calls int)  // called once when no new call will start, with the number in flight; may be nil
+	Draining    func(calls int)  // called once when no new call starts any more, with the number in flight; may be nil
 
 	feed     context.Context // ends: no new chunk, no wait, no retry
 	stop     context.CancelCauseFunc
-	inFlight atomic.Int64
 	answered atomic.Int64 // when the API last gave a definite answer, Unix nanoseconds
 
 	mu      sync.Mutex // guards what follows
@@ -107,8 +106,8 @@ func (j *Job) feedChunks(suspects suspects) *Error {
 
 // drain tells the person who waits how many calls are still to be finished.
 func (j *Job) drain() {
-	if n := int(j.inFlight.Load()); j.Draining != nil && n > 0 {
-		j.Draining(n)
+	if j.Draining != nil && j.Client != nil {
+		j.Draining(j.Client.InFlight())
 	}
 }
 

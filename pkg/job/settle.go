@@ -49,8 +49,6 @@ func (w *work) do(places []int) {
 	if w.job.feed.Err() != nil {
 		return // the slot came free because the job is ending
 	}
-	w.job.inFlight.Add(1)
-	defer w.job.inFlight.Add(-1)
 	if stop, ok := errors.AsType[*Error](w.settle(places, trail{inDoubt: w.suspect})); ok {
 		w.job.stop(stop)
 	}
