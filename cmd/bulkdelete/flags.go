@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,17 +52,25 @@ func toggle(category, name, usage string, aliases ...string) *cli.BoolFlag {
 	return &cli.BoolFlag{Category: category, Name: name, Usage: usage, Aliases: aliases, HideDefault: true, Sources: sources(name)}
 }
 
-// inputAndPlanFlags are those of run and plan alike.
-func inputAndPlanFlags() []cli.Flag {
-	return append(append(inputFlagList(), clientFlags()...), []cli.Flag{
+// jobFlags are those of run, which plan takes too, so that one command line serves both.
+func jobFlags() []cli.Flag {
+	return slices.Concat(inputFlagList(), clientFlags(), metricsFlags(), []cli.Flag{
 		number(paceFlags, "chunk-size", 50, "users per call, 1 to 50"),
+		span(paceFlags, "max-duration", 0, "stop cleanly after that long"),
+		toggle(guardFlags, "yes", "do not ask", "y"),
+		toggle(guardFlags, "dry-run", "do what plan does; beats --yes", "n"),
 		&cli.IntFlag{Category: guardFlags, Name: "expect", Usage: "refuse unless exactly `N` users would be deleted", HideDefault: true, Sources: sources("expect")},
 		text(guardFlags, "max-deletes", "", "refuse if more than `N|P%` (of the pool) would be deleted"),
+		number(guardFlags, "stop-after", 0, "stop cleanly once `N` users are done"),
+		text(guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
+		text(guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
+		toggle(guardFlags, "verify", "read each chunk back after deleting it"),
 		text(outputFlags, "out", "", "the run's `DIR` (default: FILE without its ending + .bulkdelete)"),
+		text(outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
 		toggle(outputFlags, "json", "print the summary as JSON"),
 		text(outputFlags, "log-format", "", "`F`: console or json (default: console on a terminal)"),
 		text(outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
-	}...)
+	})
 }
 
 func inputFlagList() []cli.Flag {

@@ -18,7 +18,7 @@ func planCommand() *cli.Command {
 		Description: `Example:
    bulkdelete plan users.csv --save plan.json     # a second person reads plan.json
    bulkdelete run users.csv --plan plan.json      # refused unless it is the same`,
-		Flags:        append(inputAndPlanFlags(), text(guardFlags, "save", "", "write the plan to `FILE` for a second person to approve")),
+		Flags:        append(jobFlags(), text(guardFlags, "save", "", "write the plan to `FILE` for a second person to approve")),
 		OnUsageError: usageError,
 		Action: func(ctx context.Context, c *cli.Command) error {
 			s, err := newSession(c)

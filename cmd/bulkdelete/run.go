@@ -23,16 +23,7 @@ func runCommand() *cli.Command {
    bulkdelete run --sandbox samples/offboarding.csv     # rehearse, no account needed
    bulkdelete run users.csv --stop-after 50             # a first trial; the same command goes on
    bulkdelete run users.csv --yes --max-deletes 500     # in a cron container`,
-		Flags: append(append(inputAndPlanFlags(), metricsFlags()...),
-			toggle(guardFlags, "yes", "do not ask", "y"),
-			toggle(guardFlags, "dry-run", "do what plan does; beats --yes", "n"),
-			text(guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
-			number(guardFlags, "stop-after", 0, "stop cleanly once `N` users are done"),
-			text(guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
-			span(paceFlags, "max-duration", 0, "stop cleanly after that long"),
-			toggle(guardFlags, "verify", "read each chunk back after deleting it"),
-			text(outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
-		),
+		Flags:        jobFlags(),
 		OnUsageError: usageError,
 		Action: func(ctx context.Context, c *cli.Command) error {
 			s, err := newSession(c)
