@@ -42,7 +42,7 @@ func (k *console) progress(mode string, users int, limit func() float64) (stop f
 	}
 	switch mode {
 	case "bar":
-		return k.bar(users, limit), nil
+		return k.bar(users), nil
 	case "plain":
 		return k.plain(users, limit), nil
 	case "none":
@@ -51,20 +51,18 @@ func (k *console) progress(mode string, users int, limit func() float64) (stop f
 	return nil, fmt.Errorf("--progress %q: give auto, bar, plain or none", mode)
 }
 
-// plain says it in a log line every few seconds.
-func (k *console) plain(users int, limit func() float64) (stop func()) {
-	began := time.Now()
-	ticker := time.NewTicker(plainEvery)
+// every calls f again and again until stop is called, and once more then.
+func every(d time.Duration, f func()) (stop func()) {
+	ticker := time.NewTicker(d)
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
 		for {
 			select {
 			case <-ticker.C:
-				n := k.users.Load()
-				k.log.Info().Int64("done", n).Int("of", users).Float64("users_per_second", pace(n, began)).Str("eta", k.eta(users, began)).
-					Int64("failed", k.failed.Load()).Int64("throttled", k.throttled.Load()).Float64("calls_per_second_limit", limit()).Msg("progress")
+				f()
 			case <-done:
+				f()
 				return
 			}
 		}
@@ -72,12 +70,21 @@ func (k *console) plain(users int, limit func() float64) (stop func()) {
 	return func() { ticker.Stop(); close(done); <-ended }
 }
 
-// bar draws it, with log lines above.
-func (k *console) bar(users int, limit func() float64) (stop func()) {
+// plain says it in a log line every few seconds.
+func (k *console) plain(users int, limit func() float64) (stop func()) {
 	began := time.Now()
-	var target io.Writer
-	target = k.err.to(io.Discard)
-	p := mpb.New(mpb.WithOutput(target), mpb.ForceTTY(), mpb.WithAutoRefresh(), mpb.WithRefreshRate(150*time.Millisecond))
+	return every(plainEvery, func() {
+		n := k.users.Load()
+		k.log.Info().Int64("done", n).Int("of", users).Float64("users_per_second", pace(n, began)).Str("eta", k.eta(users, began)).
+			Int64("failed", k.failed.Load()).Int64("throttled", k.throttled.Load()).Float64("pace_limit", limit()).Msg("progress")
+	})
+}
+
+// bar draws it, with log lines above.
+func (k *console) bar(users int) (stop func()) {
+	began := time.Now()
+	terminal := k.err.to(io.Discard)
+	p := mpb.New(mpb.WithOutput(terminal), mpb.ForceTTY(), mpb.WithAutoRefresh(), mpb.WithRefreshRate(150*time.Millisecond))
 	bar := p.New(int64(users), mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
 		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
 			return fmt.Sprintf("%s/%s", count(int(k.users.Load())), count(users))
@@ -87,22 +94,13 @@ func (k *console) bar(users int, limit func() float64) (stop func()) {
 		})),
 	)
 	k.err.to(p)
-	ticker := time.NewTicker(100 * time.Millisecond)
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-ticker.C:
-				bar.SetCurrent(min(k.users.Load(), int64(users)))
-			case <-done:
-				bar.SetCurrent(k.users.Load())
-				bar.Abort(false) // does nothing to a bar that is complete
-				return
-			}
-		}
-	}()
-	return func() { ticker.Stop(); close(done); <-ended; p.Wait(); k.err.to(target) }
+	stopTicks := every(100*time.Millisecond, func() { bar.SetCurrent(k.users.Load()) })
+	return func() {
+		stopTicks()
+		bar.Abort(false) // does nothing to a bar that is complete
+		p.Wait()
+		k.err.to(terminal)
+	}
 }
 
 func pace(users int64, since time.Time) float64 {
