@@ -1,0 +1,41 @@
+package job
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Who may know whom: job knows chunker, client and report; these know nothing of each other; nothing but the command and
+// tests knows the sandbox, and the sandbox knows nobody.
+func TestArrows(t *testing.T) {
+	may := map[string][]string{
+		"bulkdelete/pkg/chunker":      {},
+		"bulkdelete/pkg/client":       {},
+		"bulkdelete/pkg/report":       {},
+		"bulkdelete/internal/sandbox": {},
+		"bulkdelete/pkg/job":          {"bulkdelete/pkg/chunker", "bulkdelete/pkg/client", "bulkdelete/pkg/report"},
+	}
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "bulkdelete/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		allowed, ruled := may[words[0]]
+		if !ruled {
+			continue
+		}
+		seen++
+		for _, imported := range words[1:] {
+			if strings.HasPrefix(imported, "bulkdelete/") && !slices.Contains(allowed, imported) {
+				t.Errorf("%s imports %s", words[0], imported)
+			}
+		}
+	}
+	if seen != len(may) {
+		t.Errorf("%d of %d packages were found", seen, len(may))
+	}
+}
