@@ -8,7 +8,8 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/bulkdelete ./cmd/bulkdelete \
+ARG VERSION=
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.release=${VERSION}" -o /out/bulkdelete ./cmd/bulkdelete \
  && mkdir /out/data
 
 FROM ${CERTS_IMAGE} AS certs

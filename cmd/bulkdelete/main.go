@@ -130,11 +130,17 @@ func versionCommand() *cli.Command {
 	}}
 }
 
-// version is the module's version as the Go toolchain recorded it, with the commit where that is known.
+// release is the version that a build is given with -ldflags "-X main.release=v1.2.3".
+var release string
+
+// version is the release, or what the Go toolchain recorded of the module.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+	if !ok || info.Main.Version == "(devel)" {
+		return "devel"
 	}
 	return info.Main.Version
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/urfave/cli/v3"
@@ -33,12 +34,7 @@ func planCommand() *cli.Command {
 // runPlan does everything that run does before the first deletion. Without credentials it stays offline, unless the
 // plan is to name the user pool.
 func (s *session) runPlan(ctx context.Context, save string) error {
-	dir, err := os.MkdirTemp("", "bulkdelete-plan-") // for standard input; the run's folder is not touched
-	if err != nil {
-		return err
-	}
-	s.close = append(s.close, func() error { return os.RemoveAll(dir) })
-	if err := s.open(dir); err != nil {
+	if err := s.openToLook(); err != nil {
 		return err
 	}
 	if err := s.scan(ctx); err != nil {
@@ -71,6 +67,19 @@ func (s *session) runPlan(ctx context.Context, save string) error {
 		return job.Fail(job.Incomplete, "mend the rows above, or let run set them aside in rejected.csv", "%s of %s rows are invalid", count(s.plan.Invalid), count(s.plan.Rows))
 	}
 	return nil
+}
+
+// openToLook opens the input without a run's folder: standard input is kept in a temporary one.
+func (s *session) openToLook() error {
+	if s.flags.Args().First() != "-" {
+		return s.open("")
+	}
+	dir, err := os.MkdirTemp("", "bulkdelete-plan-")
+	if err != nil {
+		return fmt.Errorf("standard input cannot be kept: %w", err)
+	}
+	s.close = append(s.close, func() error { return os.RemoveAll(dir) })
+	return s.open(dir)
 }
 
 // checkPlan refuses what is not the approved plan.
