@@ -166,6 +166,9 @@ func TestInputThatChangesStopsTheRun(t *testing.T) {
 			if code := run.ProcessState.ExitCode(); code != 4 || !strings.Contains(out.String(), "the input is not what was planned") {
 				t.Errorf("exit code %d:\n%s", code, out)
 			}
+			if c.name != "rewritten in place" && p.calls == 40 { // what had been read ahead may be sent, for it is what was planned
+				t.Error("the change did not stop the run: all chunks were sent")
+			}
 			for id := range p.named {
 				if id > userID(2000) {
 					t.Fatalf("%s was named and not planned", id)

@@ -105,6 +105,25 @@ func TestPaceNeverExceedsTheRateInAnySecond(t *testing.T) {
 	}
 }
 
+// Timers wake up late and in bunches: whatever the limiter lets through, the last second's attempts are counted.
+func TestPaceCountsTheLastSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(20)
+		var left []time.Time
+		for range 100 {
+			if err := p.fullSecond(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			left = append(left, time.Now())
+		}
+		for i := range left[20:] {
+			if d := left[i+20].Sub(left[i]); d < time.Second {
+				t.Fatalf("attempts %d and %d are %s apart", i, i+20, d)
+			}
+		}
+	})
+}
+
 func TestPaceSettlesJustUnderTheAllowance(t *testing.T) {
 	for _, c := range []struct {
 		name    string

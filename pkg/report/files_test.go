@@ -60,7 +60,7 @@ func fiveLines() []Line {
 	return []Line{
 		{Line: 2, Raw: []byte(`a,"x;y` + "\r\n" + `z"`), Chunk: 1, Place: 1},
 		{Line: 4, Raw: []byte(`=b,1`), Chunk: 1, Place: 2},
-		{Line: 5, Raw: []byte(`,`), Reason: "the ID is empty: fill it in", Code: "empty", Invalid: true},
+		{Line: 5, Raw: []byte(`,`), Reason: "=1+1 is a formula", Code: "spreadsheet", Invalid: true},
 		{Line: 6, Raw: []byte(`c, 3 `), Chunk: 2, Place: 1},
 		{Line: 7, Raw: []byte(`d,4`), Chunk: 2, Place: 2},
 		{Line: 8, Raw: []byte(`e,5`), Chunk: 3, Place: 1},
@@ -92,7 +92,7 @@ func TestFilesOfAnUnfinishedRun(t *testing.T) {
 			"6,2,absent,,2026-11-23T08:00:03Z,c, 3 \n",
 		FailedName: "userId,n,bulkdelete_line,bulkdelete_outcome,bulkdelete_reason,bulkdelete_request_id\n" +
 			"d,4,7,failed,\"'=1+1 \"\"no\"\", not that one\",r-4\n",
-		RejectedName:  "line,reason,userId,n\n5,the ID is empty: fill it in,,\n",
+		RejectedName:  "line,reason,userId,n\n5,'=1+1 is a formula,,\n",
 		RemainingName: "userId,n\ne,5\n",
 	} {
 		if got := read(t, dir, name); got != want {
