@@ -1,3 +1,297 @@
 package report
 
-func writePage(path string, run *Run, s *Summary) error { return nil }
+import (
+	"bytes"
+	"cmp"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/google/renameio/v2"
+)
+
+//go:embed page.html
+var pageHTML string
+
+// page is what the template of report.html shows.
+type page struct {
+	*Summary
+	Run      *Run
+	Dir      string // as a word of a shell's command line
+	Class    string // of the verdict: good, fair or bad
+	Verdict  string
+	Parts    []part
+	Options  []option
+	Failures []kind
+	Refusals []kind // kinds of rejection
+
+	FailedRows, RejectedRows []Sample
+	Slowest, Retried         []Row
+
+	Pace, Latencies template.HTML // drawings
+	Working         time.Duration // without the pauses
+	WorkingPace     float64       // users a second
+	Repeated        int
+	Pauses          []pause
+	MorePauses      int
+}
+
+// part is one of the sets that the input's rows fall into.
+type part struct {
+	Name, Class, Meaning string
+	Rows                 int
+}
+
+type option struct{ Name, Value string }
+
+// kind is a reason and how many it concerns.
+type kind struct {
+	Name string
+	N    int
+}
+
+// writePage makes report.html: one file that needs no other, no script and no network.
+func writePage(path string, run *Run, s *Summary) error {
+	text, err := renderPage(filepath.Dir(path), run, s)
+	if err != nil {
+		return fmt.Errorf("%s cannot be made: %w", PageName, err)
+	}
+	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o600)) // whatever those of an older page are
+	if err != nil {
+		return fmt.Errorf("%s cannot be written: %w", PageName, err)
+	}
+	defer f.Cleanup() //nolint:errcheck // a temporary file that cannot be removed harms nobody
+	if _, err := f.Write(text); err != nil {
+		return fmt.Errorf("%s cannot be written: %w", PageName, err)
+	}
+	if err := f.CloseAtomicallyReplace(); err != nil {
+		return fmt.Errorf("%s cannot be written: %w", PageName, err)
+	}
+	return nil
+}
+
+func renderPage(dir string, run *Run, s *Summary) ([]byte, error) {
+	t, err := template.New(PageName).Funcs(template.FuncMap{
+		"count": count, "users": users, "are": are, "span": span, "ms": func(f float64) string { return span(time.Duration(f * float64(time.Millisecond))) },
+		"clock": clock, "plain": plain, "ids": shownIDs, "percent": percent,
+		"count64": func(n int64) string { return count(int(n)) }, "decimal": decimal,
+		"seconds": func(f float64) string { return span(time.Duration(f * float64(time.Second))) },
+		"kindsOf": func(what string, k []kind) any {
+			return struct {
+				What  string
+				Kinds []kind
+			}{what, k}
+		},
+	}).Parse(pageHTML)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPage(dir, run, s)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = t.Execute(&b, p)
+	return b.Bytes(), err
+}
+
+func newPage(dir string, run *Run, s *Summary) (*page, error) {
+	t := &s.stats
+	p := &page{Summary: s, Run: run, Dir: shellWord(dir), Parts: parts(s), Options: options(run),
+		Failures: kinds(s.FailedBy), Refusals: kinds(s.RejectedBy), FailedRows: grouped(t.failed), RejectedRows: grouped(t.rejected),
+		Slowest: t.slowest, Retried: t.retried,
+		Repeated: t.series.repeated(), Pauses: t.series.pauses, MorePauses: t.series.paused - len(t.series.pauses)}
+	p.Class, p.Verdict = verdict(s)
+	if t.n == 0 {
+		return p, nil
+	}
+	p.Working = t.series.working()
+	p.WorkingPace = float64(s.Accepted-s.Remaining) / max(p.Working.Seconds(), 0.001)
+	var err error
+	if p.Pace, err = drawPace(&t.series); err != nil {
+		return nil, err
+	}
+	p.Latencies, err = drawLatency(t)
+	return p, err
+}
+
+// verdict is what happened, in one sentence.
+func verdict(s *Summary) (class, sentence string) {
+	open := s.Failed + s.Unknown
+	switch {
+	case s.State == Unfinished:
+		return "bad", fmt.Sprintf("Unfinished: %s of %s done, %s still to come.", count(s.Accepted-s.Remaining), users(s.Accepted), count(s.Remaining))
+	case open > 0:
+		return "bad", fmt.Sprintf("Finished, but %s of %s may still exist.", count(open), users(s.Accepted))
+	case s.Accepted == 0 && s.Invalid > 0:
+		return "fair", fmt.Sprintf("Finished: nothing was sent, and %s invalid.", are(s.Invalid, "input row"))
+	case s.Accepted == 0:
+		return "good", "Finished: there was no user to delete."
+	case s.Invalid > 0:
+		return "fair", fmt.Sprintf("Finished: %s gone, but %s invalid, so never sent.", are(s.Accepted, "user"), are(s.Invalid, "input row"))
+	}
+	return "good", fmt.Sprintf("Finished: %s gone.", are(s.Accepted, "user"))
+}
+
+// parts are the sets that every input row stands in exactly one of.
+func parts(s *Summary) []part {
+	return []part{
+		{"deleted", "deleted", "the API said that it deleted them", s.Deleted},
+		{"absent", "absent", "the API says that no such user exists", s.Absent},
+		{"failed", "failed", "the API refused for good", s.Failed},
+		{"unknown", "unknown", "no answer, and reading back did not settle it", s.Unknown},
+		{"remaining", "remaining", "their turn has not come", s.Remaining},
+		{"rejected", "rejected", "never sent", s.Rejected},
+	}
+}
+
+func options(run *Run) (all []option) {
+	for _, name := range slices.Sorted(maps.Keys(run.Options)) {
+		all = append(all, option{"--" + strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(run.Options[name], "\n", ", ")})
+	}
+	return all
+}
+
+// kinds are reasons, the most frequent first.
+func kinds(by map[string]int) (all []kind) {
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		all = append(all, kind{name, by[name]})
+	}
+	slices.SortStableFunc(all, func(a, b kind) int { return cmp.Compare(b.N, a.N) })
+	return all
+}
+
+// grouped puts rows of one kind together, in the order in which the kinds were met.
+func grouped(rows []Sample) []Sample {
+	met := map[string]int{}
+	for _, r := range rows {
+		if _, ok := met[r.Kind]; !ok {
+			met[r.Kind] = len(met)
+		}
+	}
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b Sample) int { return cmp.Compare(met[a.Kind], met[b.Kind]) })
+	return rows
+}
+
+// count writes a number with commas.
+func count(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// decimal writes a rate: a small one with a digit behind the point.
+func decimal(f float64) string {
+	if f < 100 {
+		return strconv.FormatFloat(f, 'f', 1, 64)
+	}
+	return count(int(f + 0.5))
+}
+
+func users(n int) string { return things(n, "user") }
+
+func things(n int, name string) string {
+	if n == 1 {
+		return "1 " + name
+	}
+	return count(n) + " " + name + "s"
+}
+
+func are(n int, name string) string {
+	if n == 1 {
+		return "1 " + name + " is"
+	}
+	return things(n, name) + " are"
+}
+
+// percent is a share for people: 0.1% is not nothing, and 99.99% is not all.
+func percent(n, of int) string {
+	switch share := 100 * float64(n) / float64(max(of, 1)); {
+	case n == 0:
+		return "0%"
+	case n == of:
+		return "100%"
+	case share < 0.1:
+		return "< 0.1%"
+	case share > 99.9:
+		return "> 99.9%"
+	default:
+		return strconv.FormatFloat(share, 'f', 1, 64) + "%"
+	}
+}
+
+// span writes how long something took, in two units at the most.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return strconv.FormatFloat(d.Truncate(100*time.Millisecond).Seconds(), 'f', -1, 64) + " s"
+	case d < time.Hour:
+		return twoUnits(d, time.Minute, "min", time.Second, "s")
+	case d < 24*time.Hour:
+		return twoUnits(d, time.Hour, "h", time.Minute, "min")
+	}
+	return twoUnits(d, 24*time.Hour, "d", time.Hour, "h")
+}
+
+func twoUnits(d, big time.Duration, bigName string, small time.Duration, smallName string) string {
+	s := fmt.Sprintf("%d %s", d/big, bigName)
+	if rest := d % big / small; rest > 0 {
+		s += fmt.Sprintf(" %d %s", rest, smallName)
+	}
+	return s
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// maxShown bounds foreign text on the page, in runes.
+const maxShown = 4000
+
+// plain makes invisible characters of foreign text visible, so that nothing on the page can pass for something else: a
+// character that turns the reading direction around can make one ID look like another. Escaping is the template's.
+func plain(s string) string {
+	var b strings.Builder
+	for _, r := range shorten(s, maxShown) {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// shownIDs are a row's request IDs, or the first and the last few of very many.
+func shownIDs(all []string) (shown []string) {
+	const head, tail = 2, 6
+	for i, id := range all {
+		switch {
+		case i < head || i >= len(all)-tail:
+			shown = append(shown, shorten(id, maxShownID))
+		case i == head:
+			shown = append(shown, fmt.Sprintf("(%s more in %s)", count(len(all)-head-tail), AuditName))
+		}
+	}
+	return shown
+}
+
+// shellWord makes one word of a POSIX shell's command line.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("-_./+,:@%=", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,15 +23,18 @@ type stats struct {
 // Sample is a row shown for many.
 type Sample struct {
 	Line   int
-	ID     string
+	ID     string // cut when it is very long
 	Reason string
+	Kind   string // rows of one kind are shown together
 }
 
 const (
 	latencyBuckets = 160
 	latencyStep    = 1.1 // a bucket's width: percentiles are right to 10%
 	topRows        = 10
-	topSamples     = 20
+	topSamples     = 60 // in all
+	samplesOfKind  = 5
+	maxShownID     = 100 // runes
 )
 
 func (t *stats) add(r *Row) {
@@ -44,15 +48,45 @@ func (t *stats) add(r *Row) {
 	}
 }
 
+// sample keeps the first few rows of each kind: of a rejection's class, or of a failure's reason.
 func (t *stats) sample(to *[]Sample, l Line, reason string) {
-	if len(*to) < topSamples {
-		*to = append(*to, Sample{l.Line, l.ID, reason})
+	if len(*to) >= topSamples {
+		return
+	}
+	kind, same := cmp.Or(l.Code, reason), 0
+	for _, s := range *to {
+		if s.Kind == kind {
+			same++
+		}
+	}
+	if same < samplesOfKind {
+		*to = append(*to, Sample{l.Line, shorten(l.ID, maxShownID), shorten(reason, maxMessage), kind})
 	}
 }
 
-// top keeps the first few rows in an order.
+// shorten cuts a text and lets go of the memory it was part of.
+func shorten(s string, runes int) string {
+	n := 0
+	for at := range s {
+		if n++; n > runes {
+			return s[:at] + "…"
+		}
+	}
+	return strings.Clone(s)
+}
+
+// top keeps the first few rows in an order, the earlier of equals first, and of a chunk that was split one row.
 func top(rows []Row, r *Row, order func(a, b Row) int) []Row {
-	i, _ := slices.BinarySearchFunc(rows, *r, order)
+	if i := slices.IndexFunc(rows, func(have Row) bool { return have.Chunk == r.Chunk }); i >= 0 {
+		if order(rows[i], *r) <= 0 {
+			return rows
+		}
+		rows = slices.Delete(rows, i, i+1)
+	}
+	i := slices.IndexFunc(rows, func(have Row) bool { return order(have, *r) > 0 })
+	if i < 0 {
+		i = len(rows)
+	}
 	if i >= topRows {
 		return rows
 	}
@@ -82,29 +116,64 @@ func (t *stats) percentile(p float64) float64 {
 	return 0
 }
 
-// series are users and repeated calls over time, in at most seriesLen steps: when time outgrows them, neighbours are joined.
+// series are users and repeated calls over working time, in at most seriesLen steps: when time outgrows them, neighbours
+// are joined. Working time leaves out the pauses between runs, which can be a thousand times longer than the runs.
 type series struct {
-	start time.Time
-	step  time.Duration
-	users [seriesLen]int
-	again [seriesLen]int // attempts after the first
-	last  int
+	start  time.Time // of working time, moved on by every pause
+	latest time.Time // answer so far
+	step   time.Duration
+	users  [seriesLen]int
+	again  [seriesLen]int // attempts after the first
+	last   int
+	pauses []pause // the first few
+	paused int
 }
 
-const seriesLen = 240
+// pause is a time in which nobody worked on the folder.
+type pause struct {
+	at       time.Duration // working time
+	From, To time.Time
+}
+
+// step is one stretch of a series.
+type step struct {
+	from, to     time.Duration // working time
+	users, again int
+}
+
+const (
+	seriesLen  = 240
+	firstStep  = 250 * time.Millisecond
+	pauseAfter = time.Minute // no chunk waits so long for its turn while a run works
+	maxPauses  = 20
+	maxWorking = 100 * 365 * 24 * time.Hour // beyond it only an edited audit can reach
+)
 
 func (s *series) add(r *Row) {
-	at := r.StartedAt.Add(r.Duration)
 	if s.step == 0 {
-		s.start, s.step = r.StartedAt, time.Second
+		s.start, s.latest, s.step = r.StartedAt, r.StartedAt, firstStep
 	}
-	for at.Sub(s.start) >= seriesLen*s.step {
+	if gap := r.StartedAt.Sub(s.latest); gap > pauseAfter {
+		s.pause(gap, r.StartedAt)
+	}
+	if end := r.StartedAt.Add(r.Duration); end.After(s.latest) {
+		s.latest = end
+	}
+	at := min(r.StartedAt.Add(r.Duration).Sub(s.start), maxWorking)
+	for at >= seriesLen*s.step {
 		s.join()
 	}
-	i := max(0, int(at.Sub(s.start)/s.step)) // rows stand in the order they were settled, not begun
+	i := max(0, int(at/s.step)) // rows stand in the order they were settled, not begun
 	s.users[i] += r.Users
-	s.again[i] += r.Attempts - 1
+	s.again[i] += max(0, r.Attempts-1)
 	s.last = max(s.last, i)
+}
+
+func (s *series) pause(gap time.Duration, until time.Time) {
+	if s.paused++; len(s.pauses) < maxPauses {
+		s.pauses = append(s.pauses, pause{s.latest.Sub(s.start), s.latest, until})
+	}
+	s.start = s.start.Add(gap)
 }
 
 func (s *series) join() {
@@ -116,4 +185,39 @@ func (s *series) join() {
 	clear(s.again[seriesLen/2:])
 	s.step *= 2
 	s.last /= 2
+}
+
+// working is the time between the first call and the last answer without the pauses.
+func (s *series) working() time.Duration { return min(s.latest.Sub(s.start), maxWorking) }
+
+// repeated is how many attempts followed a first one.
+func (s *series) repeated() (n int) {
+	for _, again := range s.again {
+		n += again
+	}
+	return n
+}
+
+// steps gives the series from its beginning to the last answer. The last stretch ends there; one too short to have a pace
+// of its own is part of the one before.
+func (s *series) steps() []step {
+	if s.step == 0 {
+		return nil
+	}
+	var all []step
+	for i := range s.last + 1 {
+		from := time.Duration(i) * s.step
+		to := from + s.step
+		if i == s.last {
+			to = max(min(to, s.working()), from+s.step/100)
+		}
+		if n := len(all); n > 0 && to-from < s.step/2 {
+			all[n-1].to = to
+			all[n-1].users += s.users[i]
+			all[n-1].again += s.again[i]
+			continue
+		}
+		all = append(all, step{from, to, s.users[i], s.again[i]})
+	}
+	return all
 }

@@ -1,0 +1,442 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+const hostile = `<script>alert("1")</script>' onload='x <!-- &` + "\u2028\u202e\x00\xff"
+
+// foreign makes a run in which every text that is not bulkdelete's own is text.
+func foreign(t *testing.T, text string) []byte {
+	t.Helper()
+	run, s := madeUp(t, 20_000, 400, false)
+	s.Input.Name, s.Input.Path, s.Input.SHA256 = text, text, text
+	s.Host, s.UserPool, s.IDType, s.Program, s.Reason, s.Resume, s.LastRowHash = text, text, text, text, text, text, text
+	run.Options = map[string]string{text: text}
+	s.FailedBy, s.RejectedBy = map[string]int{text: 3}, map[string]int{text: 4}
+	s.stats.failed, s.stats.rejected = nil, nil
+	s.fail(Line{Line: 2, ID: text}, &Row{Message: text})
+	s.reject(Line{Line: 3, ID: text, Code: text, Reason: text})
+	for _, rows := range [][]Row{s.stats.slowest, s.stats.retried} {
+		rows[0].Outcome, rows[0].RequestIDs = Outcome(text), []string{text}
+	}
+	b, err := renderPage(text, run, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestPageEscapesForeignText(t *testing.T) {
+	harmless, attacked := string(foreign(t, "x")), string(foreign(t, hostile))
+	for _, bad := range []string{"<script", "<!-- &", "\u2028", "\u202e", "\x00", "\xff", `"1"`} {
+		if strings.Contains(attacked, bad) {
+			t.Errorf("the page holds %q as it came", bad)
+		}
+	}
+	for _, mark := range []string{"<", ">", `"`} {
+		if h, a := strings.Count(harmless, mark), strings.Count(attacked, mark); h != a {
+			t.Errorf("foreign text changed how often %s stands on the page, from %d to %d", mark, h, a)
+		}
+	}
+	// Name, path, hash, host, pool, type, option twice, program, reason, command, last hash, folder twice, kinds twice,
+	// two samples of ID and reason, and two chunks of outcome and request ID.
+	if n := strings.Count(attacked, "&lt;script&gt;"); n != 24 {
+		t.Errorf("%d foreign texts are shown, 24 were given", n)
+	}
+	if !strings.Contains(attacked, `\u2028\u202e\u0000`) {
+		t.Error("invisible characters are not made visible")
+	}
+}
+
+func TestPageShowsEveryCountOfTheSummary(t *testing.T) {
+	run, s := madeUp(t, 1000, 0, false)
+	var want []string
+	v := reflect.ValueOf(s).Elem()
+	for i := range v.NumField() {
+		f, n := v.Field(i), 10_007+1_111*i
+		switch v.Type().Field(i).Name {
+		case "Schema": // of the file summary.json
+		case "ExitCode":
+			f.SetInt(77)
+			want = append(want, "<dd>77</dd>")
+		default:
+			if f.Kind() == reflect.Int {
+				f.SetInt(int64(n))
+				want = append(want, count(n))
+			}
+		}
+	}
+	s.RejectedBy, s.FailedBy = map[string]int{"spreadsheet": 90_001, "duplicate": 90_002}, map[string]int{"failed: statusCode 403": 90_003, "other": 90_004}
+	s.LatencyMS, s.Seconds, s.UsersPerSecond = Latency{P50: 101, P90: 202, P99: 303, Max: 404}, 7384, 91_234.4
+	want = append(want, "spreadsheet", "90,001", "90,002", "failed: statusCode 403", "90,003", "other", "90,004", "101 ms", "202 ms", "303 ms", "404 ms", "2 h 3 min", "91,234",
+		s.Input.Name, s.Input.Path, s.Input.SHA256, s.Host, s.UserPool, s.IDType, s.Program, s.LastRowHash, clock(*s.StartedAt), clock(*s.EndedAt),
+		"--column userId", "bulkdelete verify &#39;my leavers.bulkdelete&#39;")
+	b, err := renderPage("my leavers.bulkdelete", run, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range want {
+		if !strings.Contains(string(b), w) {
+			t.Errorf("the page lacks %s", w)
+		}
+	}
+}
+
+func TestPageSaysWhatHappenedInOneSentence(t *testing.T) {
+	for _, c := range []struct {
+		s     Summary
+		class string
+		want  string
+	}{
+		{Summary{State: Finished, Accepted: 1_000_000, Deleted: 999_000, Absent: 1000}, "good", "Finished: 1,000,000 users are gone."},
+		{Summary{State: Finished, Accepted: 1, Deleted: 1, Duplicates: 4, Rejected: 4}, "good", "Finished: 1 user is gone."},
+		{Summary{State: Finished}, "good", "Finished: there was no user to delete."},
+		{Summary{State: Finished, Accepted: 50, Deleted: 50, Invalid: 1}, "fair", "Finished: 50 users are gone, but 1 input row is invalid, so never sent."},
+		{Summary{State: Finished, Invalid: 3}, "fair", "Finished: nothing was sent, and 3 input rows are invalid."},
+		{Summary{State: Finished, Accepted: 5000, Deleted: 4990, Failed: 7, Unknown: 3, Invalid: 1}, "bad", "Finished, but 10 of 5,000 users may still exist."},
+		{Summary{State: Unfinished, Accepted: 5000, Deleted: 1000, Failed: 7, Remaining: 3993}, "bad", "Unfinished: 1,007 of 5,000 users done, 3,993 still to come."},
+	} {
+		if class, got := verdict(&c.s); class != c.class || got != c.want {
+			t.Errorf("got %s, %q; want %s, %q", class, got, c.class, c.want)
+		}
+	}
+}
+
+func TestPageSaysHowToGoOn(t *testing.T) {
+	run, s := madeUp(t, 1000, 400, true)
+	for resume, want := range map[string]string{"bulkdelete run a.csv --yes": "<pre>bulkdelete run a.csv --yes</pre>", "": "Run the same command again"} {
+		s.Resume = resume
+		b, err := renderPage("a.bulkdelete", run, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range []string{want, "It stopped: stopped by --max-duration"} {
+			if !strings.Contains(string(b), w) {
+				t.Errorf("the page of an unfinished run lacks %q", w)
+			}
+		}
+	}
+}
+
+func TestPageNeedsNothingFromElsewhere(t *testing.T) {
+	run, s := madeUp(t, 1000, 0, false)
+	s.Host = "sandbox"
+	b, err := renderPage("a.bulkdelete", run, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ToLower(string(b))
+	for _, bad := range []string{"://", "<script", "<link", "<img", "<iframe", "<image", "src=", "href", "url(", "@import", "refresh", "javascript:", "<?xml", "liberation sans;"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("the page holds %q", bad)
+		}
+	}
+	for _, good := range []string{`content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"`, "rehearsal"} {
+		if !strings.Contains(text, good) {
+			t.Errorf("the page lacks %q", good)
+		}
+	}
+	if svg := strings.Count(text, "<svg"); svg != 4 || strings.Count(text, "</svg>") != svg || strings.Count(text, "<g") != strings.Count(text, "</g>") {
+		t.Errorf("%d drawings, want two in two sizes, each whole", svg)
+	}
+	for _, part := range strings.Split(text, "<svg")[1:] {
+		drawing, _, _ := strings.Cut(part, "</svg>")
+		if strings.Contains(drawing, "#") || !strings.Contains(drawing, "var(--") {
+			t.Error("a drawing has colours that the dark page cannot change")
+		}
+	}
+}
+
+func TestPageOfAnEmptyRun(t *testing.T) {
+	run, s := madeUp(t, 0, 0, true)
+	b, err := renderPage("a.bulkdelete", run, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(b); strings.Contains(text, "<svg") || !strings.Contains(text, "The audit holds no row yet") {
+		t.Error("the page shows what never was")
+	}
+}
+
+func TestPageSizeIsBounded(t *testing.T) {
+	size := func(run *Run, s *Summary) int {
+		b, err := renderPage("a.bulkdelete", run, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(b)
+	}
+	if n := size(madeUp(t, 1_000_000, 0, false)); n > 100<<10 {
+		t.Errorf("the page of 1,000,000 users has %d bytes", n)
+	}
+	run, s := madeUp(t, 1000, 0, false)
+	long := strings.Repeat(`<"&`, 400_000)
+	for i := range 10_000 {
+		r := Row{Chunk: i + 1, Users: 1, Outcome: Failed, APICode: i, Attempts: 100 + i, Duration: time.Hour, StartedAt: run.CreatedAt, Message: fmt.Sprint(i, long[:1500])}
+		for range 1000 {
+			r.RequestIDs = append(r.RequestIDs, long)
+		}
+		s.settle(&r)
+		s.fail(Line{Line: i, ID: long}, &r)
+	}
+	s.Reason, s.Input.Name, s.State = long, long, Unfinished
+	if n := size(run, s); n > 1<<20 {
+		t.Errorf("the page of an API that answers anything has %d bytes", n)
+	}
+}
+
+func TestPageIsForItsOwnerAloneAndReplacedWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), PageName)
+	if err := os.WriteFile(path, []byte("an older page"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run, s := madeUp(t, 100, 0, true)
+	if err := writePage(path, run, s); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	if info.Mode() != 0o600 || !strings.HasPrefix(text, "<!DOCTYPE html>") || !strings.HasSuffix(text, "</html>\n") {
+		t.Errorf("mode %v, %d bytes that begin %.20q", info.Mode(), len(b), text)
+	}
+	if err := writePage(filepath.Join(path, "no folder"), run, s); err == nil {
+		t.Error("a page that cannot be written is no error")
+	}
+}
+
+func TestSeriesLosesNothing(t *testing.T) {
+	start := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	for _, every := range []time.Duration{time.Millisecond, 70 * time.Millisecond, 3 * time.Second, 59 * time.Second} {
+		var s series
+		const n = 20_000
+		for i := range n {
+			s.add(&Row{Users: 50, Attempts: 3, StartedAt: start.Add(time.Duration(i) * every), Duration: 10 * time.Millisecond})
+		}
+		steps, users, again := s.steps(), 0, 0
+		for i, x := range steps {
+			users, again = users+x.users, again+x.again
+			if x.to <= x.from || i > 0 && x.from != steps[i-1].to {
+				t.Fatalf("every %v: step %d is from %v to %v", every, i, x.from, x.to)
+			}
+		}
+		end := (n-1)*every + 10*time.Millisecond
+		if users != n*50 || again != n*2 || s.repeated() != n*2 || len(steps) > seriesLen || steps[len(steps)-1].to != end || s.working() != end {
+			t.Errorf("every %v: %d users, %d repeated in %d steps up to %v", every, users, again, len(steps), steps[len(steps)-1].to)
+		}
+	}
+}
+
+func TestSeriesLeavesPausesOut(t *testing.T) {
+	at := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	var s series
+	for range 30 {
+		for range 10 {
+			s.add(&Row{Users: 50, Attempts: 1, StartedAt: at, Duration: time.Second})
+			at = at.Add(time.Second)
+		}
+		at = at.Add(24 * time.Hour)
+	}
+	if s.working() != 300*time.Second || s.paused != 29 || len(s.pauses) != maxPauses {
+		t.Errorf("%v of work, %d pauses of which %d are kept", s.working(), s.paused, len(s.pauses))
+	}
+	if p := s.pauses[1]; p.at != 20*time.Second || p.To.Sub(p.From) != 24*time.Hour {
+		t.Errorf("the second pause is at %v, from %v to %v", p.at, p.From, p.To)
+	}
+}
+
+func TestSeriesOfAnImpossibleAuditEnds(t *testing.T) {
+	var s series
+	at := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	for _, d := range []time.Duration{time.Second, math.MaxInt64, math.MinInt64, 0} {
+		s.add(&Row{Users: 1, StartedAt: at, Duration: d})
+	}
+	users := 0
+	for _, x := range s.steps() {
+		users += x.users
+	}
+	if users != 4 {
+		t.Errorf("%d users, want 4", users)
+	}
+	if _, err := drawPace(&s); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTopRows(t *testing.T) {
+	var s stats
+	for i := range 100 {
+		s.add(&Row{Chunk: i + 1, Duration: time.Duration(i%50) * time.Second, Attempts: 1 + i%2})
+	}
+	s.add(&Row{Chunk: 50, Duration: 99 * time.Second, Attempts: 9}) // a further part of a chunk that is there already
+	got := []int{}
+	for _, r := range s.slowest {
+		got = append(got, r.Chunk)
+	}
+	if want := []int{50, 100, 49, 99, 48, 98, 47, 97, 46, 96}; !reflect.DeepEqual(got, want) {
+		t.Errorf("the slowest chunks are %v, want %v", got, want)
+	}
+	if len(s.retried) != topRows || s.retried[0].Chunk != 50 || s.retried[1].Chunk != 2 {
+		t.Errorf("the most repeated chunks begin with %d and %d, %d in all", s.retried[0].Chunk, s.retried[1].Chunk, len(s.retried))
+	}
+}
+
+func TestSamplesShowEveryKind(t *testing.T) {
+	var s stats
+	for i := range 1000 {
+		s.sample(&s.rejected, Line{Line: i, Code: "duplicate"}, fmt.Sprintf("the same ID stands in line %d", i))
+	}
+	s.sample(&s.rejected, Line{Line: 1000, Code: "type"}, "not a user_id")
+	if n := len(s.rejected); n != samplesOfKind+1 || s.rejected[n-1].Line != 1000 {
+		t.Errorf("%d rows are kept, the last one line %d", n, s.rejected[n-1].Line)
+	}
+	shown := grouped([]Sample{{Line: 1, Kind: "b"}, {Line: 2, Kind: "a"}, {Line: 3, Kind: "b"}})
+	if shown[0].Line != 1 || shown[1].Line != 3 || shown[2].Line != 2 {
+		t.Errorf("rows of one kind do not stand together: %v", shown)
+	}
+}
+
+func TestTicksAreRoundAndFew(t *testing.T) {
+	for _, most := range []float64{1, 1.05, 3, 17, 999, 1050, 123_456, 9e8, 4e11} {
+		for _, limit := range []int{2, 4, 9} {
+			counts, times := countTicks(most, float64(limit)), timeTicks(most, limit)
+			if n := len(counts); n < 2 || n > limit+1 || counts[0].Label != "0" {
+				t.Errorf("%d ticks for counts up to %g: %v", n, most, counts)
+			}
+			if n := len(times); n < 1 || n > limit+1 || times[0].Label != "0 s" {
+				t.Errorf("%d ticks for %g seconds: %v", n, most, times)
+			}
+		}
+	}
+	if got := fmt.Sprint(countTicks(1050, 4)); got != "[{0 0} {500 500} {1000 1,000}]" {
+		t.Errorf("up to 1050: %s", got)
+	}
+	if got := fmt.Sprint(timeTicks(320, 4)); got != "[{0 0 s} {120 2 min} {240 4 min}]" {
+		t.Errorf("320 seconds: %s", got)
+	}
+	labels := ""
+	for _, tick := range latencyTicks(1.4, 3.2, 9) {
+		labels += tick.Label + ", "
+	}
+	if labels != "50 ms, 100 ms, 200 ms, 500 ms, 1 s, " {
+		t.Errorf("25 ms to 1.6 s: %s", labels)
+	}
+}
+
+func TestNumbersForPeople(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1: "-1", -100: "-100", -1000: "-1,000"} {
+		if got := count(n); got != want {
+			t.Errorf("%d is written %s", n, got)
+		}
+	}
+	for d, want := range map[time.Duration]string{0: "0 ms", 999 * time.Millisecond: "999 ms", time.Second: "1 s", 59_990 * time.Millisecond: "59.9 s", time.Minute: "1 min",
+		61 * time.Second: "1 min 1 s", 3599 * time.Second: "59 min 59 s", 90 * time.Minute: "1 h 30 min", 49 * time.Hour: "2 d 1 h"} {
+		if got := span(d); got != want {
+			t.Errorf("%v is written %s, want %s", time.Duration(d), got, want)
+		}
+	}
+	for _, c := range []struct {
+		n, of int
+		want  string
+	}{{0, 0, "0%"}, {0, 9, "0%"}, {9, 9, "100%"}, {1, 10_000, "< 0.1%"}, {9999, 10_000, "> 99.9%"}, {1, 8, "12.5%"}} {
+		if got := percent(c.n, c.of); got != c.want {
+			t.Errorf("%d of %d is written %s, want %s", c.n, c.of, got, c.want)
+		}
+	}
+	for word, want := range map[string]string{"a.bulkdelete": "a.bulkdelete", "": "''", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "用户.bulkdelete": "用户.bulkdelete"} {
+		if got := shellWord(word); got != want {
+			t.Errorf("%q becomes %s, want %s", word, got, want)
+		}
+	}
+}
+
+// madeUp is a run that never was: chunks of 50 at 20 a second and throttled twice, with a pause after the first chunk as
+// a trial leaves it. The last left users have not had their turn.
+func madeUp(t *testing.T, users, left int, clean bool) (*Run, *Summary) {
+	t.Helper()
+	dice := rand.New(rand.NewPCG(1, 2))
+	at := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	run := &Run{Version: 1, Program: "v1.0.0", CreatedAt: at.Add(-time.Minute), Accepted: users, Rows: users, ChunkSize: 50,
+		Chunks: (users + 49) / 50, Workers: 16, Host: "https://api.genauth.ai", UserPool: "6319a1504f30d1f1f214dd5b",
+		Options: map[string]string{"id_type": "user_id", "chunk_size": "50", "column": "userId"},
+		Input:   Input{Name: "leavers-2026-11.csv", Path: "/data/leavers-2026-11.csv", Bytes: int64(users) * 34, SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}}
+	s := newSummary(run, "bulkdelete run leavers-2026-11.csv --yes")
+	s.Accepted, s.Rows, s.Remaining = users, users, left
+	s.LastRowHash = "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c"
+	for chunk := 1; chunk <= (users-left+49)/50; chunk++ {
+		settleMadeUp(s, dice, chunk, run.Chunks, at, clean)
+		pace := 50 * time.Millisecond
+		switch where := float64(chunk) / float64(run.Chunks); {
+		case chunk == 1:
+			pace = 40 * time.Minute
+		case clean:
+		case where > 0.3 && where < 0.45:
+			pace = time.Duration(200-1000*(where-0.3)) * time.Millisecond
+		case where > 0.7 && where < 0.76:
+			pace = time.Duration(150-1600*(where-0.7)) * time.Millisecond
+		}
+		at = at.Add(pace)
+	}
+	if !clean {
+		rejectMadeUp(run, s)
+	}
+	if left > 0 {
+		run.Ended = &Ended{ExitCode: 5, Reason: "stopped by --max-duration"}
+	}
+	if err := s.finish(run); err != nil {
+		t.Fatal(err)
+	}
+	return run, s
+}
+
+func settleMadeUp(s *Summary, dice *rand.Rand, chunk, of int, at time.Time, clean bool) {
+	r := Row{Chunk: chunk, From: 1, To: 50, FirstLine: chunk*50 - 48, LastLine: chunk*50 + 1, Users: 50, Outcome: Deleted, Attempts: 1,
+		HTTPStatus: 200, StatusCode: 200, StartedAt: at, Duration: time.Duration(80*math.Exp(dice.NormFloat64()*0.45)) * time.Millisecond,
+		RequestIDs: []string{fmt.Sprintf("d1c7e7e2-%04x-4a56-9f0e-%012x", chunk&0xffff, chunk)}}
+	where := float64(chunk) / float64(of)
+	if !clean && (where > 0.3 && where < 0.31 || where > 0.7 && where < 0.705 || dice.Float64() < 0.002) {
+		r.Attempts += 1 + dice.IntN(3)
+		r.Duration += time.Duration(3000*r.Attempts) * time.Millisecond
+		for range r.Attempts - 1 {
+			r.RequestIDs = append(r.RequestIDs, fmt.Sprintf("77aa90c1-%04x-4bd2-8a11-%012x", chunk&0xffff, dice.IntN(1e9)))
+		}
+	}
+	if clean || chunk%100 != 7 {
+		s.settle(&r)
+		return
+	}
+	r.To, r.Users = 48, 48
+	s.settle(&r)
+	r.From, r.To, r.Users, r.Outcome, r.StatusCode, r.APICode, r.Message = 49, 49, 1, Failed, 403, 2209, "No permission to delete this user"
+	s.settle(&r)
+	s.fail(Line{Line: r.LastLine - 1, ID: fmt.Sprintf("6319a1504f3%013x", chunk)}, &r)
+	r.From, r.To, r.Outcome, r.StatusCode, r.APICode, r.Message = 50, 50, Absent, 404, 2004, ""
+	s.settle(&r)
+}
+
+func rejectMadeUp(run *Run, s *Summary) {
+	for i := range 20 {
+		l := Line{Line: 100 + i, ID: "anna@example.com", Code: "type", Reason: "not a user_id; is it --id-type email?", Invalid: true}
+		if i%3 > 0 {
+			l = Line{Line: 100 + i, ID: fmt.Sprintf("6319a1504f3%013x", i), Code: "duplicate", Reason: "the same ID stands in line 7"}
+		}
+		s.reject(l)
+		s.Rows++
+	}
+	run.Rows, run.Invalid = s.Rows, s.Invalid
+}
