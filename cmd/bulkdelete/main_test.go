@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -43,6 +46,7 @@ func TestScripts(t *testing.T) {
 			"code":    exitCode,
 			"users":   users,
 			"rows":    rows,
+			"refuse":  refuse,
 		},
 	})
 }
@@ -71,7 +75,17 @@ func genauth(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	server, err := sandbox.New(cfg)
 	ts.Check(err)
-	h := httptest.NewServer(server)
+	// A user whom the API refuses can be named while the script runs: see refuse.
+	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bad, _ := os.ReadFile(ts.MkAbs("refused"))
+		if len(bad) > 0 && bytes.Contains(body, bad) {
+			io.WriteString(w, `{"statusCode":400,"message":"refused","requestId":"bad-1"}`)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		server.ServeHTTP(w, r)
+	}))
 	ts.Defer(h.Close)
 	ts.Setenv("GENAUTH_HOST", h.URL)
 	ts.Setenv(credentialID, sandbox.AccessKeyID)
@@ -80,6 +94,17 @@ func genauth(ts *testscript.TestScript, neg bool, args []string) {
 
 // runAsProgram makes the test binary be the program.
 const runAsProgram = "BULKDELETE_TEST_AS_PROGRAM"
+
+// refuse makes the API refuse every call that names user N; 0: nobody.
+func refuse(ts *testscript.TestScript, neg bool, args []string) {
+	var n int
+	fmt.Sscan(args[0], &n)
+	id := userID(n)
+	if n == 0 {
+		id = ""
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("refused"), []byte(id), 0o600))
+}
 
 func userID(n int) string { return fmt.Sprintf("%024x", n) }
 

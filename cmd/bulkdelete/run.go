@@ -58,6 +58,8 @@ func (s *session) run(ctx context.Context) error {
 		if err := s.approve(ctx, j.Folder); err != nil {
 			return err
 		}
+	} else if err := s.console.showPlan(s, 0, "there is nobody left to delete"); err != nil {
+		return err
 	}
 	j.Input, j.Plan, j.Client = s.input, s.plan, s.client
 	return s.conclude(j, s.delete(ctx, j))
@@ -139,7 +141,11 @@ func (s *session) approve(ctx context.Context, folder *job.Folder) error {
 
 // delete runs the job with the progress shown.
 func (s *session) delete(ctx context.Context, j *job.Job) error {
-	stop, err := s.console.progress(s.flags.String("progress"), j.Folder.Remaining(), s.limit)
+	mode := s.flags.String("progress")
+	if j.Folder.Remaining() == 0 && mode == "auto" {
+		mode = "none"
+	}
+	stop, err := s.console.progress(mode, j.Folder.Remaining(), s.limit)
 	if err != nil {
 		return err
 	}
