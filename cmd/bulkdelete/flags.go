@@ -114,10 +114,13 @@ func metricsFlags() []cli.Flag {
 func chunkerOptions(c *cli.Command) (chunker.Options, error) {
 	o := chunker.Options{
 		Column: c.String("column"), IDType: c.String("id-type"), Encoding: strings.ToLower(c.String("encoding")),
-		NoHeader: c.Bool("no-header"), NoValidate: c.Bool("no-validate"), ChunkSize: c.Int("chunk-size"),
+		NoHeader: c.Bool("no-header"), NoValidate: c.Bool("no-validate"), ChunkSize: chunker.MaxChunk,
 	}
-	if c.Int("chunk-size") < 1 {
-		return o, fmt.Errorf("--chunk-size %d: give 1 to 50", c.Int("chunk-size"))
+	if c.IsSet("chunk-size") { // not every command has it
+		o.ChunkSize = c.Int("chunk-size")
+	}
+	if o.ChunkSize == 0 {
+		return o, errors.New("--chunk-size 0: give 1 to 50")
 	}
 	var err error
 	if o.Delimiter, err = delimiter(c.String("delimiter")); err != nil {
@@ -236,7 +239,7 @@ func credentials(cfg *client.Config) error {
 	}
 	if len(missing) > 0 {
 		return job.Fail(job.Usage, "set it in the environment, or name a file that holds it with _FILE at the variable's end; --sandbox needs none",
-			"no credentials: %s is not set", strings.Join(missing, " and "))
+			"no credentials: missing %s", strings.Join(missing, " and "))
 	}
 	cfg.AccessKeyID, cfg.AccessKeySecret = id, client.Secret(key)
 	return nil

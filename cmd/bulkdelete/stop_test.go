@@ -229,3 +229,34 @@ func TestDiskFull(t *testing.T) {
 	}
 	checkAllGone(t, p, folder, 5000)
 }
+
+// A rehearsal as the README describes it: the sandbox in one terminal, a run in another, credentials as it says.
+func TestSandboxForRehearsals(t *testing.T) {
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 500)
+	nobody := &pool{}
+	serve := nobody.command(dir, "sandbox", "--users", "all.csv", "--addr", "127.0.0.1:0")
+	stdout, err := serve.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := serve.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { serve.Process.Kill() })
+	run := nobody.command(dir, "run", "all.csv", "--yes", "--rate", "1000")
+	lines := bufio.NewScanner(stdout)
+	for said := 0; said < 3 && lines.Scan(); {
+		if variable, ok := strings.CutPrefix(lines.Text(), "  export "); ok {
+			run.Env = append(run.Env, variable)
+			said++
+		}
+	}
+	if code, printed := exit(t, run); code != 0 || !strings.Contains(printed, "500") {
+		t.Errorf("exit code %d:\n%s", code, printed)
+	}
+	serve.Process.Signal(os.Interrupt)
+	if err := serve.Wait(); err != nil {
+		t.Errorf("the sandbox ends with %v", err)
+	}
+}
