@@ -119,8 +119,8 @@ func checkable(idType string) bool {
 
 // looksLike names the type that an ID plainly is of, and "" when it could be of several or none.
 func looksLike(id string) string {
-	switch _, hex := hexKey([]byte(id)); {
-	case hex:
+	switch {
+	case isUserID(id):
 		return UserID
 	case strings.IndexByte(id, '@') > 0 && emailForm.MatchString(id):
 		return Email
@@ -132,11 +132,11 @@ func looksLike(id string) string {
 
 func userIDReason(id string) string {
 	const want = "a user_id has 24 hexadecimal digits"
-	if _, ok := hexKey([]byte(id)); ok {
+	if isUserID(id) {
 		return ""
 	}
 	bare := strings.Trim(id, `'"<>()[]{},;`)
-	if _, ok := hexKey([]byte(bare)); ok {
+	if isUserID(bare) {
 		return fmt.Sprintf("%s: write %s without the characters around it", want, bare)
 	}
 	for i, r := range id {

@@ -1,6 +1,7 @@
 package chunker
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -12,6 +13,7 @@ type pass struct {
 	rec     *records
 	lay     layout
 	header  []string
+	rawHead []byte // the header as it stands
 	columns int
 	sep     bool // the input starts with a line sep=
 	opts    Options
@@ -66,7 +68,7 @@ func (p *pass) begin() error {
 	}
 	p.pending = !p.lay.header
 	if p.lay.header {
-		p.header = cells
+		p.header, p.rawHead = cells, bytes.Clone(p.rec.raw)
 	}
 	return nil
 }

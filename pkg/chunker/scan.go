@@ -31,6 +31,7 @@ type Plan struct {
 	Chunks     int
 
 	Header      []string // nil: the input has none
+	HeaderRaw   []byte   // as it stands in the text (as UTF-8), without its line end; nil: none
 	Column      int      // of the IDs, from 1
 	ColumnName  string   // "": the input has no header
 	Columns     int
@@ -137,7 +138,8 @@ func (s *scan) finish() (*Plan, error) {
 	p.Duplicates, p.Protected = p.Reasons[CodeDuplicate], p.Reasons[CodeProtected]
 	p.Invalid = p.Rows - p.Accepted - p.Duplicates - p.Protected
 	p.Chunks = (p.Accepted + p.Options.ChunkSize - 1) / p.Options.ChunkSize
-	p.Header, p.Column, p.Columns = in.header, in.lay.column+1, in.columns
+	p.Header, p.HeaderRaw = in.header, in.rawHead
+	p.Column, p.Columns = in.lay.column+1, in.columns
 	if p.Header != nil {
 		p.ColumnName = p.Header[in.lay.column]
 	}

@@ -3,6 +3,7 @@ package chunker
 import (
 	"math/bits"
 	"math/rand/v2"
+	"strings"
 )
 
 // key is the 96 bits by which two IDs are told apart.
@@ -113,7 +114,8 @@ func (s *seen) block() *block {
 	return new(block)
 }
 
-// hexKey reads a user ID's 24 hexadecimal digits, in either case.
+// hexKey reads a user ID's 24 hexadecimal digits as the ID's own 96 bits. Only lower case has this form: whether the API
+// takes the same digits in capitals for the same user is not known, so those are another text with a hashed key.
 func hexKey(id []byte) (k key, ok bool) {
 	if len(id) != 24 {
 		return key{}, false
@@ -132,13 +134,18 @@ func hexKey(id []byte) (k key, ok bool) {
 	return k, bad < 16
 }
 
-// nibbles are the values of the hexadecimal digits, and 16 for every other byte.
+// isUserID says whether an ID has 24 hexadecimal digits, in either case.
+func isUserID(id string) bool {
+	return len(id) == 24 && strings.Trim(id, "0123456789abcdefABCDEF") == ""
+}
+
+// nibbles are the values of the hexadecimal digits in lower case, and 16 for every other byte.
 var nibbles = func() (t [256]byte) {
 	for c := range t {
 		t[c] = 16
 	}
 	for i := range byte(16) {
-		t["0123456789abcdef"[i]], t["0123456789ABCDEF"[i]] = i, i
+		t["0123456789abcdef"[i]] = i
 	}
 	return t
 }()

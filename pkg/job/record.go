@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -87,7 +86,7 @@ func (r *Record) Close() error {
 // more, nothing is replaced.
 func (r *Record) WriteFiles(resume string) (*report.Summary, error) {
 	p := r.Plan
-	layout := report.Layout{Header: headerOf(p), Columns: p.Columns, Column: p.Column, IDName: p.Options.IDType, Delimiter: p.Delimiter,
+	layout := report.Layout{Header: p.HeaderRaw, Columns: p.Columns, Column: p.Column, IDName: p.Options.IDType, Delimiter: p.Delimiter,
 		BOM: p.BOM || p.Encoding != "utf-8"}
 	summary, err := report.Write(r.Folder.Dir, r.Folder.Run, layout, r.lines(), resume)
 	if errors.Is(err, chunker.ErrChanged) {
@@ -250,11 +249,4 @@ func (t *Tally) outcome(chunk, place int) report.Outcome {
 		}
 	}
 	return ""
-}
-
-func headerOf(p *chunker.Plan) []byte {
-	if p.Header == nil {
-		return nil
-	}
-	return []byte(strings.Join(p.Header, string(p.Delimiter)))
 }
