@@ -103,12 +103,16 @@ func style(c color.Color, x text.XAlignment, y text.YAlignment) text.Style {
 		Handler: plot.DefaultTextHandler}
 }
 
-// drawPace shows users a second over working time and, beneath it, the calls that had to be repeated.
+// drawPace shows users a second over working time and, beneath it, the calls that had to be repeated, if any.
 func drawPace(s *series) (template.HTML, error) {
-	steps := s.steps()
+	steps, again := s.steps(), s.repeated()
 	end := steps[len(steps)-1].to
-	what := fmt.Sprintf("Users a second over %s of work, and calls that were repeated", span(end))
-	return drawBoth(what, 330, func(c draw.Canvas, z size) error {
+	what := fmt.Sprintf("Users a second over %s of work; %s repeated", span(end), things(again, "call"))
+	height, beneath := vg.Length(220), vg.Length(0)
+	if again > 0 {
+		height, beneath = 330, 112
+	}
+	return drawBoth(what, height, func(c draw.Canvas, z size) error {
 		upper, lower, err := pacePlots(s, steps)
 		if err != nil {
 			return err
@@ -117,8 +121,12 @@ func drawPace(s *series) (template.HTML, error) {
 			p.X.Min, p.X.Max = 0, end.Seconds()
 			p.X.Tick.Marker = plot.TickerFunc(func(_, most float64) []plot.Tick { return timeTicks(most, z.ticks) })
 		}
-		split := (c.Max.Y - c.Min.Y) * 0.34
-		drawAligned(upper, draw.Crop(c, 0, -8, split, -2), lower, draw.Crop(c, 0, -8, 0, -(c.Max.Y-c.Min.Y-split)-14))
+		top := draw.Crop(c, 0, -8, beneath, -2)
+		if again == 0 {
+			upper.Draw(top)
+			return nil
+		}
+		drawAligned(upper, top, lower, draw.Crop(c, 0, -8, 0, beneath-height-14))
 		return nil
 	})
 }

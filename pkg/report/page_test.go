@@ -119,7 +119,7 @@ func TestPageSaysHowToGoOn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, w := range []string{want, "It stopped: stopped by --max-duration"} {
+		for _, w := range []string{want, "Why it stopped: stopped by --max-duration"} {
 			if !strings.Contains(string(b), w) {
 				t.Errorf("the page of an unfinished run lacks %q", w)
 			}
