@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http/httptest"
 	"os"
@@ -28,6 +29,18 @@ type pool struct {
 	named map[string]bool // every ID that a deletion named
 	calls int             // deletions that arrived
 	most  int             // IDs in one call
+}
+
+func (p *pool) sent() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls
+}
+
+func (p *pool) everNamed() map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.named)
 }
 
 func newPool(t *testing.T, users int, faults string) *pool {
@@ -164,10 +177,10 @@ func killAtRandom(t *testing.T, users, kills int, faults string) {
 		t.Fatalf("the last run ends with %d:\n%s", code, printed)
 	}
 	checkAllGone(t, p, filepath.Join(dir, "all.bulkdelete"), users)
-	if again := p.calls - (users+49)/50; faults == "" && again > (killed+1)*workers {
+	if again := p.sent() - (users+49)/50; faults == "" && again > (killed+1)*workers {
 		t.Errorf("%d chunks were sent again after %d kills with %d workers", again, killed, workers)
 	}
-	t.Logf("%d kills, %d deletions sent for %d chunks", killed, p.calls, (users+49)/50)
+	t.Logf("%d kills, %d deletions sent for %d chunks", killed, p.sent(), (users+49)/50)
 	if code, printed := exit(t, p.command(dir, "verify", "all.bulkdelete", "--rate", "1000", "--live", "--timeout", "300ms")); code != 0 {
 		t.Errorf("verify ends with %d:\n%s", code, printed)
 	}
@@ -193,6 +206,8 @@ func checkAllGone(t *testing.T, p *pool, dir string, users int) {
 			t.Fatalf("user %d stands in deleted.csv %d times and was deleted %d times", i, said[id], p.Deletions(id))
 		}
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if len(p.named) != users || p.most > 50 {
 		t.Errorf("%d users were named, %d at most in one call", len(p.named), p.most)
 	}

@@ -70,8 +70,8 @@ func TestSignalStopsInOrder(t *testing.T) {
 				t.Fatalf("going on ends with %d:\n%s", code, printed)
 			}
 			checkAllGone(t, p, folder, 2000)
-			if p.calls != 40 {
-				t.Errorf("%d calls were sent for 40 chunks", p.calls)
+			if p.sent() != 40 {
+				t.Errorf("%d calls were sent for 40 chunks", p.sent())
 			}
 		})
 	}
@@ -89,11 +89,7 @@ func TestSecondSignalLeavesAtOnce(t *testing.T) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "a call in flight", func() bool {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return p.calls > 0
-	})
+	waitFor(t, "a call in flight", func() bool { return p.sent() > 0 })
 	began := time.Now()
 	c.Process.Signal(syscall.SIGTERM)
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
@@ -166,10 +162,10 @@ func TestInputThatChangesStopsTheRun(t *testing.T) {
 			if code := run.ProcessState.ExitCode(); code != 4 || !strings.Contains(out.String(), "the input is not what was planned") {
 				t.Errorf("exit code %d:\n%s", code, out)
 			}
-			if c.name != "rewritten in place" && p.calls == 40 { // what had been read ahead may be sent, for it is what was planned
+			if c.name != "rewritten in place" && p.sent() == 40 { // what had been read ahead may be sent, for it is what was planned
 				t.Error("the change did not stop the run: all chunks were sent")
 			}
-			for id := range p.named {
+			for id := range p.everNamed() {
 				if id > userID(2000) {
 					t.Fatalf("%s was named and not planned", id)
 				}
@@ -210,7 +206,7 @@ func TestDiskFull(t *testing.T) {
 	if code != 4 || !strings.Contains(printed, "no space left") {
 		t.Fatalf("exit code %d:\n%s", code, printed)
 	}
-	sent := p.calls
+	sent := p.sent()
 	audit, err := os.ReadFile(filepath.Join(folder, "audit.csv"))
 	if err != nil {
 		t.Fatal(err)
