@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -85,7 +86,7 @@ func (k *console) showPlan(s *session, left int, offline string) error {
 	}
 	fmt.Fprintf(&b, "%s of %s rows name users to delete. This cannot be undone.\n\n", count(p.Accepted), count(p.Rows))
 	row("file", "%s, %s bytes, SHA-256 %x", s.input.Name, count(int(p.Bytes)), p.SHA256[:6])
-	row("column", "%d %s, read as %s", p.Column, clean(p.ColumnName), p.Options.IDType)
+	row("column", "%d %s, read as %s", p.Column, cmp.Or(clean(p.ColumnName), "(no header)"), p.Options.IDType)
 	for _, note := range p.Notes {
 		row("note", "%s", note)
 	}

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -504,6 +506,41 @@ func TestOverSockets(t *testing.T) {
 		defer c.Close()
 		if r, err := c.DeleteUsers(t.Context(), "user_id", []string{"a"}); !errors.Is(err, Exhausted) || r.Attempts != 1 || r.InDoubt {
 			t.Errorf("%v, %+v", err, r)
+		}
+	})
+	t.Run("connections are kept, as many as workers", func(t *testing.T) {
+		var conns atomic.Int32
+		n := atomic.Int32{}
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			if n.Add(1)%3 == 0 { // refusals and give-ups must not close what others use
+				io.WriteString(w, `{"statusCode":502}`)
+				return
+			}
+			io.WriteString(w, `{"statusCode":200,"data":{"success":true}}`)
+		}))
+		s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				conns.Add(1)
+			}
+		}
+		s.Start()
+		defer s.Close()
+		c := newClient(t, nil, func(c *Config) {
+			c.Host, c.Transport, c.Auth, c.Retries, c.Workers, c.Rate = s.URL, nil, "signature", 0, 16, 1e6
+		})
+		defer c.Close()
+		var pool sync.WaitGroup
+		for range 16 {
+			pool.Go(func() {
+				for range 50 {
+					c.DeleteUsers(t.Context(), "user_id", []string{"a"}) //nolint:errcheck // some are refused
+				}
+			})
+		}
+		pool.Wait()
+		if got := conns.Load(); got > 16+4 { // a few are dialled while another one comes free
+			t.Errorf("%d connections for 16 workers and 800 calls", got)
 		}
 	})
 	t.Run("endless answer", func(t *testing.T) {

@@ -108,7 +108,7 @@ func save(path string, from any) error {
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, append(text, '\n'), 0o600)
+	return renameio.WriteFile(path, append(text, '\n'), 0o600, renameio.WithStaticPermissions(0o600))
 }
 
 // MakeDir makes a run's folder, for its owner alone. One that is there is left as it is.
