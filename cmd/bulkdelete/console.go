@@ -78,7 +78,7 @@ func count(n int) string {
 
 // showPlan says what is about to be deleted, from where, and how long that takes. left is how many users earlier runs on
 // the folder have not settled; offline is why the API was not asked, if it was not.
-func (k *console) showPlan(s *session, left int, offline string) error {
+func (k *console) showPlan(w io.Writer, s *session, left int, offline string) error {
 	p := s.plan
 	var b strings.Builder
 	row := func(name, format string, args ...any) {
@@ -106,7 +106,7 @@ func (k *console) showPlan(s *session, left int, offline string) error {
 	calls := (left + p.Options.ChunkSize - 1) / p.Options.ChunkSize
 	pace := time.Duration(float64(calls) / s.config.Rate * float64(time.Second)).Round(time.Second)
 	row("calls", "%s of up to %d users, at most %v a second: %s or more", count(calls), p.Options.ChunkSize, s.config.Rate, pace)
-	_, err := fmt.Fprintln(k.err, b.String())
+	_, err := fmt.Fprintln(w, b.String())
 	return err
 }
 

@@ -54,7 +54,7 @@ func (s *session) runPlan(ctx context.Context, save string) error {
 	if err := s.checkPlan(); err != nil {
 		return err
 	}
-	if err := s.console.showPlan(s, s.plan.Accepted, offline); err != nil {
+	if err := s.printPlan(offline); err != nil {
 		return err
 	}
 	if save != "" {
@@ -67,6 +67,19 @@ func (s *session) runPlan(ctx context.Context, save string) error {
 		return job.Fail(job.Incomplete, "mend the rows above, or let run set them aside in rejected.csv", "%s of %s rows are invalid", count(s.plan.Invalid), count(s.plan.Rows))
 	}
 	return nil
+}
+
+// printPlan puts the plan, which is what this command is for, on standard output.
+func (s *session) printPlan(offline string) error {
+	if !s.console.json {
+		return s.console.showPlan(s.console.out, s, s.plan.Accepted, offline)
+	}
+	text, err := job.MarshalPlan(s.want)
+	if err != nil {
+		return err
+	}
+	_, err = s.console.out.Write(text)
+	return err
 }
 
 // openToLook opens the input without a run's folder: standard input is kept in a temporary one.

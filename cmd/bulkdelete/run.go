@@ -58,7 +58,7 @@ func (s *session) run(ctx context.Context) error {
 		if err := s.approve(ctx, j.Folder); err != nil {
 			return err
 		}
-	} else if err := s.console.showPlan(s, 0, "there is nobody left to delete"); err != nil {
+	} else if err := s.console.showPlan(s.console.err, s, 0, "there is nobody left to delete"); err != nil {
 		return err
 	}
 	j.Input, j.Plan, j.Client = s.input, s.plan, s.client
@@ -130,7 +130,7 @@ func (s *session) approve(ctx context.Context, folder *job.Folder) error {
 	if err := s.checkPlan(); err != nil {
 		return err
 	}
-	if err := s.console.showPlan(s, folder.Remaining(), ""); err != nil {
+	if err := s.console.showPlan(s.console.err, s, folder.Remaining(), ""); err != nil {
 		return err
 	}
 	if s.flags.Bool("yes") {

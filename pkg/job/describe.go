@@ -149,8 +149,8 @@ func (s savedPlan) digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// SavePlan writes what run describes to path, whole, for a second person to approve.
-func SavePlan(path string, run *report.Run) error {
+// MarshalPlan gives what run describes as the JSON of a plan, with its digest.
+func MarshalPlan(run *report.Run) ([]byte, error) {
 	s := savedPlan{
 		Version: 1, Program: run.Program, CreatedAt: run.CreatedAt,
 		Input: savedInput{run.Input.Name, run.Input.Bytes, run.Input.SHA256},
@@ -160,10 +160,16 @@ func SavePlan(path string, run *report.Run) error {
 	}
 	s.Digest = s.digest()
 	text, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	return append(text, '\n'), err
+}
+
+// SavePlan writes what run describes to path, whole, for a second person to approve.
+func SavePlan(path string, run *report.Run) error {
+	text, err := MarshalPlan(run)
+	if err == nil {
+		err = renameio.WriteFile(path, text, 0o600, renameio.WithStaticPermissions(0o600))
 	}
-	if err := renameio.WriteFile(path, append(text, '\n'), 0o600); err != nil {
+	if err != nil {
 		return Fail(Usage, "give a path that can be written with --save", "the plan cannot be saved: %w", err)
 	}
 	return nil
