@@ -217,9 +217,17 @@ func TestDiskFull(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("mount", "-o", "remount,size=16m", mount).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	remount := func(options string) {
+		t.Helper()
+		if out, err := exec.Command("mount", "-o", "remount,"+options, mount).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
 	}
+	remount("ro")
+	if code, printed := exit(t, p.command(dir, args...)); code != 4 || p.sent() != sent {
+		t.Errorf("on a disk that cannot be written the run ends with %d, after %d more calls:\n%s", code, p.sent()-sent, printed)
+	}
+	remount("rw,size=16m")
 	if code, printed := exit(t, p.command(dir, args...)); code != 0 {
 		t.Fatalf("going on ends with %d:\n%s", code, printed)
 	}

@@ -47,8 +47,11 @@ func OpenFolder(dir string) (*Folder, error) {
 
 func (f *Folder) lock() error {
 	unlock, err := report.Lock(f.Dir)
-	if err != nil {
+	if errors.Is(err, report.ErrInUse) {
 		return Fail(Guard, "wait for the other run to end; two runs never work on one folder", "the folder %s cannot be used: %w", f.Dir, err)
+	}
+	if err != nil {
+		return Fail(Halted, "make room or mend the disk, then run the same command again", "the folder %s cannot be used: %w", f.Dir, err)
 	}
 	f.unlock = unlock
 	return nil
@@ -106,7 +109,7 @@ func (f *Folder) openAudit(flag int) error {
 func (f *Folder) begin(workers int) (suspects, error) {
 	if f.unlock == nil {
 		if err := report.MakeDir(f.Dir); err != nil {
-			return nil, Fail(Guard, "choose another folder with --out", "the run's folder cannot be made: %w", err)
+			return nil, Fail(Halted, "make room or mend the disk, or choose another folder with --out", "the run's folder cannot be made: %w", err)
 		}
 		if err := f.lock(); err != nil {
 			return nil, err
