@@ -31,6 +31,9 @@
 // these, so a trial run does not cast doubt on chunks it never sent. A run that ends because the audit failed leaves
 // run.json open, as a crash does.
 //
+// A full disk stops the job before it sends what could not be recorded: room for the rows of all slots is reserved
+// before a chunk takes one.
+//
 // The audit's tail: a slot has at most one row that is written and not yet durable, so at most W physical lines can
 // follow the last row whose hash holds. They are cut; their chunks are suspects. More than W is damage and is refused.
 //

@@ -93,6 +93,10 @@ func (j *Job) feedChunks(suspects suspects) *Error {
 		if err := j.Input.Changed(); err != nil {
 			return changed(err)
 		}
+		// A slot may come free only when the row of the call in it is written: room for all slots is room for this one.
+		if err := j.Folder.audit.Reserve(2 * j.Workers); err != nil {
+			return Fail(Halted, roomHint, "the disk is full, so nothing more is deleted: %w", err)
+		}
 		w := &work{job: j, chunk: chunk, suspect: suspects[chunk.Number]}
 		places := j.Folder.open(chunk.Number)
 		if j.StopAfter > 0 {
@@ -111,13 +115,15 @@ func (j *Job) drain() {
 	}
 }
 
+const roomHint = "make room or mend the disk, then run the same command again: it goes on where it stopped"
+
 // record puts a row on disk, then counts it. Nothing else may be sent once that has failed.
 func (j *Job) record(row report.Row) error {
 	if err := j.Folder.append(row); err != nil {
 		j.mu.Lock()
 		j.unclean = true
 		j.mu.Unlock()
-		j.stop(Fail(Halted, "make room or mend the disk, then run the same command again: it goes on where it stopped",
+		j.stop(Fail(Halted, roomHint,
 			"the audit cannot be written, so nothing more is deleted: %w", err))
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"sync"
 )
 
@@ -42,7 +43,14 @@ type Audit struct {
 	hash string // of the last row in next
 	safe string // of the last row that is on disk
 	err  error  // of the write or sync that failed: there is no going on after it
+	end  int64  // length of what has been written
+	room int64  // up to where disk space is taken
 }
+
+const (
+	rowRoom  = 4 << 10  // more than a row takes, but for one that was throttled for long
+	roomStep = 64 << 10 // taken at once where there is enough
+)
 
 // batch is rows that one write and one sync put on disk together.
 type batch struct {
@@ -81,12 +89,36 @@ func OpenAudit(f File, seed string, tail int, visit func(Row) error) (*Audit, er
 	if _, err := f.Seek(end, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("the audit cannot be positioned: %w", err)
 	}
-	a := &Audit{file: f, next: &batch{hash: s.hash}, hash: s.hash, safe: s.hash}
+	a := &Audit{file: f, next: &batch{hash: s.hash}, hash: s.hash, safe: s.hash, end: end}
 	if end == 0 {
 		a.next.text = append(a.next.text, header...)
 		return a, a.write(a.take())
 	}
 	return a, nil
+}
+
+// Reserve takes disk space for rows more rows, so that what is sent next can also be recorded. It fails when there is no
+// room; nothing should be sent then. Files other than *os.File, and systems that cannot do that, have nothing reserved.
+func (a *Audit) Reserve(rows int) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f, ok := a.file.(*os.File)
+	need := a.end + int64(len(a.next.text)) + int64(rows)*rowRoom
+	if !ok || need <= a.room {
+		return nil
+	}
+	from := max(a.end, a.room)
+	for _, to := range []int64{need + roomStep, need} {
+		err := reserve(f, from, to-from)
+		if err == nil {
+			a.room = to
+			return nil
+		}
+		if to == need {
+			return fmt.Errorf("there is no room for more rows: %w", err)
+		}
+	}
+	return nil
 }
 
 // Append puts a row on disk: when it returns nil, the row is there whatever happens to the machine. Rows that come in
@@ -140,6 +172,7 @@ func (a *Audit) write(b *batch) error {
 	defer a.mu.Unlock()
 	if a.err = b.err; a.err == nil {
 		a.safe = b.hash
+		a.end += int64(len(b.text))
 	}
 	return b.err
 }
@@ -161,6 +194,11 @@ func (a *Audit) Hash() string {
 func (a *Audit) Close() error {
 	a.commit.Lock()
 	defer a.commit.Unlock()
+	if a.room > a.end && a.failed() == nil { // give back what was reserved
+		if err := a.file.Truncate(a.end); err != nil {
+			return errors.Join(err, a.file.Close())
+		}
+	}
 	return a.file.Close()
 }
 
