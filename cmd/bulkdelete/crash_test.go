@@ -142,9 +142,9 @@ func column(t *testing.T, path, name string) []string {
 
 // Promise 4: kill it at any instant: at most --workers chunks are sent again, none is lost, and the files add up.
 func TestKilledAtRandomInstants(t *testing.T) {
-	t.Run("healthy API", func(t *testing.T) { killAtRandom(t, 20000, 200, "") })
+	t.Run("healthy API", func(t *testing.T) { killAtRandom(t, 20000, 150, "") })
 	// Hanging and throttling are left out because they take long, not because they are harder.
-	t.Run("25% faults", func(t *testing.T) { killAtRandom(t, 5000, 60, "all=25%,hang=0,429=0,seed=3") })
+	t.Run("25% faults", func(t *testing.T) { killAtRandom(t, 20000, 150, "all=25%,hang=0,429=0,seed=3") })
 }
 
 func killAtRandom(t *testing.T, users, kills int, faults string) {

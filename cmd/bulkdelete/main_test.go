@@ -47,6 +47,7 @@ func TestScripts(t *testing.T) {
 			"users":   users,
 			"rows":    rows,
 			"refuse":  refuse,
+			"lie":     lie,
 		},
 	})
 }
@@ -83,6 +84,10 @@ func genauth(ts *testscript.TestScript, neg bool, args []string) {
 			io.WriteString(w, `{"statusCode":400,"message":"refused","requestId":"bad-1"}`)
 			return
 		}
+		if _, err := os.Stat(ts.MkAbs("lies")); err == nil && strings.HasSuffix(r.URL.Path, "delete-users-batch") {
+			io.WriteString(w, `{"statusCode":200,"message":"","requestId":"lie-1","data":{"success":true}}`)
+			return
+		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		server.ServeHTTP(w, r)
 	}))
@@ -104,6 +109,11 @@ func refuse(ts *testscript.TestScript, neg bool, args []string) {
 		id = ""
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("refused"), []byte(id), 0o600))
+}
+
+// lie makes the API say that it deleted users, and not do it.
+func lie(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs("lies"), nil, 0o600))
 }
 
 func userID(n int) string { return fmt.Sprintf("%024x", n) }
