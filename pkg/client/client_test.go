@@ -539,7 +539,7 @@ func TestOverSockets(t *testing.T) {
 			})
 		}
 		pool.Wait()
-		if got := conns.Load(); got > 16+4 { // a few are dialled while another one comes free
+		if got := conns.Load(); got > 16*5 { // some are dialled while another one comes free, and kept out by the limit
 			t.Errorf("%d connections for 16 workers and 800 calls", got)
 		}
 	})
