@@ -60,6 +60,10 @@ type Receipt struct {
 	InDoubt                         bool // an attempt may have been carried out although no answer said so
 }
 
+// SaysNoUser says whether the last answer named a missing user (apiCode 2004, older 2210). A bare 404 may as well mean
+// that there is no such call at this host.
+func (r Receipt) SaysNoUser() bool { return r.APICode == 2004 || r.APICode == 2210 }
+
 // Error is a call that did not succeed.
 type Error struct {
 	Kind    Kind

@@ -305,6 +305,32 @@ func TestUnknownUserInFifty(t *testing.T) {
 	}
 }
 
+// A host that answers 404 to everything says nothing about users: nobody is called gone.
+func TestBare404IsNotBelieved(t *testing.T) {
+	for _, reads := range []bool{false, true} {
+		inBubble(t, fmt.Sprintf("reading works %v", reads), func(t *testing.T) {
+			pool := 60
+			if reads {
+				pool = 40
+			}
+			b := newBench(t, sandbox.Config{}, pool, 60)
+			b.cfg.Auth = "signature"
+			b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if reads && r.Method == http.MethodGet {
+					b.api.ServeHTTP(w, r)
+					return
+				}
+				w.WriteHeader(http.StatusNotFound)
+				io.WriteString(w, `{"statusCode":404,"message":"Cannot POST","error":"Not Found"}`)
+			})}
+			s, err := b.run(t.Context())
+			if want := 60 - pool; err != nil || s.Absent != want || s.Failed != pool || s.Deleted != 0 {
+				t.Errorf("%d absent, %d failed, %d deleted (%v)", s.Absent, s.Failed, s.Deleted, err)
+			}
+		})
+	}
+}
+
 // Credentials that are refused stop the job within one round of workers.
 func TestCredentialsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

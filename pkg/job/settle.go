@@ -101,9 +101,11 @@ func (w *work) deleted(places []int, t trail) error {
 	return w.record(alive, report.Failed, t, "the API said deleted, but reading back finds the user")
 }
 
-// notFound isolates the users that the API does not know: reading tells which they are and the others go in one call.
+// notFound isolates the users that the API does not know: reading tells which they are and the others go in one call. A
+// 404 that does not speak of a user is not believed without reading back: a wrong host answers so to everything.
 func (w *work) notFound(places []int, t trail) error {
-	if len(places) == 1 {
+	sure := t.receipt.SaysNoUser()
+	if len(places) == 1 && sure {
 		return w.gone(places, t, "")
 	}
 	living, r, err := w.job.Client.Existing(w.job.feed, w.idType(), w.ids(places))
@@ -113,6 +115,9 @@ func (w *work) notFound(places []int, t trail) error {
 		return w.leave(t, nil)
 	}
 	alive, gone := w.part(places, living)
+	if len(places) == 1 && (err != nil || len(gone) == 0) {
+		return w.record(places, report.Failed, t, "404 without a word of a missing user, and reading back does not say that the user is gone")
+	}
 	if err != nil || len(gone) == 0 {
 		return w.halves(places, t) // reading is not permitted, or does not agree: ask each user alone
 	}
