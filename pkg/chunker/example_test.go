@@ -1,0 +1,35 @@
+package chunker_test
+
+import (
+	"fmt"
+	"strings"
+
+	"bulkdelete/pkg/chunker"
+)
+
+// Plan a file, then read it again in chunks of two.
+func Example() {
+	const file = "E-Mail;Name\nada@example.com;Ada\nben@example.com;Ben\nADA@example.com;Ada again\nnot an address;?\nchen@example.com;Chen\n"
+	plan, err := chunker.Scan(strings.NewReader(file), chunker.Options{IDType: chunker.Email, ChunkSize: 2}, func(row chunker.Row) error {
+		if row.Reject != nil {
+			fmt.Println(row.Reject)
+		}
+		return nil
+	})
+	if err != nil {
+		panic(err) // nothing may be sent
+	}
+	fmt.Println(plan.Accepted, "accepted of", plan.Rows)
+	for chunk, err := range plan.Split(strings.NewReader(file)) {
+		if err != nil {
+			panic(err) // the file is not what was planned
+		}
+		fmt.Println(chunk.Number, chunk.IDs)
+	}
+	// Output:
+	// line 4: the same ID as in line 2
+	// line 5: not an e-mail address (name@example.com): correct it from its source
+	// 3 accepted of 5
+	// 1 [ada@example.com ben@example.com]
+	// 2 [chen@example.com]
+}
