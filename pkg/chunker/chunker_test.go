@@ -310,28 +310,6 @@ func TestChangedInput(t *testing.T) {
 }
 
 // Promise 8: the duplicate check takes at most 24 bytes an ID at its peak, growth included.
-func TestSeenIsSmallAndExact(t *testing.T) {
-	s := newSeen()
-	const n = 1_000_000
-	for i := range n {
-		k, _ := hexKey([]byte(hexID(i)))
-		if first := s.add(k, uint32(i+1)); first != 0 {
-			t.Fatalf("ID %d is taken for the one of line %d", i, first)
-		}
-		if i > 100_000 && i%1000 == 0 {
-			if bytes := s.blocks * blockSlots * 16; bytes > 24*i {
-				t.Fatalf("%d bytes for %d IDs", bytes, i)
-			}
-		}
-	}
-	for i := 0; i < n; i += 997 {
-		k, _ := hexKey([]byte(hexID(i)))
-		if first := s.add(k, 7); first != uint32(i+1) {
-			t.Fatalf("ID %d stands first in line %d, not %d", i, first, i+1)
-		}
-	}
-}
-
 func TestIDsOfAProtectFile(t *testing.T) {
 	for text, want := range map[string]string{
 		"userId,why\n" + a + ",x\n" + b + ",y\n": a + " " + b,
