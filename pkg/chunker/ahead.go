@@ -3,7 +3,7 @@ package chunker
 import "sync"
 
 const (
-	batchRows  = 512
+	batchRows  = 4096      // a handover wakes the other goroutine, which costs as much as hundreds of rows
 	batchBytes = 256 << 10 // about; one row may be longer
 )
 

@@ -64,6 +64,11 @@ func newSeen() *seen {
 // The table is larger than the processor's caches, so that nearly every ID costs a wait for memory. Reading all slots
 // once before the first is needed lets those waits overlap: for ten million IDs that took a third off the whole check.
 func (s *seen) addAll(keys []key, lines, firsts []uint32) {
+	const window = 256 // as many slots as surely stay in the first cache until they are needed
+	for len(keys) > window {
+		s.addAll(keys[:window], lines[:window], firsts[:window])
+		keys, lines, firsts = keys[window:], lines[window:], firsts[window:]
+	}
 	for _, k := range keys {
 		h := s.mix(k)
 		if sh := &s.shards[h>>59]; len(sh.blocks) > 0 {
