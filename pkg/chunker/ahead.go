@@ -10,12 +10,12 @@ const (
 // batch is a run of rows, checked for what can be told from each row alone, with copies of what is needed of them.
 type batch struct {
 	rows   []item
-	keys   []key    // of the rows that are not rejected
-	lines  []uint32 // likewise
-	firsts []uint32 // likewise, as seen.addAll fills it in
-	ids    []byte   // of all rows, one after another
-	raw    []byte   // likewise, if somebody asks for rows
-	err    error    // why no batch follows this one; io.EOF at the input's end
+	keys   []key             // of the rows that are not rejected
+	lines  []uint32          // likewise
+	firsts [batchRows]uint32 // likewise, as seen.addAll fills it in
+	ids    []byte            // of all rows, one after another
+	raw    []byte            // likewise, if somebody asks for rows
+	err    error             // why no batch follows this one; io.EOF at the input's end
 }
 
 type item struct {
@@ -25,18 +25,19 @@ type item struct {
 	reject *RejectError
 }
 
-// ahead reads rows in a goroutine of its own while the caller looks them up among those before, which costs as much
-// time again: most of it waiting for memory.
+// ahead works on rows before and after the caller, who looks them up among the earlier ones, which is mostly waiting for
+// memory and takes half of all the time. One goroutine reads, another one takes the digests of what was decided.
 type ahead struct {
-	full, empty chan *batch
-	stop        chan struct{}
-	end         sync.WaitGroup
+	full, settled, empty chan *batch
+	stop                 chan struct{}
+	end                  sync.WaitGroup
 }
 
-// readAhead starts reading. The pass belongs to it until close has returned. withRaw asks for the rows as they stand.
-func readAhead(in *pass, withRaw bool) *ahead {
-	const batches = 3 // one being filled, one waiting, one being worked off
-	a := &ahead{full: make(chan *batch, batches), empty: make(chan *batch, batches), stop: make(chan struct{})}
+// readAhead starts reading. The pass and what note uses belong to it until close has returned. note is called with every
+// batch that next was given back, in order. withRaw asks for the rows as they stand.
+func readAhead(in *pass, withRaw bool, note func(*batch)) *ahead {
+	const batches = 4 // one in each of three hands, one waiting; a channel has room for all
+	a := &ahead{full: make(chan *batch, batches), settled: make(chan *batch, batches), empty: make(chan *batch, batches), stop: make(chan struct{})}
 	for range batches {
 		a.empty <- new(batch)
 	}
@@ -45,7 +46,7 @@ func readAhead(in *pass, withRaw bool) *ahead {
 			select {
 			case b := <-a.empty:
 				b.fill(in, withRaw)
-				a.full <- b // never waits: there is room for all
+				a.full <- b
 				if b.err != nil {
 					return
 				}
@@ -54,20 +55,27 @@ func readAhead(in *pass, withRaw bool) *ahead {
 			}
 		}
 	})
+	a.end.Go(func() {
+		for b := range a.settled {
+			note(b)
+			a.empty <- b
+		}
+	})
 	return a
 }
 
 // next gives back the batch before and waits for the one that follows.
 func (a *ahead) next(before *batch) *batch {
 	if before != nil {
-		a.empty <- before
+		a.settled <- before
 	}
 	return <-a.full
 }
 
-// close waits until the input is no longer read.
+// close waits until the input is no longer read and the batches given back are noted.
 func (a *ahead) close() {
 	close(a.stop)
+	close(a.settled)
 	a.end.Wait()
 }
 

@@ -75,27 +75,31 @@ func Scan(r io.Reader, o Options, visit func(Row) error) (*Plan, error) {
 }
 
 type scan struct {
-	in     *pass
-	plan   *Plan
-	seen   *seen
+	in    *pass
+	plan  *Plan
+	seen  *seen
+	rows  int
+	visit func(Row) error
+	shown int // accepted rows that visit was called with
+
+	// Only note uses these while rows are read.
 	ledger *ledger
-	visit  func(Row) error
 	looks  map[string]int // IDs that look like another type
 }
 
 // readAll goes through the rows. When it returns the input is no longer read.
 func (s *scan) readAll() error {
-	a := readAhead(s.in, s.visit != nil)
+	a := readAhead(s.in, s.visit != nil, s.note)
 	defer a.close()
 	for b := a.next(nil); ; b = a.next(b) {
 		if err := s.settle(b); err != nil {
 			return err
 		}
-		switch b.err {
-		case nil:
-		case io.EOF:
-			return nil
-		default:
+		if b.err != nil {
+			a.settled <- b
+			if b.err == io.EOF {
+				return nil
+			}
 			return b.err
 		}
 	}
@@ -103,49 +107,58 @@ func (s *scan) readAll() error {
 
 // settle decides what becomes of a batch's rows.
 func (s *scan) settle(b *batch) error {
-	if b.firsts == nil {
-		b.firsts = make([]uint32, batchRows)
-	}
-	s.seen.addAll(b.keys, b.lines, b.firsts)
-	ids := ""
-	if s.visit != nil {
-		ids = string(b.ids) // one allocation for all
-	}
-	idFrom, rawFrom, checked := 0, 0, 0
-	for _, it := range b.rows {
-		if it.reject == nil {
+	s.seen.addAll(b.keys, b.lines, b.firsts[:])
+	checked := 0
+	for i := range b.rows {
+		if it := &b.rows[i]; it.reject == nil {
 			if first := b.firsts[checked]; first != 0 {
 				it.reject = duplicateOf(it.line, first)
-				s.plan.markDuplicate(first)
+				s.plan.markDuplicate(s.rows+i, first)
 			}
 			checked++
 		}
-		s.plan.Rows++
-		if s.visit != nil {
-			row := Row{Line: it.line, ID: ids[idFrom:it.idEnd], Raw: b.raw[rawFrom:it.rawEnd:it.rawEnd], Reject: it.reject}
-			if err := s.visit(row.placed(s.ledger.accepted, s.in.opts.ChunkSize)); err != nil {
-				return err
-			}
+	}
+	s.rows += len(b.rows)
+	if s.visit == nil {
+		return nil
+	}
+	return s.show(b)
+}
+
+// show calls visit with a batch's rows.
+func (s *scan) show(b *batch) error {
+	ids := string(b.ids) // one allocation for all
+	idFrom, rawFrom := 0, 0
+	for _, it := range b.rows {
+		row := Row{Line: it.line, ID: ids[idFrom:it.idEnd], Raw: b.raw[rawFrom:it.rawEnd:it.rawEnd], Reject: it.reject}
+		if err := s.visit(row.placed(s.shown, s.in.opts.ChunkSize)); err != nil {
+			return err
 		}
-		s.count(b.ids[idFrom:it.idEnd], it)
+		if it.reject == nil {
+			s.shown++
+		}
 		idFrom, rawFrom = it.idEnd, it.rawEnd
 	}
 	return nil
 }
 
-func (s *scan) count(id []byte, it item) {
-	if it.reject != nil || !checkable(s.in.opts.IDType) {
-		if t := looksLike(string(id)); t != "" && t != s.in.opts.IDType {
-			s.looks[t]++
+// note counts a settled batch's rows and takes their digests.
+func (s *scan) note(b *batch) {
+	from := 0
+	for _, it := range b.rows {
+		id := b.ids[from:it.idEnd]
+		from = it.idEnd
+		if it.reject != nil || !checkable(s.in.opts.IDType) {
+			if t := looksLike(string(id)); t != "" && t != s.in.opts.IDType {
+				s.looks[t]++
+			}
 		}
-	}
-	if e := it.reject; e != nil {
-		s.plan.Reasons[e.Code]++
-		s.ledger.reject(e)
-		return
-	}
-	if s.ledger.accept(id, it.line) {
-		s.plan.blocks = append(s.plan.blocks, s.ledger.sum())
+		if e := it.reject; e != nil {
+			s.plan.Reasons[e.Code]++
+			s.ledger.reject(e)
+		} else if s.ledger.accept(id, it.line) {
+			s.plan.blocks = append(s.plan.blocks, s.ledger.sum())
+		}
 	}
 }
 
@@ -158,6 +171,7 @@ func (s *scan) finish() (*Plan, error) {
 		s.plan.blocks = append(s.plan.blocks, s.ledger.sum())
 	}
 	p, in := s.plan, s.in
+	p.Rows = s.rows
 	p.SHA256, p.Bytes = [32]byte(in.src.raw.sum.Sum(nil)), in.src.raw.n
 	p.Accepted = s.ledger.accepted
 	p.Duplicates, p.Protected = p.Reasons[CodeDuplicate], p.Reasons[CodeProtected]
@@ -192,11 +206,12 @@ func (s *scan) notes() {
 	}
 }
 
-func (p *Plan) markDuplicate(first uint32) {
-	for len(p.duplicates) <= p.Rows/64 {
+// markDuplicate notes that row i, from 0, is the copy of an earlier one.
+func (p *Plan) markDuplicate(i int, first uint32) {
+	for len(p.duplicates) <= i/64 {
 		p.duplicates = append(p.duplicates, 0)
 	}
-	p.duplicates[p.Rows/64] |= 1 << (p.Rows % 64)
+	p.duplicates[i/64] |= 1 << (i % 64)
 	p.firsts = append(p.firsts, first)
 }
 
