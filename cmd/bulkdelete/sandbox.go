@@ -7,7 +7,6 @@ import (
 	"iter"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -114,7 +113,7 @@ func (s *session) startSandbox() error {
 func acceptedIDs(plan *chunker.Plan, input *job.Input) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for row, err := range plan.All(input.Reader()) {
-			if err != nil || row.Reject == nil && !yield(strings.Clone(row.ID)) {
+			if err != nil || row.Reject == nil && !yield(string(row.ID)) {
 				return
 			}
 		}

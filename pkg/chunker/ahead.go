@@ -12,7 +12,7 @@ type batch struct {
 	rows   []item
 	keys   []key             // of the rows that are not rejected
 	lines  []uint32          // likewise
-	firsts [batchRows]uint32 // likewise, as seen.addAll fills it in
+	firsts [batchRows]uint32 // likewise: the line of the first row with that ID; 0: this is it
 	ids    []byte            // of all rows, one after another
 	raw    []byte            // likewise, if somebody asks for rows
 	err    error             // why no batch follows this one; io.EOF at the input's end
@@ -25,28 +25,29 @@ type item struct {
 	reject *RejectError
 }
 
-// ahead works on rows before and after the caller, who looks them up among the earlier ones, which is mostly waiting for
-// memory and takes half of all the time. One goroutine reads, another one takes the digests of what was decided.
+// ahead prepares rows while the caller decides on those before them. One goroutine reads, another one looks the IDs up
+// among the earlier ones, which is mostly waiting for memory and takes half of all the time.
 type ahead struct {
-	full, settled, empty chan *batch
-	stop                 chan struct{}
-	end                  sync.WaitGroup
+	read, ready, empty chan *batch
+	stop               chan struct{}
+	end                sync.WaitGroup
 }
 
-// readAhead starts reading. The pass and what note uses belong to it until close has returned. note is called with every
-// batch that next was given back, in order. withRaw asks for the rows as they stand.
-func readAhead(in *pass, withRaw bool, note func(*batch)) *ahead {
-	const batches = 4 // one in each of three hands, one waiting; a channel has room for all
-	a := &ahead{full: make(chan *batch, batches), settled: make(chan *batch, batches), empty: make(chan *batch, batches), stop: make(chan struct{})}
+// readAhead starts. The pass and what has been seen belong to it until close has returned. withRaw asks for the rows as
+// they stand.
+func readAhead(in *pass, seen *seen, withRaw bool) *ahead {
+	const batches = 4 // one in each of three hands, one waiting; every channel has room for all, so sending never waits
+	a := &ahead{read: make(chan *batch, batches), ready: make(chan *batch, batches), empty: make(chan *batch, batches), stop: make(chan struct{})}
 	for range batches {
 		a.empty <- new(batch)
 	}
 	a.end.Go(func() {
+		defer close(a.read)
 		for {
 			select {
 			case b := <-a.empty:
 				b.fill(in, withRaw)
-				a.full <- b
+				a.read <- b
 				if b.err != nil {
 					return
 				}
@@ -56,9 +57,9 @@ func readAhead(in *pass, withRaw bool, note func(*batch)) *ahead {
 		}
 	})
 	a.end.Go(func() {
-		for b := range a.settled {
-			note(b)
-			a.empty <- b
+		for b := range a.read {
+			seen.addAll(b.keys, b.lines, b.firsts[:])
+			a.ready <- b
 		}
 	})
 	return a
@@ -67,15 +68,14 @@ func readAhead(in *pass, withRaw bool, note func(*batch)) *ahead {
 // next gives back the batch before and waits for the one that follows.
 func (a *ahead) next(before *batch) *batch {
 	if before != nil {
-		a.settled <- before
+		a.empty <- before
 	}
-	return <-a.full
+	return <-a.ready
 }
 
-// close waits until the input is no longer read and the batches given back are noted.
+// close waits until the input is no longer read.
 func (a *ahead) close() {
 	close(a.stop)
-	close(a.settled)
 	a.end.Wait()
 }
 

@@ -20,7 +20,7 @@ func read(t testing.TB, text []byte, o Options) (*Plan, []Row, error) {
 	t.Helper()
 	collect := func(rows *[]Row) func(Row) error {
 		return func(r Row) error {
-			r.Raw = bytes.Clone(r.Raw)
+			r.Raw, r.ID = bytes.Clone(r.Raw), bytes.Clone(r.ID)
 			*rows = append(*rows, r)
 			return nil
 		}
@@ -42,7 +42,7 @@ func read(t testing.TB, text []byte, o Options) (*Plan, []Row, error) {
 	var accepted, split []string
 	for _, r := range rows {
 		if r.Reject == nil {
-			accepted = append(accepted, r.ID)
+			accepted = append(accepted, string(r.ID))
 		}
 	}
 	for chunk, err := range p.Split(bytes.NewReader(text)) {

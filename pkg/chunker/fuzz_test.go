@@ -122,7 +122,7 @@ func dialect(t *rapid.T, text []byte) (packed []byte, encoding string) {
 func compare(t *rapid.T, text []byte, o Options, want []string) {
 	i := 0
 	_, err := Scan(bytes.NewReader(text), o, func(r Row) error {
-		if i == len(want) || r.Reject != nil || r.ID != hexID(i) || string(r.Raw) != want[i] {
+		if i == len(want) || r.Reject != nil || string(r.ID) != hexID(i) || string(r.Raw) != want[i] {
 			return fmt.Errorf("row %d is %q, ID %s (%v)", i, r.Raw, r.ID, r.Reject)
 		}
 		i++

@@ -143,7 +143,7 @@ func duplicateOf(line int, first uint32) *RejectError {
 
 // row gives the current row; accepted counts those before it.
 func (p *pass) row(accepted int) Row {
-	return Row{Line: p.line, ID: string(p.id), Raw: p.rec.raw, Reject: p.reject}.placed(accepted, p.opts.ChunkSize)
+	return Row{Line: p.line, ID: p.id, Raw: p.rec.raw, Reject: p.reject}.placed(accepted, p.opts.ChunkSize)
 }
 
 // placed gives an accepted row its chunk and place; accepted counts those before it.

@@ -9,7 +9,7 @@ import (
 // Row is one record of the input, but for the header.
 type Row struct {
 	Line   int          // input line on which the record starts, from 1
-	ID     string       // as it will be sent, without the spaces around it
+	ID     []byte       // as it will be sent, without the spaces around it; valid until the next row
 	Raw    []byte       // the record as it stands in the text (as UTF-8), without its line end; valid until the next row
 	Chunk  int          // from 1; 0: rejected
 	Place  int          // inside the chunk, from 1; 0: rejected
@@ -66,7 +66,7 @@ func Scan(r io.Reader, o Options, visit func(Row) error) (*Plan, error) {
 		return nil, err
 	}
 	defer in.src.close()
-	s := &scan{in: in, seen: newSeen(), ledger: newLedger(in.opts.ChunkSize), visit: visit,
+	s := &scan{in: in, ledger: newLedger(in.opts.ChunkSize), visit: visit,
 		plan: &Plan{Reasons: map[string]int{}, Options: in.opts, seed: seed}, looks: map[string]int{}}
 	if err := s.readAll(); err != nil {
 		return nil, err
@@ -75,31 +75,26 @@ func Scan(r io.Reader, o Options, visit func(Row) error) (*Plan, error) {
 }
 
 type scan struct {
-	in    *pass
-	plan  *Plan
-	seen  *seen
-	rows  int
-	visit func(Row) error
-	shown int // accepted rows that visit was called with
-
-	// Only note uses these while rows are read.
+	in     *pass
+	plan   *Plan
 	ledger *ledger
+	visit  func(Row) error
 	looks  map[string]int // IDs that look like another type
 }
 
 // readAll goes through the rows. When it returns the input is no longer read.
 func (s *scan) readAll() error {
-	a := readAhead(s.in, s.visit != nil, s.note)
+	a := readAhead(s.in, newSeen(), s.visit != nil)
 	defer a.close()
 	for b := a.next(nil); ; b = a.next(b) {
 		if err := s.settle(b); err != nil {
 			return err
 		}
-		if b.err != nil {
-			a.settled <- b
-			if b.err == io.EOF {
-				return nil
-			}
+		switch b.err {
+		case nil:
+		case io.EOF:
+			return nil
+		default:
 			return b.err
 		}
 	}
@@ -107,58 +102,42 @@ func (s *scan) readAll() error {
 
 // settle decides what becomes of a batch's rows.
 func (s *scan) settle(b *batch) error {
-	s.seen.addAll(b.keys, b.lines, b.firsts[:])
-	checked := 0
-	for i := range b.rows {
-		if it := &b.rows[i]; it.reject == nil {
+	idFrom, rawFrom, checked := 0, 0, 0
+	for _, it := range b.rows {
+		if it.reject == nil {
 			if first := b.firsts[checked]; first != 0 {
 				it.reject = duplicateOf(it.line, first)
-				s.plan.markDuplicate(s.rows+i, first)
+				s.plan.markDuplicate(first)
 			}
 			checked++
 		}
-	}
-	s.rows += len(b.rows)
-	if s.visit == nil {
-		return nil
-	}
-	return s.show(b)
-}
-
-// show calls visit with a batch's rows.
-func (s *scan) show(b *batch) error {
-	ids := string(b.ids) // one allocation for all
-	idFrom, rawFrom := 0, 0
-	for _, it := range b.rows {
-		row := Row{Line: it.line, ID: ids[idFrom:it.idEnd], Raw: b.raw[rawFrom:it.rawEnd:it.rawEnd], Reject: it.reject}
-		if err := s.visit(row.placed(s.shown, s.in.opts.ChunkSize)); err != nil {
-			return err
+		s.plan.Rows++
+		id := b.ids[idFrom:it.idEnd:it.idEnd]
+		if s.visit != nil {
+			row := Row{Line: it.line, ID: id, Raw: b.raw[rawFrom:it.rawEnd:it.rawEnd], Reject: it.reject}
+			if err := s.visit(row.placed(s.ledger.accepted, s.in.opts.ChunkSize)); err != nil {
+				return err
+			}
 		}
-		if it.reject == nil {
-			s.shown++
-		}
+		s.count(id, it)
 		idFrom, rawFrom = it.idEnd, it.rawEnd
 	}
 	return nil
 }
 
-// note counts a settled batch's rows and takes their digests.
-func (s *scan) note(b *batch) {
-	from := 0
-	for _, it := range b.rows {
-		id := b.ids[from:it.idEnd]
-		from = it.idEnd
-		if it.reject != nil || !checkable(s.in.opts.IDType) {
-			if t := looksLike(string(id)); t != "" && t != s.in.opts.IDType {
-				s.looks[t]++
-			}
+func (s *scan) count(id []byte, it item) {
+	if it.reject != nil || !checkable(s.in.opts.IDType) {
+		if t := looksLike(string(id)); t != "" && t != s.in.opts.IDType {
+			s.looks[t]++
 		}
-		if e := it.reject; e != nil {
-			s.plan.Reasons[e.Code]++
-			s.ledger.reject(e)
-		} else if s.ledger.accept(id, it.line) {
-			s.plan.blocks = append(s.plan.blocks, s.ledger.sum())
-		}
+	}
+	if e := it.reject; e != nil {
+		s.plan.Reasons[e.Code]++
+		s.ledger.reject(e)
+		return
+	}
+	if s.ledger.accept(id, it.line) {
+		s.plan.blocks = append(s.plan.blocks, s.ledger.sum())
 	}
 }
 
@@ -171,7 +150,6 @@ func (s *scan) finish() (*Plan, error) {
 		s.plan.blocks = append(s.plan.blocks, s.ledger.sum())
 	}
 	p, in := s.plan, s.in
-	p.Rows = s.rows
 	p.SHA256, p.Bytes = [32]byte(in.src.raw.sum.Sum(nil)), in.src.raw.n
 	p.Accepted = s.ledger.accepted
 	p.Duplicates, p.Protected = p.Reasons[CodeDuplicate], p.Reasons[CodeProtected]
@@ -206,12 +184,12 @@ func (s *scan) notes() {
 	}
 }
 
-// markDuplicate notes that row i, from 0, is the copy of an earlier one.
-func (p *Plan) markDuplicate(i int, first uint32) {
-	for len(p.duplicates) <= i/64 {
+// markDuplicate notes that the next row is the copy of an earlier one.
+func (p *Plan) markDuplicate(first uint32) {
+	for len(p.duplicates) <= p.Rows/64 {
 		p.duplicates = append(p.duplicates, 0)
 	}
-	p.duplicates[i/64] |= 1 << (i % 64)
+	p.duplicates[p.Rows/64] |= 1 << (p.Rows % 64)
 	p.firsts = append(p.firsts, first)
 }
 
