@@ -15,6 +15,7 @@ type batch struct {
 	firsts [batchRows]uint32 // likewise: the line of the first row with that ID; 0: this is it
 	ids    []byte            // of all rows, one after another
 	raw    []byte            // likewise, if somebody asks for rows
+	read   int64             // bytes of the input so far
 	err    error             // why no batch follows this one; io.EOF at the input's end
 }
 
@@ -34,8 +35,8 @@ type ahead struct {
 }
 
 // readAhead starts. The pass and what has been seen belong to it until close has returned. withRaw asks for the rows as
-// they stand.
-func readAhead(in *pass, seen *seen, withRaw bool) *ahead {
+// they stand. size is the input's in bytes; 0: not known.
+func readAhead(in *pass, seen *seen, size int64, withRaw bool) *ahead {
 	const batches = 4 // one in each of three hands, one waiting; every channel has room for all, so sending never waits
 	a := &ahead{read: make(chan *batch, batches), ready: make(chan *batch, batches), empty: make(chan *batch, batches), stop: make(chan struct{})}
 	for range batches {
@@ -58,6 +59,9 @@ func readAhead(in *pass, seen *seen, withRaw bool) *ahead {
 	})
 	a.end.Go(func() {
 		for b := range a.read {
+			if size > 0 {
+				seen.progress = min(1, float64(b.read)/float64(size))
+			}
 			seen.addAll(b.keys, b.lines, b.firsts[:])
 			a.ready <- b
 		}
@@ -82,6 +86,7 @@ func (a *ahead) close() {
 // fill reads the batch's rows.
 func (b *batch) fill(in *pass, withRaw bool) {
 	b.rows, b.keys, b.lines, b.ids, b.raw = b.rows[:0], b.keys[:0], b.lines[:0], shrunk(b.ids), shrunk(b.raw)
+	defer func() { b.read = in.src.raw.n }()
 	for len(b.rows) < batchRows && len(b.ids)+len(b.raw) < batchBytes {
 		if b.err = in.next(); b.err != nil {
 			return

@@ -66,7 +66,7 @@ func Scan(r io.Reader, o Options, visit func(Row) error) (*Plan, error) {
 		return nil, err
 	}
 	defer in.src.close()
-	s := &scan{in: in, ledger: newLedger(in.opts.ChunkSize), visit: visit,
+	s := &scan{in: in, size: sizeOf(r), ledger: newLedger(in.opts.ChunkSize), visit: visit,
 		plan: &Plan{Reasons: map[string]int{}, Options: in.opts, seed: seed}, looks: map[string]int{}}
 	if err := s.readAll(); err != nil {
 		return nil, err
@@ -74,9 +74,18 @@ func Scan(r io.Reader, o Options, visit func(Row) error) (*Plan, error) {
 	return s.finish()
 }
 
+// sizeOf gives the size of a reader that knows it, as an io.SectionReader does, and else 0.
+func sizeOf(r io.Reader) int64 {
+	if s, ok := r.(interface{ Size() int64 }); ok {
+		return s.Size()
+	}
+	return 0
+}
+
 type scan struct {
 	in     *pass
 	plan   *Plan
+	size   int64 // of the input, in bytes; 0: not known
 	ledger *ledger
 	visit  func(Row) error
 	looks  map[string]int // IDs that look like another type
@@ -84,7 +93,7 @@ type scan struct {
 
 // readAll goes through the rows. When it returns the input is no longer read.
 func (s *scan) readAll() error {
-	a := readAhead(s.in, newSeen(), s.visit != nil)
+	a := readAhead(s.in, newSeen(), s.size, s.visit != nil)
 	defer a.close()
 	for b := a.next(nil); ; b = a.next(b) {
 		if err := s.settle(b); err != nil {

@@ -15,9 +15,11 @@ type key struct {
 
 // seen remembers the line of every accepted ID, exactly, in at most 24 bytes an ID from 100,000 IDs on (less than 3 MiB
 // before that), growth included. It is an open-addressing table in shards, each of them made of small blocks:
-//   - a slot is 16 bytes, and a shard grows by two fifths when it is 85% full. The shards' sizes are spread over those two
-//     fifths, so that they grow one after another and together hold 16/0.85*1.19 = 22.4 bytes an ID at any time. Were they
+//   - a slot is 16 bytes, and a shard grows by two fifths when it is 88% full. The shards' sizes are spread over those two
+//     fifths, so that they grow one after another and together hold 16/0.88*1.19 = 21.6 bytes an ID at any time. Were they
 //     all of one size, the same bound would take steps of a fifth, and each ID would move twice as often;
+//   - where it is known how much of the input is still to come, a shard grows at once to what it will need: 18.7 bytes for
+//     each ID there will be if the rest is like what was read. If the rest repeats earlier IDs, that is 18.7 bytes a row;
 //   - only one shard grows at a time, and the blocks it leaves are the next one's: no table is ever left to the garbage
 //     collector, which would let the old ones pile up to the size of the new.
 type seen struct {
@@ -26,6 +28,9 @@ type seen struct {
 	blocks int // ever made
 	seed   [2]uint64
 	warm   uint32 // see addAll
+
+	// progress is the share of the input that was read, for guessing how much is to come; 0: not known.
+	progress float64
 }
 
 const (
@@ -33,6 +38,7 @@ const (
 	blockSlots = 256
 	firstSize  = 8 // blocks of the smallest shard
 	growth     = 1.4
+	fill       = 0.88 // used slots at which a shard grows
 )
 
 type slot struct {
@@ -64,7 +70,7 @@ func newSeen() *seen {
 // The table is larger than the processor's caches, so that nearly every ID costs a wait for memory. Reading all slots
 // once before the first is needed lets those waits overlap: for ten million IDs that took a third off the whole check.
 func (s *seen) addAll(keys []key, lines, firsts []uint32) {
-	const window = 256 // as many slots as surely stay in the first cache until they are needed
+	const window = 128 // as many slots as surely stay in the first cache until they are needed
 	for len(keys) > window {
 		s.addAll(keys[:window], lines[:window], firsts[:window])
 		keys, lines, firsts = keys[window:], lines[window:], firsts[window:]
@@ -128,15 +134,25 @@ func (s *seen) mix(k key) uint64 {
 	return hi ^ lo
 }
 
-// grow makes a shard two fifths larger.
+// grow makes a shard larger: by two fifths, or to what it will need at the input's end as far as can be told, which saves
+// moving each ID several times.
 func (s *seen) grow(sh *shard) {
+	const (
+		early = 0.02 // of the input: before that its rows say little about the others
+		spare = 1.03 // for what the rows before do not tell
+		least = 1.1
+	)
 	old := sh.blocks
-	sh.size *= growth
+	if s.progress < early {
+		sh.size *= growth
+	} else {
+		sh.size = max(sh.size*least, float64(sh.used)/s.progress*spare/(fill*blockSlots))
+	}
 	sh.blocks = make([]*block, int(sh.size+0.5))
 	for i := range sh.blocks {
 		sh.blocks[i] = s.block()
 	}
-	sh.limit = len(sh.blocks) * blockSlots * 85 / 100
+	sh.limit = int(fill * blockSlots * float64(len(sh.blocks)))
 	for _, b := range old {
 		for i := range b {
 			if at := &b[i]; at.line != 0 {

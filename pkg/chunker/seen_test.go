@@ -9,12 +9,20 @@ import (
 // TestSeenTakesAtMost24BytesAnID holds for every number of IDs from 100,000 on, growth included: what a shard leaves is
 // counted until another one takes it.
 func TestSeenTakesAtMost24BytesAnID(t *testing.T) {
+	t.Run("unknown size", func(t *testing.T) { testSeenSize(t, 0) })
+	t.Run("known size", func(t *testing.T) { testSeenSize(t, 3_000_000) })
+}
+
+func testSeenSize(t *testing.T, known int) {
 	s := newSeen()
 	most, at := 0.0, 0
 	for n := 1; n <= 3_000_000; n++ {
+		if known > 0 {
+			s.progress = float64(n) / float64(known)
+		}
 		s.add(key{rand.Uint64(), rand.Uint32()}, uint32(n))
 		if bytes := s.bytes(); n >= 100_000 {
-			if each := float64(bytes) / float64(n); each > most {
+			if each := float64(bytes) / float64(max(n, known)); each > most {
 				most, at = each, n
 			}
 		} else if bytes > 3<<20 {
