@@ -20,9 +20,9 @@ import (
 func sandboxCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "sandbox",
-		Usage: "serve an imitation of the GenAuth API for rehearsals, on a loopback address",
+		Usage: "serve an imitation of the GenAuth API on a loopback address",
 		Description: `Example: rehearse against 5% throttling and 2% lost answers
-   bulkdelete sandbox --users samples/offboarding.csv --faults 429=5%,cut-after=2%`,
+   bulkdelete sandbox --users samples/offboarding.csv --faults 429=5%,503=2%`,
 		Flags: append(inputFlagList(),
 			text(apiFlags, "users", "", "CSV `FILE` whose users exist in the sandbox"),
 			text(apiFlags, "addr", "127.0.0.1:8080", "loopback `ADDR` to listen on"),
