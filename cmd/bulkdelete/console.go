@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -52,7 +53,8 @@ func newConsole(c *cli.Command) (*console, error) {
 	case format != "json" && format != "":
 		return nil, fmt.Errorf("--log-format %q: give console or json", format)
 	}
-	k.log = zerolog.New(w).Level(level).With().Timestamp().Logger()
+	// The run's ID joins the lines of one process where the logs of many are collected.
+	k.log = zerolog.New(w).Level(level).With().Timestamp().Str("run", fmt.Sprintf("%08x", rand.Uint32())).Logger()
 	return k, nil
 }
 
@@ -200,14 +202,14 @@ func (k *console) row(r report.Row) {
 		Int("http_status", r.HTTPStatus).Int("status_code", r.StatusCode).Int("api_code", r.APICode).Strs("request_ids", r.RequestIDs).Msg("chunk failed")
 }
 
-// attempt counts a call on the wire.
-func (k *console) attempt(a client.Attempt) {
+// attempt counts a call on the wire; chunk is the one that it was for, or 0.
+func (k *console) attempt(chunk int, a client.Attempt) {
 	k.calls.Add(1)
 	if a.Throttled {
 		k.throttled.Add(1)
 	}
 	if a.Err != nil {
-		k.log.Debug().Str("call", a.Call).Int("attempt", a.Number).Int("http_status", a.HTTPStatus).Int("status_code", a.StatusCode).
+		k.log.Debug().Str("call", a.Call).Int("chunk", chunk).Int("attempt", a.Number).Int("http_status", a.HTTPStatus).Int("status_code", a.StatusCode).
 			Str("request_id", a.RequestID).Dur("ms", a.Duration).Err(a.Err).Msg("attempt failed")
 	}
 }

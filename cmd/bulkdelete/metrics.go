@@ -148,9 +148,10 @@ func (m *metrics) write() error {
 // end notes how the run ended, for whoever collects it afterwards.
 func (m *metrics) end(code job.Code) error {
 	m.exitCode.Set(float64(code))
-	m.lastRun.SetToCurrentTime()
+	now := float64(time.Now().UnixMilli()) / 1000
+	m.lastRun.Set(now)
 	if code == job.OK {
-		m.won.SetToCurrentTime()
+		m.won.Set(now)
 	}
 	err := m.write()
 	if m.push != "" {

@@ -61,8 +61,8 @@ func newSession(c *cli.Command) (*session, error) {
 	if s.config, err = clientConfig(c); err != nil {
 		return nil, err
 	}
-	s.config.Observe = func(a client.Attempt) {
-		console.attempt(a)
+	s.config.Observe = func(ctx context.Context, a client.Attempt) {
+		console.attempt(job.ChunkOf(ctx), a)
 		if s.metrics != nil {
 			s.metrics.attempt(a)
 		}

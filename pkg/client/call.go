@@ -277,7 +277,7 @@ func (a *call) note(retry bool) {
 	if a.client.cfg.Observe == nil {
 		return
 	}
-	a.client.cfg.Observe(Attempt{Call: a.name, Number: r.Attempts, StartedAt: l.started, Duration: l.took, HTTPStatus: l.http, StatusCode: l.statusCode,
+	a.client.cfg.Observe(a.ctx, Attempt{Call: a.name, Number: r.Attempts, StartedAt: l.started, Duration: l.took, HTTPStatus: l.http, StatusCode: l.statusCode,
 		APICode: l.apiCode, RequestID: l.requestID, Throttled: l.throttled(), Kind: l.kind, Err: l.err, Retry: retry, Limit: a.client.Limit()})
 }
 

@@ -18,20 +18,20 @@ import (
 // Config says how to reach the API and how hard. The zero values of Auth, Dialect, RootCAs, Transport and Observe mean
 // their defaults; all else has to be given.
 type Config struct {
-	Host            string            // API root, such as https://api.genauth.ai; plain http is for loopback alone
-	Auth            string            // token (default) or signature
-	Dialect         string            // of signatures: authing (default) or genauth
-	AccessKeyID     string            //
-	AccessKeySecret Secret            //
-	TenantID        string            // "": none
-	RootCAs         *x509.CertPool    // nil: the system's
-	Rate            float64           // attempts a second at the most
-	Workers         int               // calls in flight; as many connections are kept
-	Retries         int               // further attempts at a call that failed for a passing reason
-	Timeout         time.Duration     // of one attempt, from the first byte sent to the last one read
-	Version         string            // of the program, for the API's logs
-	Transport       http.RoundTripper // nil: net/http's
-	Observe         func(Attempt)     // called after each attempt, by several goroutines
+	Host            string                         // API root, such as https://api.genauth.ai; plain http is for loopback alone
+	Auth            string                         // token (default) or signature
+	Dialect         string                         // of signatures: authing (default) or genauth
+	AccessKeyID     string                         //
+	AccessKeySecret Secret                         //
+	TenantID        string                         // "": none
+	RootCAs         *x509.CertPool                 // nil: the system's
+	Rate            float64                        // attempts a second at the most
+	Workers         int                            // calls in flight; as many connections are kept
+	Retries         int                            // further attempts at a call that failed for a passing reason
+	Timeout         time.Duration                  // of one attempt, from the first byte sent to the last one read
+	Version         string                         // of the program, for the API's logs
+	Transport       http.RoundTripper              // nil: net/http's
+	Observe         func(context.Context, Attempt) // called after each attempt, by several goroutines, with the call's context
 }
 
 // Secret is a text that shows itself to nobody: fmt, encoding/json and log packages print [redacted].

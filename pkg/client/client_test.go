@@ -312,7 +312,7 @@ func TestTokens(t *testing.T) {
 		}
 		refused := 0
 		c := newClient(t, api, func(c *Config) {
-			c.Observe = func(a Attempt) {
+			c.Observe = func(_ context.Context, a Attempt) {
 				if a.Kind == Credentials {
 					refused++
 				}

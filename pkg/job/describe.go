@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,18 @@ import (
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/report"
 )
+
+// operator names who runs the program, for the auditor: user@machine, as far as the system knows.
+func operator() string {
+	who, where := "unknown", "unknown"
+	if u, err := user.Current(); err == nil {
+		who = u.Username
+	}
+	if h, err := os.Hostname(); err == nil {
+		where = h
+	}
+	return who + "@" + where
+}
 
 // Target is whose users a job deletes.
 type Target struct {
@@ -35,8 +48,8 @@ func Describe(in *Input, plan *chunker.Plan, target Target, protect []string) *r
 		Duplicates: plan.Duplicates, Protected: plan.Protected,
 		Chunks: plan.Chunks, ChunkSize: plan.Options.ChunkSize,
 		Host: target.Host, UserPool: target.UserPool,
-		CreatedAt: time.Now().UTC(),
-		Options:   map[string]string{},
+		CreatedAt: time.Now().UTC(), By: operator(),
+		Options: map[string]string{},
 	}
 	run.Input.Name, run.Input.Path = in.Name, in.Path
 	run.Input.Bytes, run.Input.SHA256 = plan.Bytes, hex.EncodeToString(plan.SHA256[:])

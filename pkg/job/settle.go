@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -16,6 +17,20 @@ type work struct {
 	job     *Job
 	chunk   chunker.Chunk
 	suspect bool // an earlier run may have sent it without recording it
+}
+
+type chunkKey struct{}
+
+// ctx is the context of the chunk's calls.
+func (w *work) ctx() context.Context {
+	return context.WithValue(w.job.feed, chunkKey{}, w.chunk.Number)
+}
+
+// ChunkOf gives the number of the chunk that a call with this context is for, and 0 for calls that are for none, such as
+// a token's. It lets client.Config.Observe say where an attempt belongs.
+func ChunkOf(ctx context.Context) int {
+	n, _ := ctx.Value(chunkKey{}).(int)
+	return n
 }
 
 // trail is what all calls on the way to a row brought back. It is passed by value: each half of a split chunk goes on
@@ -61,7 +76,7 @@ var errLeft = errors.New("left for the next run")
 // that some of the places have no row: an *Error is why the whole job has to stop, any other that it is stopping.
 func (w *work) settle(places []int, t trail) error {
 	began := time.Now()
-	receipt, err := w.job.Client.DeleteUsers(w.job.feed, w.idType(), w.ids(places))
+	receipt, err := w.job.Client.DeleteUsers(w.ctx(), w.idType(), w.ids(places))
 	t = t.add(receipt)
 	w.job.heard(err)
 	switch {
@@ -85,7 +100,7 @@ func (w *work) deleted(places []int, t trail) error {
 	if !w.job.Verify {
 		return w.record(places, report.Deleted, t, "")
 	}
-	living, r, err := w.job.Client.Existing(w.job.feed, w.idType(), w.ids(places))
+	living, r, err := w.job.Client.Existing(w.ctx(), w.idType(), w.ids(places))
 	w.job.heard(err)
 	t = t.addRead(r)
 	switch {
@@ -108,7 +123,7 @@ func (w *work) notFound(places []int, t trail) error {
 	if len(places) == 1 && sure {
 		return w.gone(places, t, "")
 	}
-	living, r, err := w.job.Client.Existing(w.job.feed, w.idType(), w.ids(places))
+	living, r, err := w.job.Client.Existing(w.ctx(), w.idType(), w.ids(places))
 	w.job.heard(err)
 	t = t.addRead(r)
 	if errors.Is(err, client.Stopped) {
@@ -161,7 +176,7 @@ func (w *work) halves(places []int, t trail) error {
 // unanswered settles users after the attempts ran out: reading back says who still exists. Where that cannot be had
 // either, an API that answers nobody stops the job; one that answers others leaves these users unknown.
 func (w *work) unanswered(places []int, t trail, began time.Time, cause error) error {
-	living, r, err := w.job.Client.Existing(w.job.feed, w.idType(), w.ids(places))
+	living, r, err := w.job.Client.Existing(w.ctx(), w.idType(), w.ids(places))
 	w.job.heard(err)
 	t = t.addRead(r)
 	switch {

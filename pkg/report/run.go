@@ -31,6 +31,7 @@ type Run struct {
 	Version    int               `json:"version"` // of this file's form: 1
 	Program    string            `json:"program"` // version of bulkdelete
 	CreatedAt  time.Time         `json:"created_at"`
+	By         string            `json:"by"` // the operating system's user and machine that planned it
 	Input      Input             `json:"input"`
 	Options    map[string]string `json:"options"` // those that change the result
 	PlanDigest string            `json:"plan_digest"`

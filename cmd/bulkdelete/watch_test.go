@@ -1,0 +1,187 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"bulkdelete/internal/sandbox"
+)
+
+// scraped is what Prometheus itself reads in a text. Names and helps have to pass promtool's own checks.
+func scraped(t *testing.T, text string) map[string]*dto.MetricFamily {
+	t.Helper()
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, text)
+	}
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+	return families
+}
+
+// value gives a counter's or gauge's value, of one label's value if one is given.
+func value(t *testing.T, families map[string]*dto.MetricFamily, name string, label ...string) float64 {
+	t.Helper()
+	if families[name] == nil {
+		t.Fatalf("there is no %s", name)
+	}
+	for _, m := range families[name].GetMetric() {
+		if len(label) > 0 && m.GetLabel()[0].GetValue() != label[0] {
+			continue
+		}
+		if m.GetHistogram() != nil {
+			return float64(m.GetHistogram().GetSampleCount())
+		}
+		return m.GetCounter().GetValue() + m.GetGauge().GetValue()
+	}
+	t.Fatalf("%s has no %v", name, label)
+	return math.NaN()
+}
+
+// The text file says what the run's own summary says, and when a run last succeeded stays when one fails.
+func TestMetricsFile(t *testing.T) {
+	p := newPool(t, 250, "429=20%,seed=3")
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 250)
+	code, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "500", "--metrics-file", "m.prom"))
+	text, err := os.ReadFile(filepath.Join(dir, "m.prom"))
+	if err != nil || code != 0 {
+		t.Fatalf("exit code %d, %v:\n%s", code, err, printed)
+	}
+	m := scraped(t, string(text))
+	if n := value(t, m, "bulkdelete_users_total", "deleted"); n != 250 {
+		t.Errorf("%v users deleted, not 250", n)
+	}
+	if n := value(t, m, "bulkdelete_calls_total", "200"); n < 5 {
+		t.Errorf("%v calls answered with 200, there are 5 chunks", n)
+	}
+	throttled := value(t, m, "bulkdelete_throttled_total")
+	if n := value(t, m, "bulkdelete_calls_total", "429"); n != throttled || n == 0 {
+		t.Errorf("%v calls answered with 429, %v throttled", n, throttled)
+	}
+	if n := value(t, m, "bulkdelete_call_seconds"); n < 5+throttled {
+		t.Errorf("%v calls timed", n)
+	}
+	if value(t, m, "bulkdelete_users_remaining") != 0 || value(t, m, "bulkdelete_last_exit_code") != 0 {
+		t.Error("the run is not shown as finished")
+	}
+	won := value(t, m, lastSuccess)
+	if won == 0 || won != value(t, m, "bulkdelete_last_run_timestamp_seconds") {
+		t.Errorf("the last success is %v", won)
+	}
+	if limit := value(t, m, "bulkdelete_pace_limit"); limit <= 0 || limit > 500 {
+		t.Errorf("the pace is limited to %v", limit)
+	}
+
+	exit(t, p.command(dir, "run", "all.csv", "--yes", "--out", "other", "--expect", "7", "--metrics-file", "m.prom"))
+	if text, err = os.ReadFile(filepath.Join(dir, "m.prom")); err != nil {
+		t.Fatal(err)
+	}
+	m = scraped(t, string(text))
+	if value(t, m, lastSuccess) != won || value(t, m, "bulkdelete_last_exit_code") != 3 {
+		t.Errorf("after a refused run:\n%s", text)
+	}
+}
+
+// --metrics-addr serves while the run lasts, --metrics-push sends at its end.
+func TestMetricsServedAndPushed(t *testing.T) {
+	pushed := make(chan string, 1)
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		pushed <- r.Method + " " + r.URL.Path + "\n" + string(body)
+	}))
+	defer gateway.Close()
+	p := newPool(t, 2000, "latency=20ms")
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 2000)
+	listener := httptest.NewServer(nil) // for a port that is free
+	addr := listener.Listener.Addr().String()
+	listener.Close()
+	c := p.command(dir, "run", "all.csv", "--yes", "--rate", "40", "--metrics-addr", addr, "--metrics-push", gateway.URL)
+	start(t, c, filepath.Join(dir, "all.bulkdelete", "audit.csv"))
+	get := func(path string) string {
+		r, err := http.Get("http://" + addr + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		body, err := io.ReadAll(r.Body)
+		if err != nil || r.StatusCode != 200 {
+			t.Fatalf("%s: %s, %v", path, r.Status, err)
+		}
+		return string(body)
+	}
+	if text := get("/healthz"); text != "ok\n" {
+		t.Errorf("/healthz says %q", text)
+	}
+	if n := value(t, scraped(t, get("/metrics")), "bulkdelete_users_remaining"); n <= 0 || n >= 2000 {
+		t.Errorf("%v users remain in the middle of the run", n)
+	}
+	c.Process.Signal(os.Interrupt)
+	c.Wait()
+	if text := <-pushed; !strings.HasPrefix(text, "POST /metrics/job/bulkdelete") || !strings.Contains(text, "bulkdelete_last_exit_code") {
+		t.Errorf("pushed: %.200q", text)
+	}
+}
+
+// Logs: one line a failed attempt at debug, one a failed chunk at warn; each names run, chunk and request; at info and
+// above no user is named, and at no level a secret.
+func TestLogs(t *testing.T) {
+	p := newPool(t, 500, "503=20%,seed=3")
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 500)
+	_, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "200", "--retries", "0", "--max-failures", "100%",
+		"--log-format", "json", "--log-level", "debug", "--progress", "plain"))
+	runs, seen := map[string]bool{}, map[string]int{}
+	for line := range strings.Lines(printed) {
+		var l struct {
+			Level, Message, Run, Outcome string
+			Chunk, Attempt               int
+			HTTPStatus                   int      `json:"http_status"`
+			RequestID                    string   `json:"request_id"`
+			RequestIDs                   []string `json:"request_ids"`
+		}
+		if !strings.HasPrefix(line, "{") || json.Unmarshal([]byte(line), &l) != nil {
+			continue
+		}
+		runs[l.Run] = true
+		seen[l.Level+" "+l.Message]++
+		if l.Level != "debug" && regexp.MustCompile(`[0-9a-f]{24}`).MatchString(line) {
+			t.Errorf("a user is named: %s", line)
+		}
+		if l.Message == "attempt failed" && (l.Attempt == 0 || l.HTTPStatus != 503) {
+			t.Errorf("the line does not say which attempt: %s", line)
+		}
+		if l.Message == "chunk failed" && (l.Chunk == 0 || l.Outcome == "") {
+			t.Errorf("the line does not say which chunk: %s", line)
+		}
+	}
+	if len(runs) != 1 || runs[""] {
+		t.Errorf("run IDs: %v", runs)
+	}
+	if seen["debug attempt failed"] == 0 || seen["info progress"] == 0 {
+		t.Errorf("lines: %v\n%s", seen, printed)
+	}
+	if strings.Contains(printed, sandbox.AccessKeySecret) {
+		t.Error("a secret is logged")
+	}
+}
