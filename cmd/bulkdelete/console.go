@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -35,6 +36,7 @@ type console struct {
 	log         zerolog.Logger
 
 	users, failed, calls, throttled atomic.Int64
+	busy                            atomic.Int64 // nanoseconds that calls took, together
 }
 
 func newConsole(c *cli.Command) (*console, error) {
@@ -205,6 +207,7 @@ func (k *console) row(r report.Row) {
 // attempt counts a call on the wire; chunk is the one that it was for, or 0.
 func (k *console) attempt(chunk int, a client.Attempt) {
 	k.calls.Add(1)
+	k.busy.Add(int64(a.Duration))
 	if a.Throttled {
 		k.throttled.Add(1)
 	}
@@ -212,6 +215,21 @@ func (k *console) attempt(chunk int, a client.Attempt) {
 		k.log.Debug().Str("call", a.Call).Int("chunk", chunk).Int("attempt", a.Number).Int("http_status", a.HTTPStatus).Int("status_code", a.StatusCode).
 			Str("request_id", a.RequestID).Dur("ms", a.Duration).Err(a.Err).Msg("attempt failed")
 	}
+}
+
+// fewWorkers says how many workers the pace would have needed, and "" if those that there were did.
+func (k *console) fewWorkers(workers int, rate float64) string {
+	calls := k.calls.Load()
+	if calls < 10*int64(workers) || k.throttled.Load() > 0 {
+		return ""
+	}
+	each := time.Duration(k.busy.Load() / calls)
+	reach := float64(workers) / each.Seconds()
+	if reach >= 0.97*rate {
+		return ""
+	}
+	return fmt.Sprintf("--workers %d reach %.0f calls a second at %s a call; --workers %.0f would reach --rate %v",
+		workers, reach, each.Round(time.Millisecond), math.Ceil(1.1*rate*each.Seconds()), rate)
 }
 
 func (k *console) draining(calls int) {

@@ -150,9 +150,13 @@ func (s *session) delete(ctx context.Context, j *job.Job) error {
 	if err != nil {
 		return err
 	}
-	defer stop()
 	s.metrics.remaining.Set(float64(j.Folder.Remaining()))
-	return j.Run(ctx)
+	err = j.Run(ctx)
+	stop()
+	if hint := s.console.fewWorkers(s.config.Workers, s.config.Rate); hint != "" {
+		s.console.say("hint: %s", hint)
+	}
+	return err
 }
 
 // limit is the present pace, in calls a second.

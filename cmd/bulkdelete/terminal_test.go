@@ -213,3 +213,17 @@ func TestSummaryGoesToThePipe(t *testing.T) {
 		t.Errorf("the terminal shows:\n%s", term)
 	}
 }
+
+// A pace that the workers cannot reach is said, with the number of workers that would do; and only then.
+func TestTooFewWorkersAreSaid(t *testing.T) {
+	for workers, want := range map[string]bool{"2": true, "16": false} {
+		p := newPool(t, 1500, "latency=30ms")
+		dir := t.TempDir()
+		writeUsers(t, filepath.Join(dir, "all.csv"), 1, 1500)
+		_, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--workers", workers, "--rate", "150"))
+		said := regexp.MustCompile(`hint: --workers 2 reach \d+ calls a second at \d+ms a call; --workers (\d+) would reach --rate 150`).FindStringSubmatch(printed)
+		if (said != nil) != want {
+			t.Errorf("--workers %s:\n%s", workers, printed)
+		}
+	}
+}

@@ -185,3 +185,30 @@ func TestLogs(t *testing.T) {
 		t.Error("a secret is logged")
 	}
 }
+
+// The alert rules speak of metrics that there are.
+func TestAlertRulesKnowTheMetrics(t *testing.T) {
+	rules, err := os.ReadFile("../../deploy/prometheus/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPool(t, 1, "")
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 1)
+	if code, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--metrics-file", "m.prom")); code != 0 {
+		t.Fatal(printed)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "m.prom"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, names := scraped(t, string(text)), regexp.MustCompile(`bulkdelete_\w+`).FindAllString(string(rules), -1)
+	for _, name := range names {
+		if m[name] == nil && m[strings.TrimSuffix(name, "_count")] == nil {
+			t.Errorf("there is no metric %s", name)
+		}
+	}
+	if len(names) < 6 {
+		t.Errorf("the rules name %v", names)
+	}
+}
