@@ -65,7 +65,7 @@ func jobFlags() []cli.Flag {
 		text(guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
 		text(guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
 		toggle(guardFlags, "verify", "read each chunk back after deleting it"),
-		text(outputFlags, "out", "", "the run's `DIR` (default: FILE without its ending + .bulkdelete)"),
+		text(outputFlags, "out", "", "the run's `DIR`, such as /data/{date}: {date}, {time} and {input} are filled in (default: FILE without its ending + .bulkdelete)"),
 		text(outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
 		toggle(outputFlags, "json", "print the summary as JSON"),
 		text(outputFlags, "log-format", "", "`F`: console or json (default: console on a terminal)"),
@@ -188,10 +188,10 @@ func clientConfig(c *cli.Command) (client.Config, error) {
 	return cfg, err
 }
 
-// outDir is the run's folder: --out, or the input's name with .bulkdelete for its ending.
-func outDir(c *cli.Command, input string) (string, error) {
+// outDir is the run's folder: --out, filled in, or the input's name with .bulkdelete for its ending.
+func outDir(c *cli.Command, input string, now time.Time) (string, error) {
 	if dir := c.String("out"); dir != "" {
-		return dir, nil
+		return fillOut(dir, input, now)
 	}
 	if input == "-" {
 		return "", job.Fail(job.Usage, "give the run's folder with --out DIR", "standard input has no name to make a folder from")

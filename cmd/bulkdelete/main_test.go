@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"rows":    rows,
 			"refuse":  refuse,
 			"lie":     lie,
+			"glob":    glob,
 		},
 	})
 }
@@ -142,6 +143,15 @@ func users(ts *testscript.TestScript, neg bool, args []string) {
 		fmt.Fprintf(&b, "%s,User %d\n", userID(i), i)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
+}
+
+// glob checks how many files a pattern matches: glob PATTERN N.
+func glob(ts *testscript.TestScript, neg bool, args []string) {
+	found, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if fmt.Sprint(len(found)) != args[1] {
+		ts.Fatalf("%s matches %v, want %s", args[0], found, args[1])
+	}
 }
 
 // rows checks how many data rows a CSV of one-line records has: rows FILE N.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v3"
 
@@ -37,10 +38,25 @@ func runCommand() *cli.Command {
 			if s.metrics, err = newMetrics(c); err != nil {
 				return err
 			}
-			err = s.end(s.run(ctx))
+			err = s.end(s.runAll(ctx))
 			return errors.Join(err, s.metrics.end(asError(err).Code))
 		},
 	}
+}
+
+// runAll goes on with what earlier runs left, if --out tells where they are, and then does its own.
+func (s *session) runAll(ctx context.Context) (err error) {
+	if s.dir, err = outDir(s.flags, s.name, time.Now()); err != nil {
+		return err
+	}
+	done, err := s.runEarlier(ctx)
+	if done || asError(err).Code > job.Incomplete {
+		return err
+	}
+	if own := s.run(ctx); own != nil { // what it says comes after what was said of the earlier ones
+		return own
+	}
+	return err
 }
 
 // run takes a session from the input to the last file of the run's folder.
@@ -91,21 +107,17 @@ func (s *session) newJob() (*job.Job, error) {
 
 // read is everything offline: the input, the plan, and what earlier runs on the folder did.
 func (s *session) read(ctx context.Context, j *job.Job) error {
-	name := s.flags.Args().First()
-	dir, err := outDir(s.flags, name)
-	if err != nil {
-		return err
-	}
-	if name == "-" { // its copy needs the folder now
-		if err := report.MakeDir(dir); err != nil {
+	if s.name == "-" { // its copy needs the folder now
+		if err := report.MakeDir(s.dir); err != nil {
 			return fmt.Errorf("the run's folder cannot be made: %w", err)
 		}
 	}
-	if j.Folder, err = job.OpenFolder(dir); err != nil {
+	var err error
+	if j.Folder, err = job.OpenFolder(s.dir); err != nil {
 		return err
 	}
 	s.close = append(s.close, j.Folder.Close)
-	if err := s.open(dir); err != nil {
+	if err := s.open(s.dir); err != nil {
 		return err
 	}
 	if err := s.scan(ctx); err != nil {
@@ -137,7 +149,7 @@ func (s *session) approve(ctx context.Context, folder *job.Folder) error {
 	if s.flags.Bool("yes") {
 		return nil
 	}
-	return s.console.confirm(ctx, folder.Remaining(), s.flags.Args().First() == "-")
+	return s.console.confirm(ctx, folder.Remaining(), s.name == "-")
 }
 
 // delete runs the job with the progress shown.

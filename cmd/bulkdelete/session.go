@@ -23,6 +23,8 @@ const sandboxHost = "sandbox"
 // session is one command line of run or plan on its way to the first deletion.
 type session struct {
 	flags   *cli.Command
+	name    string // of the input, as it was given
+	dir     string // the run's folder; run only
 	console *console
 	metrics *metrics // nil: plan
 	options chunker.Options
@@ -54,7 +56,7 @@ func newSession(c *cli.Command) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{flags: c, console: console}
+	s := &session{flags: c, name: c.Args().First(), console: console}
 	if s.options, err = chunkerOptions(c); err != nil {
 		return nil, err
 	}
@@ -84,11 +86,10 @@ func (s *session) end(err error) error {
 
 // open opens the input. Standard input is kept in dir first, since it is read more than once.
 func (s *session) open(dir string) (err error) {
-	name := s.flags.Args().First()
-	if name == "-" {
+	if s.name == "-" {
 		s.input, err = job.Spool(s.flags.Root().Reader, dir)
 	} else {
-		s.input, err = job.OpenInput(name)
+		s.input, err = job.OpenInput(s.name)
 	}
 	if err == nil {
 		s.close = append(s.close, s.input.Close)

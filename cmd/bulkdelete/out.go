@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/report"
+)
+
+// A schedule needs a folder of its own for each run: --out /data/{date}.
+var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+
+// timePlaceholders are those that differ from one run to the next: how to fill them in, and what they match in the name of
+// an earlier run's folder.
+func timePlaceholders(name string) (layout, pattern string) {
+	switch name {
+	case "{date}":
+		return "2006-01-02", "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
+	case "{time}":
+		return "150405", "[0-9][0-9][0-9][0-9][0-9][0-9]"
+	}
+	return "", ""
+}
+
+// fillOut fills in an --out: {date} and {time} (UTC), and {input}, the input's name without its ending.
+func fillOut(out, input string, now time.Time) (string, error) {
+	return replaceOut(out, input, func(s string) string { return s }, func(name string) string {
+		layout, _ := timePlaceholders(name)
+		return now.UTC().Format(layout)
+	})
+}
+
+// replaceOut replaces what is constant for an input, passing all fixed text through fixed, and every placeholder of time.
+func replaceOut(out, input string, fixed, moment func(string) string) (string, error) {
+	var b strings.Builder
+	last := 0
+	for _, at := range placeholder.FindAllStringIndex(out, -1) {
+		name := out[at[0]:at[1]]
+		b.WriteString(fixed(out[last:at[0]]))
+		last = at[1]
+		layout, _ := timePlaceholders(name)
+		switch {
+		case layout != "":
+			b.WriteString(moment(name))
+		case name == "{input}":
+			b.WriteString(fixed(inputName(input)))
+		default:
+			return "", fmt.Errorf("--out %q: there is no %s: give {date}, {time} or {input}", out, name)
+		}
+	}
+	b.WriteString(fixed(out[last:]))
+	return b.String(), nil
+}
+
+func inputName(input string) string {
+	if input == "-" {
+		return "stdin"
+	}
+	base := filepath.Base(input)
+	return strings.TrimSuffix(base, filepath.Ext(base))
+}
+
+// unfinished gives the folders that earlier runs with this --out left unfinished, oldest first, without now's own.
+func unfinished(out, input, now string) ([]string, error) {
+	pattern, err := replaceOut(out, input, escapeGlob, func(name string) string {
+		_, pattern := timePlaceholders(name)
+		return pattern
+	})
+	if err != nil || pattern == escapeGlob(now) {
+		return nil, err
+	}
+	dirs, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("--out: %w", err)
+	}
+	slices.Sort(dirs)
+	var left []string
+	for _, dir := range dirs {
+		open, err := isUnfinished(dir)
+		if err != nil {
+			return nil, err
+		}
+		if open && filepath.Clean(dir) != filepath.Clean(now) {
+			left = append(left, dir)
+		}
+	}
+	return left, nil
+}
+
+// isUnfinished says whether a run may have sent something from the folder and has not come to its end.
+func isUnfinished(dir string) (bool, error) {
+	run, err := report.LoadRun(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "audit.csv")); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return run.Ended == nil || job.Code(run.Ended.ExitCode) > job.Incomplete, nil
+}
+
+func escapeGlob(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(s)
+}
+
+// runEarlier goes on with what earlier runs of the schedule left unfinished, before a new folder is begun. done says that
+// the new run's input was among them.
+func (s *session) runEarlier(ctx context.Context) (done bool, err error) {
+	out := s.flags.String("out")
+	if !placeholder.MatchString(out) {
+		return false, nil
+	}
+	dirs, err := unfinished(out, s.name, s.dir)
+	if err != nil {
+		return false, err
+	}
+	var failed error
+	for _, dir := range dirs {
+		run, err := report.LoadRun(dir)
+		if err != nil {
+			return false, err
+		}
+		s.console.say("going on with %s, which is unfinished", dir)
+		earlier, err := newSession(s.flags)
+		if err != nil {
+			return false, err
+		}
+		earlier.metrics, earlier.name, earlier.dir = s.metrics, run.Input.Path, dir
+		err = earlier.end(earlier.run(ctx))
+		if asError(err).Code > job.Incomplete {
+			return false, fmt.Errorf("%s: %w", dir, explainEarlier(err, dir))
+		}
+		failed = errors.Join(failed, err)
+		if now, err := filepath.Abs(s.name); err == nil && now == run.Input.Path {
+			done = true // the very file, unchanged, or its folder would have been refused
+		}
+	}
+	return done, failed
+}
+
+// explainEarlier says what to do when an unfinished run cannot go on by itself.
+func explainEarlier(err error, dir string) error {
+	e := asError(err)
+	if e.Code != job.Guard && e.Code != job.Usage {
+		return err
+	}
+	return job.Fail(e.Code, "give it the input it had, or run "+quote(filepath.Join(dir, "remaining.csv"))+" by itself and move the folder away", "an earlier run cannot go on: %w", e)
+}
