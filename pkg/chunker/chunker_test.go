@@ -13,7 +13,7 @@ import (
 // hexID makes the user ID number i.
 func hexID(i int) string { return fmt.Sprintf("6319a1504f3b%012x", i) }
 
-var a, b, c = hexID(1), hexID(2), hexID(3)
+var a, b = hexID(1), hexID(2)
 
 // read plans a text and checks that the later passes agree with the first one.
 func read(t testing.TB, text []byte, o Options) (*Plan, []Row, error) {
