@@ -33,6 +33,8 @@ type Options struct {
 	NoValidate bool     // accept IDs that do not look like their type
 	Protect    []string // IDs that are never accepted, as IDs reads them
 	ChunkSize  int      // 1 to MaxChunk; 0: MaxChunk
+	Shard      int      // which part of the input is planned for, from 0
+	Shards     int      // how many parts there are; 0: 1, which is all of it. See Plan
 }
 
 // Validate says what is wrong with the options, if anything.
@@ -51,7 +53,19 @@ func (o Options) Validate() error {
 	if o.ChunkSize < 1 || o.ChunkSize > MaxChunk {
 		return fmt.Errorf("a chunk of %d users cannot be sent: give 1 to %d", o.ChunkSize, MaxChunk)
 	}
+	if o.Shards < 1 || o.Shard < 0 || o.Shard >= o.Shards {
+		return fmt.Errorf("there is no shard %d/%d: they are counted from 0, so give 0/%[2]d to %d/%[2]d", o.Shard, o.Shards, max(0, o.Shards-1))
+	}
 	return nil
+}
+
+// ours says whether a row is one of the shard's, accepted being the number of accepted rows before it. Chunks are dealt
+// out in turn; rejected rows are the first shard's.
+func (o Options) ours(reject *RejectError, accepted int) bool {
+	if reject != nil {
+		return o.Shard == 0
+	}
+	return accepted/o.ChunkSize%o.Shards == o.Shard
 }
 
 // filled gives the options with their defaults.
@@ -61,6 +75,9 @@ func (o Options) filled() Options {
 	}
 	if o.ChunkSize == 0 {
 		o.ChunkSize = MaxChunk
+	}
+	if o.Shards == 0 && o.Shard == 0 {
+		o.Shards = 1
 	}
 	return o
 }

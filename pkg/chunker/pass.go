@@ -143,13 +143,13 @@ func duplicateOf(line int, first uint32) *RejectError {
 
 // row gives the current row; accepted counts those before it.
 func (p *pass) row(accepted int) Row {
-	return Row{Line: p.line, ID: p.id, Raw: p.rec.raw, Reject: p.reject}.placed(accepted, p.opts.ChunkSize)
+	return Row{Line: p.line, ID: p.id, Raw: p.rec.raw, Reject: p.reject}.placed(accepted, p.opts)
 }
 
 // placed gives an accepted row its chunk and place; accepted counts those before it.
-func (r Row) placed(accepted, chunkSize int) Row {
+func (r Row) placed(accepted int, o Options) Row {
 	if r.Reject == nil {
-		r.Chunk, r.Place = accepted/chunkSize+1, accepted%chunkSize+1
+		r.Chunk, r.Place = accepted/o.ChunkSize/o.Shards+1, accepted%o.ChunkSize+1
 	}
 	return r
 }

@@ -19,7 +19,10 @@ type Chunk struct {
 // error that wraps ErrChanged, as the last element, and whatever was made from the rows is to be thrown away.
 func (p *Plan) All(r io.Reader) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		err := p.replay(r, func(in *pass, accepted int) bool { return yield(in.row(accepted), nil) }, func() bool { return true })
+		row := func(in *pass, accepted int) bool {
+			return !p.Options.ours(in.reject, accepted) || yield(in.row(accepted), nil)
+		}
+		err := p.replay(r, row, func() bool { return true })
 		if err != nil {
 			yield(Row{}, err)
 		}
@@ -33,7 +36,7 @@ func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 	return func(yield func(Chunk, error) bool) {
 		var held []Chunk
 		hold := func(in *pass, accepted int) bool {
-			if in.reject != nil {
+			if in.reject != nil || !p.Options.ours(nil, accepted) {
 				return true
 			}
 			if accepted%p.Options.ChunkSize == 0 {
@@ -60,8 +63,8 @@ func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 
 // newChunk makes the chunk of which so many accepted rows stand before.
 func (p *Plan) newChunk(accepted int) Chunk {
-	n := min(p.Options.ChunkSize, max(0, p.Accepted-accepted))
-	return Chunk{Number: accepted/p.Options.ChunkSize + 1, IDs: make([]string, 0, n), Lines: make([]int, 0, n)}
+	n := min(p.Options.ChunkSize, max(0, p.all.accepted-accepted))
+	return Chunk{Number: accepted/p.Options.ChunkSize/p.Options.Shards + 1, IDs: make([]string, 0, n), Lines: make([]int, 0, n)}
 }
 
 // replay reads the input again with the plan's decisions. It calls row with every row, and checked whenever all rows so
@@ -151,8 +154,8 @@ func (m *match) end(checked func() bool) error {
 		return err
 	}
 	raw, p := m.in.src.raw, m.plan
-	if m.rows != p.Rows || m.ledger.accepted != p.Accepted || raw.n != p.Bytes || [32]byte(raw.sum.Sum(nil)) != p.SHA256 {
-		return fmt.Errorf("%w: it has %d bytes and %d rows, had %d and %d: plan it again", ErrChanged, raw.n, m.rows, p.Bytes, p.Rows)
+	if m.rows != p.all.rows || m.ledger.accepted != p.all.accepted || raw.n != p.Bytes || [32]byte(raw.sum.Sum(nil)) != p.SHA256 {
+		return fmt.Errorf("%w: it has %d bytes and %d rows, had %d and %d: plan it again", ErrChanged, raw.n, m.rows, p.Bytes, p.all.rows)
 	}
 	return nil
 }

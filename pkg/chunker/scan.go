@@ -16,7 +16,10 @@ type Row struct {
 	Reject *RejectError // nil: accepted
 }
 
-// Plan is what came of an input's first pass. It is a pure function of the input's bytes and the options. Its fields
+// Plan is what came of an input's first pass. Where the input is divided among several shards (Options.Shards), each takes
+// every Shards-th chunk: the counts, and the rows that Scan, All and Split give, are then the shard's own, its chunks are
+// numbered from 1, and rejected rows are the first shard's. Digest is the same for all of them, and together they account
+// for every row once. A plan is a pure function of the input's bytes and the options. Its fields
 // are to be read only; it may then be used by several goroutines at once.
 type Plan struct {
 	SHA256 [32]byte // of the input's bytes as they are, compressed or not
@@ -47,6 +50,7 @@ type Plan struct {
 	// IDs from the same lines in the same chunks and reject the same lines for the same codes.
 	Digest [32]byte
 
+	all        counts // of all shards together
 	seed       uint64
 	blocks     []digest
 	duplicates []uint64 // one bit a row
@@ -81,6 +85,31 @@ func sizeOf(r io.Reader) int64 {
 	}
 	return 0
 }
+
+// counts are of a whole input.
+type counts struct{ rows, accepted int }
+
+// share fills in the counts of the plan's shard.
+func (p *Plan) share() {
+	o := p.Options
+	chunks := (p.all.accepted + o.ChunkSize - 1) / o.ChunkSize
+	p.Chunks = max(0, (chunks-o.Shard+o.Shards-1)/o.Shards)
+	p.Accepted = p.Chunks * o.ChunkSize
+	if chunks > 0 && (chunks-1)%o.Shards == o.Shard { // the last chunk may be short
+		p.Accepted -= chunks*o.ChunkSize - p.all.accepted
+	}
+	p.Rows, p.Duplicates, p.Protected, p.Invalid = p.Accepted, 0, 0, 0
+	if o.Shard > 0 {
+		p.Reasons = map[string]int{}
+		return
+	}
+	p.Duplicates, p.Protected = p.Reasons[CodeDuplicate], p.Reasons[CodeProtected]
+	p.Invalid = p.all.rows - p.all.accepted - p.Duplicates - p.Protected
+	p.Rows += p.all.rows - p.all.accepted
+}
+
+// Whole counts the rows of the input and the accepted ones among them, for all shards together.
+func (p *Plan) Whole() (rows, accepted int) { return p.all.rows, p.all.accepted }
 
 type scan struct {
 	in     *pass
@@ -124,8 +153,10 @@ func (s *scan) settle(b *batch) error {
 		id := b.ids[idFrom:it.idEnd:it.idEnd]
 		if s.visit != nil {
 			row := Row{Line: it.line, ID: id, Raw: b.raw[rawFrom:it.rawEnd:it.rawEnd], Reject: it.reject}
-			if err := s.visit(row.placed(s.ledger.accepted, s.in.opts.ChunkSize)); err != nil {
-				return err
+			if s.in.opts.ours(it.reject, s.ledger.accepted) {
+				if err := s.visit(row.placed(s.ledger.accepted, s.in.opts)); err != nil {
+					return err
+				}
 			}
 		}
 		s.count(id, it)
@@ -160,10 +191,7 @@ func (s *scan) finish() (*Plan, error) {
 	}
 	p, in := s.plan, s.in
 	p.SHA256, p.Bytes = [32]byte(in.src.raw.sum.Sum(nil)), in.src.raw.n
-	p.Accepted = s.ledger.accepted
-	p.Duplicates, p.Protected = p.Reasons[CodeDuplicate], p.Reasons[CodeProtected]
-	p.Invalid = p.Rows - p.Accepted - p.Duplicates - p.Protected
-	p.Chunks = (p.Accepted + p.Options.ChunkSize - 1) / p.Options.ChunkSize
+	p.all = counts{p.Rows, s.ledger.accepted}
 	p.Header, p.HeaderRaw = in.header, in.rawHead
 	p.Column, p.Columns = in.lay.column+1, in.columns
 	if p.Header != nil {
@@ -174,6 +202,7 @@ func (s *scan) finish() (*Plan, error) {
 	fmt.Fprintf(s.ledger.all, "%s %d %d", p.Options.IDType, p.Options.ChunkSize, p.Rows)
 	p.Digest = [32]byte(s.ledger.all.Sum(nil))
 	s.notes()
+	p.share()
 	return p, nil
 }
 

@@ -64,6 +64,9 @@ func Describe(in *Input, plan *chunker.Plan, target Target, protect []string) *r
 	set("encoding", o.Encoding)
 	set("chunk_size", strconv.Itoa(o.ChunkSize))
 	set("tenant_id", target.TenantID)
+	if o.Shards > 1 {
+		set("shard", fmt.Sprintf("%d/%d", o.Shard, o.Shards))
+	}
 	set("protect", strings.Join(protect, "\n"))
 	if o.Delimiter != 0 {
 		set("delimiter", string(o.Delimiter))
@@ -84,6 +87,7 @@ func Planned(run *report.Run) (o chunker.Options, protect []string) {
 		Column: get["column"], IDType: get["id_type"], Encoding: get["encoding"],
 		NoHeader: get["no_header"] == "true", NoValidate: get["no_validate"] == "true", ChunkSize: run.ChunkSize,
 	}
+	fmt.Sscanf(get["shard"], "%d/%d", &o.Shard, &o.Shards) // "": not divided
 	for _, r := range get["delimiter"] {
 		o.Delimiter = r
 	}
