@@ -94,6 +94,10 @@ func (k *console) showPlan(w io.Writer, s *session, left int, offline string) er
 	for _, note := range p.Notes {
 		row("note", "%s", note)
 	}
+	if o := p.Options; o.Shards > 1 {
+		_, all := p.Whole()
+		row("shard", "%d of 0 to %d: every %dth chunk; %s users in all", o.Shard, o.Shards-1, o.Shards, count(all))
+	}
 	row("accepted", "%s", count(p.Accepted))
 	if left < p.Accepted {
 		row("", "%s of them were settled by earlier runs, %s are left", count(p.Accepted-left), count(left))
@@ -181,7 +185,9 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	row("rejected", s.Rejected, filepath.Join(dir, "rejected.csv"))
 	row("remaining", s.Remaining, filepath.Join(dir, "remaining.csv"))
 	fmt.Fprintf(&b, "  %-10s %12s  in %s\n", "rows", count(s.Rows), s.Input.Name)
-	fmt.Fprintf(&b, "The proof is in %s; its last row's hash is\n%s\n", filepath.Join(dir, "audit.csv"), s.LastRowHash)
+	if s.LastRowHash != "" { // shards have chains of their own
+		fmt.Fprintf(&b, "The proof is in %s; its last row's hash is\n%s\n", filepath.Join(dir, "audit.csv"), s.LastRowHash)
+	}
 	_, err := io.WriteString(k.out, b.String())
 	return err
 }

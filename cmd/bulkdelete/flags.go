@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,12 +61,13 @@ func jobFlags() []cli.Flag {
 		toggle(guardFlags, "yes", "do not ask", "y"),
 		toggle(guardFlags, "dry-run", "do what plan does; beats --yes", "n"),
 		&cli.IntFlag{Category: guardFlags, Name: "expect", Usage: "refuse unless exactly `N` users would be deleted", HideDefault: true, Sources: sources("expect")},
+		text(paceFlags, "shard", "", "take every Nth chunk from chunk `I/N` on, I from 0, at an Nth of the rate; /N takes I from JOB_COMPLETION_INDEX"),
 		text(guardFlags, "max-deletes", "", "refuse if more than `N|P%` (of the pool) would be deleted"),
 		number(guardFlags, "stop-after", 0, "stop cleanly once `N` users are done"),
 		text(guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
 		text(guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
 		toggle(guardFlags, "verify", "read each chunk back after deleting it"),
-		text(outputFlags, "out", "", "the run's `DIR`, such as /data/{date}: {date}, {time} and {input} are filled in (default: FILE without its ending + .bulkdelete)"),
+		text(outputFlags, "out", "", "the run's `DIR`, such as /data/{date}: {date}, {time}, {input} and {shard} are filled in (default: FILE without its ending + .bulkdelete)"),
 		text(outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
 		toggle(outputFlags, "json", "print the summary as JSON"),
 		text(outputFlags, "log-format", "", "`F`: console or json (default: console on a terminal)"),
@@ -123,6 +125,9 @@ func chunkerOptions(c *cli.Command) (chunker.Options, error) {
 		return o, errors.New("--chunk-size 0: give 1 to 50")
 	}
 	var err error
+	if o.Shard, o.Shards, err = shard(c.String("shard"), os.Getenv("JOB_COMPLETION_INDEX")); err != nil {
+		return o, err
+	}
 	if o.Delimiter, err = delimiter(c.String("delimiter")); err != nil {
 		return o, err
 	}
@@ -131,6 +136,25 @@ func chunkerOptions(c *cli.Command) (chunker.Options, error) {
 	}
 	o.Protect, err = protected(c.StringSlice("protect"), o)
 	return o, err
+}
+
+// shard reads --shard I/N. In /N the I is the index that Kubernetes gives each pod of an Indexed Job.
+func shard(text, index string) (i, n int, err error) {
+	if text == "" {
+		return 0, 1, nil
+	}
+	part, of, ok := strings.Cut(text, "/")
+	if part == "" {
+		if part = index; index == "" {
+			return 0, 0, fmt.Errorf("--shard %q: JOB_COMPLETION_INDEX is not set, so say which shard: 0%s", text, text)
+		}
+	}
+	i, errI := strconv.Atoi(part)
+	n, errN := strconv.Atoi(of)
+	if !ok || errI != nil || errN != nil || n < 1 || i < 0 || i >= n {
+		return 0, 0, fmt.Errorf("--shard %q: give I/N with I from 0 to N-1, such as 0/4 to 3/4", text)
+	}
+	return i, n, nil
 }
 
 func delimiter(s string) (rune, error) {
@@ -191,12 +215,16 @@ func clientConfig(c *cli.Command) (client.Config, error) {
 // outDir is the run's folder: --out, filled in, or the input's name with .bulkdelete for its ending.
 func outDir(c *cli.Command, input string, now time.Time) (string, error) {
 	if dir := c.String("out"); dir != "" {
-		return fillOut(dir, input, now)
+		return fillOut(c, dir, input, now)
 	}
 	if input == "-" {
 		return "", job.Fail(job.Usage, "give the run's folder with --out DIR", "standard input has no name to make a folder from")
 	}
-	return strings.TrimSuffix(input, filepath.Ext(input)) + ".bulkdelete", nil
+	name := strings.TrimSuffix(input, filepath.Ext(input))
+	if i, n, err := shard(c.String("shard"), os.Getenv("JOB_COMPLETION_INDEX")); err != nil || n > 1 {
+		return fmt.Sprintf("%s.%d-of-%d.bulkdelete", name, i, n), err
+	}
+	return name + ".bulkdelete", nil
 }
 
 // secret reads a credential from the environment, or from the file that NAME_FILE names, as containers mount them.

@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/urfave/cli/v3"
 
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/report"
@@ -31,16 +34,16 @@ func timePlaceholders(name string) (layout, pattern string) {
 	return "", ""
 }
 
-// fillOut fills in an --out: {date} and {time} (UTC), and {input}, the input's name without its ending.
-func fillOut(out, input string, now time.Time) (string, error) {
-	return replaceOut(out, input, func(s string) string { return s }, func(name string) string {
+// fillOut fills in an --out: {date} and {time} (UTC), {input}, the input's name without its ending, and {shard}.
+func fillOut(c *cli.Command, out, input string, now time.Time) (string, error) {
+	return replaceOut(c, out, input, func(s string) string { return s }, func(name string) string {
 		layout, _ := timePlaceholders(name)
 		return now.UTC().Format(layout)
 	})
 }
 
 // replaceOut replaces what is constant for an input, passing all fixed text through fixed, and every placeholder of time.
-func replaceOut(out, input string, fixed, moment func(string) string) (string, error) {
+func replaceOut(c *cli.Command, out, input string, fixed, moment func(string) string) (string, error) {
 	var b strings.Builder
 	last := 0
 	for _, at := range placeholder.FindAllStringIndex(out, -1) {
@@ -53,8 +56,17 @@ func replaceOut(out, input string, fixed, moment func(string) string) (string, e
 			b.WriteString(moment(name))
 		case name == "{input}":
 			b.WriteString(fixed(inputName(input)))
+		case name == "{shard}":
+			i, n, err := shard(c.String("shard"), os.Getenv("JOB_COMPLETION_INDEX"))
+			if err == nil && n == 1 {
+				err = fmt.Errorf("--out %q: there is no {shard} without --shard", out)
+			}
+			if err != nil {
+				return "", err
+			}
+			b.WriteString(strconv.Itoa(i))
 		default:
-			return "", fmt.Errorf("--out %q: there is no %s: give {date}, {time} or {input}", out, name)
+			return "", fmt.Errorf("--out %q: there is no %s: give {date}, {time}, {input} or {shard}", out, name)
 		}
 	}
 	b.WriteString(fixed(out[last:]))
@@ -70,8 +82,8 @@ func inputName(input string) string {
 }
 
 // unfinished gives the folders that earlier runs with this --out left unfinished, oldest first, without now's own.
-func unfinished(out, input, now string) ([]string, error) {
-	pattern, err := replaceOut(out, input, escapeGlob, func(name string) string {
+func unfinished(c *cli.Command, out, input, now string) ([]string, error) {
+	pattern, err := replaceOut(c, out, input, escapeGlob, func(name string) string {
 		_, pattern := timePlaceholders(name)
 		return pattern
 	})
@@ -122,7 +134,7 @@ func (s *session) runEarlier(ctx context.Context) (done bool, err error) {
 	if !placeholder.MatchString(out) {
 		return false, nil
 	}
-	dirs, err := unfinished(out, s.name, s.dir)
+	dirs, err := unfinished(s.flags, out, s.name, s.dir)
 	if err != nil {
 		return false, err
 	}

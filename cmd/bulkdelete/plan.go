@@ -34,6 +34,9 @@ func planCommand() *cli.Command {
 // runPlan does everything that run does before the first deletion. Without credentials it stays offline, unless the
 // plan is to name the user pool.
 func (s *session) runPlan(ctx context.Context, save string) error {
+	if save != "" && s.options.Shards > 1 {
+		return job.Fail(job.Usage, "leave out --shard: its runs are compared with the plan of the whole", "--save is for a whole plan, not for one shard's part")
+	}
 	if err := s.openToLook(); err != nil {
 		return err
 	}
@@ -101,5 +104,5 @@ func (s *session) checkPlan() error {
 	if path == "" {
 		return nil
 	}
-	return job.CheckPlan(path, s.want)
+	return job.CheckPlan(path, job.Whole(s.want, s.plan))
 }

@@ -16,9 +16,10 @@ func reportCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "report",
 		Usage:     "make deleted.csv, failed.csv, summary.json and report.html again",
-		ArgsUsage: "DIR",
-		Description: `Example:
-   bulkdelete report users.bulkdelete`,
+		ArgsUsage: "DIR...",
+		Description: `Examples:
+   bulkdelete report users.bulkdelete
+   bulkdelete report users.?-of-4.bulkdelete     # joins the shards of one job`,
 		Flags: []cli.Flag{
 			text(inputFlags, "input", "", "where the input `FILE` is now, if it was moved"),
 			toggle(outputFlags, "json", "print the summary as JSON"),
@@ -29,6 +30,9 @@ func reportCommand() *cli.Command {
 			k, err := newConsole(c)
 			if err != nil {
 				return err
+			}
+			if c.NArg() > 1 {
+				return joinShards(c, k)
 			}
 			r, err := reopen(c, true)
 			if err != nil {
@@ -42,6 +46,20 @@ func reportCommand() *cli.Command {
 			return k.showSummary(summary, r.Folder.Dir)
 		},
 	}
+}
+
+// joinShards shows the folders of a job's shards as one run.
+func joinShards(c *cli.Command, k *console) error {
+	dirs := c.Args().Slice()
+	summary, err := job.Join(dirs, c.String("input"), protected)
+	if err != nil {
+		return err
+	}
+	if err := k.showSummary(summary, "each shard's folder"); err != nil || summary.ExitCode == 0 {
+		return err
+	}
+	return job.Fail(job.Code(summary.ExitCode), "each shard's own command goes on with it; failed.csv says why rows failed",
+		"%s of %s users are left, %s failed, %s are unknown", count(summary.Remaining), count(summary.Accepted), count(summary.Failed), count(summary.Unknown))
 }
 
 // reopen opens the run's folder that the command line names, and its input.

@@ -63,6 +63,7 @@ func newSession(c *cli.Command) (*session, error) {
 	if s.config, err = clientConfig(c); err != nil {
 		return nil, err
 	}
+	s.config.Rate /= float64(s.options.Shards) // all shards together keep to --rate
 	s.config.Observe = func(ctx context.Context, a client.Attempt) {
 		console.attempt(job.ChunkOf(ctx), a)
 		if s.metrics != nil {
@@ -161,9 +162,10 @@ func loginFailed(ctx context.Context, err error) error {
 
 // guards refuses what was not meant, before anything is sent.
 func (s *session) guards(ctx context.Context) error {
-	if want := s.flags.Int("expect"); s.flags.IsSet("expect") && want != s.plan.Accepted {
+	_, all := s.plan.Whole() // shards are parts of one job, which the guards are about
+	if want := s.flags.Int("expect"); s.flags.IsSet("expect") && want != all {
 		return job.Fail(job.Guard, "look at the input, or correct --expect; nothing was sent",
-			"%d users would be deleted, not the %d of --expect", s.plan.Accepted, want)
+			"%d users would be deleted, not the %d of --expect", all, want)
 	}
 	limit, err := job.ParseLimit(s.flags.String("max-deletes"))
 	if err != nil {
@@ -178,13 +180,13 @@ func (s *session) guards(ctx context.Context) error {
 			return job.Fail(job.Halted, "nothing was sent", "the pool's users cannot be counted for --max-deletes: %w", err)
 		}
 	}
-	if !limit.Allows(s.plan.Accepted, total) {
+	if !limit.Allows(all, total) {
 		of := ""
 		if limit.IsPercent() {
 			of = fmt.Sprintf(" of the pool's %s", count(total))
 		}
 		return job.Fail(job.Guard, "look at the input, or raise the limit; nothing was sent",
-			"%s users%s would be deleted, more than --max-deletes %s allows", count(s.plan.Accepted), of, limit)
+			"%s users%s would be deleted, more than --max-deletes %s allows", count(all), of, limit)
 	}
 	return nil
 }
