@@ -177,7 +177,7 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	row("rejected", s.Rejected, filepath.Join(dir, "rejected.csv"))
 	row("remaining", s.Remaining, filepath.Join(dir, "remaining.csv"))
 	fmt.Fprintf(&b, "  %-10s %12s  in %s\n", "rows", count(s.Rows), s.Input.Name)
-	fmt.Fprintf(&b, "The proof is in %s; its last row's hash is %s\n", filepath.Join(dir, "audit.csv"), s.LastRowHash)
+	fmt.Fprintf(&b, "The proof is in %s; its last row's hash is\n%s\n", filepath.Join(dir, "audit.csv"), s.LastRowHash)
 	_, err := io.WriteString(k.out, b.String())
 	return err
 }
@@ -216,5 +216,5 @@ func (k *console) draining(calls int) {
 	if k.terminal { // the ^C that the terminal shows stands where the bar begins
 		fmt.Fprint(k.err, "\r\x1b[K")
 	}
-	k.say("stopping: no new call starts; %d in flight will be finished and recorded (a second signal leaves at once)", calls)
+	k.say("stopping: no new call starts; %d in flight will be finished and recorded\n(a second signal leaves at once)", calls)
 }

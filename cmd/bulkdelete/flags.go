@@ -55,8 +55,8 @@ func toggle(category, name, usage string, aliases ...string) *cli.BoolFlag {
 // jobFlags are those of run, which plan takes too, so that one command line serves both.
 func jobFlags() []cli.Flag {
 	return slices.Concat(inputFlagList(), clientFlags(), metricsFlags(), []cli.Flag{
-		number(paceFlags, "chunk-size", 50, "users per call, 1 to 50"),
-		span(paceFlags, "max-duration", 0, "stop cleanly after that long"),
+		number(paceFlags, "chunk-size", 50, "`N` users per call, 1 to 50"),
+		span(paceFlags, "max-duration", 0, "stop cleanly after `D`, such as 50m"),
 		toggle(guardFlags, "yes", "do not ask", "y"),
 		toggle(guardFlags, "dry-run", "do what plan does; beats --yes", "n"),
 		&cli.IntFlag{Category: guardFlags, Name: "expect", Usage: "refuse unless exactly `N` users would be deleted", HideDefault: true, Sources: sources("expect")},
@@ -94,11 +94,11 @@ func clientFlags() []cli.Flag {
 		text(apiFlags, "tenant-id", "", "tenant `ID`", "GENAUTH_TENANT_ID"),
 		text(apiFlags, "ca-cert", "", "`FILE` with further root certificates"),
 		toggle(apiFlags, "sandbox", "an embedded sandbox with the file's own users: no account needed"),
-		text(apiFlags, "faults", "", "what the sandbox does wrong, such as all=25%,latency=20ms"),
-		&cli.FloatFlag{Category: paceFlags, Name: "rate", Value: 20, Usage: "calls a second at the most, `R`", Sources: sources("rate")},
-		number(paceFlags, "workers", 16, "calls in flight at the most"),
-		number(paceFlags, "retries", 8, "further attempts at a call that failed for a passing reason"),
-		span(paceFlags, "timeout", 30*time.Second, "for one attempt"),
+		text(apiFlags, "faults", "", "`SPEC` of what the sandbox does wrong, such as all=25%,latency=20ms"),
+		&cli.FloatFlag{Category: paceFlags, Name: "rate", Value: 20, Usage: "`R` calls a second at the most", Sources: sources("rate")},
+		number(paceFlags, "workers", 16, "`N` calls in flight at the most"),
+		number(paceFlags, "retries", 8, "`N` further attempts at a call that failed for a passing reason"),
+		span(paceFlags, "timeout", 30*time.Second, "`D` for one attempt"),
 	}
 }
 

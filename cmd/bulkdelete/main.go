@@ -65,7 +65,8 @@ func newApp() *cli.Command {
 		Version: version(),
 		Description: `Try it without an account:
    bulkdelete run --sandbox samples/offboarding.csv`,
-		Commands:              []*cli.Command{runCommand(), planCommand(), reportCommand(), verifyCommand(), sandboxCommand(), versionCommand()},
+		Commands:              withHelp(runCommand(), planCommand(), reportCommand(), verifyCommand(), sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
+		HideHelpCommand:       true, // its own knows topics too
 		EnableShellCompletion: true,
 		ConfigureShellCompletionCommand: func(c *cli.Command) {
 			c.Hidden = false
@@ -114,13 +115,7 @@ func noCommand(_ context.Context, c *cli.Command) error {
 	if name == "" {
 		return cli.ShowRootCommandHelp(c)
 	}
-	hint := "bulkdelete help lists the commands"
-	var names []*cli.Command
-	names = append(names, c.Commands...)
-	if near := cli.SuggestCommand(names, name); near != "" {
-		hint = fmt.Sprintf("did you mean bulkdelete %s?\n%s", near, hint)
-	}
-	return job.Fail(job.Usage, hint, "there is no command %q", name)
+	return noSuchCommand(c, name)
 }
 
 func versionCommand() *cli.Command {

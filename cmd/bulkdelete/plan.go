@@ -17,8 +17,8 @@ func planCommand() *cli.Command {
 		Usage:     "check a CSV and show what run would delete; changes nothing",
 		ArgsUsage: "FILE",
 		Description: `Example:
-   bulkdelete plan users.csv --save plan.json     # a second person reads plan.json
-   bulkdelete run users.csv --plan plan.json      # refused unless it is the same`,
+   bulkdelete plan users.csv --save plan.json  # for a second person to read
+   bulkdelete run users.csv --plan plan.json   # refused unless it is the same`,
 		Flags:        append(jobFlags(), text(guardFlags, "save", "", "write the plan to `FILE` for a second person to approve")),
 		OnUsageError: usageError,
 		Action: func(ctx context.Context, c *cli.Command) error {

@@ -20,9 +20,10 @@ func runCommand() *cli.Command {
 		Usage:     "check a CSV, ask, delete its users, and prove what became of each",
 		ArgsUsage: "FILE",
 		Description: `Examples:
-   bulkdelete run --sandbox samples/offboarding.csv     # rehearse, no account needed
-   bulkdelete run users.csv --stop-after 50             # a first trial; the same command goes on
-   bulkdelete run users.csv --yes --max-deletes 500     # in a cron container`,
+   bulkdelete run --sandbox samples/offboarding.csv  # no account needed
+   bulkdelete run users.csv --stop-after 50          # a trial
+   bulkdelete run users.csv                          # goes on with the others
+   bulkdelete run users.csv --yes --max-deletes 500  # in a cron container`,
 		Flags:        jobFlags(),
 		OnUsageError: usageError,
 		Action: func(ctx context.Context, c *cli.Command) error {

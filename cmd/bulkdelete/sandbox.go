@@ -9,7 +9,6 @@ import (
 	"iter"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -24,15 +23,13 @@ func sandboxCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "sandbox",
 		Usage: "serve an imitation of the GenAuth API for rehearsals",
-		Description: `Example: rehearse against 5% throttling and 2% lost answers
-   bulkdelete sandbox --users samples/offboarding.csv --faults 429=5%,cut-after=2%
-
-In a container of its own it has to be reached from another one, and the client speaks plain http to loopback alone:
-   bulkdelete sandbox --users users.csv --public --addr :8443 --tls-cert cert.pem --tls-key key.pem`,
+		Description: `Examples: rehearse against 5% throttling and 2% lost answers; in a container
+   bulkdelete sandbox --users samples/offboarding.csv --faults 429=5%,503=2%
+   bulkdelete sandbox --public --addr :8443 --tls-cert FILE --tls-key FILE`,
 		Flags: append(inputFlagList(),
 			text(apiFlags, "users", "", "CSV `FILE` whose users exist in the sandbox"),
 			text(apiFlags, "addr", "127.0.0.1:8080", "`ADDR` to listen on, loopback unless --public"),
-			toggle(apiFlags, "public", "allow an address that others reach: for a private network of containers, never the internet; its credentials are known to everybody"),
+			toggle(apiFlags, "public", "listen on any address: for private container networks, its secret is none"),
 			text(apiFlags, "tls-cert", "", "serve https with the certificate in `FILE`"),
 			text(apiFlags, "tls-key", "", "the certificate's private key, `FILE`"),
 			text(apiFlags, "faults", "", "what goes wrong, such as all=25%,latency=20ms,seed=7"),
@@ -162,7 +159,7 @@ func (s *session) startSandbox() error {
 func acceptedIDs(plan *chunker.Plan, input *job.Input) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for row, err := range plan.All(input.Reader()) {
-			if err != nil || row.Reject == nil && !yield(strings.Clone(row.ID)) {
+			if err != nil || row.Reject == nil && !yield(string(row.ID)) {
 				return
 			}
 		}

@@ -101,7 +101,7 @@ func (s *session) scan(ctx context.Context) (err error) {
 	s.plan, err = chunker.Scan(s.input.Reader(), s.options, func(row chunker.Row) error {
 		switch {
 		case row.Reject == nil && len(s.first) < samples:
-			s.first = append(s.first, sample{row.Line, row.ID})
+			s.first = append(s.first, sample{row.Line, string(row.ID)})
 		case row.Reject != nil && len(s.refused) < samples:
 			s.refused = append(s.refused, sample{row.Line, row.Reject.Reason})
 		}

@@ -136,16 +136,20 @@ func (p *pass) judge() (code, reason string) {
 	return "", ""
 }
 
-// duplicateOf rejects the current row as the copy of an earlier one.
-func (p *pass) duplicateOf(first uint32) {
-	p.reject = &RejectError{Line: p.line, Code: CodeDuplicate, Reason: fmt.Sprintf("the same ID as in line %d", first)}
+// duplicateOf is the rejection of a row whose ID stands in an earlier one.
+func duplicateOf(line int, first uint32) *RejectError {
+	return &RejectError{Line: line, Code: CodeDuplicate, Reason: fmt.Sprintf("the same ID as in line %d", first)}
 }
 
-// row gives the current row; place counts the accepted rows before it.
+// row gives the current row; accepted counts those before it.
 func (p *pass) row(accepted int) Row {
-	row := Row{Line: p.line, ID: string(p.id), Raw: p.rec.raw, Reject: p.reject}
-	if p.reject == nil {
-		row.Chunk, row.Place = accepted/p.opts.ChunkSize+1, accepted%p.opts.ChunkSize+1
+	return Row{Line: p.line, ID: p.id, Raw: p.rec.raw, Reject: p.reject}.placed(accepted, p.opts.ChunkSize)
+}
+
+// placed gives an accepted row its chunk and place; accepted counts those before it.
+func (r Row) placed(accepted, chunkSize int) Row {
+	if r.Reject == nil {
+		r.Chunk, r.Place = accepted/chunkSize+1, accepted%chunkSize+1
 	}
-	return row
+	return r
 }

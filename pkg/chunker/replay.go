@@ -109,7 +109,7 @@ func (m *match) next() error {
 		return changed(err)
 	}
 	if m.in.reject == nil && m.plan.duplicate(m.rows) {
-		m.in.duplicateOf(m.plan.firsts[m.duplicates])
+		m.in.reject = duplicateOf(m.in.line, m.plan.firsts[m.duplicates])
 		m.duplicates++
 	}
 	m.rows++

@@ -9,7 +9,7 @@ import (
 // Row is one record of the input, but for the header.
 type Row struct {
 	Line   int          // input line on which the record starts, from 1
-	ID     string       // as it will be sent, without the spaces around it
+	ID     []byte       // as it will be sent, without the spaces around it; valid until the next row
 	Raw    []byte       // the record as it stands in the text (as UTF-8), without its line end; valid until the next row
 	Chunk  int          // from 1; 0: rejected
 	Place  int          // inside the chunk, from 1; 0: rejected
@@ -66,60 +66,86 @@ func Scan(r io.Reader, o Options, visit func(Row) error) (*Plan, error) {
 		return nil, err
 	}
 	defer in.src.close()
-	s := &scan{in: in, seen: newSeen(), ledger: newLedger(in.opts.ChunkSize), visit: visit,
+	s := &scan{in: in, size: sizeOf(r), ledger: newLedger(in.opts.ChunkSize), visit: visit,
 		plan: &Plan{Reasons: map[string]int{}, Options: in.opts, seed: seed}, looks: map[string]int{}}
-	for {
-		switch err := in.next(); {
-		case err == io.EOF:
-			return s.finish()
-		case err != nil:
-			return nil, err
-		}
-		if err := s.decide(); err != nil {
-			return nil, err
-		}
+	if err := s.readAll(); err != nil {
+		return nil, err
 	}
+	return s.finish()
+}
+
+// sizeOf gives the size of a reader that knows it, as an io.SectionReader does, and else 0.
+func sizeOf(r io.Reader) int64 {
+	if s, ok := r.(interface{ Size() int64 }); ok {
+		return s.Size()
+	}
+	return 0
 }
 
 type scan struct {
 	in     *pass
 	plan   *Plan
-	seen   *seen
+	size   int64 // of the input, in bytes; 0: not known
 	ledger *ledger
 	visit  func(Row) error
 	looks  map[string]int // IDs that look like another type
 }
 
-// decide settles what becomes of the current row.
-func (s *scan) decide() error {
-	if s.in.reject == nil {
-		if first := s.seen.add(s.in.key, uint32(s.in.line)); first != 0 {
-			s.in.duplicateOf(first)
-			s.plan.markDuplicate(first)
-		}
-	}
-	s.plan.Rows++
-	if s.visit != nil {
-		if err := s.visit(s.in.row(s.ledger.accepted)); err != nil {
+// readAll goes through the rows. When it returns the input is no longer read.
+func (s *scan) readAll() error {
+	a := readAhead(s.in, newSeen(), s.size, s.visit != nil)
+	defer a.close()
+	for b := a.next(nil); ; b = a.next(b) {
+		if err := s.settle(b); err != nil {
 			return err
 		}
+		switch b.err {
+		case nil:
+		case io.EOF:
+			return nil
+		default:
+			return b.err
+		}
 	}
-	s.count()
+}
+
+// settle decides what becomes of a batch's rows.
+func (s *scan) settle(b *batch) error {
+	idFrom, rawFrom, checked := 0, 0, 0
+	for _, it := range b.rows {
+		if it.reject == nil {
+			if first := b.firsts[checked]; first != 0 {
+				it.reject = duplicateOf(it.line, first)
+				s.plan.markDuplicate(first)
+			}
+			checked++
+		}
+		s.plan.Rows++
+		id := b.ids[idFrom:it.idEnd:it.idEnd]
+		if s.visit != nil {
+			row := Row{Line: it.line, ID: id, Raw: b.raw[rawFrom:it.rawEnd:it.rawEnd], Reject: it.reject}
+			if err := s.visit(row.placed(s.ledger.accepted, s.in.opts.ChunkSize)); err != nil {
+				return err
+			}
+		}
+		s.count(id, it)
+		idFrom, rawFrom = it.idEnd, it.rawEnd
+	}
 	return nil
 }
 
-func (s *scan) count() {
-	if s.in.reject != nil || !checkable(s.in.opts.IDType) {
-		if t := looksLike(string(s.in.id)); t != "" && t != s.in.opts.IDType {
+func (s *scan) count(id []byte, it item) {
+	if it.reject != nil || !checkable(s.in.opts.IDType) {
+		if t := looksLike(string(id)); t != "" && t != s.in.opts.IDType {
 			s.looks[t]++
 		}
 	}
-	if e := s.in.reject; e != nil {
+	if e := it.reject; e != nil {
 		s.plan.Reasons[e.Code]++
 		s.ledger.reject(e)
 		return
 	}
-	if s.ledger.accept(s.in.id, s.in.line) {
+	if s.ledger.accept(id, it.line) {
 		s.plan.blocks = append(s.plan.blocks, s.ledger.sum())
 	}
 }
@@ -167,6 +193,7 @@ func (s *scan) notes() {
 	}
 }
 
+// markDuplicate notes that the next row is the copy of an earlier one.
 func (p *Plan) markDuplicate(first uint32) {
 	for len(p.duplicates) <= p.Rows/64 {
 		p.duplicates = append(p.duplicates, 0)

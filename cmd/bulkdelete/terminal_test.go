@@ -1,0 +1,215 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/creack/pty"
+)
+
+// terminal is the program at a terminal of its own.
+type terminal struct {
+	tty  *os.File
+	cmd  *exec.Cmd
+	done chan struct{}
+
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func openTerminal(t *testing.T, c *exec.Cmd, columns uint16) *terminal {
+	t.Helper()
+	tty, err := pty.StartWithSize(c, &pty.Winsize{Rows: 24, Cols: columns})
+	if err != nil {
+		t.Fatal(err)
+	}
+	term := &terminal{tty: tty, cmd: c, done: make(chan struct{})}
+	t.Cleanup(func() { c.Process.Kill(); tty.Close(); <-term.done })
+	go func() {
+		defer close(term.done)
+		buf := make([]byte, 4096)
+		for {
+			n, err := tty.Read(buf)
+			term.mu.Lock()
+			term.text.Write(buf[:n])
+			term.mu.Unlock()
+			if err != nil { // EIO: the program has gone
+				return
+			}
+		}
+	}()
+	return term
+}
+
+func (term *terminal) String() string {
+	term.mu.Lock()
+	defer term.mu.Unlock()
+	return term.text.String()
+}
+
+// wait waits until the program has written what.
+func (term *terminal) wait(t *testing.T, what string) {
+	t.Helper()
+	waitFor(t, fmt.Sprintf("%q", what), func() bool { return strings.Contains(term.String(), what) })
+}
+
+func (term *terminal) write(t *testing.T, keys string) {
+	t.Helper()
+	if _, err := io.WriteString(term.tty, keys); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// end waits for the program's end and gives its exit code.
+func (term *terminal) end(t *testing.T) int {
+	t.Helper()
+	err := term.cmd.Wait()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	<-term.done
+	return term.cmd.ProcessState.ExitCode()
+}
+
+var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
+
+// widest is the longest line that was ever on the screen, in columns.
+func (term *terminal) widest() (columns int, line string) {
+	for _, l := range strings.FieldsFunc(escapes.ReplaceAllString(term.String(), ""), func(r rune) bool { return r == '\r' || r == '\n' }) {
+		if n := utf8.RuneCountInString(l); n > columns {
+			columns, line = n, l
+		}
+	}
+	return columns, line
+}
+
+func atTerminal(t *testing.T, users int, faults string, columns uint16, env []string, args ...string) *terminal {
+	t.Helper()
+	p := newPool(t, users, faults)
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, users)
+	c := p.command(dir, append([]string{"run", "all.csv"}, args...)...)
+	c.Env = append(c.Env, env...)
+	return openTerminal(t, c, columns)
+}
+
+// Nothing is deleted before the number of users was typed.
+func TestConfirmationIsTyped(t *testing.T) {
+	for answer, want := range map[string]int{"200": 0, "y": 3, "20": 3, "": 3} {
+		t.Run("answer "+answer, func(t *testing.T) {
+			term := atTerminal(t, 200, "", 80, nil, "--rate", "2000")
+			term.wait(t, "Type 200 to delete 200 users")
+			term.write(t, answer+"\r")
+			if code := term.end(t); code != want {
+				t.Errorf("exit code %d, want %d:\n%s", code, want, term)
+			}
+			if finished := strings.Contains(term.String(), "Finished."); finished != (want == 0) {
+				t.Errorf("the screen shows:\n%s", term)
+			}
+		})
+	}
+}
+
+// Ctrl-C at the question leaves; while it works it finishes what is in flight, says how many calls that are, and shows
+// the command that goes on.
+func TestCtrlC(t *testing.T) {
+	const key = "\x03"
+	term := atTerminal(t, 200, "", 80, nil)
+	term.wait(t, "Type 200")
+	term.write(t, key)
+	if code := term.end(t); code != 3 {
+		t.Errorf("at the question: exit code %d:\n%s", code, term)
+	}
+	term = atTerminal(t, 2000, "latency=100ms", 80, nil, "--yes", "--rate", "40")
+	term.wait(t, "/2,000 [")
+	term.write(t, key)
+	if code := term.end(t); code != 5 {
+		t.Errorf("at work: exit code %d:\n%s", code, term)
+	}
+	if !regexp.MustCompile(`stopping: no new call starts; \d+ in flight`).MatchString(term.String()) {
+		t.Errorf("it does not say what it is doing:\n%s", term)
+	}
+	if !strings.HasSuffix(strings.TrimRight(term.String(), "\r\n"), "run all.csv --yes --rate 40") {
+		t.Errorf("the last line does not go on:\n%s", term)
+	}
+}
+
+// The bar and all lines around it keep to the terminal's width, but for what is there to be copied.
+func TestBarFitsTheTerminal(t *testing.T) {
+	for _, columns := range []uint16{40, 80, 200} {
+		t.Run(fmt.Sprint(columns), func(t *testing.T) {
+			term := atTerminal(t, 1000, "latency=5ms", columns, nil, "--yes", "--rate", "100")
+			term.wait(t, "Finished.")
+			if code := term.end(t); code != 0 {
+				t.Fatalf("exit code %d:\n%s", code, term)
+			}
+			bars := 0
+			for _, l := range strings.FieldsFunc(escapes.ReplaceAllString(term.String(), ""), func(r rune) bool { return r == '\r' || r == '\n' }) {
+				if !strings.Contains(l, "/1,000") {
+					continue
+				}
+				bars++
+				if n := utf8.RuneCountInString(l); n > int(columns) {
+					t.Fatalf("%d columns at a terminal of %d: %q", n, columns, l)
+				}
+			}
+			if bars == 0 {
+				t.Errorf("no bar is shown:\n%s", term)
+			}
+			if n, line := term.widest(); columns >= 80 && n > int(columns) {
+				t.Errorf("a line of %d columns: %q", n, line)
+			}
+		})
+	}
+}
+
+// Colours are for terminals whose owner wants them.
+func TestNoColor(t *testing.T) {
+	colour := regexp.MustCompile("\x1b\\[[0-9;]*m")
+	for _, env := range []string{"NO_COLOR=", "NO_COLOR=1"} {
+		term := atTerminal(t, 100, "503=30%,seed=3", 80, []string{env}, "--yes", "--rate", "100", "--log-level", "debug")
+		term.wait(t, "Finished.")
+		term.end(t)
+		if !strings.Contains(term.String(), "attempt failed") {
+			t.Fatalf("no log line:\n%s", term)
+		}
+		if got := colour.MatchString(term.String()); got != (env == "NO_COLOR=") {
+			t.Errorf("%s: coloured: %v\n%q", env, got, term)
+		}
+	}
+}
+
+// Where standard output is piped, the summary goes there and the bar stays at the terminal.
+func TestSummaryGoesToThePipe(t *testing.T) {
+	p := newPool(t, 100, "")
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 100)
+	c := p.command(dir, "run", "all.csv", "--yes", "--rate", "50", "--json")
+	var out strings.Builder
+	c.Stdout = &out
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	term := openTerminal(t, c, 80)
+	if code := term.end(t); code != 0 {
+		t.Fatalf("exit code %d:\n%s", code, term)
+	}
+	file, err := os.ReadFile(filepath.Join(dir, "all.bulkdelete", "summary.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.String() != string(file) {
+		t.Errorf("--json prints\n%s\nand summary.json holds\n%s", &out, file)
+	}
+	if !strings.Contains(term.String(), "100/100 [") || strings.Contains(term.String(), "exit_code") {
+		t.Errorf("the terminal shows:\n%s", term)
+	}
+}
