@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"net"
 	"net/http"
@@ -20,12 +22,16 @@ import (
 func sandboxCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "sandbox",
-		Usage: "serve an imitation of the GenAuth API on a loopback address",
-		Description: `Example: rehearse against 5% throttling and 2% lost answers
-   bulkdelete sandbox --users samples/offboarding.csv --faults 429=5%,503=2%`,
+		Usage: "serve an imitation of the GenAuth API for rehearsals",
+		Description: `Examples: rehearse against 5% throttling and 2% lost answers; in a container
+   bulkdelete sandbox --users samples/offboarding.csv --faults 429=5%,503=2%
+   bulkdelete sandbox --public --addr :8443 --tls-cert FILE --tls-key FILE`,
 		Flags: append(inputFlagList(),
 			text(apiFlags, "users", "", "CSV `FILE` whose users exist in the sandbox"),
-			text(apiFlags, "addr", "127.0.0.1:8080", "loopback `ADDR` to listen on"),
+			text(apiFlags, "addr", "127.0.0.1:8080", "`ADDR` to listen on, loopback unless --public"),
+			toggle(apiFlags, "public", "listen on any address: for private container networks, its secret is none"),
+			text(apiFlags, "tls-cert", "", "serve https with the certificate in `FILE`"),
+			text(apiFlags, "tls-key", "", "the certificate's private key, `FILE`"),
 			text(apiFlags, "faults", "", "what goes wrong, such as all=25%,latency=20ms,seed=7"),
 			text(apiFlags, "unknown", "success", "`HOW` a batch with an unknown user is answered: success, not-found or partial"),
 			&cli.FloatFlag{Category: apiFlags, Name: "limit", Usage: "calls a second before it answers 429", HideDefault: true, Sources: sources("limit")},
@@ -36,9 +42,12 @@ func sandboxCommand() *cli.Command {
 }
 
 func serveSandbox(ctx context.Context, c *cli.Command) error {
-	host, _, err := net.SplitHostPort(c.String("addr"))
-	if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return job.Fail(job.Usage, "for example --addr 127.0.0.1:8080", "--addr %q is not a loopback address", c.String("addr"))
+	if err := checkAddr(c.String("addr"), c.Bool("public")); err != nil {
+		return err
+	}
+	cert, err := certificate(c.String("tls-cert"), c.String("tls-key"))
+	if err != nil {
+		return err
 	}
 	cfg := sandbox.Config{Unknown: c.String("unknown"), RateLimit: c.Float("limit"), IDType: c.String("id-type")}
 	if path := c.String("users"); path != "" {
@@ -61,17 +70,54 @@ func serveSandbox(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.Root().Writer, `%d users at http://%s; stop it with Ctrl-C. In another terminal:
-  export GENAUTH_HOST=http://%[2]s
+	return serveUntil(ctx, c.Root().Writer, server, listener, cert)
+}
+
+// checkAddr keeps the sandbox, whose credentials are in its source, from being reached by accident.
+func checkAddr(addr string, public bool) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return job.Fail(job.Usage, "for example --addr 127.0.0.1:8080", "--addr %q is not an address and a port", addr)
+	}
+	if ip := net.ParseIP(host); public || host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return job.Fail(job.Usage, "for example --addr 127.0.0.1:8080; on a private network of containers, --public allows it",
+		"--addr %q is not a loopback address", addr)
+}
+
+// certificate reads the server's certificate; nil: plain http.
+func certificate(cert, key string) (*tls.Config, error) {
+	if cert == "" && key == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert and --tls-key: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+}
+
+// serveUntil serves until ctx ends, and then says who is left.
+func serveUntil(ctx context.Context, out io.Writer, server *sandbox.Server, listener net.Listener, cert *tls.Config) error {
+	root := "http://" + listener.Addr().String()
+	if cert != nil {
+		root = "https://" + listener.Addr().String()
+		listener = tls.NewListener(listener, cert)
+	}
+	began := server.Len()
+	fmt.Fprintf(out, `%d users at %s; stop it with Ctrl-C. In another terminal:
+  export GENAUTH_HOST=%[2]s
   export %s=%s
   export %s=%s
-`, server.Len(), listener.Addr(), credentialID, sandbox.AccessKeyID, credentialSK, sandbox.AccessKeySecret)
+`, began, root, credentialID, sandbox.AccessKeyID, credentialSK, sandbox.AccessKeySecret)
 	h := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second}
 	defer context.AfterFunc(ctx, func() { h.Close() })()
 	if err := h.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("the sandbox cannot serve: %w", err)
 	}
-	return nil
+	_, err := fmt.Fprintf(out, "%d of %d users are left\n", server.Len(), began)
+	return err
 }
 
 func newSandbox(cfg sandbox.Config, faults, addr string) (*sandbox.Server, net.Listener, error) {
