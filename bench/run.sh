@@ -8,12 +8,19 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# Built and then started, not go run: on Linux a child's peak memory counts from its parent's.
+tools=$(mktemp -d)
+trap 'rm -rf "$tools"' EXIT
+go build -o "$tools/" ./bench/compare ./bench/pace
+
+micro() { go test -run '^$' -bench . -benchmem ./pkg/chunker ./pkg/client ./pkg/report; }
+
 case "${1:-all}" in
   all)
-    for part in calls plan faults; do go run ./bench/compare "$part"; done
-    "$0" micro
+    for part in calls plan faults; do "$tools/compare" "$part"; done
+    micro
     ;;
-  micro) go test -run '^$' -bench . -benchmem ./pkg/chunker ./pkg/client ./pkg/report ;;
-  pace) shift; go run ./bench/pace "$@" ;;
-  *) go run ./bench/compare "$@" ;;
+  micro) micro ;;
+  pace) shift; "$tools/pace" "$@" ;;
+  *) "$tools/compare" "$@" ;;
 esac

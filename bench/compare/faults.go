@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -143,25 +144,21 @@ func readLines(path, column string, is verdict, v []verdict) error {
 	defer f.Close()
 	r := csv.NewReader(f)
 	r.ReuseRecord = true
-	at := -1
+	header, err := r.Read()
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	at := slices.Index(header, column)
+	if at < 0 {
+		return fmt.Errorf("%s has no column %s", path, column)
+	}
 	for {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return err
-		}
-		if at < 0 {
-			for i, name := range row {
-				if name == column {
-					at = i
-				}
-			}
-			if at < 0 {
-				return fmt.Errorf("%s has no column %s", path, column)
-			}
-			continue
+			return fmt.Errorf("%s: %w", path, err)
 		}
 		line, err := strconv.Atoi(row[at])
 		if err != nil || line < 2 || line-2 >= len(v) || v[line-2] != untried {

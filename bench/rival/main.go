@@ -75,7 +75,7 @@ func readCSV(path string) error {
 	defer f.Close()
 	r := csv.NewReader(f)
 	r.ReuseRecord = true
-	rows := 0
+	rows := -1 // the header
 	for {
 		_, err := r.Read()
 		if errors.Is(err, io.EOF) {
