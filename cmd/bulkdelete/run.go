@@ -154,29 +154,17 @@ func (s *session) approve(ctx context.Context, folder *job.Folder) error {
 
 // delete runs the job with the progress shown.
 func (s *session) delete(ctx context.Context, j *job.Job) error {
-	mode := s.flags.String("progress")
-	if j.Folder.Remaining() == 0 && mode == "auto" {
-		mode = "none"
-	}
-	stop, err := s.console.progress(mode, j.Folder.Remaining(), s.limit)
-	if err != nil {
-		return err
+	if j.Folder.Remaining() == 0 {
+		return j.Run(ctx) // which finds that there is nothing to do
 	}
 	s.metrics.remaining.Set(float64(j.Folder.Remaining()))
-	err = j.Run(ctx)
+	stop := s.console.showProgress(j.Folder.Remaining(), s.client)
+	err := j.Run(ctx)
 	stop()
 	if hint := s.console.fewWorkers(s.config.Workers, s.config.Rate); hint != "" {
 		s.console.say("hint: %s", hint)
 	}
 	return err
-}
-
-// limit is the present pace, in calls a second.
-func (s *session) limit() float64 {
-	if s.client == nil {
-		return 0
-	}
-	return s.client.Limit()
 }
 
 // finishedBefore answers a run whose folder has nothing left to do, without a single call.
