@@ -14,7 +14,7 @@ import (
 const folder = "/data/users.bulkdelete"
 
 // slowly is a run of 2,000 users that lasts for some seconds.
-var slowly = []string{"run", "/in/users.csv", "--yes", "--out", folder, "--rate", "15", "--workers", "4"}
+var slowly = []string{"run", "/in/users.csv", "--yes", "--out", folder, "--rate", "5", "--workers", "4"}
 
 func TestImageIsSmallAndNotRoot(t *testing.T) {
 	t.Parallel()

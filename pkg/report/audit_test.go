@@ -385,25 +385,3 @@ func TestRunThatWasEdited(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkAppend(b *testing.B) {
-	f, err := os.Create(filepath.Join(b.TempDir(), AuditName))
-	if err != nil {
-		b.Fatal(err)
-	}
-	a, _, err := open(b, f, 1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer a.Close()
-	b.ReportAllocs()
-	b.SetParallelism(16)
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if err := a.Append(testRow(1)); err != nil {
-				b.Error(err)
-				return
-			}
-		}
-	})
-}

@@ -1,0 +1,239 @@
+package check
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+)
+
+const kubernetes = "../kubernetes"
+
+// object is the type that a manifest's apiVersion and kind stand for.
+func object(m metav1.TypeMeta) any {
+	switch m.APIVersion + " " + m.Kind {
+	case "batch/v1 CronJob":
+		return &batchv1.CronJob{}
+	case "batch/v1 Job":
+		return &batchv1.Job{}
+	case "v1 Secret":
+		return &corev1.Secret{}
+	case "v1 PersistentVolumeClaim":
+		return &corev1.PersistentVolumeClaim{}
+	}
+	return nil
+}
+
+// decode reads a file's documents; a field that Kubernetes does not know, or that stands there twice, is an error.
+func decode(path string) ([]any, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var objects []any
+	for r := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text))); ; {
+		doc, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return objects, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var m metav1.TypeMeta
+		if err := yaml.Unmarshal(doc, &m); err != nil {
+			return nil, err
+		}
+		o := object(m)
+		if o == nil {
+			return nil, fmt.Errorf("%s: no check is known for %s %s", path, m.APIVersion, m.Kind)
+		}
+		if err := yaml.UnmarshalStrict(doc, o); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		objects = append(objects, o)
+	}
+}
+
+// manifest gives the one object of that type in a file.
+func manifest[T any](t *testing.T, name string) *T {
+	t.Helper()
+	objects, err := decode(filepath.Join(kubernetes, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		if found, ok := o.(*T); ok {
+			return found
+		}
+	}
+	t.Fatalf("%s has no %T", name, *new(T))
+	return nil
+}
+
+func TestManifestsAreStrictlyKubernetes(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(kubernetes, "*.yaml"))
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%d manifests: %v", len(files), err)
+	}
+	for _, path := range files {
+		if _, err := decode(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The check itself: a misspelt field has to be found.
+func TestMisspeltFieldIsFound(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(kubernetes, "cronjob.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "cronjob.yaml")
+	for _, field := range []string{"readOnlyRootFilesystem", "concurrencyPolicy", "onPodConditions", "claimName"} {
+		if !bytes.Contains(text, []byte(field)) {
+			t.Errorf("the manifest has no %s", field)
+		}
+		if err := os.WriteFile(path, bytes.Replace(text, []byte(field), []byte(field+"s"), 1), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := decode(path); err == nil {
+			t.Errorf("%ss is not found", field)
+		}
+	}
+}
+
+func TestCronJobNeverRunsTwiceAtOnce(t *testing.T) {
+	spec := manifest[batchv1.CronJob](t, "cronjob.yaml").Spec
+	if spec.ConcurrencyPolicy != batchv1.ForbidConcurrent {
+		t.Errorf("concurrencyPolicy is %q", spec.ConcurrencyPolicy)
+	}
+	if p := spec.JobTemplate.Spec.PodReplacementPolicy; p == nil || *p != batchv1.Failed {
+		t.Error("podReplacementPolicy is not Failed: a pod would be replaced while it drains")
+	}
+	if spec.JobTemplate.Spec.BackoffLimit == nil || *spec.JobTemplate.Spec.BackoffLimit == 0 {
+		t.Error("exit code 4 would not be tried again: backoffLimit is 0 or left to the default")
+	}
+}
+
+func TestIndexedJobHasAPodForEachShard(t *testing.T) {
+	spec := manifest[batchv1.Job](t, "indexed-job.yaml").Spec
+	if spec.CompletionMode == nil || *spec.CompletionMode != batchv1.IndexedCompletion || spec.Completions == nil {
+		t.Fatal("the job is not indexed, or has no completions")
+	}
+	if shard := fmt.Sprintf("--shard=/%d", *spec.Completions); !slices.Contains(spec.Template.Spec.Containers[0].Args, shard) {
+		t.Errorf("with %d completions the arguments have no %s: rows would be left out", *spec.Completions, shard)
+	}
+	if spec.BackoffLimitPerIndex == nil || spec.BackoffLimit != nil {
+		t.Error("a shard's failures have to be counted for it alone: FailIndex needs backoffLimitPerIndex")
+	}
+	if p := spec.PodReplacementPolicy; p == nil || *p != batchv1.Failed {
+		t.Error("podReplacementPolicy is not Failed: a pod would be replaced while it drains")
+	}
+}
+
+// pods are the templates of everything that runs.
+func pods(t *testing.T) map[string]batchv1.JobSpec {
+	return map[string]batchv1.JobSpec{
+		"cronjob.yaml":     manifest[batchv1.CronJob](t, "cronjob.yaml").Spec.JobTemplate.Spec,
+		"indexed-job.yaml": manifest[batchv1.Job](t, "indexed-job.yaml").Spec,
+	}
+}
+
+func TestEveryExitCodeHasOneAction(t *testing.T) {
+	const count, fail, index = batchv1.PodFailurePolicyActionCount, batchv1.PodFailurePolicyActionFailJob, batchv1.PodFailurePolicyActionFailIndex
+	want := map[string]map[int32]batchv1.PodFailurePolicyAction{
+		"cronjob.yaml":     {1: fail, 2: fail, 3: fail, 4: count, 5: fail},
+		"indexed-job.yaml": {1: index, 2: fail, 3: fail, 4: count, 5: count},
+	}
+	for name, job := range pods(t) {
+		if job.Template.Spec.RestartPolicy != corev1.RestartPolicyNever {
+			t.Errorf("%s: podFailurePolicy needs restartPolicy Never, not %q", name, job.Template.Spec.RestartPolicy)
+		}
+		rules := job.PodFailurePolicy.Rules
+		drained := rules[0]
+		if drained.Action != batchv1.PodFailurePolicyActionIgnore || len(drained.OnPodConditions) != 1 || drained.OnPodConditions[0].Type != corev1.DisruptionTarget {
+			t.Errorf("%s: a drained node is not ignored before all else", name)
+		}
+		got := map[int32]batchv1.PodFailurePolicyAction{}
+		for _, rule := range rules[1:] {
+			if rule.OnExitCodes.Operator != batchv1.PodFailurePolicyOnExitCodesOpIn || *rule.OnExitCodes.ContainerName != job.Template.Spec.Containers[0].Name {
+				t.Errorf("%s: a rule is not about the container's exit codes: %v", name, rule.OnExitCodes)
+			}
+			for _, code := range rule.OnExitCodes.Values {
+				if _, twice := got[code]; twice {
+					t.Errorf("%s: exit code %d stands in two rules", name, code)
+				}
+				got[code] = rule.Action
+			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want[name]) {
+			t.Errorf("%s: exit codes lead to %v, want %v", name, got, want[name])
+		}
+	}
+}
+
+func TestPodsAreLockedDown(t *testing.T) {
+	for name, job := range pods(t) {
+		pod := job.Template.Spec
+		c := pod.Containers[0]
+		for what, ok := range map[string]bool{
+			"runAsNonRoot":                 *pod.SecurityContext.RunAsNonRoot,
+			"runAsUser 65532":              *pod.SecurityContext.RunAsUser == 65532,
+			"fsGroup 65532":                *pod.SecurityContext.FSGroup == 65532,
+			"fsGroup OnRootMismatch":       *pod.SecurityContext.FSGroupChangePolicy == corev1.FSGroupChangeOnRootMismatch,
+			"seccompProfile":               pod.SecurityContext.SeccompProfile.Type == corev1.SeccompProfileTypeRuntimeDefault,
+			"no service account token":     !*pod.AutomountServiceAccountToken,
+			"readOnlyRootFilesystem":       *c.SecurityContext.ReadOnlyRootFilesystem,
+			"no privilege escalation":      !*c.SecurityContext.AllowPrivilegeEscalation,
+			"capabilities: drop ALL":       slices.Equal(c.SecurityContext.Capabilities.Drop, []corev1.Capability{"ALL"}) && c.SecurityContext.Capabilities.Add == nil,
+			"memory limit":                 !c.Resources.Limits.Memory().IsZero(),
+			"a minute and more for drains": *pod.TerminationGracePeriodSeconds >= 60,
+		} {
+			if !ok {
+				t.Errorf("%s lacks %s", name, what)
+			}
+		}
+	}
+}
+
+// What the pods mount has to be there: claims of pvc.yaml, and a secret with the files that the variables name.
+func TestVolumesAndSecretsAreThere(t *testing.T) {
+	claims := map[string]bool{}
+	objects, err := decode(filepath.Join(kubernetes, "pvc.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		claims[o.(*corev1.PersistentVolumeClaim).Name] = true
+	}
+	secret := manifest[corev1.Secret](t, "secret.yaml")
+	for name, job := range pods(t) {
+		pod := job.Template.Spec
+		if claim := pod.Volumes[0].PersistentVolumeClaim.ClaimName; !claims[claim] {
+			t.Errorf("%s: there is no claim %q", name, claim)
+		}
+		if source := pod.Volumes[1].Secret; source.SecretName != secret.Name || *source.DefaultMode != 0o440 {
+			t.Errorf("%s: the secret is %q with mode %o", name, source.SecretName, *source.DefaultMode)
+		}
+		for _, env := range pod.Containers[0].Env {
+			dir, file := filepath.Split(env.Value)
+			if filepath.Clean(dir) != pod.Containers[0].VolumeMounts[1].MountPath {
+				continue
+			}
+			if _, ok := secret.StringData[file]; !ok {
+				t.Errorf("%s: %s names %s, and the secret has no %q", name, env.Name, env.Value, file)
+			}
+		}
+	}
+}

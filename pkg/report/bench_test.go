@@ -1,0 +1,102 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+func benchRow(chunk int) Row {
+	return Row{Chunk: chunk, From: 1, To: 50, FirstLine: 50*chunk - 48, LastLine: 50*chunk + 1, Users: 50, Outcome: Deleted, Attempts: 1,
+		HTTPStatus: 200, StatusCode: 200, APICode: 20001, Message: "success", RequestIDs: []string{"b-00000001"},
+		StartedAt: time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC), Duration: 80 * time.Millisecond, IDsSHA256: IDsSHA256([]string{"ada"})}
+}
+
+// What a row costs but for the disk: its text, its hash and the commit.
+func BenchmarkAppendWithoutDisk(b *testing.B) {
+	a, err := OpenAudit(nowhere{&bytes.Reader{}}, "seed", 1, func(Row) error { return nil })
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for n := 1; b.Loop(); n++ {
+		if err := a.Append(benchRow(n)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// nowhere is a file that forgets what is written.
+type nowhere struct{ *bytes.Reader }
+
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+func (nowhere) Sync() error                 { return nil }
+func (nowhere) Truncate(int64) error        { return nil }
+func (nowhere) Close() error                { return nil }
+
+// Durable rows a second, by how many slots wait for their rows at the same time: they share a sync.
+func BenchmarkAppend(b *testing.B) {
+	for _, slots := range []int{1, 16, 32} {
+		b.Run(fmt.Sprintf("slots=%d", slots), func(b *testing.B) { benchmarkAppend(b, slots) })
+	}
+}
+
+func benchmarkAppend(b *testing.B, slots int) {
+	file, err := os.Create(filepath.Join(b.TempDir(), AuditName))
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, err := OpenAudit(file, "seed", slots, func(Row) error { return nil })
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { a.Close() })
+	rows := make(chan int)
+	var all sync.WaitGroup
+	for range slots {
+		all.Go(func() {
+			for n := range rows {
+				if err := a.Append(benchRow(n)); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		n++
+		rows <- n
+	}
+	close(rows)
+	all.Wait()
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// Reading an audit back, with its chain checked, as resuming, verifying and making the files do.
+func BenchmarkReadAudit(b *testing.B) {
+	const rows = 10_000
+	text, hash := bytes.Clone(header), "seed"
+	for n := range rows {
+		text, hash = appendRow(text, benchRow(n+1), hash)
+	}
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		got := 0
+		for _, err := range ReadAudit(bytes.NewReader(text), "seed") {
+			if err != nil {
+				b.Fatal(err)
+			}
+			got++
+		}
+		if got != rows {
+			b.Fatalf("%d rows, want %d", got, rows)
+		}
+	}
+	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
