@@ -179,9 +179,7 @@ func (k *console) confirm(ctx context.Context, users int, inputIsStdin bool) err
 // showSummary prints what became of everybody.
 func (k *console) showSummary(s *report.Summary, dir string) error {
 	if k.json {
-		enc := json.NewEncoder(k.out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(s)
+		return k.showJSON(s)
 	}
 	var b strings.Builder
 	row := func(name string, n int, note string) {
@@ -202,6 +200,12 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	}
 	_, err := io.WriteString(k.out, b.String())
 	return err
+}
+
+func (k *console) showJSON(v any) error {
+	enc := json.NewEncoder(k.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }
 
 func headline(s *report.Summary) string {
