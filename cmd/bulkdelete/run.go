@@ -39,7 +39,10 @@ func runCommand() *cli.Command {
 				return err
 			}
 			err = s.end(s.runAll(ctx))
-			return errors.Join(err, s.metrics.end(asError(err).Code))
+			if lost := s.metrics.end(asError(err).Code); lost != nil { // the exit code speaks of the users alone
+				s.console.log.Warn().Err(lost).Msg("metrics lost")
+			}
+			return err
 		},
 	}
 }
@@ -157,7 +160,9 @@ func (s *session) delete(ctx context.Context, j *job.Job) error {
 	if j.Folder.Remaining() == 0 {
 		return j.Run(ctx) // which finds that there is nothing to do
 	}
-	s.metrics.remaining.Set(float64(j.Folder.Remaining()))
+	if err := s.metrics.begin(j.Folder.Remaining()); err != nil {
+		return err
+	}
 	stop := s.console.showProgress(j.Folder.Remaining(), s.client)
 	err := j.Run(ctx)
 	stop()

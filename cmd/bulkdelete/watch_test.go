@@ -97,8 +97,69 @@ func TestMetricsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	m = scraped(t, string(text))
-	if value(t, m, lastSuccess) != won || value(t, m, "bulkdelete_last_exit_code") != 3 {
+	if value(t, m, lastSuccess) != won || value(t, m, lastExit) != 3 || value(t, m, lastRun) < won {
 		t.Errorf("after a refused run:\n%s", text)
+	}
+}
+
+// A run that dies leaves a file that shows it: its start is later than the end of the one before, whose exit code stays.
+func TestMetricsOfARunThatDies(t *testing.T) {
+	p := newPool(t, 2000, "latency=50ms")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "m.prom")
+	read := func() map[string]*dto.MetricFamily {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return scraped(t, string(text))
+	}
+	die := func(input string) map[string]*dto.MetricFamily {
+		c := p.command(dir, "run", input+".csv", "--yes", "--rate", "20", "--metrics-file", file)
+		start(t, c, filepath.Join(dir, input+".bulkdelete", "audit.csv"))
+		c.Process.Kill()
+		c.Wait()
+		return read()
+	}
+	writeUsers(t, filepath.Join(dir, "first.csv"), 1, 1000)
+	if m := die("first"); m[lastExit] != nil || m[lastRun] != nil || value(t, m, lastSuccess) != 0 || value(t, m, "bulkdelete_users_remaining") != 1000 {
+		t.Errorf("no run has ended, and there is %v", m)
+	}
+	if code, printed := exit(t, p.command(dir, "run", "first.csv", "--yes", "--rate", "2000", "--metrics-file", file)); code != 0 {
+		t.Fatal(printed)
+	}
+	ended := value(t, read(), lastRun)
+	writeUsers(t, filepath.Join(dir, "second.csv"), 1001, 2000)
+	m := die("second")
+	if value(t, m, lastExit) != 0 || value(t, m, lastRun) != ended || value(t, m, lastSuccess) != ended {
+		t.Error("how the run before ended is forgotten")
+	}
+	if began := value(t, m, "bulkdelete_last_start_timestamp_seconds"); began < ended {
+		t.Errorf("the run that died began at %v, the one before ended at %v", began, ended)
+	}
+}
+
+// Metrics that cannot be kept are known before anything is sent, where that can be known; where not, the exit code still
+// speaks of the users.
+func TestLostMetrics(t *testing.T) {
+	p := newPool(t, 100, "")
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 100)
+	code, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--metrics-file", "nowhere/m.prom"))
+	if code != 2 || p.sent() != 0 || !strings.Contains(printed, "--metrics-file") {
+		t.Errorf("a folder that is not there: exit code %d, %d calls:\n%s", code, p.sent(), printed)
+	}
+	nobody := httptest.NewServer(nil)
+	nobody.Close()
+	for _, c := range []struct {
+		args []string
+		code int
+	}{{[]string{"--stop-after", "50"}, 5}, {nil, 0}} {
+		args := append([]string{"run", "all.csv", "--yes", "--metrics-push", nobody.URL}, c.args...)
+		code, printed = exit(t, p.command(dir, args...))
+		if code != c.code || !strings.Contains(printed, "metrics lost") || !strings.Contains(printed, "--metrics-push") {
+			t.Errorf("no Pushgateway: exit code %d, want %d:\n%s", code, c.code, printed)
+		}
 	}
 }
 
