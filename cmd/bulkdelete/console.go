@@ -254,10 +254,18 @@ func (k *console) fewWorkers(workers int, rate float64) string {
 		workers, reach, each.Round(time.Millisecond), math.Ceil(1.1*rate*each.Seconds()), rate)
 }
 
-func (k *console) draining(calls int) {
+// draining says how a run is ending; signalled: because somebody wants it to.
+func (k *console) draining(calls int, signalled bool) {
 	k.stopping.Store(true)
 	if k.cursor { // the ^C that the terminal shows stands where the bar begins
 		fmt.Fprint(k.err, "\r\x1b[K")
 	}
-	k.say("stopping: no new call starts; %d in flight will be finished and recorded\n(a second signal leaves at once)", calls)
+	text := "stopping: no new call starts"
+	if calls > 0 {
+		text += fmt.Sprintf("; %d in flight will be finished and recorded", calls)
+	}
+	if signalled {
+		text += "\n(a second signal leaves at once)"
+	}
+	k.say("%s", text)
 }

@@ -104,7 +104,6 @@ func (s *session) newJob() (*job.Job, error) {
 			s.console.row(r)
 			s.metrics.row(r)
 		},
-		Draining: s.console.draining,
 	}, nil
 }
 
@@ -163,6 +162,7 @@ func (s *session) delete(ctx context.Context, j *job.Job) error {
 	if err := s.metrics.begin(j.Folder.Remaining()); err != nil {
 		return err
 	}
+	j.Draining = func(calls int) { s.console.draining(calls, ctx.Err() != nil) }
 	stop := s.console.showProgress(j.Folder.Remaining(), s.client)
 	err := j.Run(ctx)
 	stop()

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/creack/pty"
@@ -23,8 +24,15 @@ type terminal struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 
-	mu   sync.Mutex
-	text strings.Builder
+	mu     sync.Mutex
+	text   strings.Builder
+	writes []write
+}
+
+// write is what the program wrote at once, and when.
+type write struct {
+	at   time.Time
+	text string
 }
 
 func openTerminal(t *testing.T, c *exec.Cmd, columns uint16) *terminal {
@@ -41,7 +49,10 @@ func openTerminal(t *testing.T, c *exec.Cmd, columns uint16) *terminal {
 		for {
 			n, err := tty.Read(buf)
 			term.mu.Lock()
-			term.text.Write(buf[:n])
+			if n > 0 {
+				term.text.Write(buf[:n])
+				term.writes = append(term.writes, write{time.Now(), string(buf[:n])})
+			}
 			term.mu.Unlock()
 			if err != nil { // EIO: the program has gone
 				return
@@ -136,7 +147,7 @@ func TestCtrlC(t *testing.T) {
 	if code := term.end(t); code != 5 {
 		t.Errorf("at work: exit code %d:\n%s", code, term)
 	}
-	if !regexp.MustCompile(`stopping: no new call starts; \d+ in flight`).MatchString(term.String()) {
+	if !regexp.MustCompile(`(?s)stopping: no new call starts; \d+ in flight.*a second signal leaves at once`).MatchString(term.String()) {
 		t.Errorf("it does not say what it is doing:\n%s", term)
 	}
 	if !regexp.MustCompile(`stopping, \d+ calls left`).MatchString(term.String()) {

@@ -121,9 +121,12 @@ func TestMetricsOfARunThatDies(t *testing.T) {
 		c.Wait()
 		return read()
 	}
-	writeUsers(t, filepath.Join(dir, "first.csv"), 1, 1000)
-	if m := die("first"); m[lastExit] != nil || m[lastRun] != nil || value(t, m, lastSuccess) != 0 || value(t, m, "bulkdelete_users_remaining") != 1000 {
-		t.Errorf("no run has ended, and there is %v", m)
+	for i, input := range []string{"first", "another"} {
+		writeUsers(t, filepath.Join(dir, input+".csv"), 1, 1000-i)
+		m := die(input)
+		if m[lastExit] != nil || m[lastRun] != nil || value(t, m, lastSuccess) != 0 || value(t, m, "bulkdelete_users_remaining") != float64(1000-i) {
+			t.Errorf("no run has ended, and there is %v", m)
+		}
 	}
 	if code, printed := exit(t, p.command(dir, "run", "first.csv", "--yes", "--rate", "2000", "--metrics-file", file)); code != 0 {
 		t.Fatal(printed)
@@ -208,19 +211,19 @@ func TestMetricsServedAndPushed(t *testing.T) {
 // Logs: one line a failed attempt at debug, one a failed chunk at warn; each names run, chunk and request; at info and
 // above no user is named, and at no level a secret.
 func TestLogs(t *testing.T) {
-	p := newPool(t, 500, "503=20%,seed=3")
+	p := newPool(t, 1000, "no-data=30%,seed=3")
 	dir := t.TempDir()
-	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 500)
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 1000)
 	_, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "200", "--retries", "0", "--max-failures", "100%",
 		"--log-format", "json", "--log-level", "debug", "--progress", "plain"))
 	runs, seen := map[string]bool{}, map[string]int{}
 	for line := range strings.Lines(printed) {
 		var l struct {
-			Level, Message, Run, Outcome string
-			Chunk, Attempt               int
-			HTTPStatus                   int      `json:"http_status"`
-			RequestID                    string   `json:"request_id"`
-			RequestIDs                   []string `json:"request_ids"`
+			Level, Message, Run, Outcome, Call string
+			Chunk, Attempt                     int
+			HTTPStatus                         int      `json:"http_status"`
+			RequestID                          string   `json:"request_id"`
+			RequestIDs                         []string `json:"request_ids"`
 		}
 		if !strings.HasPrefix(line, "{") || json.Unmarshal([]byte(line), &l) != nil {
 			continue
@@ -230,17 +233,17 @@ func TestLogs(t *testing.T) {
 		if l.Level != "debug" && regexp.MustCompile(`[0-9a-f]{24}`).MatchString(line) {
 			t.Errorf("a user is named: %s", line)
 		}
-		if l.Message == "attempt failed" && (l.Attempt == 0 || l.HTTPStatus != 503) {
+		if l.Message == "attempt failed" && (l.Attempt == 0 || l.HTTPStatus != 200 || l.RequestID == "" || l.Chunk == 0 && l.Call != "get-management-token") {
 			t.Errorf("the line does not say which attempt: %s", line)
 		}
-		if l.Message == "chunk failed" && (l.Chunk == 0 || l.Outcome == "") {
+		if l.Message == "chunk failed" && (l.Chunk == 0 || l.Outcome != "unknown" || len(l.RequestIDs) == 0) {
 			t.Errorf("the line does not say which chunk: %s", line)
 		}
 	}
 	if len(runs) != 1 || runs[""] {
 		t.Errorf("run IDs: %v", runs)
 	}
-	if seen["debug attempt failed"] == 0 || seen["info progress"] == 0 {
+	if seen["debug attempt failed"] == 0 || seen["warn chunk failed"] == 0 || seen["info progress"] == 0 {
 		t.Errorf("lines: %v\n%s", seen, printed)
 	}
 	if strings.Contains(printed, sandbox.AccessKeySecret) {
