@@ -250,8 +250,11 @@ func (k *console) fewWorkers(workers int, rate float64) string {
 	if reach >= 0.97*rate {
 		return ""
 	}
-	return fmt.Sprintf("--workers %d reach %.0f calls a second at %s a call; --workers %.0f would reach --rate %v",
-		workers, reach, each.Round(time.Millisecond), math.Ceil(1.1*rate*each.Seconds()), rate)
+	hint := fmt.Sprintf("hint: --workers %d reach %.0f calls a second at %s a call", workers, reach, each.Round(time.Millisecond))
+	if enough := math.Ceil(1.1 * rate * each.Seconds()); enough <= mostWorkers {
+		hint += fmt.Sprintf("\nhint: --workers %.0f would reach the %v that --rate allows", enough, rate)
+	}
+	return hint
 }
 
 // draining says how a run is ending; signalled: because somebody wants it to.

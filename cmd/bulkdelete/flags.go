@@ -27,6 +27,7 @@ const (
 	outputFlags  = "Output"
 	idTypes      = "user_id, phone, email, username, external_id, identity, sync_relation, custom_field"
 	defaultHost  = "https://api.genauth.ai"
+	mostWorkers  = 1024
 	credentialID = "GENAUTH_ACCESS_KEY_ID"
 	credentialSK = "GENAUTH_ACCESS_KEY_SECRET"
 )
@@ -200,8 +201,8 @@ func clientConfig(c *cli.Command) (client.Config, error) {
 	switch {
 	case !(cfg.Rate > 0) || math.IsInf(cfg.Rate, 0):
 		return cfg, fmt.Errorf("--rate %v: give calls a second above 0", cfg.Rate)
-	case cfg.Workers < 1 || cfg.Workers > 1024:
-		return cfg, fmt.Errorf("--workers %d: give 1 to 1024", cfg.Workers)
+	case cfg.Workers < 1 || cfg.Workers > mostWorkers:
+		return cfg, fmt.Errorf("--workers %d: give 1 to %d", cfg.Workers, mostWorkers)
 	case cfg.Retries < 0:
 		return cfg, fmt.Errorf("--retries %d: give 0 or more", cfg.Retries)
 	case cfg.Timeout <= 0:

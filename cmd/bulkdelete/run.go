@@ -167,7 +167,7 @@ func (s *session) delete(ctx context.Context, j *job.Job) error {
 	err := j.Run(ctx)
 	stop()
 	if hint := s.console.fewWorkers(s.config.Workers, s.config.Rate); hint != "" {
-		s.console.say("hint: %s", hint)
+		s.console.say("%s", hint)
 	}
 	return err
 }

@@ -278,7 +278,7 @@ func TestTooFewWorkersAreSaid(t *testing.T) {
 		dir := t.TempDir()
 		writeUsers(t, filepath.Join(dir, "all.csv"), 1, 1500)
 		_, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--workers", workers, "--rate", "150"))
-		said := regexp.MustCompile(`hint: --workers 2 reach \d+ calls a second at \d+ms a call; --workers (\d+) would reach --rate 150`).FindStringSubmatch(printed)
+		said := regexp.MustCompile(`hint: --workers 2 reach \d+ calls a second at \d+ms a call\nhint: --workers (\d+) would reach the 150 that --rate allows`).FindStringSubmatch(printed)
 		if (said != nil) != want {
 			t.Errorf("--workers %s:\n%s", workers, printed)
 		}
