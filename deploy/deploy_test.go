@@ -104,13 +104,19 @@ func TestKilledContainerGoesOn(t *testing.T) {
 	j.recorded(folder, 2)
 	docker(t, "kill", "--signal", "KILL", j.name)
 	j.ended(137)
-	if _, finished := j.files(folder)["deleted.csv"]; finished {
+	killed := j.files(folder)
+	if _, finished := killed["deleted.csv"]; finished {
 		t.Fatal("it was not killed on the way")
 	}
+	audit := killed["audit.csv"].text
+	recorded := audit[:strings.LastIndex(audit, "\n")+1]
 	docker(t, "start", j.name)
 	j.ended(0)
 	if sums := j.addUp(2000); sums["deleted.csv"] != 2000 {
 		t.Errorf("in the end the rows are in %v", sums)
+	}
+	if !strings.HasPrefix(j.files(folder)["audit.csv"].text, recorded) {
+		t.Error("rows that were recorded before it was killed are gone from the audit")
 	}
 	if code, printed := j.again("verify", folder, "--live"); code != 0 {
 		t.Errorf("verify --live ends with %d:\n%s", code, printed)

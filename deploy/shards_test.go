@@ -42,17 +42,18 @@ func TestFourShardsOfWhichOneIsKilled(t *testing.T) {
 	s.left("500 of 4530")
 }
 
-// onlyItsOwn checks that a shard deleted every fourth chunk and no other.
+// onlyItsOwn checks that a shard deleted every fourth chunk of the input and no other. It numbers its chunks from 1; which
+// of the whole they are, their lines say: the first one begins in line 2.
 func (j *job) onlyItsOwn(shard int, folder string) {
 	j.t.Helper()
-	chunks := column(j.t, j.files(folder)["audit.csv"].text, "chunk")
-	if len(chunks) == 0 {
+	lines := column(j.t, j.files(folder)["audit.csv"].text, "first_line")
+	if len(lines) == 0 {
 		j.t.Errorf("shard %d recorded nothing", shard)
 	}
-	for _, text := range chunks {
-		var chunk int
-		if _, err := fmt.Sscan(text, &chunk); err != nil || (chunk-1)%shards != shard {
-			j.t.Errorf("shard %d of %d took chunk %s (%v)", shard, shards, text, err)
+	for _, text := range lines {
+		var line int
+		if _, err := fmt.Sscan(text, &line); err != nil || (line-2)%50 != 0 || (line-2)/50%shards != shard {
+			j.t.Errorf("shard %d of %d took the chunk of line %s (%v)", shard, shards, text, err)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
@@ -32,11 +33,7 @@ func (t *trial) draw(samples []sample) error {
 		return err
 	}
 	area.StepStyle, area.FillColor, area.Color, area.Width = plotter.PostStep, pale, blue, 1.5
-	bars, err := plotter.NewLine(refused)
-	if err != nil {
-		return err
-	}
-	bars.StepStyle, bars.FillColor, bars.Color, bars.Width = plotter.PostStep, orange, orange, 1.5
+	bars := &plotter.Histogram{Bins: refused, FillColor: orange, Width: 1}
 	own, err := plotter.NewLine(paces(samples))
 	if err != nil {
 		return err
@@ -62,6 +59,10 @@ func (t *trial) frame(end time.Duration) *plot.Plot {
 	p.X.Min, p.X.Max = 0, end.Seconds()
 	p.Y.Min, p.Y.Max = 0, t.rate*1.05
 	p.X.Padding, p.Y.Padding = 0, 0
+	p.X.Tick.Marker, p.Y.Tick.Marker = every(10), every(25)
+	for _, f := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
+		f.Font.Variant = "Sans"
+	}
 	p.Legend.Top = true
 	p.Legend.Padding = 2
 	g := plotter.NewGrid()
@@ -71,9 +72,19 @@ func (t *trial) frame(end time.Duration) *plot.Plot {
 	return p
 }
 
+// every puts a number at each multiple of step.
+func every(step float64) plot.Ticker {
+	return plot.TickerFunc(func(least, most float64) (ticks []plot.Tick) {
+		for n := least; n <= most; n += step {
+			ticks = append(ticks, plot.Tick{Value: n, Label: fmt.Sprint(n)})
+		}
+		return ticks
+	})
+}
+
 // perSecond turns what was counted so far into what came a second, for each whole second: an average over the samples
 // that lie in it.
-func perSecond(samples []sample) (accepted, refused plotter.XYs) {
+func perSecond(samples []sample) (accepted plotter.XYs, refused []plotter.HistogramBin) {
 	from := sample{} // the first call is at 0, and nothing was counted before
 	for _, s := range samples {
 		d := (s.at - from.at).Seconds()
@@ -81,7 +92,9 @@ func perSecond(samples []sample) (accepted, refused plotter.XYs) {
 			continue
 		}
 		accepted = append(accepted, plotter.XY{X: from.at.Seconds(), Y: (s.accepted - from.accepted) / d})
-		refused = append(refused, plotter.XY{X: from.at.Seconds(), Y: (s.refused - from.refused) / d})
+		if s.refused > from.refused {
+			refused = append(refused, plotter.HistogramBin{Min: from.at.Seconds(), Max: s.at.Seconds(), Weight: (s.refused - from.refused) / d})
+		}
 		from = s
 	}
 	return accepted, refused
@@ -97,11 +110,14 @@ func paces(samples []sample) (xys plotter.XYs) {
 // write makes the SVG, with fonts that every reader has.
 func write(p *plot.Plot, path string) error {
 	c := vgsvg.New(800, 300)
-	p.Draw(draw.Crop(draw.New(c), 4, -12, 4, -6))
+	whole := draw.New(c)
+	whole.SetColor(color.White)
+	whole.Fill(whole.Rectangle.Path())
+	p.Draw(draw.Crop(whole, 4, -12, 4, -6))
 	var b bytes.Buffer
 	if _, err := c.WriteTo(&b); err != nil {
 		return err
 	}
-	text := bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Serif"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif"))
-	return os.WriteFile(path, text, 0o644)
+	svg := bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif"))
+	return os.WriteFile(path, svg, 0o644)
 }
