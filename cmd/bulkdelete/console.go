@@ -32,18 +32,25 @@ type console struct {
 	err         *redirect // standard error; goes above the bar while there is one
 	interactive bool      // a person can be asked
 	terminal    bool      // standard error is a terminal
+	cursor      bool      // and one that can move its cursor and show colours
+	progress    string    // bar, plain or none
 	json        bool
 	log         zerolog.Logger
 
 	users, failed, calls, throttled atomic.Int64
 	busy                            atomic.Int64 // nanoseconds that calls took, together
+	stopping                        atomic.Bool
 }
 
 func newConsole(c *cli.Command) (*console, error) {
 	root := c.Root()
 	k := &console{in: root.Reader, out: root.Writer, err: &redirect{w: root.ErrWriter}, json: c.Bool("json")}
 	k.terminal = isTerminal(root.ErrWriter)
+	k.cursor = k.terminal && os.Getenv("TERM") != "dumb"
 	k.interactive = k.terminal && (isTerminal(root.Reader) || c.Args().First() == "-")
+	if err := k.setProgress(c.String("progress")); err != nil {
+		return nil, err
+	}
 	level, err := zerolog.ParseLevel(c.String("log-level"))
 	if err != nil || level == zerolog.NoLevel {
 		return nil, fmt.Errorf("--log-level %q: give debug, info, warn or error", c.String("log-level"))
@@ -51,7 +58,7 @@ func newConsole(c *cli.Command) (*console, error) {
 	var w io.Writer = k.err
 	switch format := c.String("log-format"); {
 	case format == "console" || format == "" && k.terminal:
-		w = zerolog.ConsoleWriter{Out: k.err, NoColor: !k.terminal || os.Getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}
+		w = zerolog.ConsoleWriter{Out: k.err, NoColor: !k.cursor || os.Getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}
 	case format != "json" && format != "":
 		return nil, fmt.Errorf("--log-format %q: give console or json", format)
 	}
@@ -102,9 +109,14 @@ func (k *console) showPlan(w io.Writer, s *session, left int, offline string) er
 	if left < p.Accepted {
 		row("", "%s of them were settled by earlier runs, %s are left", count(p.Accepted-left), count(left))
 	}
-	showSamples(row, "first users", s.first)
+	showUsers := w == k.out || k.terminal // elsewhere standard error is a log, and logs name no user
+	if showUsers {
+		showSamples(row, "first users", s.first)
+	}
 	row("rejected", "%s (%s invalid, %s duplicate, %s protected)", count(p.Rows-p.Accepted), count(p.Invalid), count(p.Duplicates), count(p.Protected))
-	showSamples(row, "", s.refused)
+	if showUsers {
+		showSamples(row, "", s.refused)
+	}
 	row("host", "%s", s.target.Host)
 	if offline == "" {
 		row("user pool", "%s", clean(s.target.UserPool))
@@ -167,14 +179,12 @@ func (k *console) confirm(ctx context.Context, users int, inputIsStdin bool) err
 // showSummary prints what became of everybody.
 func (k *console) showSummary(s *report.Summary, dir string) error {
 	if k.json {
-		enc := json.NewEncoder(k.out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(s)
+		return k.showJSON(s)
 	}
 	var b strings.Builder
 	row := func(name string, n int, note string) {
 		if n > 0 || note == "" {
-			fmt.Fprintf(&b, "  %-10s %12s  %s\n", name, count(n), note)
+			b.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, count(n), note), " ") + "\n")
 		}
 	}
 	fmt.Fprintf(&b, "%s\n", headline(s))
@@ -190,6 +200,12 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	}
 	_, err := io.WriteString(k.out, b.String())
 	return err
+}
+
+func (k *console) showJSON(v any) error {
+	enc := json.NewEncoder(k.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }
 
 func headline(s *report.Summary) string {
@@ -219,7 +235,7 @@ func (k *console) attempt(chunk int, a client.Attempt) {
 	}
 	if a.Err != nil {
 		k.log.Debug().Str("call", a.Call).Int("chunk", chunk).Int("attempt", a.Number).Int("http_status", a.HTTPStatus).Int("status_code", a.StatusCode).
-			Str("request_id", a.RequestID).Dur("ms", a.Duration).Err(a.Err).Msg("attempt failed")
+			Str("request_id", a.RequestID).Int64("ms", a.Duration.Milliseconds()).Err(a.Err).Msg("attempt failed")
 	}
 }
 
@@ -234,13 +250,25 @@ func (k *console) fewWorkers(workers int, rate float64) string {
 	if reach >= 0.97*rate {
 		return ""
 	}
-	return fmt.Sprintf("--workers %d reach %.0f calls a second at %s a call; --workers %.0f would reach --rate %v",
-		workers, reach, each.Round(time.Millisecond), math.Ceil(1.1*rate*each.Seconds()), rate)
+	hint := fmt.Sprintf("hint: --workers %d reach %.0f calls a second at %s a call", workers, reach, each.Round(time.Millisecond))
+	if enough := math.Ceil(1.1 * rate * each.Seconds()); enough <= mostWorkers {
+		hint += fmt.Sprintf("\nhint: --workers %.0f would reach the %v that --rate allows", enough, rate)
+	}
+	return hint
 }
 
-func (k *console) draining(calls int) {
-	if k.terminal { // the ^C that the terminal shows stands where the bar begins
+// draining says how a run is ending; signalled: because somebody wants it to.
+func (k *console) draining(calls int, signalled bool) {
+	k.stopping.Store(true)
+	if k.cursor { // the ^C that the terminal shows stands where the bar begins
 		fmt.Fprint(k.err, "\r\x1b[K")
 	}
-	k.say("stopping: no new call starts; %d in flight will be finished and recorded\n(a second signal leaves at once)", calls)
+	text := "stopping: no new call starts"
+	if calls > 0 {
+		text += fmt.Sprintf("; %d in flight will be finished and recorded", calls)
+	}
+	if signalled {
+		text += "\n(a second signal leaves at once)"
+	}
+	k.say("%s", text)
 }

@@ -27,6 +27,7 @@ const (
 	outputFlags  = "Output"
 	idTypes      = "user_id, phone, email, username, external_id, identity, sync_relation, custom_field"
 	defaultHost  = "https://api.genauth.ai"
+	mostWorkers  = 1024
 	credentialID = "GENAUTH_ACCESS_KEY_ID"
 	credentialSK = "GENAUTH_ACCESS_KEY_SECRET"
 )
@@ -56,18 +57,21 @@ func toggle(category, name, usage string, aliases ...string) *cli.BoolFlag {
 // jobFlags are those of run, which plan takes too, so that one command line serves both.
 func jobFlags() []cli.Flag {
 	return slices.Concat(inputFlagList(), clientFlags(), metricsFlags(), []cli.Flag{
-		number(paceFlags, "chunk-size", 50, "`N` users per call, 1 to 50"),
+		&cli.StringSliceFlag{Category: inputFlags, Name: "protect", Usage: "`FILE`: IDs never to be deleted; repeatable", Sources: sources("protect")},
+		number(paceFlags, "chunk-size", 50, "`N`: users per call, 1 to 50"),
 		span(paceFlags, "max-duration", 0, "stop cleanly after `D`, such as 50m"),
 		toggle(guardFlags, "yes", "do not ask", "y"),
 		toggle(guardFlags, "dry-run", "do what plan does; beats --yes", "n"),
 		&cli.IntFlag{Category: guardFlags, Name: "expect", Usage: "refuse unless exactly `N` users would be deleted", HideDefault: true, Sources: sources("expect")},
-		text(paceFlags, "shard", "", "take every Nth chunk from chunk `I/N` on, I from 0, at an Nth of the rate; /N takes I from JOB_COMPLETION_INDEX"),
-		text(guardFlags, "max-deletes", "", "refuse if more than `N|P%` (of the pool) would be deleted"),
+		text(paceFlags, "shard", "", "`I/N`: every Nth chunk from I on, I from 0, at an Nth of the rate; /N: I is JOB_COMPLETION_INDEX"),
+		text(guardFlags, "max-deletes", "", "`N|P%`: refuse if more would be deleted (P%: of the pool)"),
 		number(guardFlags, "stop-after", 0, "stop cleanly once `N` users are done"),
 		text(guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
 		text(guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
 		toggle(guardFlags, "verify", "read each chunk back after deleting it"),
-		text(outputFlags, "out", "", "the run's `DIR`, such as /data/{date}: {date}, {time}, {input} and {shard} are filled in (default: FILE without its ending + .bulkdelete)"),
+		toggle(apiFlags, "sandbox", "an embedded sandbox with FILE's users: no account needed"),
+		text(apiFlags, "faults", "", "`SPEC`: what the sandbox does wrong, such as all=25%"),
+		text(outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in (default: FILE's name + .bulkdelete)"),
 		text(outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
 		toggle(outputFlags, "json", "print the summary as JSON"),
 		text(outputFlags, "log-format", "", "`F`: console or json (default: console on a terminal)"),
@@ -77,39 +81,36 @@ func jobFlags() []cli.Flag {
 
 func inputFlagList() []cli.Flag {
 	return []cli.Flag{
-		text(inputFlags, "column", "", "the ID's column, `NAME|N` (default: found)"),
+		text(inputFlags, "column", "", "`NAME|N`: the ID's column (default: found)"),
 		text(inputFlags, "id-type", "user_id", "`T`: "+idTypes),
 		text(inputFlags, "delimiter", "", "`C`: comma, semicolon, tab or pipe (default: found)"),
-		text(inputFlags, "encoding", "", "`E`: utf-8, utf-16, gbk or gb18030 (default: byte order mark, else utf-8)"),
+		text(inputFlags, "encoding", "", "`E`: utf-8, utf-16, gbk or gb18030 (default: found)"),
 		toggle(inputFlags, "no-header", "the first row is data"),
 		toggle(inputFlags, "no-validate", "send IDs that do not look like their type"),
-		&cli.StringSliceFlag{Category: inputFlags, Name: "protect", Usage: "`FILE` of IDs never to be deleted; repeatable", Sources: sources("protect")},
 	}
 }
 
 // clientFlags are those of every command that talks to the API.
 func clientFlags() []cli.Flag {
 	return []cli.Flag{
-		text(apiFlags, "host", defaultHost, "API root `URL`", "GENAUTH_HOST"),
+		text(apiFlags, "host", defaultHost, "`URL`: the API's root", "GENAUTH_HOST"),
 		text(apiFlags, "auth", "token", "`M`: token or signature"),
 		text(apiFlags, "signature-dialect", "authing", "`D`: authing or genauth"),
-		text(apiFlags, "tenant-id", "", "tenant `ID`", "GENAUTH_TENANT_ID"),
-		text(apiFlags, "ca-cert", "", "`FILE` with further root certificates"),
-		toggle(apiFlags, "sandbox", "an embedded sandbox with the file's own users: no account needed"),
-		text(apiFlags, "faults", "", "`SPEC` of what the sandbox does wrong, such as all=25%,latency=20ms"),
-		&cli.FloatFlag{Category: paceFlags, Name: "rate", Value: 20, Usage: "`R` calls a second at the most", Sources: sources("rate")},
-		number(paceFlags, "workers", 16, "`N` calls in flight at the most"),
-		number(paceFlags, "retries", 8, "`N` further attempts at a call that failed for a passing reason"),
-		span(paceFlags, "timeout", 30*time.Second, "`D` for one attempt"),
+		text(apiFlags, "tenant-id", "", "`ID`: the tenant", "GENAUTH_TENANT_ID"),
+		text(apiFlags, "ca-cert", "", "`FILE`: further root certificates"),
+		&cli.FloatFlag{Category: paceFlags, Name: "rate", Value: 20, Usage: "`R`: calls a second at the most", Sources: sources("rate")},
+		number(paceFlags, "workers", 16, "`N`: calls in flight at the most"),
+		number(paceFlags, "retries", 8, "`N`: more attempts after a passing failure"),
+		span(paceFlags, "timeout", 30*time.Second, "`D`: for one attempt"),
 	}
 }
 
 // metricsFlags say where a run's metrics go.
 func metricsFlags() []cli.Flag {
 	return []cli.Flag{
-		text(outputFlags, "metrics-file", "", "write Prometheus metrics to `FILE` at the end (node exporter's text format)"),
-		text(outputFlags, "metrics-addr", "", "serve /metrics and /healthz on `ADDR` while the run lasts"),
-		text(outputFlags, "metrics-push", "", "push metrics to the Pushgateway at `URL` at the end"),
+		text(outputFlags, "metrics-file", "", "`FILE`: write metrics for node exporter's textfile"),
+		text(outputFlags, "metrics-addr", "", "`ADDR`: serve /metrics and /healthz while it runs"),
+		text(outputFlags, "metrics-push", "", "`URL`: push metrics to that Pushgateway at the end"),
 	}
 }
 
@@ -200,8 +201,8 @@ func clientConfig(c *cli.Command) (client.Config, error) {
 	switch {
 	case !(cfg.Rate > 0) || math.IsInf(cfg.Rate, 0):
 		return cfg, fmt.Errorf("--rate %v: give calls a second above 0", cfg.Rate)
-	case cfg.Workers < 1 || cfg.Workers > 1024:
-		return cfg, fmt.Errorf("--workers %d: give 1 to 1024", cfg.Workers)
+	case cfg.Workers < 1 || cfg.Workers > mostWorkers:
+		return cfg, fmt.Errorf("--workers %d: give 1 to %d", cfg.Workers, mostWorkers)
 	case cfg.Retries < 0:
 		return cfg, fmt.Errorf("--retries %d: give 0 or more", cfg.Retries)
 	case cfg.Timeout <= 0:

@@ -4,10 +4,12 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"io"
+	"iter"
+	"regexp"
 	"slices"
 	"strings"
 
-	docs "github.com/urfave/cli-docs/v3"
 	"github.com/urfave/cli/v3"
 
 	"bulkdelete/pkg/job"
@@ -58,26 +60,97 @@ func manCommand() *cli.Command {
 	return &cli.Command{
 		Name: "man", Usage: "print the manual page: bulkdelete man > bulkdelete.1",
 		Action: func(_ context.Context, c *cli.Command) error {
-			page, err := docs.ToManWithSection(c.Root(), 1)
-			if err != nil {
-				return err
-			}
-			for _, t := range []string{exitCodesTopic, auditTopic} {
-				title, text, _ := strings.Cut(t, "\n")
-				page += fmt.Sprintf(".SH %s\n.nf\n%s.fi\n", strings.ToUpper(title), strings.ReplaceAll(text, "-", `\-`))
-			}
-			_, err = fmt.Fprint(c.Root().Writer, page)
+			_, err := io.WriteString(c.Root().Writer, manualPage(c.Root()))
 			return err
 		},
 	}
 }
 
+// manualPage is the same help as a man(7) page.
+func manualPage(root *cli.Command) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, ".TH BULKDELETE 1 \"\" \"bulkdelete %s\"\n.SH NAME\nbulkdelete \\- %s\n", roff(root.Version), roff(root.Usage))
+	b.WriteString(".SH SYNOPSIS\n.B bulkdelete\n.I command\n[flags] [argument]\n")
+	fmt.Fprintf(&b, ".SH ENVIRONMENT\n%s\nCredentials are %s and %s, or the same names with _FILE for a file that holds the value.\n",
+		roff(environmentHelp), credentialID, credentialSK)
+	for _, c := range root.Commands {
+		fmt.Fprintf(&b, ".SH BULKDELETE %s\n%s.\n.PP\n.B %s\n", roff(strings.ToUpper(c.Name)), roff(sentence(c.Usage)), roff(commandLine(c)))
+		if c.Description != "" {
+			fmt.Fprintf(&b, ".PP\n.nf\n%s\n.fi\n", roff(c.Description))
+		}
+		for f := range grouped(c, func(category string) { fmt.Fprintf(&b, ".SS %s\n", category) }) {
+			head, usage := flagParts(f)
+			fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(head), roff(usage))
+		}
+	}
+	for _, t := range []string{exitCodesTopic, auditTopic} {
+		title, text, _ := strings.Cut(t, "\n")
+		title, first, _ := strings.Cut(title, ": ")
+		fmt.Fprintf(&b, ".SH %s\n%s\n.nf\n%s.fi\n", strings.ToUpper(title), roff(first), roff(text))
+	}
+	return b.String()
+}
+
+// roff escapes what man(7) would take for something else.
+func roff(text string) string {
+	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
+	return strings.ReplaceAll(strings.ReplaceAll("\n"+text, "\n.", "\n\\&."), "\n'", "\n\\&'")[1:]
+}
+
 func noSuchCommand(root *cli.Command, name string) error {
+	known := append(slices.Clone(root.Commands), &cli.Command{Name: "exit-codes"}, &cli.Command{Name: "audit"})
 	hint := "bulkdelete help lists the commands"
-	if near := cli.SuggestCommand(slices.Clone(root.Commands), name); near != "" {
+	if near := cli.SuggestCommand(known, name); near != "" {
+		if topic(near) != "" {
+			near = "help " + near
+		}
 		hint = fmt.Sprintf("did you mean bulkdelete %s?\n%s", near, hint)
 	}
 	return job.Fail(job.Usage, hint, "there is no command %q", name)
+}
+
+// helpFirst makes help of a command line that asks for it: to the library, users.csv in run users.csv --help is one more
+// command to explain.
+func helpFirst(args []string) []string {
+	if len(args) < 3 || strings.HasPrefix(args[1], "-") {
+		return args
+	}
+	for _, arg := range args[2:] {
+		switch arg {
+		case "--":
+			return args
+		case "-h", "--help":
+			return []string{args[0], "help", args[1]}
+		}
+	}
+	return args
+}
+
+var (
+	badFlag     = regexp.MustCompile(`^invalid value "(.*)" for flag -+(\S+): (.*)$`)
+	badVariable = regexp.MustCompile(`^could not parse "(.*)" as \S+ value from environment variable "(\S+)" for flag \S+: (.*)$`)
+)
+
+// plainUsage says what is wrong with a value, without the names of Go's functions.
+func plainUsage(err error) error {
+	name, value, reason := "", "", ""
+	if m := badFlag.FindStringSubmatch(err.Error()); m != nil {
+		name, value, reason = "--"+m[2], m[1], m[3]
+	} else if m := badVariable.FindStringSubmatch(err.Error()); m != nil {
+		name, value, reason = m[2], m[1], m[3]
+	} else {
+		return err
+	}
+	want := "true or false"
+	switch {
+	case strings.Contains(reason, "strconv.ParseInt"):
+		want = "a whole number"
+	case strings.Contains(reason, "strconv.ParseFloat"):
+		want = "a number"
+	case strings.Contains(reason, "time:"):
+		want = "a time such as 30s or 5m"
+	}
+	return fmt.Errorf("%s %q: give %s", name, value, want)
 }
 
 // withHelp gives every command a help that fits 80 columns. The library's own puts each flag's environment variable
@@ -89,41 +162,90 @@ func withHelp(commands ...*cli.Command) []*cli.Command {
 	return commands
 }
 
+// describeCompletion gives the library's own command the same kind of help and errors.
+func describeCompletion(c *cli.Command) {
+	const shells = "bash, zsh, fish or pwsh"
+	c.Hidden = false
+	c.Usage, c.ArgsUsage = "print the completion script for "+shells, "SHELL"
+	c.Description = "Example, for this shell alone:\n   source <(bulkdelete completion bash)"
+	c.CustomHelpTemplate = helpText(c)
+	script := c.Action
+	c.Action = func(ctx context.Context, c *cli.Command) error {
+		if shell := c.Args().First(); !slices.Contains([]string{"bash", "zsh", "fish", "pwsh"}, shell) {
+			return job.Fail(job.Usage, "", "there is no completion for %q: give %s", shell, shells)
+		}
+		return script(ctx, c)
+	}
+}
+
+const environmentHelp = "Each flag is also an environment variable: --log-level is BULKDELETE_LOG_LEVEL."
+
 // helpText is a template without anything to fill in.
 func helpText(c *cli.Command) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s.\n\nUsage: bulkdelete %s\n", strings.ToUpper(c.Usage[:1])+c.Usage[1:], strings.Join(strings.Fields(c.Name+" [flags] "+c.ArgsUsage), " "))
+	fmt.Fprintf(&b, "%s.\nUsage: %s\n", sentence(c.Usage), commandLine(c))
 	if c.Description != "" {
 		fmt.Fprintf(&b, "\n%s\n", c.Description)
 	}
-	for _, category := range []string{inputFlags, apiFlags, paceFlags, guardFlags, outputFlags} {
-		title := "\n" + category + "\n"
-		for _, f := range c.Flags {
-			if in, ok := f.(cli.CategorizableFlag); ok && in.GetCategory() == category {
-				b.WriteString(title + flagHelp(f))
-				title = ""
-			}
-		}
+	for f := range grouped(c, func(category string) { b.WriteString(category + "\n") }) {
+		b.WriteString(flagHelp(f))
 	}
-	if len(c.Flags) > 0 {
-		b.WriteString("\nEach flag is also an environment variable: --log-level is BULKDELETE_LOG_LEVEL.\n")
+	if hasFlags(c) {
+		b.WriteString(environmentHelp + "\n")
 	}
 	return strings.NewReplacer("{{", `{{"{{"}}`).Replace(b.String())
 }
 
-// flagHelp is a flag with its placeholder, its meaning and its default, in lines of 80 columns at most.
-func flagHelp(f cli.Flag) string {
-	const indent = 24
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+func commandLine(c *cli.Command) string {
+	words := "bulkdelete " + c.Name
+	if hasFlags(c) {
+		words += " [flags]"
+	}
+	return strings.TrimRight(words+" "+c.ArgsUsage, " ")
+}
+
+// hasFlags says whether a command has flags of its own: --help is everybody's.
+func hasFlags(c *cli.Command) bool {
+	for range grouped(c, func(string) {}) {
+		return true
+	}
+	return false
+}
+
+// grouped gives a command's flags by category; begin is called before the first of each.
+func grouped(c *cli.Command, begin func(category string)) iter.Seq[cli.Flag] {
+	return func(yield func(cli.Flag) bool) {
+		for _, category := range []string{inputFlags, apiFlags, paceFlags, guardFlags, outputFlags} {
+			first := true
+			for _, f := range c.Flags {
+				if in, ok := f.(cli.CategorizableFlag); !ok || in.GetCategory() != category {
+					continue
+				}
+				if first {
+					begin(category)
+				}
+				if first = false; !yield(f) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// flagParts are a flag with its placeholder, and its meaning with its default.
+func flagParts(f cli.Flag) (head, usage string) {
 	names := f.Names()
-	head := "  --" + names[0]
+	head = "--" + names[0]
 	for _, short := range names[1:] {
 		head += ", -" + short
 	}
 	doc, ok := f.(cli.DocGenerationFlag)
 	if !ok {
-		return head + "\n"
+		return head, ""
 	}
-	usage := doc.GetUsage()
+	usage = doc.GetUsage()
 	if parts := strings.SplitN(usage, "`", 3); len(parts) == 3 {
 		head += " " + parts[1]
 		usage = strings.TrimPrefix(strings.Join(parts, ""), parts[1]+": ")
@@ -131,9 +253,16 @@ func flagHelp(f cli.Flag) string {
 	if d := strings.Trim(doc.GetValue(), `"`); d != "" && d != "[]" && doc.TakesValue() && doc.IsDefaultVisible() {
 		usage += " (default: " + d + ")"
 	}
+	return head, usage
+}
+
+// flagHelp is a flag in lines of 80 columns at most.
+func flagHelp(f cli.Flag) string {
+	const indent = 24
+	head, usage := flagParts(f)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-*s", indent-1, head)
-	column := max(indent-1, len(head))
+	fmt.Fprintf(&b, "%-*s", indent-1, "  "+head)
+	column := max(indent-1, len(head)+2)
 	for _, word := range strings.Fields(usage) {
 		if column+1+len(word) > helpWidth {
 			fmt.Fprintf(&b, "\n%*s", indent-1, "")

@@ -29,7 +29,7 @@ func main() {
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) job.Code {
 	app := newApp()
 	app.Reader, app.Writer, app.ErrWriter = in, out, errOut
-	err := app.Run(ctx, args)
+	err := app.Run(ctx, helpFirst(args))
 	if err == nil {
 		return job.OK
 	}
@@ -55,7 +55,7 @@ func asError(err error) *job.Error {
 	if err == nil {
 		return &job.Error{Code: job.OK}
 	}
-	return &job.Error{Code: job.Usage, Err: err}
+	return &job.Error{Code: job.Usage, Err: plainUsage(err)}
 }
 
 func newApp() *cli.Command {
@@ -65,18 +65,15 @@ func newApp() *cli.Command {
 		Version: version(),
 		Description: `Try it without an account:
    bulkdelete run --sandbox samples/offboarding.csv`,
-		Commands:              withHelp(runCommand(), planCommand(), reportCommand(), verifyCommand(), sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
-		HideHelpCommand:       true, // its own knows topics too
-		EnableShellCompletion: true,
-		ConfigureShellCompletionCommand: func(c *cli.Command) {
-			c.Hidden = false
-			c.Usage = "print the completion script for bash, zsh, fish or pwsh"
-		},
-		Suggest:        true,
-		HideVersion:    true,
-		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // run does that
-		OnUsageError:   usageError,
-		Action:         noCommand,
+		Commands:                        withHelp(runCommand(), planCommand(), reportCommand(), verifyCommand(), sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
+		HideHelpCommand:                 true, // its own knows topics too
+		EnableShellCompletion:           true,
+		ConfigureShellCompletionCommand: describeCompletion,
+		Suggest:                         true,
+		HideVersion:                     true,
+		ExitErrHandler:                  func(context.Context, *cli.Command, error) {}, // run does that
+		OnUsageError:                    usageError,
+		Action:                          noCommand,
 	}
 }
 
@@ -107,7 +104,7 @@ func usageError(_ context.Context, c *cli.Command, err error, _ bool) error {
 		}
 		err = fmt.Errorf("there is no flag --%s", strings.TrimLeft(name, "-"))
 	}
-	return job.Fail(job.Usage, hint, "%w", err)
+	return job.Fail(job.Usage, hint, "%w", plainUsage(err))
 }
 
 func noCommand(_ context.Context, c *cli.Command) error {

@@ -24,17 +24,20 @@ import (
 )
 
 const (
+	lastExit    = "bulkdelete_last_exit_code"
+	lastRun     = "bulkdelete_last_run_timestamp_seconds"
 	lastSuccess = "bulkdelete_last_success_timestamp_seconds"
 	pushTimeout = 10 * time.Second
 )
 
 // metrics are what a person on call sees of a run: in a file, on an address, or pushed when it ends.
 type metrics struct {
-	registry                                 *prometheus.Registry
-	users, calls                             *prometheus.CounterVec
-	seconds                                  prometheus.Histogram
-	throttled                                prometheus.Counter
-	limit, remaining, exitCode, lastRun, won prometheus.Gauge
+	registry                         *prometheus.Registry
+	users, calls                     *prometheus.CounterVec
+	seconds                          prometheus.Histogram
+	throttled                        prometheus.Counter
+	limit, remaining, startedAt, won prometheus.Gauge
+	exitCode, endedAt                prometheus.Gauge // registered once a run has ended: 0 would be taken for a success in 1970
 
 	file, push string
 	listener   net.Listener
@@ -56,19 +59,33 @@ func newMetrics(c *cli.Command) (*metrics, error) {
 		throttled: prometheus.NewCounter(prometheus.CounterOpts{Name: "bulkdelete_throttled_total", Help: "Attempts that the API refused because of its rate limit."}),
 		limit:     gauge("bulkdelete_pace_limit", "Calls a second that the program allows itself at present."),
 		remaining: gauge("bulkdelete_users_remaining", "Accepted users that are not settled yet."),
-		exitCode:  gauge("bulkdelete_last_exit_code", "Exit code of the last run that ended."),
-		lastRun:   gauge("bulkdelete_last_run_timestamp_seconds", "When the last run ended, Unix time."),
+		startedAt: gauge("bulkdelete_last_start_timestamp_seconds", "When the last run began, Unix time; later than its end: it is running, or died."),
+		exitCode:  gauge(lastExit, "Exit code of the last run that ended."),
+		endedAt:   gauge(lastRun, "When the last run ended, Unix time."),
 		won:       gauge(lastSuccess, "When a run last ended with exit code 0, Unix time; 0: never."),
 		file:      c.String("metrics-file"), push: c.String("metrics-push"),
 	}
-	m.registry.MustRegister(m.users, m.calls, m.seconds, m.throttled, m.limit, m.remaining, m.exitCode, m.lastRun, m.won)
+	m.registry.MustRegister(m.users, m.calls, m.seconds, m.throttled, m.limit, m.remaining, m.startedAt, m.won)
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "bulkdelete_build_info", Help: "1, labelled with the program's version."}, []string{"version"})
+	build.WithLabelValues(version()).Set(1)
+	m.registry.MustRegister(build)
+	m.startedAt.Set(now())
 	for _, o := range []report.Outcome{report.Deleted, report.Absent, report.Failed, report.Unknown} {
 		m.users.WithLabelValues(string(o)) // so that a rate can be taken from the first user on
 	}
-	return m, errors.Join(m.remember(), m.listen(c.String("metrics-addr")))
+	if err := m.remember(); err != nil {
+		return m, err
+	}
+	if err := m.write(); err != nil { // now, while nothing has been sent, rather than at the end
+		return m, err
+	}
+	return m, m.listen(c.String("metrics-addr"))
 }
 
-// remember takes over when a run last succeeded from the file that this run is going to replace.
+// now is in seconds, as exact as clocks are.
+func now() float64 { return float64(time.Now().UnixMilli()) / 1000 }
+
+// remember takes over how earlier runs ended from the file that this run is going to replace.
 func (m *metrics) remember() error {
 	if m.file == "" {
 		return nil
@@ -86,8 +103,13 @@ func (m *metrics) remember() error {
 	if err != nil {
 		return fmt.Errorf("--metrics-file %s holds something else: %w", m.file, err)
 	}
-	for _, metric := range families[lastSuccess].GetMetric() {
-		m.won.Set(metric.GetGauge().GetValue())
+	for name, gauge := range map[string]prometheus.Gauge{lastSuccess: m.won, lastRun: m.endedAt, lastExit: m.exitCode} {
+		for _, metric := range families[name].GetMetric() {
+			gauge.Set(metric.GetGauge().GetValue())
+		}
+	}
+	if families[lastRun] != nil {
+		m.showEnd()
 	}
 	return nil
 }
@@ -134,6 +156,20 @@ func (m *metrics) attempt(a client.Attempt) {
 	}
 }
 
+// begin notes how many users the run is to settle.
+func (m *metrics) begin(users int) error {
+	m.remaining.Set(float64(users))
+	return m.write()
+}
+
+// showEnd makes how a run ended part of what is shown.
+func (m *metrics) showEnd() {
+	for _, g := range []prometheus.Gauge{m.exitCode, m.endedAt} {
+		m.registry.Unregister(g)
+		m.registry.MustRegister(g)
+	}
+}
+
 // write writes the file, whole.
 func (m *metrics) write() error {
 	if m.file == "" {
@@ -145,13 +181,14 @@ func (m *metrics) write() error {
 	return nil
 }
 
-// end notes how the run ended, for whoever collects it afterwards.
+// end notes how the run ended, for whoever collects it afterwards. Its errors say nothing about the users.
 func (m *metrics) end(code job.Code) error {
+	at := now()
 	m.exitCode.Set(float64(code))
-	now := float64(time.Now().UnixMilli()) / 1000
-	m.lastRun.Set(now)
+	m.endedAt.Set(at)
+	m.showEnd()
 	if code == job.OK {
-		m.won.Set(now)
+		m.won.Set(at)
 	}
 	err := m.write()
 	if m.push != "" {

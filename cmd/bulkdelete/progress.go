@@ -8,10 +8,15 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+
+	"bulkdelete/pkg/client"
 )
 
 // plainEvery is how often progress is said where there is no terminal.
 const plainEvery = 5 * time.Second
+
+// barLeast is how many columns the bar itself has before texts beside it are shortened.
+const barLeast = 10
 
 // redirect is a writer whose target can be changed: standard error, or the lines above the bar.
 type redirect struct {
@@ -32,23 +37,31 @@ func (r *redirect) to(w io.Writer) (before io.Writer) {
 	return before
 }
 
-// progress shows how far the run is until stop is called.
-func (k *console) progress(mode string, users int, limit func() float64) (stop func(), err error) {
-	if mode == "auto" {
-		mode = "plain"
-		if k.terminal {
-			mode = "bar"
-		}
-	}
+// setProgress reads --progress, which not every command has.
+func (k *console) setProgress(mode string) error {
 	switch mode {
-	case "bar":
-		return k.bar(users), nil
-	case "plain":
-		return k.plain(users, limit), nil
-	case "none":
-		return func() {}, nil
+	case "auto":
+		k.progress = "plain"
+		if k.cursor {
+			k.progress = "bar"
+		}
+	case "bar", "plain", "none", "":
+		k.progress = mode
+	default:
+		return fmt.Errorf("--progress %q: give auto, bar, plain or none", mode)
 	}
-	return nil, fmt.Errorf("--progress %q: give auto, bar, plain or none", mode)
+	return nil
+}
+
+// showProgress shows how far the run is until stop is called.
+func (k *console) showProgress(users int, api *client.Client) (stop func()) {
+	switch k.progress {
+	case "bar":
+		return k.bar(users, api.InFlight)
+	case "plain":
+		return k.plain(users, api.Limit)
+	}
+	return func() {}
 }
 
 // every calls f again and again until stop is called, and once more then.
@@ -81,16 +94,22 @@ func (k *console) plain(users int, limit func() float64) (stop func()) {
 }
 
 // bar draws it, with log lines above.
-func (k *console) bar(users int) (stop func()) {
+func (k *console) bar(users int, inFlight func() int) (stop func()) {
 	began := time.Now()
 	terminal := k.err.to(io.Discard)
 	p := mpb.New(mpb.WithOutput(terminal), mpb.ForceTTY(), mpb.WithAutoRefresh(), mpb.WithRefreshRate(150*time.Millisecond))
-	bar := p.New(int64(users), mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
-		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
+	bar := p.New(int64(users), mpb.BarStyle().Lbound(" [").Filler("=").Tip(">").Padding(" ").Rbound("]"),
+		mpb.BarFillerTrim(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
 			return fmt.Sprintf("%s/%s", count(int(k.users.Load())), count(users))
 		})),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
-			return fmt.Sprintf("%.0f/s ETA %s throttled %d failed %d", pace(k.users.Load(), began), k.eta(users, began), k.throttled.Load(), k.failed.Load())
+		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
+			room := s.AvailableWidth - barLeast
+			if k.stopping.Load() {
+				return fitting(room, fmt.Sprintf(" stopping, %d calls left", inFlight()), " stopping")
+			}
+			eta := fmt.Sprintf(" %.0f/s ETA %s", pace(k.users.Load(), began), k.eta(users, began))
+			failed := fmt.Sprintf(" failed %d", k.failed.Load())
+			return fitting(room, fmt.Sprintf("%s throttled %d%s", eta, k.throttled.Load(), failed), eta+failed, failed)
 		})),
 	)
 	k.err.to(p)
@@ -101,6 +120,16 @@ func (k *console) bar(users int) (stop func()) {
 		p.Wait()
 		k.err.to(terminal)
 	}
+}
+
+// fitting gives the first of some texts that is at most as wide as what is left of the line, the longest first.
+func fitting(width int, texts ...string) string {
+	for _, text := range texts {
+		if len(text) <= width {
+			return text
+		}
+	}
+	return ""
 }
 
 func pace(users int64, since time.Time) float64 {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v3"
@@ -79,7 +80,7 @@ func verifyCommand() *cli.Command {
    bulkdelete verify users.bulkdelete --live`,
 		Flags: append(clientFlags(),
 			text(inputFlags, "input", "", "where the input `FILE` is now, if it was moved"),
-			toggle(guardFlags, "live", "read every user back from the API"),
+			toggle(apiFlags, "live", "read every user back from the API"),
 			toggle(outputFlags, "json", "print the result as JSON"),
 			text(outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
 		),
@@ -105,18 +106,48 @@ func verify(ctx context.Context, c *cli.Command, r *job.Record) error {
 		return err
 	}
 	u := tally.Users
-	k.print("the audit is whole: %s rows; the last one's hash is %s", count(tally.Rows), tally.LastRowHash)
-	k.print("%s deleted, %s absent, %s failed, %s unknown, %s without a row yet", count(u[report.Deleted]), count(u[report.Absent]),
-		count(u[report.Failed]), count(u[report.Unknown]), count(tally.Remaining))
-	if !c.Bool("live") {
-		return nil
+	f := &findings{AuditRows: tally.Rows, LastRowHash: tally.LastRowHash, Deleted: u[report.Deleted], Absent: u[report.Absent],
+		Failed: u[report.Failed], Unknown: u[report.Unknown], Remaining: tally.Remaining}
+	k.find("the audit is whole: %s rows; the last one's hash is\n%s", count(f.AuditRows), f.LastRowHash)
+	k.find("%s deleted, %s absent, %s failed, %s unknown, %s without a row yet", count(f.Deleted), count(f.Absent),
+		count(f.Failed), count(f.Unknown), count(f.Remaining))
+	if c.Bool("live") {
+		err = verifyLive(ctx, c, k, r, tally, f)
 	}
+	if k.json {
+		err = errors.Join(err, k.showJSON(f))
+	}
+	return err
+}
+
+// findings are what verify --json prints.
+type findings struct {
+	AuditRows   int    `json:"audit_rows"`
+	LastRowHash string `json:"last_row_hash"`
+	Deleted     int    `json:"deleted"`
+	Absent      int    `json:"absent"`
+	Failed      int    `json:"failed"`
+	Unknown     int    `json:"unknown"`
+	Remaining   int    `json:"remaining"`
+	Living      *int   `json:"living,omitempty"` // users who still exist; --live only
+}
+
+// find says something about the audit: to standard output, unless JSON goes there.
+func (k *console) find(format string, args ...any) {
+	if k.json {
+		k.say(format, args...)
+	} else {
+		k.print(format, args...)
+	}
+}
+
+func verifyLive(ctx context.Context, c *cli.Command, k *console, r *job.Record, tally *job.Tally, f *findings) error {
 	cfg, api, err := connect(ctx, c, r.Folder.Run)
 	if err != nil {
 		return err
 	}
 	defer api.Close()
-	return k.showLiving(ctx, r, api, cfg.Workers, tally)
+	return k.showLiving(ctx, r, api, cfg.Workers, tally, f)
 }
 
 // connect makes a client for the pool that a run was about.
@@ -146,7 +177,7 @@ func connect(ctx context.Context, c *cli.Command, run *report.Run) (client.Confi
 const mostLiving = 20 // shown one by one
 
 // showLiving asks the API who still exists and compares that with what the audit says.
-func (k *console) showLiving(ctx context.Context, r *job.Record, api *client.Client, workers int, t *job.Tally) error {
+func (k *console) showLiving(ctx context.Context, r *job.Record, api *client.Client, workers int, t *job.Tally, f *findings) error {
 	living, wrong := 0, 0
 	err := r.FindLiving(ctx, api, workers, t, func(l job.Living) {
 		living++
@@ -154,17 +185,18 @@ func (k *console) showLiving(ctx context.Context, r *job.Record, api *client.Cli
 			wrong++
 		}
 		if living <= mostLiving {
-			k.print("line %d: %s still exists (the audit says: %s)", l.Line, clean(l.ID), cmp.Or(string(l.Outcome), "nothing yet"))
+			k.find("line %d: %s still exists (the audit says: %s)", l.Line, clean(l.ID), cmp.Or(string(l.Outcome), "nothing yet"))
 		}
 	})
 	if err != nil {
 		return job.Fail(job.Halted, "run the same command again", "not everybody could be read back: %w", err)
 	}
+	f.Living = &living
 	if living == 0 {
-		k.print("nobody of the %s accepted users exists any more", count(r.Plan.Accepted))
+		k.find("nobody of the %s accepted users exists any more", count(r.Plan.Accepted))
 		return nil
 	}
-	k.print("%s of the %s accepted users still exist", count(living), count(r.Plan.Accepted))
+	k.find("%s of the %s accepted users still exist", count(living), count(r.Plan.Accepted))
 	if wrong > 0 {
 		return job.Fail(job.Incomplete, "they may have been created again since; look at the lines above", "%s of them are deleted or absent in the audit", count(wrong))
 	}

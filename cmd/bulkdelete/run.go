@@ -39,7 +39,10 @@ func runCommand() *cli.Command {
 				return err
 			}
 			err = s.end(s.runAll(ctx))
-			return errors.Join(err, s.metrics.end(asError(err).Code))
+			if lost := s.metrics.end(asError(err).Code); lost != nil { // the exit code speaks of the users alone
+				s.console.log.Warn().Err(lost).Msg("metrics lost")
+			}
+			return err
 		},
 	}
 }
@@ -101,7 +104,6 @@ func (s *session) newJob() (*job.Job, error) {
 			s.console.row(r)
 			s.metrics.row(r)
 		},
-		Draining: s.console.draining,
 	}, nil
 }
 
@@ -154,29 +156,20 @@ func (s *session) approve(ctx context.Context, folder *job.Folder) error {
 
 // delete runs the job with the progress shown.
 func (s *session) delete(ctx context.Context, j *job.Job) error {
-	mode := s.flags.String("progress")
-	if j.Folder.Remaining() == 0 && mode == "auto" {
-		mode = "none"
+	if j.Folder.Remaining() == 0 {
+		return j.Run(ctx) // which finds that there is nothing to do
 	}
-	stop, err := s.console.progress(mode, j.Folder.Remaining(), s.limit)
-	if err != nil {
+	if err := s.metrics.begin(j.Folder.Remaining()); err != nil {
 		return err
 	}
-	s.metrics.remaining.Set(float64(j.Folder.Remaining()))
-	err = j.Run(ctx)
+	j.Draining = func(calls int) { s.console.draining(calls, ctx.Err() != nil) }
+	stop := s.console.showProgress(j.Folder.Remaining(), s.client)
+	err := j.Run(ctx)
 	stop()
 	if hint := s.console.fewWorkers(s.config.Workers, s.config.Rate); hint != "" {
-		s.console.say("hint: %s", hint)
+		s.console.say("%s", hint)
 	}
 	return err
-}
-
-// limit is the present pace, in calls a second.
-func (s *session) limit() float64 {
-	if s.client == nil {
-		return 0
-	}
-	return s.client.Limit()
 }
 
 // finishedBefore answers a run whose folder has nothing left to do, without a single call.

@@ -23,18 +23,18 @@ func sandboxCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "sandbox",
 		Usage: "serve an imitation of the GenAuth API for rehearsals",
-		Description: `Examples: rehearse against 5% throttling and 2% lost answers; in a container
+		Description: `Examples: rehearse against 5% throttling and 2% errors; in a container
    bulkdelete sandbox --users samples/offboarding.csv --faults 429=5%,503=2%
    bulkdelete sandbox --public --addr :8443 --tls-cert FILE --tls-key FILE`,
 		Flags: append(inputFlagList(),
-			text(apiFlags, "users", "", "CSV `FILE` whose users exist in the sandbox"),
-			text(apiFlags, "addr", "127.0.0.1:8080", "`ADDR` to listen on, loopback unless --public"),
-			toggle(apiFlags, "public", "listen on any address: for private container networks, its secret is none"),
-			text(apiFlags, "tls-cert", "", "serve https with the certificate in `FILE`"),
-			text(apiFlags, "tls-key", "", "the certificate's private key, `FILE`"),
-			text(apiFlags, "faults", "", "what goes wrong, such as all=25%,latency=20ms,seed=7"),
-			text(apiFlags, "unknown", "success", "`HOW` a batch with an unknown user is answered: success, not-found or partial"),
-			&cli.FloatFlag{Category: apiFlags, Name: "limit", Usage: "calls a second before it answers 429", HideDefault: true, Sources: sources("limit")},
+			text(apiFlags, "users", "", "`FILE`: CSV of the users that exist in the sandbox"),
+			text(apiFlags, "addr", "127.0.0.1:8080", "`ADDR`: loopback unless --public"),
+			toggle(apiFlags, "public", "any address: for private networks, its secret is none"),
+			text(apiFlags, "tls-cert", "", "`FILE`: serve https with this certificate"),
+			text(apiFlags, "tls-key", "", "`FILE`: the certificate's private key"),
+			text(apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25%,latency=20ms,seed=7"),
+			text(apiFlags, "unknown", "success", "`HOW`: success, not-found or partial"),
+			&cli.FloatFlag{Category: apiFlags, Name: "limit", Usage: "`R`: calls a second before it answers 429", HideDefault: true, Sources: sources("limit")},
 		),
 		OnUsageError: usageError,
 		Action:       serveSandbox,

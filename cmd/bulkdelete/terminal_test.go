@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/creack/pty"
@@ -23,8 +24,15 @@ type terminal struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 
-	mu   sync.Mutex
-	text strings.Builder
+	mu     sync.Mutex
+	text   strings.Builder
+	writes []write
+}
+
+// write is what the program wrote at once, and when.
+type write struct {
+	at   time.Time
+	text string
 }
 
 func openTerminal(t *testing.T, c *exec.Cmd, columns uint16) *terminal {
@@ -41,7 +49,10 @@ func openTerminal(t *testing.T, c *exec.Cmd, columns uint16) *terminal {
 		for {
 			n, err := tty.Read(buf)
 			term.mu.Lock()
-			term.text.Write(buf[:n])
+			if n > 0 {
+				term.text.Write(buf[:n])
+				term.writes = append(term.writes, write{time.Now(), string(buf[:n])})
+			}
 			term.mu.Unlock()
 			if err != nil { // EIO: the program has gone
 				return
@@ -136,8 +147,11 @@ func TestCtrlC(t *testing.T) {
 	if code := term.end(t); code != 5 {
 		t.Errorf("at work: exit code %d:\n%s", code, term)
 	}
-	if !regexp.MustCompile(`stopping: no new call starts; \d+ in flight`).MatchString(term.String()) {
+	if !regexp.MustCompile(`(?s)stopping: no new call starts; \d+ in flight.*a second signal leaves at once`).MatchString(term.String()) {
 		t.Errorf("it does not say what it is doing:\n%s", term)
+	}
+	if !regexp.MustCompile(`stopping, \d+ calls left`).MatchString(term.String()) {
+		t.Errorf("the bar does not say how many calls are left:\n%s", term)
 	}
 	if !strings.HasSuffix(strings.TrimRight(term.String(), "\r\n"), "run all.csv --yes --rate 40") {
 		t.Errorf("the last line does not go on:\n%s", term)
@@ -146,7 +160,7 @@ func TestCtrlC(t *testing.T) {
 
 // The bar and all lines around it keep to the terminal's width, but for what is there to be copied.
 func TestBarFitsTheTerminal(t *testing.T) {
-	for _, columns := range []uint16{40, 80, 200} {
+	for _, columns := range []uint16{24, 40, 80, 200} {
 		t.Run(fmt.Sprint(columns), func(t *testing.T) {
 			term := atTerminal(t, 1000, "latency=5ms", columns, nil, "--yes", "--rate", "100")
 			term.wait(t, "Finished.")
@@ -159,6 +173,9 @@ func TestBarFitsTheTerminal(t *testing.T) {
 					continue
 				}
 				bars++
+				if !regexp.MustCompile(`^[\d,]+/1,000 \[[=> ]+\]( [\d?]\S* ETA [\dms?]+( throttled 0)?)?( failed 0)?$`).MatchString(l) {
+					t.Fatalf("a bar that is cut off: %q", l)
+				}
 				if n := utf8.RuneCountInString(l); n > int(columns) {
 					t.Fatalf("%d columns at a terminal of %d: %q", n, columns, l)
 				}
@@ -186,6 +203,46 @@ func TestNoColor(t *testing.T) {
 		if got := colour.MatchString(term.String()); got != (env == "NO_COLOR=") {
 			t.Errorf("%s: coloured: %v\n%q", env, got, term)
 		}
+	}
+}
+
+// A dumb terminal gets lines, and nothing that would move its cursor.
+func TestDumbTerminal(t *testing.T) {
+	term := atTerminal(t, 200, "503=30%,seed=3", 80, []string{"TERM=dumb"}, "--rate", "100", "--log-level", "debug")
+	term.wait(t, "Type 200")
+	term.write(t, "200\r")
+	if code := term.end(t); code != 0 {
+		t.Fatalf("exit code %d:\n%s", code, term)
+	}
+	if s := term.String(); strings.Contains(s, "\x1b") || !strings.Contains(s, "done=200") || !strings.Contains(s, "attempt failed") {
+		t.Errorf("the screen shows:\n%q", s)
+	}
+}
+
+// Where standard error is no terminal it is a log, and names no user: not in the plan either.
+func TestNoUserInALog(t *testing.T) {
+	p := newPool(t, 100, "")
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 100)
+	code, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "500"))
+	if code != 0 || strings.Contains(printed, userID(1)) || !strings.Contains(printed, "100 of 100 rows") {
+		t.Errorf("exit code %d:\n%s", code, printed)
+	}
+	term := atTerminal(t, 100, "", 80, nil)
+	term.wait(t, "Type 100")
+	if !strings.Contains(term.String(), userID(1)) {
+		t.Errorf("a person who is asked does not see who:\n%s", term)
+	}
+	if code, printed = exit(t, p.command(dir, "plan", "all.csv")); code != 0 || !strings.Contains(printed, userID(1)) {
+		t.Errorf("plan: exit code %d:\n%s", code, printed)
+	}
+}
+
+// A mistake in --progress is found before anybody is asked.
+func TestProgressIsCheckedFirst(t *testing.T) {
+	term := atTerminal(t, 10, "", 80, nil, "--progress", "dots")
+	if code := term.end(t); code != 2 || strings.Contains(term.String(), "Type 10") || !strings.Contains(term.String(), "give auto, bar, plain or none") {
+		t.Errorf("exit code %d:\n%s", code, term)
 	}
 }
 
@@ -221,7 +278,7 @@ func TestTooFewWorkersAreSaid(t *testing.T) {
 		dir := t.TempDir()
 		writeUsers(t, filepath.Join(dir, "all.csv"), 1, 1500)
 		_, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--workers", workers, "--rate", "150"))
-		said := regexp.MustCompile(`hint: --workers 2 reach \d+ calls a second at \d+ms a call; --workers (\d+) would reach --rate 150`).FindStringSubmatch(printed)
+		said := regexp.MustCompile(`hint: --workers 2 reach \d+ calls a second at \d+ms a call\nhint: --workers (\d+) would reach the 150 that --rate allows`).FindStringSubmatch(printed)
 		if (said != nil) != want {
 			t.Errorf("--workers %s:\n%s", workers, printed)
 		}

@@ -97,8 +97,72 @@ func TestMetricsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	m = scraped(t, string(text))
-	if value(t, m, lastSuccess) != won || value(t, m, "bulkdelete_last_exit_code") != 3 {
+	if value(t, m, lastSuccess) != won || value(t, m, lastExit) != 3 || value(t, m, lastRun) < won {
 		t.Errorf("after a refused run:\n%s", text)
+	}
+}
+
+// A run that dies leaves a file that shows it: its start is later than the end of the one before, whose exit code stays.
+func TestMetricsOfARunThatDies(t *testing.T) {
+	p := newPool(t, 2000, "latency=50ms")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "m.prom")
+	read := func() map[string]*dto.MetricFamily {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return scraped(t, string(text))
+	}
+	die := func(input string) map[string]*dto.MetricFamily {
+		c := p.command(dir, "run", input+".csv", "--yes", "--rate", "20", "--metrics-file", file)
+		start(t, c, filepath.Join(dir, input+".bulkdelete", "audit.csv"))
+		c.Process.Kill()
+		c.Wait()
+		return read()
+	}
+	for i, input := range []string{"first", "another"} {
+		writeUsers(t, filepath.Join(dir, input+".csv"), 1, 1000-i)
+		m := die(input)
+		if m[lastExit] != nil || m[lastRun] != nil || value(t, m, lastSuccess) != 0 || value(t, m, "bulkdelete_users_remaining") != float64(1000-i) {
+			t.Errorf("no run has ended, and there is %v", m)
+		}
+	}
+	if code, printed := exit(t, p.command(dir, "run", "first.csv", "--yes", "--rate", "2000", "--metrics-file", file)); code != 0 {
+		t.Fatal(printed)
+	}
+	ended := value(t, read(), lastRun)
+	writeUsers(t, filepath.Join(dir, "second.csv"), 1001, 2000)
+	m := die("second")
+	if value(t, m, lastExit) != 0 || value(t, m, lastRun) != ended || value(t, m, lastSuccess) != ended {
+		t.Error("how the run before ended is forgotten")
+	}
+	if began := value(t, m, "bulkdelete_last_start_timestamp_seconds"); began < ended {
+		t.Errorf("the run that died began at %v, the one before ended at %v", began, ended)
+	}
+}
+
+// Metrics that cannot be kept are known before anything is sent, where that can be known; where not, the exit code still
+// speaks of the users.
+func TestLostMetrics(t *testing.T) {
+	p := newPool(t, 100, "")
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 100)
+	code, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--metrics-file", "nowhere/m.prom"))
+	if code != 2 || p.sent() != 0 || !strings.Contains(printed, "--metrics-file") {
+		t.Errorf("a folder that is not there: exit code %d, %d calls:\n%s", code, p.sent(), printed)
+	}
+	nobody := httptest.NewServer(nil)
+	nobody.Close()
+	for _, c := range []struct {
+		args []string
+		code int
+	}{{[]string{"--stop-after", "50"}, 5}, {nil, 0}} {
+		args := append([]string{"run", "all.csv", "--yes", "--metrics-push", nobody.URL}, c.args...)
+		code, printed = exit(t, p.command(dir, args...))
+		if code != c.code || !strings.Contains(printed, "metrics lost") || !strings.Contains(printed, "--metrics-push") {
+			t.Errorf("no Pushgateway: exit code %d, want %d:\n%s", code, c.code, printed)
+		}
 	}
 }
 
@@ -147,19 +211,19 @@ func TestMetricsServedAndPushed(t *testing.T) {
 // Logs: one line a failed attempt at debug, one a failed chunk at warn; each names run, chunk and request; at info and
 // above no user is named, and at no level a secret.
 func TestLogs(t *testing.T) {
-	p := newPool(t, 500, "503=20%,seed=3")
+	p := newPool(t, 1000, "no-data=30%,seed=3")
 	dir := t.TempDir()
-	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 500)
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 1000)
 	_, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "200", "--retries", "0", "--max-failures", "100%",
 		"--log-format", "json", "--log-level", "debug", "--progress", "plain"))
 	runs, seen := map[string]bool{}, map[string]int{}
 	for line := range strings.Lines(printed) {
 		var l struct {
-			Level, Message, Run, Outcome string
-			Chunk, Attempt               int
-			HTTPStatus                   int      `json:"http_status"`
-			RequestID                    string   `json:"request_id"`
-			RequestIDs                   []string `json:"request_ids"`
+			Level, Message, Run, Outcome, Call string
+			Chunk, Attempt                     int
+			HTTPStatus                         int      `json:"http_status"`
+			RequestID                          string   `json:"request_id"`
+			RequestIDs                         []string `json:"request_ids"`
 		}
 		if !strings.HasPrefix(line, "{") || json.Unmarshal([]byte(line), &l) != nil {
 			continue
@@ -169,17 +233,17 @@ func TestLogs(t *testing.T) {
 		if l.Level != "debug" && regexp.MustCompile(`[0-9a-f]{24}`).MatchString(line) {
 			t.Errorf("a user is named: %s", line)
 		}
-		if l.Message == "attempt failed" && (l.Attempt == 0 || l.HTTPStatus != 503) {
+		if l.Message == "attempt failed" && (l.Attempt == 0 || l.HTTPStatus != 200 || l.RequestID == "" || l.Chunk == 0 && l.Call != "get-management-token") {
 			t.Errorf("the line does not say which attempt: %s", line)
 		}
-		if l.Message == "chunk failed" && (l.Chunk == 0 || l.Outcome == "") {
+		if l.Message == "chunk failed" && (l.Chunk == 0 || l.Outcome != "unknown" || len(l.RequestIDs) == 0) {
 			t.Errorf("the line does not say which chunk: %s", line)
 		}
 	}
 	if len(runs) != 1 || runs[""] {
 		t.Errorf("run IDs: %v", runs)
 	}
-	if seen["debug attempt failed"] == 0 || seen["info progress"] == 0 {
+	if seen["debug attempt failed"] == 0 || seen["warn chunk failed"] == 0 || seen["info progress"] == 0 {
 		t.Errorf("lines: %v\n%s", seen, printed)
 	}
 	if strings.Contains(printed, sandbox.AccessKeySecret) {
