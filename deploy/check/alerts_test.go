@@ -89,6 +89,7 @@ func TestAlertsFireWhenTheyShould(t *testing.T) {
 		{"a large file takes three nights", []ended{{2*night + time.Hour, 5}, {night + time.Hour, 5}, {time.Hour, 5}}, ""},
 		{"a large file took three nights", []ended{{3*night + time.Hour, 5}, {2*night + time.Hour, 5}, {night + time.Hour, 5}, {time.Hour, 0}}, ""},
 		{"it never finishes", []ended{{4 * night, 0}, {3*night + time.Hour, 5}, {2*night + time.Hour, 5}, {night + time.Hour, 5}, {time.Hour, 5}}, "BulkdeleteNotFinished"},
+		{"finished on one night of four", []ended{{3*night + time.Hour, 5}, {2*night + time.Hour, 5}, {night + time.Hour, 0}, {time.Hour, 5}}, ""},
 		{"mended, then failed again", []ended{{2*night + time.Hour, 1}, {night + time.Hour, 0}, {time.Hour, 1}}, "BulkdeleteRowsFailed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -157,7 +158,7 @@ func history(end time.Time, runs []ended) storage.Queryable {
 	return &storage.MockQueryable{MockQuerier: &storage.MockQuerier{SelectMockFunction: func(_ bool, _ *storage.SelectHints, m ...*labels.Matcher) storage.SeriesSet {
 		for name, samples := range series {
 			if m[len(m)-1].Matches(name) { // the rules select by name alone
-				return &one{storage.NewListSeries(labels.FromStrings(labels.MetricName, name, "job", "node"), samples), false}
+				return &one{storage.NewListSeries(labels.FromStrings(model.MetricNameLabel, name, "job", "node"), samples), false}
 			}
 		}
 		return storage.EmptySeriesSet()

@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
 
@@ -58,11 +59,21 @@ func decode(path string) ([]any, error) {
 		if o == nil {
 			return nil, fmt.Errorf("%s: no check is known for %s %s", path, m.APIVersion, m.Kind)
 		}
-		if err := yaml.UnmarshalStrict(doc, o); err != nil {
+		if err := strictly(doc, o); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		objects = append(objects, o)
 	}
+}
+
+// strictly decodes as the API server does with fieldValidation=Strict: encoding/json would forgive capitals.
+func strictly(doc []byte, into any) error {
+	text, err := yaml.YAMLToJSONStrict(doc)
+	if err != nil {
+		return err
+	}
+	strict, err := json.UnmarshalStrict(text, into)
+	return errors.Join(append(strict, err)...)
 }
 
 // manifest gives the one object of that type in a file.
@@ -100,15 +111,18 @@ func TestMisspeltFieldIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "cronjob.yaml")
-	for _, field := range []string{"readOnlyRootFilesystem", "concurrencyPolicy", "onPodConditions", "claimName"} {
+	for field, wrong := range map[string]string{
+		"readOnlyRootFilesystem:": "readonlyRootFilesystem:", "concurrencyPolicy:": "concurencyPolicy:", "restartPolicy:": "restartpolicy:",
+		"claimName:": "claim:", "timeZone: Etc/UTC": "suspend: false\n  suspend: false",
+	} {
 		if !bytes.Contains(text, []byte(field)) {
 			t.Errorf("the manifest has no %s", field)
 		}
-		if err := os.WriteFile(path, bytes.Replace(text, []byte(field), []byte(field+"s"), 1), 0o600); err != nil {
+		if err := os.WriteFile(path, bytes.Replace(text, []byte(field), []byte(wrong), 1), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := decode(path); err == nil {
-			t.Errorf("%ss is not found", field)
+			t.Errorf("%s is not found", wrong)
 		}
 	}
 }
