@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -12,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -233,7 +235,7 @@ func stringify(value any) string {
 	var parts []string
 	switch v := value.(type) {
 	case object:
-		for _, m := range v {
+		for _, m := range v.enumerate() {
 			parts = append(parts, quote(m.name)+":"+stringify(m.value))
 		}
 		return "{" + strings.Join(parts, ",") + "}"
@@ -251,8 +253,46 @@ func stringify(value any) string {
 		return quote(v)
 	case nil:
 		return "null"
+	case json.Number:
+		return number(v)
 	}
 	return fmt.Sprint(value)
+}
+
+// enumerate gives the members as JavaScript lists them after parsing: a repeated name has its last value at its first
+// place, and array indices come first, in order.
+func (o object) enumerate() object {
+	var out object
+	for _, m := range o {
+		if at := slices.IndexFunc(out, func(e member) bool { return e.name == m.name }); at >= 0 {
+			out[at].value = m.value
+			continue
+		}
+		out = append(out, m)
+	}
+	index := func(name string) (n int64) {
+		n, err := strconv.ParseInt(name, 10, 64)
+		if err != nil || n < 0 || n > 1<<32-2 || strconv.FormatInt(n, 10) != name {
+			return 1 << 32 // behind them all
+		}
+		return n
+	}
+	slices.SortStableFunc(out, func(a, b member) int { return cmp.Compare(index(a.name), index(b.name)) })
+	return out
+}
+
+// number writes a number as JavaScript does. encoding/json has the same rules for a float64 (ECMA-262, Number::toString), but
+// for the sign of zero.
+func number(n json.Number) string {
+	f, err := n.Float64()
+	switch {
+	case err != nil: // Infinity, which JSON.stringify writes as null
+		return "null"
+	case f == 0:
+		return "0"
+	}
+	text, _ := json.Marshal(f)
+	return string(text)
 }
 
 // quote is a JSON string with no more escapes than needed. What encoding/json escapes beyond that is put back.

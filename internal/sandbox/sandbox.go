@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -185,6 +186,8 @@ func (s *Server) handler(name string) (handler, string) {
 		return s.getToken, http.MethodPost
 	case "delete-users-batch":
 		return s.deleteUsers, http.MethodPost
+	case "create-users-batch":
+		return s.createUsers, http.MethodPost
 	case "get-user-batch":
 		return s.getUsers, http.MethodGet
 	case "list-users":
@@ -345,6 +348,40 @@ func (s *Server) deleteUsers(q *request) answer {
 		}
 	}
 	return answer{status: 200, api: 20001, message: "success", data: map[string]any{"success": true}}
+}
+
+// createUsers creates 1 to 50 users: all of a batch or, when one is refused, none.
+func (s *Server) createUsers(q *request) answer {
+	var in struct{ List []created }
+	if err := readBody(q, &in); err != nil {
+		return refuse(400, 0, err.Error())
+	}
+	if len(in.List) < 1 || len(in.List) > 50 {
+		return refuse(400, 0, fmt.Sprintf("list has %d entries and must have 1 to 50", len(in.List)))
+	}
+	seen := map[string]bool{}
+	for _, c := range in.List {
+		if why := c.wrong(); why != "" {
+			return refuse(400, 0, why)
+		}
+		if t := s.users.taken(c); t != "" {
+			return refuse(409, 2026, "another user has this "+t)
+		}
+		for _, key := range c.keys() {
+			if t, _, _ := strings.Cut(key, " "); seen[key] && slices.Contains(unique, t) {
+				return refuse(409, 2026, "two of the users have the same "+t)
+			}
+			seen[key] = true
+		}
+	}
+	if q.half {
+		in.List = in.List[:len(in.List)/2]
+	}
+	list := []map[string]any{}
+	for _, c := range in.List {
+		list = append(list, s.users.show(s.users.add(c), true, true, true))
+	}
+	return answer{status: 200, data: list}
 }
 
 func checkIDs(ids []string, idType string) (string, *answer) {

@@ -128,6 +128,7 @@ func TestAnswersFitTheOpenAPIDocument(t *testing.T) {
 			authorized(get("get-user-batch", all), key),
 			authorized(get("get-user-batch", all+"&withIdentities=true&withCustomData=true&withDepartmentIds=true"), key),
 			authorized(post("list-users", fields{}), key),
+			authorized(creation(fields{"email": "New@Example.com", "customData": fields{"a": 1}, "identities": []fields{newIdentity("x")}}, fields{}), key),
 			authorized(post("delete-users-batch", fields{"userIds": []string{"lark:a"}, "options": fields{"userIdType": idType}}), key),
 		} {
 			validate(t, router, r, send(t, s, clone(r)), true)

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,19 +13,24 @@ var idTypes = []string{"user_id", "external_id", "phone", "email", "username", "
 
 func knownType(idType string) bool { return slices.Contains(idTypes, idType) }
 
-// users are the pool's users by number. Only the IDs they came with are stored; all others are made from the number, so
-// that a million users take little memory.
+// users are the pool's users by number. Of those that it begins with only the IDs they came with are stored; all else is made
+// from the number, so that a million users take little memory. Those created later have the numbers after these.
 type users struct {
 	idType  string
 	ids     []string // of idType
 	numbers map[string]int32
-	deleted []uint8 // how many times
-	gone    []int32 // in the order they went
+	created []created
+	byID    map[string]int // of created users who exist: type, a blank and ID
+	deleted []uint8        // how many times
+	gone    []int32        // in the order they went
 	living  int
 }
 
+// created is a user of create-users-batch: what came, and what the API added.
+type created map[string]any
+
 func newUsers(idType string, ids iter.Seq[string]) *users {
-	u := &users{idType: idType, numbers: map[string]int32{}}
+	u := &users{idType: idType, numbers: map[string]int32{}, byID: map[string]int{}}
 	if ids == nil {
 		return u
 	}
@@ -49,10 +55,14 @@ func fold(idType, id string) string {
 
 // find gives the number of a user who exists.
 func (u *users) find(idType, id string) (int, bool) {
+	if i, ok := u.byID[idType+" "+fold(idType, id)]; ok {
+		return i, true
+	}
 	i, ok := u.lookup(idType, id)
 	return i, ok && u.deleted[i] == 0
 }
 
+// lookup gives the number of a user that the pool began with, who may be gone.
 func (u *users) lookup(idType, id string) (int, bool) {
 	if idType == u.idType {
 		i, ok := u.numbers[fold(idType, id)]
@@ -76,6 +86,10 @@ func (u *users) lookup(idType, id string) (int, bool) {
 
 // id gives user i's ID of a type.
 func (u *users) id(i int, idType string) string {
+	if i >= len(u.ids) {
+		id, _ := u.created[i-len(u.ids)][idMember(idType)].(string)
+		return id
+	}
 	switch {
 	case idType == u.idType:
 		return u.ids[i]
@@ -103,6 +117,11 @@ func (u *users) remove(idType, id string) bool {
 	if !ok {
 		return false
 	}
+	if i >= len(u.ids) {
+		for _, key := range u.created[i-len(u.ids)].keys() {
+			delete(u.byID, key)
+		}
+	}
 	u.deleted[i]++
 	u.gone = append(u.gone, int32(i))
 	u.living--
@@ -113,7 +132,7 @@ func (u *users) remove(idType, id string) bool {
 func (u *users) page(page, limit int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		skip := (page - 1) * limit
-		for i := range u.ids {
+		for i := range u.deleted {
 			if u.deleted[i] > 0 {
 				continue
 			}
@@ -129,6 +148,9 @@ func (u *users) page(page, limit int) iter.Seq[int] {
 
 // show gives user i as the API describes users.
 func (u *users) show(i int, identities, custom, departments bool) map[string]any {
+	if i >= len(u.ids) {
+		return u.created[i-len(u.ids)].show(identities, custom, departments)
+	}
 	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second).Format(time.RFC3339)
 	out := map[string]any{
 		"userId": u.id(i, "user_id"), "createdAt": at, "updatedAt": at, "status": "Activated", "workStatus": "Active",
@@ -147,7 +169,86 @@ func (u *users) show(i int, identities, custom, departments bool) map[string]any
 		out["customData"] = map[string]any{key: value}
 	}
 	if departments {
-		out["departmentIds"] = []string{}
+		out["departmentIds"] = []string{fmt.Sprintf("5f%022x", i%3)}
 	}
 	return out
+}
+
+// idMember is the member of a user that holds an ID of a type, "" where that is no member.
+func idMember(idType string) string {
+	switch idType {
+	case "user_id":
+		return "userId"
+	case "external_id":
+		return "externalId"
+	case "email", "phone", "username":
+		return idType
+	}
+	return ""
+}
+
+// keys are all IDs that name the user, as byID has them.
+func (c created) keys() (keys []string) {
+	for _, t := range idTypes {
+		if id, _ := c[idMember(t)].(string); id != "" {
+			keys = append(keys, t+" "+fold(t, id))
+		}
+	}
+	identities, _ := c["identities"].([]any)
+	for _, each := range identities {
+		m, _ := each.(map[string]any)
+		keys = append(keys, fmt.Sprintf("identity %v:%v", m["extIdpId"], m["userIdInIdp"]), fmt.Sprintf("sync_relation %v:%v", m["provider"], m["userIdInIdp"]))
+	}
+	custom, _ := c["customData"].(map[string]any)
+	for name, value := range custom {
+		keys = append(keys, fmt.Sprintf("custom_field %s:%v", name, value))
+	}
+	return keys
+}
+
+func (c created) show(identities, custom, departments bool) map[string]any {
+	out := maps.Clone(c)
+	for name, asked := range map[string]bool{"identities": identities, "customData": custom, "departmentIds": departments} {
+		if !asked {
+			delete(out, name)
+		}
+	}
+	return out
+}
+
+// unique are the types of ID that no two users share.
+var unique = []string{"external_id", "email", "phone", "username", "identity"}
+
+// taken says which ID of a new user is another's, if one is.
+func (u *users) taken(c created) string {
+	for _, key := range c.keys() {
+		t, id, _ := strings.Cut(key, " ")
+		if _, ok := u.find(t, id); ok && slices.Contains(unique, t) {
+			return t
+		}
+	}
+	return ""
+}
+
+// add creates a user and gives the number.
+func (u *users) add(c created) int {
+	i := len(u.ids) + len(u.created)
+	at := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second).Format(time.RFC3339)
+	c["userId"], c["createdAt"], c["updatedAt"], c["workStatus"] = fmt.Sprintf("6a%022x", i), at, at, "Active"
+	if c["status"] == nil {
+		c["status"] = "Activated"
+	}
+	identities, _ := c["identities"].([]any)
+	for n, each := range identities {
+		if m, ok := each.(map[string]any); ok {
+			m["identityId"] = fmt.Sprintf("6b%020x%02x", i, n)
+		}
+	}
+	u.created = append(u.created, c)
+	u.deleted = append(u.deleted, 0)
+	u.living++
+	for _, key := range c.keys() {
+		u.byID[key] = i
+	}
+	return i
 }

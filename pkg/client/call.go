@@ -53,6 +53,7 @@ type call struct {
 	params    params
 	bound     int64
 	succeeded func(data []byte) bool
+	once      bool // carrying it out twice does harm: an attempt in doubt is the last one
 
 	ctx     context.Context // ends: no new attempt, no wait
 	body    []byte
@@ -235,7 +236,7 @@ func (a *call) decide() (retry bool) {
 		}
 		a.again = true
 		return true
-	case a.last.final || a.ctx.Err() != nil:
+	case a.last.final || a.once && a.last.inDoubt || a.ctx.Err() != nil:
 		return false
 	}
 	a.wait = a.last.retryAfter

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,6 +16,8 @@ const readBatch = 20
 
 // user is what of a user tells who it is.
 type user struct {
+	raw json.RawMessage // the whole of it, as the API gave it
+
 	UserID     string `json:"userId"`
 	ExternalID string `json:"externalId"`
 	Email      string `json:"email"`
@@ -32,73 +35,125 @@ type user struct {
 // Existing says which of ids belong to users that exist, in the order given, with as many calls as that takes. Without an
 // error, every ID that is not among them belongs to nobody.
 func (c *Client) Existing(ctx context.Context, idType string, ids []string) (living []string, all Receipt, err error) {
+	found, all, err := c.lookUp(ctx, idType, ids, nil)
+	for i, users := range found {
+		if len(users) > 0 {
+			living = append(living, ids[i])
+		}
+	}
+	return living, all, err
+}
+
+// Profiles gives what the API knows of each of ids, in the order given: the JSON of every user that the ID names, as the API
+// wrote it, with custom data, identities and departments; none for an ID that belongs to nobody. It takes as many calls as
+// that needs.
+func (c *Client) Profiles(ctx context.Context, idType string, ids []string) (profiles [][]json.RawMessage, all Receipt, err error) {
+	full := params{{"withCustomData", true}, {"withIdentities", true}, {"withDepartmentIds", true}}
+	found, all, err := c.lookUp(ctx, idType, ids, full)
+	for _, users := range found {
+		var raw []json.RawMessage
+		for _, u := range users {
+			raw = append(raw, u.raw)
+		}
+		profiles = append(profiles, raw)
+	}
+	return profiles, all, err
+}
+
+// lookUp gives the users that each of ids names. with asks for more of each than tells who it is.
+func (c *Client) lookUp(ctx context.Context, idType string, ids []string, with params) (found [][]user, all Receipt, err error) {
+	if with == nil {
+		with = needed(idType)
+	}
 	for batch := range slices.Chunk(ids, readBatch) {
-		some, err := c.existing(ctx, idType, batch, &all)
+		some, err := c.lookUpBatch(ctx, idType, batch, with, &all)
 		if err != nil {
 			return nil, all, err
 		}
-		living = append(living, some...)
+		found = append(found, some...)
 	}
-	return living, all, nil
+	return found, all, nil
 }
 
-func (c *Client) existing(ctx context.Context, idType string, ids []string, all *Receipt) ([]string, error) {
-	users, err := c.users(ctx, idType, ids, all)
-	if err != nil {
+// needed is what an answer must contain to tell whom an ID names.
+func needed(idType string) params {
+	switch idType {
+	case "identity", "sync_relation":
+		return params{{"withIdentities", true}}
+	case "custom_field":
+		return params{{"withCustomData", true}}
+	}
+	return params{}
+}
+
+func (c *Client) lookUpBatch(ctx context.Context, idType string, ids []string, with params, all *Receipt) ([][]user, error) {
+	users, err := c.users(ctx, idType, ids, with, all)
+	nobody := errors.Is(err, NotFound) && all.SaysNoUser() // in place of an empty list
+	switch {
+	case err != nil && !nobody:
 		return nil, err
+	case len(ids) == 1:
+		return [][]user{users}, nil
+	case nobody:
+		return c.oneByOne(ctx, idType, ids, with, all)
 	}
-	if len(ids) == 1 {
-		return ids[:min(1, len(users))], nil
-	}
-	found := make([]bool, len(ids))
+	found := make([][]user, len(ids))
 	for _, u := range users {
 		known := false
 		for i, id := range ids {
 			if u.is(idType, id) {
-				found[i], known = true, true
+				found[i], known = append(found[i], u), true
 			}
 		}
 		if !known { // nobody alive is ever called gone: ask for each ID alone
-			return c.oneByOne(ctx, idType, ids, all)
+			return c.oneByOne(ctx, idType, ids, with, all)
 		}
 	}
-	var living []string
-	for i, id := range ids {
-		if found[i] {
-			living = append(living, id)
-		}
-	}
-	return living, nil
+	return found, nil
 }
 
-func (c *Client) oneByOne(ctx context.Context, idType string, ids []string, all *Receipt) (living []string, err error) {
+func (c *Client) oneByOne(ctx context.Context, idType string, ids []string, with params, all *Receipt) (found [][]user, err error) {
 	for i := range ids {
-		some, err := c.existing(ctx, idType, ids[i:i+1], all)
+		some, err := c.lookUpBatch(ctx, idType, ids[i:i+1], with, all)
 		if err != nil {
 			return nil, err
 		}
-		living = append(living, some...)
+		found = append(found, some...)
 	}
-	return living, nil
+	return found, nil
 }
 
-func (c *Client) users(ctx context.Context, idType string, ids []string, all *Receipt) ([]user, error) {
-	var users []user
-	p := params{{"userIds", ids}, {"userIdType", idType}}
-	switch idType {
-	case "identity", "sync_relation":
-		p = append(p, param{"withIdentities", true})
-	case "custom_field":
-		p = append(p, param{"withCustomData", true})
-	}
-	a := &call{client: c, auth: c.auth, name: "get-user-batch", method: http.MethodGet, bound: readBound, params: p,
+func (c *Client) users(ctx context.Context, idType string, ids []string, with params, all *Receipt) (users []user, err error) {
+	a := &call{client: c, auth: c.auth, name: "get-user-batch", method: http.MethodGet, bound: readBound,
+		params: slices.Concat(params{{"userIds", ids}, {"userIdType", idType}}, with),
 		succeeded: func(d []byte) bool {
-			users = nil
-			return json.Unmarshal(d, &users) == nil && users != nil
+			users, err = parseUsers(d)
+			return err == nil
 		}}
-	err := a.do(ctx)
+	err = a.do(ctx)
 	all.join(a.receipt)
 	return users, err
+}
+
+var errNoList = errors.New("data is no list of users")
+
+// parseUsers reads a list of users, keeping the whole of each.
+func parseUsers(data []byte) ([]user, error) {
+	var list []json.RawMessage
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, err
+	}
+	if list == nil {
+		return nil, errNoList
+	}
+	users := make([]user, len(list))
+	for i, raw := range list {
+		if err := json.Unmarshal(raw, &users[i]); err != nil {
+			return nil, err
+		}
+		users[i].raw = raw
+	}
+	return users, nil
 }
 
 // join adds a further call's receipt.

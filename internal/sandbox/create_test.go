@@ -1,0 +1,71 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func creation(users ...fields) *http.Request {
+	return post("create-users-batch", fields{"list": users})
+}
+
+func newIdentity(id string) fields {
+	return fields{"extIdpId": "5b", "provider": "oidc", "type": "generic", "userIdInIdp": id}
+}
+
+// What one user has no other can have, a batch is created whole or not at all, and what is not in the vendor's DTO is refused.
+func TestCreations(t *testing.T) {
+	s := newServer(t, Config{}, 2) // external-0, user0@example.com and so on
+	key := token(t, s)
+	for _, c := range []struct {
+		name  string
+		users []fields
+		want  int
+		left  int
+	}{
+		{"two", []fields{{"email": "a@b.c", "identities": []fields{newIdentity("i")}}, {"externalId": "x", "departmentIds": []string{"d"}}}, 200, 4},
+		{"another's address in other letters", []fields{{"externalId": "y"}, {"email": "A@B.C"}}, 409, 4},
+		{"a first user's external ID", []fields{{"externalId": "external-1"}}, 409, 4},
+		{"another's identity", []fields{{"identities": []fields{newIdentity("i")}}}, 409, 4},
+		{"one twice in a batch", []fields{{"username": "u"}, {"username": "u"}}, 409, 4},
+		{"a member of no user", []fields{{"userId": "z"}}, 400, 4},
+		{"a status that there is not", []fields{{"status": "Gone"}}, 400, 4},
+		{"a text that is none", []fields{{"email": 7}}, 400, 4},
+		{"an identity of nobody", []fields{{"identities": []fields{{"provider": "oidc"}}}}, 400, 4},
+		{"nobody", nil, 400, 4},
+		{"51", make([]fields, 51), 400, 4},
+		{"one without any ID", []fields{{}}, 200, 5},
+	} {
+		if a := send(t, s, authorized(creation(c.users...), key)); a.StatusCode != c.want || s.Len() != c.left {
+			t.Errorf("%s: %s, %d users are left", c.name, a.body, s.Len())
+		}
+	}
+	if !s.Has("identity", "5b:i") || !s.Has("sync_relation", "oidc:i") || !s.Has("email", "A@b.c") {
+		t.Error("a new user is not found by each ID")
+	}
+	if a := send(t, s, authorized(post("delete-users-batch", fields{"userIds": []string{"x"}, "options": fields{"userIdType": "external_id"}}), key)); s.Len() != 4 {
+		t.Errorf("a new user is not deleted: %s", a.body)
+	}
+	if a := send(t, s, authorized(creation(fields{"externalId": "x"}), key)); a.StatusCode != 200 {
+		t.Errorf("what a user who is gone had is not free again: %s", a.body)
+	}
+}
+
+// What Node 20's JSON.stringify(JSON.parse(...)) prints.
+func TestStringifyAsNodeDoes(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"b":1,"a":2,"10":3,"9":4,"01":5,"4294967295":6,"4294967294":7,"-1":8}`:                                      `{"9":4,"10":3,"4294967294":7,"b":1,"a":2,"01":5,"4294967295":6,"-1":8}`,
+		`[0,-0,1.0,100,1e21,1e20,123456789012345680000,1e-6,1e-7,1.5e300,5e-324,0.1,2.50,1e2,-1E-9,9007199254740993]`: `[0,0,1,100,1e+21,100000000000000000000,123456789012345680000,0.000001,1e-7,1.5e+300,5e-324,0.1,2.5,100,-1e-9,9007199254740992]`,
+		`{"a":1,"b":2,"a":3}`:   `{"a":3,"b":2}`,
+		`[1e999,null,"\u2028"]`: `[null,null,"` + "\u2028" + `"]`,
+	} {
+		d := json.NewDecoder(strings.NewReader(text))
+		d.UseNumber()
+		v, err := ordered(d)
+		if got := stringify(v); err != nil || got != want {
+			t.Errorf("%s\nis written as\n%s\nnot\n%s (%v)", text, got, want, err)
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"bulkdelete/internal/sandbox"
+)
+
+// What the client writes is what Node 20's JSON.stringify(JSON.parse(...)) makes of it again, so that a signature over it
+// holds. Members that are array indices come first; the order of the others is ours.
+func TestJSONThatNodeWritesTheSameWay(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"b":1,"a":2,"10":3,"9":4,"01":5,"4294967295":6,"4294967294":7,"-1":8}`:                                      `{"9":4,"10":3,"4294967294":7,"-1":8,"01":5,"4294967295":6,"a":2,"b":1}`,
+		`[0,-0,1.0,100,1e21,1e20,123456789012345680000,1e-6,1e-7,1.5e300,5e-324,0.1,2.50,1e2,-1E-9,9007199254740993]`: `[0,0,1,100,1e+21,100000000000000000000,123456789012345680000,0.000001,1e-7,1.5e+300,5e-324,0.1,2.5,100,-1e-9,9007199254740992]`,
+		`{"a":{"2":[{"1":null,"0":true}],"":""},"é":"\u2028<>&\u0007\u001f\ud83d\ude00/"}`:                            `{"a":{"2":[{"0":true,"1":null}],"":""},"é":"` + "\u2028" + `<>&\u0007\u001f😀/"}`,
+	} {
+		var v any
+		if err := json.Unmarshal([]byte(text), &v); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(appendJSON(nil, v)); got != want {
+			t.Errorf("%s\nis written as\n%s\nnot\n%s", text, got, want)
+		}
+	}
+}
+
+const ada = `{"userId":"a1","createdAt":"2024-01-01T00:00:00Z","status":"Activated","workStatus":"Active","externalId":"e1","email":"Ada@Example.com",
+	"name":"Ada <&>\u2028","nickname":"","phone":null,"loginsCount":7,"customData":{"b":1e21,"10":"ten","9":[null,-0]},"departmentIds":[],
+	"identities":[{"identityId":"i1","extIdpId":"x","provider":"oidc","type":"generic","userIdInIdp":"u","accessToken":"secret"}]}`
+
+// The request fits the vendor's document, its signature holds, and the new user has what could be given back.
+func TestCreateUsers(t *testing.T) {
+	router := openAPI(t)
+	for _, auth := range []string{"token", "signature"} {
+		synctest.Test(t, func(t *testing.T) {
+			api, err := sandbox.New(sandbox.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				validate(t, router, r, body)
+				r.Body = io.NopCloser(strings.NewReader(string(body)))
+				api.ServeHTTP(w, r)
+			}), func(c *Config) { c.Auth = auth })
+			ben := json.RawMessage(`{"userId":"b1","customData":{"employeeNo":"7"}}`)
+			created, _, err := c.CreateUsers(t.Context(), []json.RawMessage{json.RawMessage(ada), ben})
+			if err != nil || len(created) != 2 || created[0] == nil || created[1] == nil || UserIDOf(created[0]) == "a1" {
+				t.Fatalf("created %s: %v", created, err)
+			}
+			profiles, _, err := c.Profiles(t.Context(), "email", []string{"ada@example.com", "nobody@example.com"})
+			if err != nil || len(profiles[0]) != 1 || len(profiles[1]) != 0 {
+				t.Fatalf("profiles %s: %v", profiles, err)
+			}
+			var u struct {
+				Name       string
+				CustomData map[string]any
+				Identities []map[string]any
+			}
+			if err := json.Unmarshal(profiles[0][0], &u); err != nil {
+				t.Fatal(err)
+			}
+			if u.Name != "Ada <&>\u2028" || len(u.CustomData) != 3 || u.Identities[0]["accessToken"] != nil || u.Identities[0]["userIdInIdp"] != "u" {
+				t.Errorf("the new user is %s", profiles[0][0])
+			}
+		})
+	}
+}
+
+// A creation that may have been carried out is not repeated: that could make two users of one.
+func TestACreationInDoubtIsNotRepeated(t *testing.T) {
+	const users = `{"statusCode":200,"message":"","data":[{"userId":"n","externalId":"e1"}]}`
+	for _, c := range []struct {
+		answers []string
+		kind    Kind
+		sent    int
+		inDoubt bool
+	}{
+		{[]string{"200 " + users}, 0, 1, false},
+		{[]string{`429 {"statusCode":429}`, "200 " + users}, 0, 2, false},
+		{[]string{"cut", "200 " + users}, Exhausted, 1, true},
+		{[]string{`503 {"statusCode":503}`, "200 " + users}, Exhausted, 1, true},
+		{[]string{`200 {"statusCode":500}`, "200 " + users}, ServerError, 1, true},
+		{[]string{`200 {"statusCode":200}`, "200 " + users}, ServerError, 1, true},
+		{[]string{`200 {"statusCode":200,"data":{"success":true}}`}, ServerError, 1, true},
+		{[]string{`200 {"statusCode":409}`}, Refused, 1, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h := &answers{list: c.answers}
+			created, r, err := newClient(t, h, nil).CreateUsers(t.Context(), []json.RawMessage{json.RawMessage(ada)})
+			var e *Error
+			if (c.kind != 0) != errors.As(err, &e) || e != nil && e.Kind != c.kind || r.InDoubt != c.inDoubt || len(h.seen) != c.sent {
+				t.Errorf("%q: sent %d times, in doubt %v, %v", c.answers, len(h.seen), r.InDoubt, err)
+			}
+			if c.kind == 0 && UserIDOf(created[0]) != "n" {
+				t.Errorf("%q: created %s", c.answers, created)
+			}
+		})
+	}
+}
+
+func TestKeyOf(t *testing.T) {
+	for profile, want := range map[string][2]string{
+		ada:                              {"external_id", "e1"},
+		`{"email":"a@b.c","phone":"1"}`:  {"email", "a@b.c"},
+		`{"phone":"139","username":"u"}`: {"phone", "139"},
+		`{"username":"u"}`:               {"username", "u"},
+		`{"identities":[{"extIdpId":"x","userIdInIdp":"y"}]}`: {"identity", "x:y"},
+		`{"userId":"a"}`: {"", ""},
+		`[]`:             {"", ""},
+	} {
+		if idType, id := KeyOf(json.RawMessage(profile)); (idType != want[0]) || id != want[1] {
+			t.Errorf("%s has the key %s %s", profile, idType, id)
+		}
+	}
+}
+
+// Some servers may answer "no such user" where others leave the user out.
+func TestProfilesOfNobody(t *testing.T) {
+	for _, list := range [][]string{
+		{`200 {"statusCode":404,"apiCode":2004}`},
+		{`200 {"statusCode":200,"data":[]}`},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			profiles, _, err := newClient(t, &answers{list: list}, nil).Profiles(t.Context(), "user_id", []string{"a", "b"})
+			if err != nil || slices.ContainsFunc(profiles, func(p []json.RawMessage) bool { return len(p) > 0 }) || len(profiles) != 2 {
+				t.Errorf("%q: %s, %v", list, profiles, err)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) { // a page that is not there says nothing about a user
+		if _, _, err := newClient(t, &answers{list: []string{`200 {"statusCode":404}`}}, nil).Profiles(t.Context(), "user_id", []string{"a"}); err == nil {
+			t.Error("a bare 404 passes for nobody")
+		}
+	})
+}
