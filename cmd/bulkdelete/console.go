@@ -124,10 +124,25 @@ func (k *console) showPlan(w io.Writer, s *session, left int, offline string) er
 		row("user pool", "not asked: %s", offline)
 	}
 	calls := (left + p.Options.ChunkSize - 1) / p.Options.ChunkSize
-	pace := time.Duration(float64(calls) / s.config.Rate * float64(time.Second)).Round(time.Second)
-	row("calls", "%s of up to %d users, at most %v a second: %s or more", count(calls), p.Options.ChunkSize, s.config.Rate, pace)
+	reads := s.readings() * calls * ((p.Options.ChunkSize + client.ReadBatch - 1) / client.ReadBatch)
+	also := ""
+	if reads > 0 {
+		also = fmt.Sprintf(" and %s that read", count(reads))
+	}
+	pace := time.Duration(float64(calls+reads) / s.config.Rate * float64(time.Second)).Round(time.Second)
+	row("calls", "%s of up to %d users%s, at most %v a second: %s or more", count(calls), p.Options.ChunkSize, also, s.config.Rate, pace)
 	_, err := fmt.Fprintln(w, b.String())
 	return err
+}
+
+// readings is how many times each user is read.
+func (s *session) readings() (n int) {
+	for _, flag := range []string{"backup", "verify"} {
+		if s.flags.Bool(flag) {
+			n++
+		}
+	}
+	return n
 }
 
 func showSamples(row func(name, format string, args ...any), name string, samples []sample) {
@@ -148,7 +163,7 @@ func clean(s string) string {
 }
 
 // confirm asks for the number of users. Where standard input is the data, the terminal itself is asked.
-func (k *console) confirm(ctx context.Context, users int, inputIsStdin bool) error {
+func (k *console) confirm(ctx context.Context, verb string, users int, inputIsStdin bool) error {
 	in := k.in
 	if inputIsStdin {
 		tty, err := os.Open("/dev/tty")
@@ -158,7 +173,7 @@ func (k *console) confirm(ctx context.Context, users int, inputIsStdin bool) err
 		defer tty.Close()
 		in = tty
 	}
-	fmt.Fprintf(k.err, "Type %d to delete %s users, anything else to leave: ", users, count(users))
+	fmt.Fprintf(k.err, "Type %d to %s %s users, anything else to leave: ", users, verb, count(users))
 	answer := make(chan string, 1)
 	go func() { // a read from a terminal cannot be interrupted: it ends with the process
 		line, _ := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
@@ -181,24 +196,43 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	if k.json {
 		return k.showJSON(s)
 	}
-	var b strings.Builder
-	row := func(name string, n int, note string) {
-		if n > 0 || note == "" {
-			b.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, count(n), note), " ") + "\n")
-		}
+	rows := newCounts(headline(s))
+	rows.always("deleted", s.Deleted, "")
+	rows.add("absent", s.Absent, "no such user: never was, or gone already")
+	rows.add("failed", s.Failed, filepath.Join(dir, "failed.csv"))
+	rows.add("unknown", s.Unknown, filepath.Join(dir, "failed.csv"))
+	rows.add("rejected", s.Rejected, filepath.Join(dir, "rejected.csv"))
+	rows.add("remaining", s.Remaining, filepath.Join(dir, "remaining.csv"))
+	return rows.print(k.out, "rows", s.Rows, "in "+s.Input.Name, dir, s.LastRowHash)
+}
+
+// counts is the table of a summary.
+type counts struct{ strings.Builder }
+
+func newCounts(headline string) *counts {
+	c := &counts{}
+	c.WriteString(headline + "\n")
+	return c
+}
+
+// add adds a line if there is something to count.
+func (c *counts) add(name string, n int, note string) {
+	if n > 0 {
+		c.always(name, n, note)
 	}
-	fmt.Fprintf(&b, "%s\n", headline(s))
-	row("deleted", s.Deleted, "")
-	row("absent", s.Absent, "no such user: never was, or gone already")
-	row("failed", s.Failed, filepath.Join(dir, "failed.csv"))
-	row("unknown", s.Unknown, filepath.Join(dir, "failed.csv"))
-	row("rejected", s.Rejected, filepath.Join(dir, "rejected.csv"))
-	row("remaining", s.Remaining, filepath.Join(dir, "remaining.csv"))
-	fmt.Fprintf(&b, "  %-10s %12s  in %s\n", "rows", count(s.Rows), s.Input.Name)
-	if s.LastRowHash != "" { // shards have chains of their own
-		fmt.Fprintf(&b, "The proof is in %s; its last row's hash is\n%s\n", filepath.Join(dir, "audit.csv"), s.LastRowHash)
+}
+
+func (c *counts) always(name string, n int, note string) {
+	c.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, count(n), note), " ") + "\n")
+}
+
+// print ends the table with the sum and the audit that proves it.
+func (c *counts) print(w io.Writer, name string, n int, note, dir, lastRowHash string) error {
+	c.always(name, n, note)
+	if lastRowHash != "" { // shards have chains of their own
+		fmt.Fprintf(c, "The proof is in %s; its last row's hash is\n%s\n", filepath.Join(dir, "audit.csv"), lastRowHash)
 	}
-	_, err := io.WriteString(k.out, b.String())
+	_, err := io.WriteString(w, c.String())
 	return err
 }
 

@@ -65,7 +65,7 @@ func newApp() *cli.Command {
 		Version: version(),
 		Description: `Try it without an account:
    bulkdelete run --sandbox samples/offboarding.csv`,
-		Commands:                        withHelp(runCommand(), planCommand(), reportCommand(), verifyCommand(), sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
+		Commands:                        withHelp(runCommand(), planCommand(), reportCommand(), verifyCommand(), restoreCommand(), sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
 		HideHelpCommand:                 true, // its own knows topics too
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: describeCompletion,

@@ -102,7 +102,9 @@ func (s *session) newJob() (*job.Job, error) {
 		MaxDuration: s.flags.Duration("max-duration"), Verify: s.flags.Bool("verify"),
 		Observe: func(r report.Row) {
 			s.console.row(r)
-			s.metrics.row(r)
+			if s.metrics != nil {
+				s.metrics.row(r)
+			}
 		},
 	}, nil
 }
@@ -151,7 +153,7 @@ func (s *session) approve(ctx context.Context, folder *job.Folder) error {
 	if s.flags.Bool("yes") {
 		return nil
 	}
-	return s.console.confirm(ctx, folder.Remaining(), s.name == "-")
+	return s.console.confirm(ctx, "delete", folder.Remaining(), s.name == "-")
 }
 
 // delete runs the job with the progress shown.
@@ -186,7 +188,7 @@ func (s *session) finishedBefore(folder *job.Folder) error {
 func (s *session) conclude(j *job.Job, ended error) error {
 	resume := ""
 	if ended != nil {
-		resume = s.resumeCommand(os.Args)
+		resume = commandWords(os.Args, s.input.Path)
 	}
 	summary, err := j.WriteFiles(resume)
 	if err != nil {
@@ -198,12 +200,16 @@ func (s *session) conclude(j *job.Job, ended error) error {
 	if err := s.console.showSummary(summary, j.Folder.Dir); err != nil {
 		return errors.Join(ended, err)
 	}
+	return unfinishedError(ended, summary.Remaining, summary.Accepted, resume)
+}
+
+// unfinishedError adds how many users are left, and the command that goes on.
+func unfinishedError(ended error, left, of int, resume string) error {
 	e, ok := errors.AsType[*job.Error](ended)
 	if !ok {
 		return ended
 	}
-	left := fmt.Errorf("%w; %s of %s users are left", e, count(summary.Remaining), count(summary.Accepted))
-	return &job.Error{Code: e.Code, Err: left, Hint: e.Hint, Next: resume}
+	return &job.Error{Code: e.Code, Err: fmt.Errorf("%w; %s of %s users are left", e, count(left), count(of)), Hint: e.Hint, Next: resume}
 }
 
 // verdict shows a finished run's summary and turns its exit code into an error that says what to do.
@@ -222,12 +228,12 @@ func (s *session) verdict(summary *report.Summary, dir string) error {
 		count(summary.Failed), count(summary.Unknown), count(summary.Invalid))
 }
 
-// resumeCommand is the command line that goes on with this run: the same one, but standard input's copy in its place.
-func (s *session) resumeCommand(args []string) string {
+// commandWords is the command line that goes on with a run: the same one, but standard input's copy in its place.
+func commandWords(args []string, stdin string) string {
 	words := make([]string, len(args))
 	for i, arg := range args {
 		if arg == "-" {
-			arg = s.input.Path
+			arg = stdin
 		}
 		words[i] = quote(arg)
 	}

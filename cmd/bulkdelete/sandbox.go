@@ -136,9 +136,8 @@ func newSandbox(cfg sandbox.Config, faults, addr string) (*sandbox.Server, net.L
 	return server, listener, nil
 }
 
-// startSandbox serves the file's own users over a loopback socket: the client is the same as for the real API.
-func (s *session) startSandbox() error {
-	cfg := sandbox.Config{IDType: s.plan.Options.IDType, IDs: acceptedIDs(s.plan, s.input)}
+// startSandbox serves an embedded sandbox over a loopback socket: the client is the same as for the real API.
+func (s *session) startSandbox(cfg sandbox.Config) error {
 	server, listener, err := newSandbox(cfg, s.flags.String("faults"), "127.0.0.1:0")
 	if err != nil {
 		return err

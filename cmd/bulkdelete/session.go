@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/sandbox"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
@@ -70,7 +71,7 @@ func newSession(c *cli.Command) (*session, error) {
 			s.metrics.attempt(a)
 		}
 	}
-	s.target = job.Target{Host: s.config.Host, TenantID: s.config.TenantID}
+	s.target = job.Target{Host: s.config.Host, TenantID: s.config.TenantID, Backup: c.Bool("backup")}
 	if c.Bool("sandbox") {
 		s.target.Host = sandboxHost
 	}
@@ -126,8 +127,17 @@ func (s *session) describe() {
 
 // connect makes the client and learns whose user pool it is.
 func (s *session) connect(ctx context.Context) error {
+	if err := s.connectTo(ctx, sandbox.Config{IDType: s.plan.Options.IDType, IDs: acceptedIDs(s.plan, s.input)}); err != nil {
+		return err
+	}
+	s.describe()
+	return nil
+}
+
+// connectTo connects to the API or, with --sandbox, to an embedded sandbox like that.
+func (s *session) connectTo(ctx context.Context, cfg sandbox.Config) error {
 	if s.flags.Bool("sandbox") {
-		if err := s.startSandbox(); err != nil {
+		if err := s.startSandbox(cfg); err != nil {
 			return err
 		}
 	} else if err := credentials(&s.config); err != nil {
@@ -146,7 +156,6 @@ func (s *session) connect(ctx context.Context) error {
 	if pool == "" { // signed calls do not say; the key does
 		s.target.UserPool = s.config.AccessKeyID
 	}
-	s.describe()
 	return nil
 }
 

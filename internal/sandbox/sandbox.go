@@ -45,6 +45,7 @@ type Config struct {
 	TokenLifetime   time.Duration    // 0: 2 hours
 	ReadDenied      bool             // get-user-batch answers 403
 	Refused         map[string]int   // IDs whose batch is refused with that statusCode
+	Duplicates      bool             // create-users-batch does not mind what other users have
 	Faults          Faults
 	Observe         func(Call) // called when a call arrives, whatever becomes of it, one at a time
 }
@@ -359,20 +360,8 @@ func (s *Server) createUsers(q *request) answer {
 	if len(in.List) < 1 || len(in.List) > 50 {
 		return refuse(400, 0, fmt.Sprintf("list has %d entries and must have 1 to 50", len(in.List)))
 	}
-	seen := map[string]bool{}
-	for _, c := range in.List {
-		if why := c.wrong(); why != "" {
-			return refuse(400, 0, why)
-		}
-		if t := s.users.taken(c); t != "" {
-			return refuse(409, 2026, "another user has this "+t)
-		}
-		for _, key := range c.keys() {
-			if t, _, _ := strings.Cut(key, " "); seen[key] && slices.Contains(unique, t) {
-				return refuse(409, 2026, "two of the users have the same "+t)
-			}
-			seen[key] = true
-		}
+	if a := s.refuseCreation(in.List); a != nil {
+		return *a
 	}
 	if q.half {
 		in.List = in.List[:len(in.List)/2]
@@ -382,6 +371,35 @@ func (s *Server) createUsers(q *request) answer {
 		list = append(list, s.users.show(s.users.add(c), true, true, true))
 	}
 	return answer{status: 200, data: list}
+}
+
+func (s *Server) refuseCreation(list []created) *answer {
+	no := func(status, api int, message string) *answer {
+		a := refuse(status, api, message)
+		return &a
+	}
+	seen := map[string]bool{}
+	for _, c := range list {
+		if id := c["externalId"]; id != nil && s.cfg.Refused[fmt.Sprint(id)] != 0 {
+			return no(s.cfg.Refused[fmt.Sprint(id)], 0, "the batch is refused because of one of its users")
+		}
+		if why := c.wrong(); why != "" {
+			return no(400, 0, why)
+		}
+		if s.cfg.Duplicates {
+			continue
+		}
+		if t := s.users.taken(c); t != "" {
+			return no(409, 2026, "another user has this "+t)
+		}
+		for _, key := range c.keys() {
+			if t, _, _ := strings.Cut(key, " "); seen[key] && slices.Contains(unique, t) {
+				return no(409, 2026, "two of the users have the same "+t)
+			}
+			seen[key] = true
+		}
+	}
+	return nil
 }
 
 func checkIDs(ids []string, idType string) (string, *answer) {

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// readBatch is how many users one get-user-batch may ask for: the API documents 50, but servers that parse queries as
+// ReadBatch is how many users one get-user-batch may ask for: the API documents 50, but servers that parse queries as
 // Node does turn more than 20 array values into something else (docs/genauth-api.md, "Answers").
-const readBatch = 20
+const ReadBatch = 20
 
 // user is what of a user tells who it is.
 type user struct {
@@ -65,7 +65,7 @@ func (c *Client) lookUp(ctx context.Context, idType string, ids []string, with p
 	if with == nil {
 		with = needed(idType)
 	}
-	for batch := range slices.Chunk(ids, readBatch) {
+	for batch := range slices.Chunk(ids, ReadBatch) {
 		some, err := c.lookUpBatch(ctx, idType, batch, with, &all)
 		if err != nil {
 			return nil, all, err

@@ -36,7 +36,12 @@ type Target struct {
 	Host     string // API root, or "sandbox"
 	UserPool string // its ID; "" while nobody has logged in
 	TenantID string
+	Backup   bool // save each user's profile before deleting the user
 }
+
+// optionBackup is an option that changes what a run leaves behind: one that goes on has to agree with it, lest the rest be
+// deleted without a backup.
+const optionBackup = "backup"
 
 // Describe writes down what is asked for: the part of run.json that a run that goes on must agree with. protect names
 // the files that plan.Options.Protect was read from.
@@ -70,6 +75,9 @@ func Describe(in *Input, plan *chunker.Plan, target Target, protect []string) *r
 	set("protect", strings.Join(protect, "\n"))
 	if o.Delimiter != 0 {
 		set("delimiter", string(o.Delimiter))
+	}
+	if target.Backup {
+		set(optionBackup, "true")
 	}
 	if o.NoHeader {
 		set("no_header", "true")

@@ -18,9 +18,12 @@ type Folder struct {
 	Dir string
 	Run *report.Run // what was asked, nil while nothing has been
 
+	keep     func(chunk int) (places uint64) // a restore: which places are to be settled, bit p-1 for place p; nil: all
+	savesTo  string                          // the file that users are saved to; "": none
 	unlock   func() error
 	audit    *report.Audit
-	mu       sync.Mutex // guards progress
+	backup   *report.Backup // nil: nobody is saved
+	mu       sync.Mutex     // guards progress
 	progress *progress
 	suspects suspects
 }
@@ -72,6 +75,12 @@ func (f *Folder) Adopt(want *report.Run) error {
 		f.Run = want
 	}
 	f.progress = newProgress(f.Run.Accepted, f.Run.ChunkSize, f.Run.Chunks)
+	if f.keep != nil {
+		f.progress.leaveOut(f.keep)
+	}
+	if f.Run.Options[optionBackup] != "" {
+		f.savesTo = report.BackupName
+	}
 	if f.unlock == nil {
 		return nil
 	}
@@ -106,7 +115,7 @@ func (f *Folder) openAudit(flag int) error {
 
 // begin makes the folder ready for sending and gives the suspects. Whatever happens from here on, run.json says that
 // calls may be under way.
-func (f *Folder) begin(workers int) (suspects, error) {
+func (f *Folder) begin(workers int) (_ suspects, err error) {
 	if f.unlock == nil {
 		if err := report.MakeDir(f.Dir); err != nil {
 			return nil, Fail(Halted, "make room or mend the disk, or choose another folder with --out", "the run's folder cannot be made: %w", err)
@@ -122,6 +131,11 @@ func (f *Folder) begin(workers int) (suspects, error) {
 	}
 	if f.audit == nil {
 		if err := f.openAudit(os.O_RDWR | os.O_CREATE); err != nil {
+			return nil, err
+		}
+	}
+	if f.savesTo != "" {
+		if f.backup, err = openSaved(f.path(f.savesTo), f.Run.Workers); err != nil {
 			return nil, err
 		}
 	}
@@ -242,10 +256,13 @@ func (f *Folder) Close() error {
 	if f.audit != nil {
 		errs = append(errs, f.audit.Close())
 	}
+	if f.backup != nil {
+		errs = append(errs, f.backup.Close())
+	}
 	if f.unlock != nil {
 		errs = append(errs, f.unlock())
 	}
-	f.audit, f.unlock = nil, nil
+	f.audit, f.backup, f.unlock = nil, nil, nil
 	return errors.Join(errs...)
 }
 

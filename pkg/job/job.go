@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/report"
 )
@@ -27,7 +29,9 @@ type Job struct {
 	Observe     func(report.Row) // called after a row is on disk, by several goroutines; may be nil
 	Draining    func(calls int)  // called once when no new call starts any more, with the number in flight; may be nil
 
-	feed     context.Context // ends: no new chunk, no wait, no retry
+	chunks   iter.Seq2[chunker.Chunk, error] // what is to be settled, in order
+	settle   func(*work, []int) error        // does that, as work.do says
+	feed     context.Context                 // ends: no new chunk, no wait, no retry
 	stop     context.CancelCauseFunc
 	answered atomic.Int64 // when the API last gave a definite answer, Unix nanoseconds
 
@@ -44,6 +48,11 @@ type tally struct{ users, failed int }
 // whose Code says how the run ended; what was settled by then is on disk, and the same job goes on from there.
 // When ctx ends, calls in flight are finished and recorded.
 func (j *Job) Run(ctx context.Context) error {
+	j.chunks, j.settle = j.Plan.Split(j.Input.Reader()), (*work).erase
+	return j.carryOut(ctx)
+}
+
+func (j *Job) carryOut(ctx context.Context) error {
 	suspects, err := j.Folder.begin(j.Workers)
 	if err != nil {
 		return err
@@ -64,9 +73,7 @@ func (j *Job) Run(ctx context.Context) error {
 		stopped = nil // the last call settled the last chunk while the run was being stopped
 	}
 	if stopped == nil {
-		if err := j.Input.Changed(); err != nil {
-			stopped = changed(err)
-		}
+		stopped = j.changed()
 	}
 	return errors.Join(j.Folder.end(stopped, j.inDoubt, j.unclean), errOrNil(stopped))
 }
@@ -77,7 +84,7 @@ func (j *Job) feedChunks(suspects suspects) *Error {
 	pool.SetLimit(j.Workers)
 	defer pool.Wait() //nolint:errcheck // workers report through j.stop
 	fed := 0
-	for chunk, err := range j.Plan.Split(j.Input.Reader()) {
+	for chunk, err := range j.chunks {
 		if err != nil {
 			return changed(err)
 		}
@@ -88,14 +95,14 @@ func (j *Job) feedChunks(suspects suspects) *Error {
 			continue
 		}
 		if j.StopAfter > 0 && fed >= j.StopAfter {
-			return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
+			break
 		}
-		if err := j.Input.Changed(); err != nil {
-			return changed(err)
+		if err := j.changed(); err != nil {
+			return err
 		}
 		// A slot may come free only when the row of the call in it is written: room for all slots is room for this one.
 		if err := j.Folder.audit.Reserve(2 * j.Workers); err != nil {
-			return Fail(Halted, roomHint, "the disk is full, so nothing more is deleted: %w", err)
+			return Fail(Halted, roomHint, "the disk is full, so nothing more is sent: %w", err)
 		}
 		w := &work{job: j, chunk: chunk, suspect: suspects[chunk.Number]}
 		places := j.Folder.open(chunk.Number)
@@ -104,6 +111,9 @@ func (j *Job) feedChunks(suspects suspects) *Error {
 		}
 		fed += len(places)
 		pool.Go(func() error { w.do(places); return nil })
+	}
+	if j.StopAfter > 0 && fed >= j.StopAfter { // maybe in the middle of the last chunk
+		return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
 	}
 	return nil
 }
@@ -124,7 +134,7 @@ func (j *Job) record(row report.Row) error {
 		j.unclean = true
 		j.mu.Unlock()
 		j.stop(Fail(Halted, roomHint,
-			"the audit cannot be written, so nothing more is deleted: %w", err))
+			"the audit cannot be written, so nothing more is sent: %w", err))
 		return err
 	}
 	if j.Observe != nil {
@@ -156,6 +166,17 @@ func (j *Job) leave(chunk int, inDoubt bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.inDoubt = append(j.inDoubt, chunk)
+}
+
+// changed says whether the input's path still leads to what was planned. A restore has no such input.
+func (j *Job) changed() *Error {
+	if j.Input == nil {
+		return nil
+	}
+	if err := j.Input.Changed(); err != nil {
+		return changed(err)
+	}
+	return nil
 }
 
 func changed(err error) *Error {

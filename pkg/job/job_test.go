@@ -70,6 +70,7 @@ type bench struct {
 	dir    string
 	cfg    client.Config
 	chunk  int // users a chunk; 0: 50
+	backup bool
 	adjust func(*Job)
 	named  map[string]int // how often a deletion named an ID
 }
@@ -127,7 +128,7 @@ func (b *bench) run(ctx context.Context) (*report.Summary, error) {
 	}
 	j := &Job{Record: Record{Folder: folder, Input: in, Plan: plan}, Workers: b.cfg.Workers}
 	defer j.Close()
-	if err := folder.Adopt(Describe(in, plan, Target{Host: "test"}, nil)); err != nil {
+	if err := folder.Adopt(Describe(in, plan, Target{Host: "test", Backup: b.backup}, nil)); err != nil {
 		return nil, err
 	}
 	if j.Client, err = client.New(b.cfg); err != nil {
@@ -470,7 +471,7 @@ func TestStopAfterIsExact(t *testing.T) {
 			b.adjust = func(j *Job) { j.StopAfter = n }
 			s, err := b.run(t.Context())
 			done += n
-			if s.Deleted != done || b.api.Len() != 120-done {
+			if s.Deleted != done || b.api.Len() != 120-done || (codeOf(err) == Interrupted) != (done < 120) {
 				t.Fatalf("%d deleted, %d left, after %d were asked for (%v)", s.Deleted, b.api.Len(), done, err)
 			}
 		}

@@ -52,21 +52,36 @@ func (p *progress) add(r report.Row) error {
 	if r.Chunk < 1 || r.Chunk > p.chunks || r.From < 1 || r.To < r.From || r.To > p.size(r.Chunk) {
 		return fmt.Errorf("audit: chunk %d part %d-%d is not part of the plan", r.Chunk, r.From, r.To)
 	}
-	mask := (uint64(1)<<(r.To-r.From+1) - 1) << (r.From - 1)
-	settled := p.parts[r.Chunk]
-	if p.isDone(r.Chunk) || settled&mask != 0 {
+	mask := placesMask(r.From, r.To)
+	if p.isDone(r.Chunk) || p.parts[r.Chunk]&mask != 0 {
 		return fmt.Errorf("audit: chunk %d part %d-%d is recorded twice", r.Chunk, r.From, r.To)
 	}
-	settled |= mask
-	n := r.To - r.From + 1
-	p.usersDone += n
-	p.users[r.Outcome] += n
-	if bits.OnesCount64(settled) < p.size(r.Chunk) {
-		p.parts[r.Chunk] = settled
-		return nil
-	}
-	delete(p.parts, r.Chunk)
-	p.done[(r.Chunk-1)/64] |= 1 << ((r.Chunk - 1) % 64)
-	p.chunksDone++
+	p.users[r.Outcome] += r.To - r.From + 1
+	p.mark(r.Chunk, mask)
 	return nil
 }
+
+// mark notes places of a chunk as settled that were not.
+func (p *progress) mark(chunk int, places uint64) {
+	p.usersDone += bits.OnesCount64(places)
+	settled := p.parts[chunk] | places
+	if bits.OnesCount64(settled) < p.size(chunk) {
+		p.parts[chunk] = settled
+		return
+	}
+	delete(p.parts, chunk)
+	p.done[(chunk-1)/64] |= 1 << ((chunk - 1) % 64)
+	p.chunksDone++
+}
+
+// leaveOut takes everybody for settled whom keep does not name.
+func (p *progress) leaveOut(keep func(chunk int) uint64) {
+	for n := 1; n <= p.chunks; n++ {
+		if others := placesMask(1, p.size(n)) &^ keep(n); others != 0 {
+			p.mark(n, others)
+		}
+	}
+}
+
+// placesMask has bit p-1 set for each place p in a range.
+func placesMask(from, to int) uint64 { return (uint64(1)<<(to-from+1) - 1) << (from - 1) }

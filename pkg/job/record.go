@@ -56,7 +56,7 @@ func Reopen(dir, input string, lock bool, protected func(files []string, o chunk
 	if r.Plan, err = chunker.Scan(r.Input.Reader(), options, nil); err != nil {
 		return nil, Fail(Usage, "", "%s: %w", r.Input.Path, err)
 	}
-	want := Describe(r.Input, r.Plan, Target{Host: run.Host, UserPool: run.UserPool, TenantID: run.Options["tenant_id"]}, files)
+	want := Describe(r.Input, r.Plan, Target{Host: run.Host, UserPool: run.UserPool, TenantID: run.Options["tenant_id"], Backup: run.Options[optionBackup] != ""}, files)
 	if diff := differences(run, want); len(diff) > 0 {
 		return nil, Fail(Guard, "say where the planned input is with --input FILE", "%s is not the input of this run:%s", r.Input.Path, list(diff))
 	}

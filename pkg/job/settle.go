@@ -41,9 +41,7 @@ type trail struct {
 }
 
 func (t trail) add(r client.Receipt) trail {
-	if t.receipt.Attempts == 0 {
-		t.receipt.StartedAt = r.StartedAt
-	}
+	t = t.begin(r)
 	r.StartedAt = t.receipt.StartedAt
 	r.Attempts += t.receipt.Attempts
 	r.RequestIDs = slices.Concat(t.receipt.RequestIDs, r.RequestIDs)
@@ -54,8 +52,17 @@ func (t trail) add(r client.Receipt) trail {
 
 // addRead joins a reading call: its request IDs count, but the answer that a row quotes stays the deletion's.
 func (t trail) addRead(r client.Receipt) trail {
+	t = t.begin(r)
 	t.receipt.Attempts += r.Attempts
 	t.receipt.RequestIDs = slices.Concat(t.receipt.RequestIDs, r.RequestIDs)
+	return t
+}
+
+// begin takes over when the first call began.
+func (t trail) begin(r client.Receipt) trail {
+	if t.receipt.StartedAt.IsZero() {
+		t.receipt.StartedAt = r.StartedAt
+	}
 	return t
 }
 
@@ -64,9 +71,18 @@ func (w *work) do(places []int) {
 	if w.job.feed.Err() != nil {
 		return // the slot came free because the job is ending
 	}
-	if stop, ok := errors.AsType[*Error](w.settle(places, trail{inDoubt: w.suspect})); ok {
+	if stop, ok := errors.AsType[*Error](w.job.settle(w, places)); ok {
 		w.job.stop(stop)
 	}
+}
+
+// erase is how places are settled where users are to be deleted.
+func (w *work) erase(places []int) error {
+	t := trail{inDoubt: w.suspect}
+	if w.job.Folder.backup != nil {
+		return w.saveFirst(places, t)
+	}
+	return w.settle(places, t)
 }
 
 // errLeft says that a worker gave up some of its places because the job is ending.
@@ -182,9 +198,8 @@ func (w *work) unanswered(places []int, t trail, began time.Time, cause error) e
 	switch {
 	case errors.Is(err, client.Stopped):
 		return w.leave(t, nil)
-	case err != nil && w.job.answered.Load() < began.UnixNano():
-		return w.leave(t, Fail(Halted, "check the network and --host, then run the same command again: it goes on where it stopped",
-			"the API is out of reach: %w", cause))
+	case err != nil && !w.job.answeredSince(began):
+		return w.leave(t, outOfReach(cause))
 	case err != nil && t.inDoubt:
 		return w.record(places, report.Unknown, t, "reading back did not settle it: "+err.Error())
 	case err != nil:
@@ -198,6 +213,10 @@ func (w *work) unanswered(places []int, t trail, began time.Time, cause error) e
 		return w.halves(alive, t) // some plain bad arguments are answered with 500
 	}
 	return w.record(alive, report.Failed, t, "still there when read back")
+}
+
+func outOfReach(cause error) *Error {
+	return Fail(Halted, "check the network and --host, then run the same command again: it goes on where it stopped", "the API is out of reach: %w", cause)
 }
 
 // leave gives the slot back without a row: the chunk is unfinished and the next run takes it up.
@@ -257,6 +276,9 @@ func (w *work) part(places []int, living []string) (alive, gone []int) {
 	}
 	return alive, gone
 }
+
+// answeredSince says whether the API has given anybody a definite answer since then.
+func (j *Job) answeredSince(t time.Time) bool { return j.answered.Load() >= t.UnixNano() }
 
 // heard notes when the API last gave a definite answer, good or bad.
 func (j *Job) heard(err error) {

@@ -121,11 +121,9 @@ func createFiles(dir string, l Layout) (_ *files, err error) {
 		{&out.rejected, RejectedName, [][]byte{own("line", "reason"), original}},
 		{&out.remaining, RemainingName, [][]byte{original}},
 	} {
-		t, err := renameio.NewPendingFile(filepath.Join(dir, f.name), renameio.WithPermissions(0o600))
-		if err != nil {
+		if *f.at, err = newFile(dir, f.name); err != nil {
 			return nil, err
 		}
-		*f.at = &file{bufio.NewWriterSize(t, 64<<10), t, f.name}
 		if l.BOM {
 			(*f.at).WriteString("\ufeff")
 		}
@@ -151,10 +149,7 @@ func (out *files) put(l Line, x *index, s *Summary) error {
 		s.Remaining++
 		return out.remaining.row(out.delimiter, nil, l.Raw, nil)
 	}
-	id := ""
-	if n := len(row.RequestIDs); n > 0 {
-		id = row.RequestIDs[n-1]
-	}
+	id := row.lastRequest()
 	switch row.Outcome {
 	case Deleted, Absent:
 		at := row.StartedAt.Add(row.Duration).UTC().Format(time.RFC3339)
@@ -188,7 +183,7 @@ func (f *file) row(delimiter string, before []string, raw []byte, after []string
 }
 
 func (f *file) cell(s, delimiter string) {
-	s = harmless(s)
+	s = Harmless(s)
 	if !strings.ContainsAny(s, delimiter+"\"\r\n") && s == strings.TrimSpace(s) {
 		f.WriteString(s)
 		return
@@ -198,13 +193,27 @@ func (f *file) cell(s, delimiter string) {
 
 // replace puts the files in the place of older ones.
 func (out *files) replace(remaining bool) error {
-	for _, f := range []*file{out.deleted, out.failed, out.rejected, out.remaining} {
-		if f == out.remaining && !remaining {
-			if err := os.Remove(filepath.Join(out.dir, f.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			continue
-		}
+	return replaceAll(out.dir, []*file{out.deleted, out.failed, out.rejected}, out.remaining, remaining)
+}
+
+func (out *files) discard() { discardAll(out.deleted, out.failed, out.rejected, out.remaining) }
+
+func newFile(dir, name string) (*file, error) {
+	t, err := renameio.NewPendingFile(filepath.Join(dir, name), renameio.WithPermissions(0o600))
+	if err != nil {
+		return nil, err
+	}
+	return &file{bufio.NewWriterSize(t, 64<<10), t, name}, nil
+}
+
+// replaceAll puts files in the place of older ones. The last is there only while rows remain.
+func replaceAll(dir string, all []*file, last *file, remaining bool) error {
+	if remaining {
+		all = append(all, last)
+	} else if err := os.Remove(filepath.Join(dir, last.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, f := range all {
 		if err := f.Flush(); err != nil {
 			return fmt.Errorf("%s cannot be written: %w", f.name, err)
 		}
@@ -215,8 +224,8 @@ func (out *files) replace(remaining bool) error {
 	return nil
 }
 
-func (out *files) discard() {
-	for _, f := range []*file{out.deleted, out.failed, out.rejected, out.remaining} {
+func discardAll(all ...*file) {
+	for _, f := range all {
 		if f != nil {
 			f.pending.Cleanup() //nolint:errcheck // a temporary file that cannot be removed harms nobody
 		}

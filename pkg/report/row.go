@@ -23,6 +23,10 @@ const (
 	Absent  Outcome = "absent"  // the API says that no such user exists: never was, or gone already
 	Failed  Outcome = "failed"  // the API refused for good
 	Unknown Outcome = "unknown" // the last attempt ended without an answer and reading back could not settle it
+
+	// Of a restore's audit, besides failed and unknown.
+	Restored Outcome = "restored" // created again
+	Exists   Outcome = "exists"   // not created: a user with the same ID is there
 )
 
 // Row is one row of audit.csv: what became of some neighbouring users of one chunk.
@@ -76,7 +80,7 @@ func (r Row) fields() []string {
 	return []string{
 		strconv.Itoa(r.Chunk), fmt.Sprintf("%d-%d", r.From, r.To), strconv.Itoa(r.FirstLine), strconv.Itoa(r.LastLine), strconv.Itoa(r.Users),
 		string(r.Outcome), strconv.Itoa(r.Attempts), number(r.HTTPStatus), number(r.StatusCode), number(r.APICode),
-		harmless(oneLine(r.Message)), harmless(oneLine(strings.Join(r.RequestIDs, " "))),
+		Harmless(oneLine(r.Message)), Harmless(oneLine(strings.Join(r.RequestIDs, " "))),
 		r.StartedAt.UTC().Format(timeLayout), strconv.FormatInt(r.Duration.Milliseconds(), 10), r.IDsSHA256,
 	}
 }
@@ -140,7 +144,7 @@ func fromFields(f []string) (r Row, err error) {
 		err = e
 	}
 	r.StartedAt = at
-	if err == nil && (r.Users != r.To-r.From+1 || !slices.Contains([]Outcome{Deleted, Absent, Failed, Unknown}, r.Outcome)) {
+	if err == nil && (r.Users != r.To-r.From+1 || !slices.Contains([]Outcome{Deleted, Absent, Failed, Unknown, Restored, Exists}, r.Outcome)) {
 		err = errors.New("the row contradicts itself")
 	}
 	return r, err
@@ -160,8 +164,8 @@ func oneLine(s string) string {
 	return s
 }
 
-// harmless keeps a spreadsheet from running a cell as a formula.
-func harmless(s string) string {
+// Harmless keeps a spreadsheet from running a cell as a formula.
+func Harmless(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return "'" + s
 	}

@@ -23,6 +23,7 @@ const (
 	RemainingName = "remaining.csv"
 	SummaryName   = "summary.json"
 	PageName      = "report.html"
+	BackupName    = "backup.jsonl.zst"
 	lockName      = "lock"
 )
 

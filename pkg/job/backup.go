@@ -1,0 +1,84 @@
+package job
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/report"
+)
+
+// saveFirst reads the users at places and deletes those whose profiles are on disk, and nobody else.
+func (w *work) saveFirst(places []int, t trail) error {
+	profiles, receipt, err := w.job.Client.Profiles(w.ctx(), w.idType(), w.ids(places))
+	w.job.heard(err)
+	if err == nil {
+		t = t.addRead(receipt)
+		if err := w.job.Folder.backup.Append(w.saved(places, profiles)); err != nil {
+			return w.leave(t, Fail(Halted, roomHint, "the backup cannot be written, so nobody more is deleted: %w", err))
+		}
+		return w.settle(places, t)
+	}
+	receipt.InDoubt = false // reading does nothing that could be done unseen
+	t = t.add(receipt)
+	alone := len(places) == 1
+	switch {
+	case errors.Is(err, client.Stopped):
+		return w.leave(t, nil)
+	case errors.Is(err, client.Exhausted) && !w.job.answeredSince(receipt.StartedAt):
+		return w.leave(t, outOfReach(err))
+	case errors.Is(err, client.Exhausted), alone && !hopeless(err):
+		return w.unread(places, t)
+	case hopeless(err):
+		return w.leave(t, Fail(Halted, "allow the access key to read users, or run without --backup into another folder (--out)",
+			"the API refuses to show users, and --backup deletes nobody who was not saved: %w", err))
+	}
+	half := len(places) / 2 // one of them cannot be read: the others are not left behind
+	if err := w.saveFirst(places[:half], t); err != nil {
+		return err
+	}
+	if w.job.feed.Err() != nil {
+		return w.leave(t, nil)
+	}
+	return w.saveFirst(places[half:], t)
+}
+
+// hopeless says whether no call of this kind will be answered any better.
+func hopeless(err error) bool {
+	return errors.Is(err, client.Credentials) || errors.Is(err, client.Payment) || errors.Is(err, client.Unsupported)
+}
+
+// unread records users who could not be read and so were not deleted, unless an earlier run did.
+func (w *work) unread(places []int, t trail) error {
+	if t.inDoubt {
+		return w.record(places, report.Unknown, t, "an earlier run may have deleted them; they cannot be read")
+	}
+	return w.record(places, report.Failed, t, "could not be saved, so not deleted")
+}
+
+func (w *work) saved(places []int, profiles [][]json.RawMessage) (users []report.Saved) {
+	for i, place := range places {
+		u := report.Saved{Chunk: w.chunk.Number, Place: place, Line: w.chunk.Lines[place-1], ID: w.chunk.IDs[place-1], User: json.RawMessage("null")}
+		if len(profiles[i]) == 0 {
+			users = append(users, u)
+		}
+		for _, u.User = range profiles[i] {
+			users = append(users, u)
+		}
+	}
+	return users
+}
+
+// openSaved opens a file of saved users to append to. workers is the largest number of any run that did.
+func openSaved(path string, workers int) (*report.Backup, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, Fail(Halted, roomHint, "it cannot be opened: %w", err)
+	}
+	b, err := report.OpenBackup(file, workers)
+	if err != nil {
+		return nil, errors.Join(Fail(Guard, "restore it from a copy, or start over in another folder with --out", "%s cannot be gone on with: %w", path, err), file.Close())
+	}
+	return b, nil
+}

@@ -1,0 +1,457 @@
+package job
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"bulkdelete/internal/sandbox"
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/report"
+)
+
+// restore brings the bench's users back once.
+func (b *bench) restore(ctx context.Context) (*report.RestoreSummary, error) {
+	b.t.Helper()
+	r, err := OpenRestore(b.dir, "test")
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	j := &Job{Workers: b.cfg.Workers}
+	if j.Client, err = client.New(b.cfg); err != nil {
+		b.t.Fatal(err)
+	}
+	if b.adjust != nil {
+		b.adjust(j)
+	}
+	var ended error
+	if !r.Folder.Finished() {
+		ended = r.CarryOut(ctx, j)
+	}
+	s, err := r.WriteFiles("")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if s.Users != r.Users || s.Users != s.Restored+s.Exists+s.Failed+s.Unknown+s.Remaining {
+		b.t.Errorf("the summary does not add up: %+v", s)
+	}
+	return s, ended
+}
+
+// returns reads a file of the restore: outcome, id, old and new user_id, for each row.
+func (b *bench) returns(name string) (rows []map[string]string) {
+	b.t.Helper()
+	of := &bench{t: b.t, dir: filepath.Join(b.dir, RestoreName)}
+	return of.rows(name)
+}
+
+func seeded(t *testing.T, spec string) sandbox.Faults {
+	t.Helper()
+	f, err := sandbox.ParseFaults(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// savedIDs are the IDs in the backup for which there was a user.
+func (b *bench) savedIDs() map[string]bool {
+	b.t.Helper()
+	f, err := os.Open(filepath.Join(b.dir, report.BackupName))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer f.Close()
+	ids := map[string]bool{}
+	for frame, err := range report.ReadBackup(f, b.cfg.Workers) {
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		for _, u := range frame.Users {
+			if !isNull(u.User) {
+				ids[u.ID] = true
+			}
+		}
+	}
+	return ids
+}
+
+// With --backup everybody who is gone stands in the backup, and comes back from it as whom they were, once.
+func TestBackupAndRestore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 1000, 1010)
+		b.backup = true
+		if s, err := b.run(t.Context()); err != nil || s.Deleted != 1000 || s.Absent != 10 || len(b.savedIDs()) != 1000 {
+			t.Fatalf("%+v, %v, saved %d", s, err, len(b.savedIDs()))
+		}
+		s, err := b.restore(t.Context())
+		if err != nil || s.Restored != 1000 || s.ExitCode != 0 || b.api.Len() != 1000 {
+			t.Fatalf("%+v, %v, %d users", s, err, b.api.Len())
+		}
+		for i, row := range b.returns("restored.csv") {
+			if !b.api.Has("user_id", row["new_user_id"]) || b.api.Has("user_id", row["old_user_id"]) || row["id"] != id(i+1) || row["line"] != fmt.Sprint(i+2) {
+				t.Fatalf("row %d: %v", i, row)
+			}
+			for idType, id := range map[string]string{"external_id": "external-%d", "email": "user%d@example.com", "identity": "5b0000000000000000000000:idp-%d", "custom_field": "employeeNo:%d"} {
+				if !b.api.Has(idType, fmt.Sprintf(id, i)) {
+					t.Fatalf("user %d is back without %s", i+1, idType)
+				}
+			}
+		}
+		if again, err := b.restore(t.Context()); err != nil || again.Restored != 1000 || b.api.Len() != 1000 {
+			t.Errorf("again: %+v, %v, %d users", again, err, b.api.Len())
+		}
+	})
+}
+
+// Nobody is deleted who is not in the backup, whatever stands in the way of reading.
+func TestNobodyIsDeletedWithoutABackup(t *testing.T) {
+	cut := func(w http.ResponseWriter) { panic(http.ErrAbortHandler) }
+	say := func(text string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) { io.WriteString(w, text) }
+	}
+	for _, c := range []struct {
+		name    string
+		answer  func(http.ResponseWriter)
+		only    string // the ID whose reading meets it, "" for all
+		code    Code
+		deleted int
+		failed  int
+	}{
+		{"denied", say(`{"statusCode":403,"message":"no"}`), "", Halted, 0, 0},
+		{"out of reach", cut, "", Halted, 0, 0},
+		{"one cannot be read", say(`{"statusCode":500,"message":"oops"}`), id(7), Incomplete, 119, 1},
+		{"one is refused", say(`{"statusCode":400,"message":"oops"}`), id(120), Incomplete, 119, 1},
+		{"a list that is none", say(`{"statusCode":200,"message":"","data":{}}`), id(51), Incomplete, 119, 1},
+	} {
+		inBubble(t, c.name, func(t *testing.T) {
+			b := newBench(t, sandbox.Config{}, 120, 120)
+			b.backup = true
+			api := b.cfg.Transport.(wire).Handler
+			b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "get-user-batch") && strings.Contains(r.URL.RawQuery, c.only) {
+					c.answer(w)
+					return
+				}
+				api.ServeHTTP(w, r)
+			})}
+			s, err := b.run(t.Context())
+			if code := max(codeOf(err), Code(s.ExitCode)); code != c.code || s.Deleted != c.deleted || s.Failed != c.failed || b.api.Len() != 120-c.deleted {
+				t.Errorf("exit code %d (%v), %+v, %d users are left", code, err, s, b.api.Len())
+			}
+			for n := range b.named {
+				if !b.savedIDs()[n] {
+					t.Errorf("%s was named in a deletion and is not in the backup", n)
+				}
+			}
+			for _, row := range b.rows("failed.csv") {
+				if row["user_id"] != c.only || !strings.Contains(row["bulkdelete_reason"], "could not be saved, so not deleted") {
+					t.Errorf("failed: %v", row)
+				}
+			}
+		})
+	}
+}
+
+// A run goes on with the backup that it began with, or not at all.
+func TestARunGoesOnWithItsBackup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, sandbox.Config{}, 120, 120)
+		b.backup, b.adjust = true, func(j *Job) { j.StopAfter = 50 }
+		if _, err := b.run(t.Context()); codeOf(err) != Interrupted {
+			t.Fatal(err)
+		}
+		b.backup, b.adjust = false, nil
+		if _, err := b.run(t.Context()); codeOf(err) != Guard || b.api.Len() != 70 {
+			t.Errorf("%v, %d users are left", err, b.api.Len())
+		}
+		b.backup = true
+		if s, err := b.run(t.Context()); err != nil || s.Deleted != 120 || len(b.savedIDs()) != 120 {
+			t.Errorf("%+v, %v", s, err)
+		}
+	})
+}
+
+// What stands in the way of one user's return does not keep the others from returning.
+func TestOneUserWhoCannotComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := map[string]int{}
+		b := newBench(t, sandbox.Config{Refused: refused}, 200, 100)
+		b.backup = true
+		if _, err := b.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		refused["external-30"] = 422
+		s, err := b.restore(t.Context())
+		if err != nil || s.Restored != 99 || s.Failed != 1 || s.ExitCode != 1 || b.api.Len() != 199 {
+			t.Errorf("%+v, %v, %d users", s, err, b.api.Len())
+		}
+		if rows := b.returns("failed.csv"); len(rows) != 1 || rows[0]["id"] != id(31) || !strings.Contains(rows[0]["reason"], "refused because of one") {
+			t.Errorf("failed are %v", rows)
+		}
+	})
+}
+
+// Users whom the run did not delete are not created, and who is there by now is left as is.
+func TestWhoIsThereIsNotCreated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, sandbox.Config{}, 100, 100)
+		b.backup, b.adjust = true, func(j *Job) { j.StopAfter = 60 }
+		if _, err := b.run(t.Context()); codeOf(err) != Interrupted {
+			t.Fatal(err)
+		}
+		b.adjust = nil
+		api, err := client.New(b.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		someone := json.RawMessage(`{"externalId":"external-4","name":"someone else"}`)
+		if _, _, err := api.CreateUsers(t.Context(), []json.RawMessage{someone}); err != nil {
+			t.Fatal(err)
+		}
+		s, err := b.restore(t.Context())
+		if err != nil || s.Users != 60 || s.Restored != 59 || s.Exists != 1 || b.api.Len() != 100 {
+			t.Errorf("%+v, %v, %d users", s, err, b.api.Len())
+		}
+	})
+}
+
+// A user without any ID that survives is created once: whether a lost attempt did it cannot be seen, and is said so.
+func TestUsersWithoutAnID(t *testing.T) {
+	for _, fault := range []string{"", "cut-after=100%"} {
+		inBubble(t, fault, func(t *testing.T) {
+			b := newBench(t, sandbox.Config{}, 20, 20)
+			b.backup = true
+			api, creations := b.api, 0
+			b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				lost := strings.HasSuffix(r.URL.Path, "create-users-batch")
+				if lost {
+					creations++
+				}
+				api.ServeHTTP(anonymous{w}, r)
+				if lost && fault != "" {
+					panic(http.ErrAbortHandler)
+				}
+			})}
+			if _, err := b.run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s, err := b.restore(t.Context())
+			want, unknown := 20, 0
+			if fault != "" {
+				want, unknown = 0, 20
+			}
+			if err != nil || s.Restored != want || s.Unknown != unknown || creations != 1 || b.api.Len() != 20 {
+				t.Errorf("%+v, %v, %d creations, %d users", s, err, creations, b.api.Len())
+			}
+		})
+	}
+}
+
+// anonymous takes away what names the users in an answer, but for their user_id.
+type anonymous struct{ http.ResponseWriter }
+
+func (a anonymous) Write(p []byte) (int, error) {
+	var body map[string]any
+	if json.Unmarshal(p, &body) != nil {
+		return a.ResponseWriter.Write(p)
+	}
+	list, _ := body["data"].([]any)
+	for _, each := range list {
+		if u, ok := each.(map[string]any); ok {
+			for _, name := range []string{"externalId", "email", "phone", "username", "identities"} {
+				delete(u, name)
+			}
+		}
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return 0, err
+	}
+	_, err = a.ResponseWriter.Write(text)
+	return len(p), err
+}
+
+// A backup that was edited, or is of another time than the restore that began with it, is not gone on with.
+func TestABackupThatIsNotTheOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, sandbox.Config{}, 200, 200)
+		b.backup, b.adjust = true, func(j *Job) { j.StopAfter = 150 }
+		if _, err := b.run(t.Context()); codeOf(err) != Interrupted {
+			t.Fatal(err)
+		}
+		b.adjust = func(j *Job) { j.StopAfter = 50 }
+		if s, err := b.restore(t.Context()); codeOf(err) != Interrupted || s.Restored != 50 || s.Remaining != 100 {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		b.adjust = nil
+		if _, err := b.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.restore(t.Context()); codeOf(err) != Guard {
+			t.Errorf("the backup has grown: %v", err)
+		}
+		path := filepath.Join(b.dir, report.BackupName)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text[100] ^= 1
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.restore(t.Context()); codeOf(err) != Guard {
+			t.Errorf("the backup was edited: %v", err)
+		}
+	})
+}
+
+// comeback is a random API and a history of runs and restores that are stopped and killed.
+type comeback struct {
+	rows, workers  int
+	faults         string
+	duplicates     bool
+	stops, returns []time.Duration
+}
+
+// Whatever goes wrong on the way: who was deleted is in the backup, and in the end everybody is there exactly once or
+// stands in failed.csv.
+func TestEverybodyComesBack(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		c := comeback{
+			rows: rapid.IntRange(1, 200).Draw(rt, "rows"), workers: rapid.IntRange(1, 6).Draw(rt, "workers"),
+			duplicates: rapid.Bool().Draw(rt, "duplicates"),
+			faults:     fmt.Sprintf("all=%d%%,latency=%dms,seed=%d", rapid.IntRange(0, 25).Draw(rt, "share"), rapid.IntRange(0, 80).Draw(rt, "latency"), rapid.Uint64Range(0, 1<<20).Draw(rt, "seed")),
+		}
+		some := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) time.Duration {
+			return time.Duration(rapid.IntRange(1, 2000).Draw(rt, "ms")) * time.Millisecond
+		}), 0, 4)
+		c.stops, c.returns = some.Draw(rt, "runs before"), some.Draw(rt, "restores before")
+		synctest.Test(t, func(t *testing.T) { c.try(t) })
+	})
+}
+
+func (c comeback) try(t *testing.T) {
+	b := newBench(t, sandbox.Config{Faults: seeded(t, c.faults), Unknown: sandbox.UnknownNotFound, Duplicates: c.duplicates}, c.rows, c.rows)
+	b.cfg.Workers, b.backup = c.workers, true
+	again := func(dir string, stops []time.Duration, run func() error) {
+		for _, stop := range stops {
+			b.adjust = func(j *Job) { j.MaxDuration = stop }
+			if run() == nil {
+				break
+			}
+			kill(t, dir)
+		}
+		b.adjust = nil
+		err := run()
+		for tries := 0; codeOf(err) == Halted && tries < 20; tries++ {
+			err = run()
+		}
+		if err != nil {
+			t.Fatalf("%+v: %v", c, err)
+		}
+	}
+	again(b.dir, c.stops, func() error { _, err := b.run(t.Context()); return err })
+	saved := b.savedIDs()
+	for n := range b.named {
+		if !saved[n] {
+			t.Errorf("%+v: %s was named in a deletion and is not in the backup", c, n)
+		}
+	}
+	var s *report.RestoreSummary
+	again(filepath.Join(b.dir, RestoreName), c.returns, func() (err error) {
+		s, err = b.restore(t.Context())
+		if s == nil {
+			t.Fatal(err)
+		}
+		return err
+	})
+	b.countReturns(c, s)
+}
+
+// countReturns holds what a restore says against who is there.
+func (b *bench) countReturns(c comeback, s *report.RestoreSummary) {
+	b.t.Helper()
+	there, missing := 0, 0
+	for i := range c.rows {
+		if b.api.Has("external_id", fmt.Sprintf("external-%d", i)) {
+			there++
+		}
+	}
+	if there != b.api.Len() {
+		b.t.Errorf("%+v: %d of %d users are there, and %d in all", c, there, c.rows, b.api.Len())
+	}
+	for _, row := range b.returns("failed.csv") {
+		missing++
+		var n int
+		fmt.Sscanf(row["id"], "%x", &n) //nolint:errcheck // this test's own
+		if row["outcome"] == "failed" && b.api.Has("external_id", fmt.Sprintf("external-%d", n-1)) {
+			b.t.Errorf("%+v: %s is called failed and is there: %s", c, row["id"], row["reason"])
+		}
+	}
+	if there < c.rows-missing || s.Remaining != 0 || s.NotSaved != 0 {
+		b.t.Errorf("%+v: %d of %d users are there; %+v", c, there, c.rows, s)
+	}
+}
+
+// A restore that dies between a creation and its row looks for whom it may have created: nobody is created twice, and the
+// found are called restored.
+func TestARestoreThatDied(t *testing.T) {
+	for _, c := range []struct {
+		name              string
+		anonymous         bool
+		restored, unknown int
+	}{{"users with IDs", false, 120, 0}, {"users without", true, 70, 50}} {
+		inBubble(t, c.name, func(t *testing.T) {
+			b := newBench(t, sandbox.Config{Duplicates: true}, 120, 120)
+			b.backup, b.cfg.Workers = true, 1
+			api := b.api
+			if c.anonymous {
+				b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { api.ServeHTTP(anonymous{w}, r) })}
+			}
+			if _, err := b.run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			b.adjust = func(j *Job) { j.StopAfter = 50 }
+			if _, err := b.restore(t.Context()); codeOf(err) != Interrupted {
+				t.Fatal(err)
+			}
+			b.adjust = nil
+			dir := filepath.Join(b.dir, RestoreName)
+			kill(t, dir)
+			if err := os.Truncate(filepath.Join(dir, auditName), 0); err != nil {
+				t.Fatal(err)
+			}
+			s, err := b.restore(t.Context())
+			if err != nil || s.Restored != c.restored || s.Unknown != c.unknown || s.Exists != 0 || api.Len() != 120 {
+				t.Errorf("%+v, %v, %d users", s, err, api.Len())
+			}
+		})
+	}
+}
+
+// Whom the API refused to delete, and who never was, is no business of a restore's.
+func TestOnlyTheDeletedComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, sandbox.Config{Refused: map[string]int{id(3): 400}, Unknown: sandbox.UnknownNotFound}, 60, 70)
+		b.backup = true
+		if s, err := b.run(t.Context()); err != nil || s.Failed != 1 || s.Absent != 10 {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		s, err := b.restore(t.Context())
+		if err != nil || s.Users != 59 || s.Restored != 59 || b.api.Len() != 60 {
+			t.Errorf("%+v, %v", s, err)
+		}
+	})
+}
