@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -156,10 +157,24 @@ func killAtRandom(t *testing.T, users, kills int, faults string) {
 	dir := t.TempDir()
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, users)
 	args := []string{"run", "all.csv", "--yes", "--rate", "100000", "--workers", fmt.Sprint(workers), "--timeout", "300ms", "--max-failures", "", "--progress", "none"}
+	killed := killOften(t, p, dir, kills, args, "--stop-after", fmt.Sprint(users/kills))
+	checkAllGone(t, p, filepath.Join(dir, "all.bulkdelete"), users)
+	if again := p.sent() - (users+49)/50; faults == "" && again > (killed+1)*workers {
+		t.Errorf("%d chunks were sent again after %d kills with %d workers", again, killed, workers)
+	}
+	t.Logf("%d kills, %d deletions sent for %d chunks", killed, p.sent(), (users+49)/50)
+	if code, printed := exit(t, p.command(dir, "verify", "all.bulkdelete", "--rate", "1000", "--live", "--timeout", "300ms")); code != 0 {
+		t.Errorf("verify ends with %d:\n%s", code, printed)
+	}
+}
+
+// killOften runs a command again and again and kills it as often, each time somewhat later at random, until it is done or has
+// died kills times; then it lets it finish.
+func killOften(t *testing.T, p *pool, dir string, kills int, args []string, trial ...string) (killed int) {
+	t.Helper()
 	random := rand.New(rand.NewPCG(7, 7))
-	killed := 0
 	for killed < kills {
-		c := p.command(dir, append(args, "--stop-after", fmt.Sprint(users/kills))...)
+		c := p.command(dir, slices.Concat(args, trial)...)
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -172,16 +187,37 @@ func killAtRandom(t *testing.T, users, kills int, faults string) {
 			break // everything is done
 		}
 	}
-	code, printed := exit(t, p.command(dir, args...))
-	if code != 0 {
+	if code, printed := exit(t, p.command(dir, args...)); code != 0 {
 		t.Fatalf("the last run ends with %d:\n%s", code, printed)
 	}
-	checkAllGone(t, p, filepath.Join(dir, "all.bulkdelete"), users)
-	if again := p.sent() - (users+49)/50; faults == "" && again > (killed+1)*workers {
-		t.Errorf("%d chunks were sent again after %d kills with %d workers", again, killed, workers)
+	return killed
+}
+
+// The same for a backup and for the way back from it: whoever was deleted is saved, and is back exactly once.
+func TestBackupAndRestoreKilledAtRandomInstants(t *testing.T) {
+	users, kills := 3000, 40
+	if testing.Short() {
+		users, kills = 1000, 10
 	}
-	t.Logf("%d kills, %d deletions sent for %d chunks", killed, p.sent(), (users+49)/50)
-	if code, printed := exit(t, p.command(dir, "verify", "all.bulkdelete", "--rate", "1000", "--live", "--timeout", "300ms")); code != 0 {
+	p := newPool(t, users, "")
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, users)
+	flags := []string{"--yes", "--rate", "100000", "--workers", "8", "--max-failures", "", "--progress", "none", "--stop-after"}
+	trial := fmt.Sprint(2 * users / kills)
+	deleted := killOften(t, p, dir, kills, slices.Concat([]string{"run", "all.csv", "--backup"}, flags, []string{fmt.Sprint(users)}), "--stop-after", trial)
+	checkAllGone(t, p, filepath.Join(dir, "all.bulkdelete"), users)
+	restored := killOften(t, p, dir, kills, slices.Concat([]string{"restore", "all.bulkdelete"}, flags, []string{fmt.Sprint(users)}), "--stop-after", trial)
+	t.Logf("killed %d times while deleting, %d times while restoring", deleted, restored)
+	if n := p.Len(); n != users {
+		t.Errorf("%d of %d users are there", n, users)
+	}
+	news := column(t, filepath.Join(dir, "all.bulkdelete", "restore", "restored.csv"), "new_user_id")
+	for i, id := range column(t, filepath.Join(dir, "all.bulkdelete", "restore", "restored.csv"), "id") {
+		if id != userID(i+1) || !p.Has("user_id", news[i]) {
+			t.Fatalf("row %d: user %s is back as %q", i+1, id, news[i])
+		}
+	}
+	if code, printed := exit(t, p.command(dir, "verify", "all.bulkdelete")); code != 0 || !strings.Contains(printed, fmt.Sprintf("%d were restored", users)[1:]) {
 		t.Errorf("verify ends with %d:\n%s", code, printed)
 	}
 }

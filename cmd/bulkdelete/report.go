@@ -111,6 +111,14 @@ func verify(ctx context.Context, c *cli.Command, r *job.Record) error {
 	k.find("the audit is whole: %s rows; the last one's hash is\n%s", count(f.AuditRows), f.LastRowHash)
 	k.find("%s deleted, %s absent, %s failed, %s unknown, %s without a row yet", count(f.Deleted), count(f.Absent),
 		count(f.Failed), count(f.Unknown), count(f.Remaining))
+	saved, err := r.VerifyBackup(tally)
+	if err != nil {
+		return err
+	}
+	if saved != nil {
+		f.Saved, f.Restored = &saved.Users, &saved.Restored
+		k.find("the backup is whole: %s users, everybody deleted among them; %s were restored", count(saved.Users), count(saved.Restored))
+	}
 	if c.Bool("live") {
 		err = verifyLive(ctx, c, k, r, tally, f)
 	}
@@ -129,7 +137,9 @@ type findings struct {
 	Failed      int    `json:"failed"`
 	Unknown     int    `json:"unknown"`
 	Remaining   int    `json:"remaining"`
-	Living      *int   `json:"living,omitempty"` // users who still exist; --live only
+	Saved       *int   `json:"saved,omitempty"`    // users in the backup; a run with --backup only
+	Restored    *int   `json:"restored,omitempty"` // users whom restore created
+	Living      *int   `json:"living,omitempty"`   // users who still exist; --live only
 }
 
 // find says something about the audit: to standard output, unless JSON goes there.

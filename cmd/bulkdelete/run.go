@@ -217,6 +217,9 @@ func (s *session) verdict(summary *report.Summary, dir string) error {
 	if err := s.console.showSummary(summary, dir); err != nil {
 		return err
 	}
+	if s.flags.Bool("backup") && summary.Deleted > 0 {
+		s.console.say("To create the users again from the backup, with new user IDs: bulkdelete restore %s", quote(dir))
+	}
 	if summary.ExitCode == 0 {
 		return nil
 	}

@@ -3,6 +3,9 @@ package job
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
+	"math/bits"
 	"os"
 
 	"bulkdelete/pkg/client"
@@ -81,4 +84,57 @@ func openSaved(path string, workers int) (*report.Backup, error) {
 		return nil, errors.Join(Fail(Guard, "restore it from a copy, or start over in another folder with --out", "%s cannot be gone on with: %w", path, err), file.Close())
 	}
 	return b, nil
+}
+
+// Saved is what a folder's backup and restore add up to.
+type Saved struct {
+	Users    int // in the backup
+	Restored int // by the restore, if there was one
+}
+
+// VerifyBackup checks that the backup is whole and has everybody whom the run deleted and, if users were restored, the chain
+// of the restore's audit. It gives nil for a run without --backup and for a backup that has been removed.
+func (r *Record) VerifyBackup(t *Tally) (*Saved, error) {
+	f, err := os.Open(r.Folder.path(report.BackupName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	broken := func(err error) error {
+		return Fail(Incomplete, "compare it with a copy", "%s: %w", f.Name(), err)
+	}
+	chunks, err := indexSaved(f, r.Folder.Run)
+	if err != nil {
+		return nil, broken(err)
+	}
+	s := &Saved{}
+	for _, c := range chunks {
+		s.Users += bits.OnesCount64(c.places)
+	}
+	for _, e := range t.entries {
+		if e.outcome == report.Deleted && placesMask(e.from, e.to)&^chunks[e.chunk].known != 0 {
+			return nil, broken(fmt.Errorf("chunk %d part %d-%d was deleted and is not there", e.chunk, e.from, e.to))
+		}
+	}
+	return s, r.verifyRestore(s)
+}
+
+func (r *Record) verifyRestore(s *Saved) error {
+	of := &Record{Folder: &Folder{Dir: r.Folder.path(RestoreName)}}
+	var err error
+	if of.Folder.Run, err = report.LoadRun(of.Folder.Dir); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	t, err := of.readAudit()
+	if err != nil {
+		return Fail(Incomplete, "the audit cannot be believed: compare it with a copy", "%s: %w", of.Folder.path(auditName), err)
+	}
+	s.Restored = t.Users[report.Restored]
+	return nil
 }

@@ -75,7 +75,15 @@ func OpenRestore(dir, program string) (_ *Restore, err error) {
 	if err := r.readAudit(); err != nil {
 		return nil, err
 	}
-	return r, r.adopt(program, report.Input{Name: report.BackupName, Path: r.backup.Name(), Bytes: input.n, SHA256: hex.EncodeToString(input.sum.Sum(nil))})
+	return r, r.adopt(program, report.Input{Name: report.BackupName, Path: absolute(r.backup.Name()), Bytes: input.n, SHA256: hex.EncodeToString(input.sum.Sum(nil))})
+}
+
+// absolute gives a path from the root, or as it is where the working directory is gone.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // hashed is a reader that keeps account of what was read.
