@@ -28,8 +28,10 @@ func restoreCommand() *cli.Command {
    bulkdelete restore users.bulkdelete --dry-run  # lists who can come back
    bulkdelete restore users.bulkdelete            # asks, creates, proves it
 What does not come back: ` + lostForEver + `.`,
-		Flags: append(clientFlags(), jobFlagsNamed("yes", "dry-run", "stop-after", "max-failures", "max-duration", "sandbox", "faults",
-			"progress", "json", "log-format", "log-level")...),
+		Flags: slices.Concat(clientFlags(), []cli.Flag{
+			toggle(apiFlags, "sandbox", "an embedded sandbox, empty at first: no account needed"),
+			toggle(guardFlags, "dry-run", "list who can come back; beats --yes", "n"),
+		}, jobFlagsNamed("yes", "stop-after", "max-failures", "max-duration", "faults", "progress", "json", "log-format", "log-level")),
 		OnUsageError: usageError,
 		Action: func(ctx context.Context, c *cli.Command) error {
 			if c.NArg() != 1 {

@@ -45,6 +45,15 @@
 // grown stops the job even though the bytes that would be sent are the old ones, because the person who changed it
 // should know.
 //
+// # Backup and restore
+//
+// With a backup, a worker reads its chunk's users and has them on disk before it sends their deletion; whoever cannot be read
+// is not named in one. A chunk that is sent again after a crash is read again: who is gone by then is known from the first
+// reading. A [Restore] goes through the same chunks and places with an audit of its own and by the same argument as above, with
+// one difference: naming a user twice in a creation may do harm. So nobody is created who was not looked for right before,
+// the client does not repeat a creation in doubt, and after one everybody is looked for again. Those who have no ID to look
+// for are unknown then. The new profiles are on disk before the audit says restored.
+//
 // # Ambiguity
 //
 // An attempt that ends without a clear answer (a timeout, a cut connection, a 5xx) may have deleted its users. The
