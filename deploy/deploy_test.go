@@ -124,12 +124,11 @@ func TestKilledContainerGoesOn(t *testing.T) {
 	s.left("0 of 2000")
 }
 
-// A network that is away for 20 seconds. Waits between attempts are random, and eight of them are now and then shorter
-// than that: so many more are allowed that it cannot happen.
+// A network that is away for 20 seconds is waited for, with the defaults for retries.
 func TestCutOffFromTheNetworkWaits(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, 2000, 2000)
-	j := s.start("job", nil, append(slowly, "--retries", "30", "--timeout", "10s")...)
+	j := s.start("job", nil, append(slowly, "--timeout", "10s")...)
 	j.recorded(folder, 2)
 	docker(t, "network", "disconnect", s.name, j.name)
 	before := auditRows(t, j.files(folder))

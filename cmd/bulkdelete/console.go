@@ -95,7 +95,11 @@ func (k *console) showPlan(w io.Writer, s *session, left int, offline string) er
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
 	}
-	fmt.Fprintf(&b, "%s of %s rows name users to delete. This cannot be undone.\n\n", count(p.Accepted), count(p.Rows))
+	undo := "This cannot be undone."
+	if s.flags.Bool("backup") {
+		undo = "Their profiles are saved first."
+	}
+	fmt.Fprintf(&b, "%s of %s rows name users to delete. %s\n\n", count(p.Accepted), count(p.Rows), undo)
 	row("file", "%s, %s bytes, SHA-256 %x", s.input.Name, count(int(p.Bytes)), p.SHA256[:6])
 	row("column", "%d %s, read as %s", p.Column, cmp.Or(clean(p.ColumnName), "(no header)"), p.Options.IDType)
 	for _, note := range p.Notes {
@@ -122,6 +126,9 @@ func (k *console) showPlan(w io.Writer, s *session, left int, offline string) er
 		row("user pool", "%s", clean(s.target.UserPool))
 	} else {
 		row("user pool", "not asked: %s", offline)
+	}
+	if s.flags.Bool("backup") {
+		row("backup", "restore can create users like them, not with their IDs and passwords")
 	}
 	calls := (left + p.Options.ChunkSize - 1) / p.Options.ChunkSize
 	reads := s.readings() * calls * ((p.Options.ChunkSize + client.ReadBatch - 1) / client.ReadBatch)

@@ -497,3 +497,25 @@ func TestVerifyCatchesALie(t *testing.T) {
 		}
 	})
 }
+
+// With the defaults for retries and workers, an API that is cut off for 20 seconds is waited for. Waits are random, and
+// now and then the attempts of a call are all used up before.
+func TestAnOutageIsWaitedOut(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, sandbox.Config{}, 2000, 2000)
+			b.cfg.Workers, b.cfg.Rate = 16, 20
+			cut := time.Now().Add(time.Second)
+			b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if since := time.Since(cut); since > 0 && since < 20*time.Second {
+					panic(http.ErrAbortHandler)
+				}
+				b.api.ServeHTTP(w, r)
+			})}
+			s, err := b.run(t.Context())
+			if err != nil || s.Deleted != 2000 {
+				t.Errorf("%d deleted, %d failed, %v", s.Deleted, s.Failed, err)
+			}
+		})
+	}
+}

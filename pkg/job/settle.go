@@ -38,6 +38,7 @@ func ChunkOf(ctx context.Context) int {
 type trail struct {
 	receipt client.Receipt
 	inDoubt bool // some attempt may have deleted the users without saying so
+	outage  bool // an outage has used up the attempts of one call already
 }
 
 func (t trail) add(r client.Receipt) trail {
@@ -190,8 +191,11 @@ func (w *work) halves(places []int, t trail) error {
 }
 
 // unanswered settles users after the attempts ran out: reading back says who still exists. Where that cannot be had
-// either, an API that answers nobody stops the job; one that answers others leaves these users unknown.
+// either, an API that answers nobody stops the job; one that answers others leaves these users unknown. Where nobody had an
+// answer for the later half of the call it was an outage that used the attempts up: whoever is found alive behind it gets the
+// attempts of one more call.
 func (w *work) unanswered(places []int, t trail, began time.Time, cause error) error {
+	outage := t.receipt.HTTPStatus == 0 && !w.job.answeredSince(began.Add(time.Since(began)/2))
 	living, r, err := w.job.Client.Existing(w.ctx(), w.idType(), w.ids(places))
 	w.job.heard(err)
 	t = t.addRead(r)
@@ -211,6 +215,10 @@ func (w *work) unanswered(places []int, t trail, began time.Time, cause error) e
 	}
 	if errors.Is(cause, client.ServerError) && len(alive) > 1 {
 		return w.halves(alive, t) // some plain bad arguments are answered with 500
+	}
+	if outage && !t.outage && len(alive) > 0 {
+		t.outage = true
+		return w.settle(alive, t)
 	}
 	return w.record(alive, report.Failed, t, "still there when read back")
 }
