@@ -229,6 +229,7 @@ type scan struct {
 	line int    // being read, from 1
 	good int64  // offset behind the last line that holds
 	at   int64  // offset of row
+	text []byte // the line as it stands
 	err  error  // what is wrong with line; nil at the end
 
 	midLine bool // the line that is wrong has not been read to its end
@@ -268,13 +269,14 @@ func (s *scan) readHeader() bool {
 	return true
 }
 
-// readLine gives a whole line. A last line without its end is torn, whatever it says: its row was never synced.
+// readLine gives a whole line, valid until the next one. A last line without its end is torn, whatever it says: its row was never synced.
 func (s *scan) readLine() ([]byte, bool) {
 	s.line++
-	var text []byte
+	text := s.text[:0]
 	for {
 		part, err := s.r.ReadSlice('\n')
 		text = append(text, part...)
+		s.text = text
 		switch {
 		case err == nil:
 			return text, true
