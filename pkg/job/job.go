@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/report"
 )
@@ -71,11 +69,21 @@ func (j *Job) Run(ctx context.Context) error {
 	return errors.Join(j.Folder.end(stopped, j.inDoubt, j.unclean), errOrNil(stopped))
 }
 
-// feedChunks streams the plan's chunks, in order, to at most Workers goroutines and waits for them.
+// feedChunks streams the plan's chunks, in order, to Workers goroutines and waits for them. Each of these is a slot: a chunk
+// that leaves the channel, which has no room of its own, is in one. A goroutine for each chunk would have to grow its stack
+// again for each.
 func (j *Job) feedChunks(suspects suspects) *Error {
-	var pool errgroup.Group
-	pool.SetLimit(j.Workers)
-	defer pool.Wait() //nolint:errcheck // workers report through j.stop
+	var pool sync.WaitGroup
+	defer pool.Wait() // workers report through j.stop
+	slots := make(chan *work)
+	defer close(slots)
+	for range j.Workers {
+		pool.Go(func() {
+			for w := range slots {
+				w.do()
+			}
+		})
+	}
 	fed := 0
 	for chunk, err := range j.Plan.Split(j.Input.Reader()) {
 		if err != nil {
@@ -97,13 +105,12 @@ func (j *Job) feedChunks(suspects suspects) *Error {
 		if err := j.Folder.audit.Reserve(2 * j.Workers); err != nil {
 			return Fail(Halted, roomHint, "the disk is full, so nothing more is deleted: %w", err)
 		}
-		w := &work{job: j, chunk: chunk, suspect: suspects[chunk.Number]}
 		places := j.Folder.open(chunk.Number)
 		if j.StopAfter > 0 {
 			places = places[:min(len(places), j.StopAfter-fed)]
 		}
 		fed += len(places)
-		pool.Go(func() error { w.do(places); return nil })
+		slots <- &work{job: j, chunk: chunk, places: places, suspect: suspects[chunk.Number]}
 	}
 	return nil
 }

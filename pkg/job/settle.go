@@ -16,7 +16,8 @@ import (
 type work struct {
 	job     *Job
 	chunk   chunker.Chunk
-	suspect bool // an earlier run may have sent it without recording it
+	places  []int // from 1, of the chunk that no row speaks of yet
+	suspect bool  // an earlier run may have sent it without recording it
 }
 
 type chunkKey struct{}
@@ -59,12 +60,12 @@ func (t trail) addRead(r client.Receipt) trail {
 	return t
 }
 
-// do settles the places (from 1) of the chunk that no row speaks of yet.
-func (w *work) do(places []int) {
+// do settles the chunk's places.
+func (w *work) do() {
 	if w.job.feed.Err() != nil {
 		return // the slot came free because the job is ending
 	}
-	if stop, ok := errors.AsType[*Error](w.settle(places, trail{inDoubt: w.suspect})); ok {
+	if stop, ok := errors.AsType[*Error](w.settle(w.places, trail{inDoubt: w.suspect})); ok {
 		w.job.stop(stop)
 	}
 }
@@ -239,6 +240,9 @@ func (w *work) row(places []int, o report.Outcome, t trail, note string) report.
 func (w *work) idType() string { return w.job.Plan.Options.IDType }
 
 func (w *work) ids(places []int) []string {
+	if len(places) == len(w.chunk.IDs) { // all of them
+		return w.chunk.IDs
+	}
 	ids := make([]string, len(places))
 	for i, place := range places {
 		ids[i] = w.chunk.IDs[place-1]
