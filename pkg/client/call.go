@@ -89,10 +89,11 @@ func (a *call) loop() error {
 	if a.method == http.MethodGet {
 		target.RawQuery = a.params.query().Encode()
 	}
-	request, err := retryablehttp.NewRequestWithContext(a.ctx, a.method, target.String(), body)
+	request, err := retryablehttp.NewRequestWithContext(a.ctx, a.method, "", body)
 	if err != nil {
 		return &Error{Kind: Refused, Receipt: a.receipt, Err: err}
 	}
+	request.URL, request.Host = &target, target.Host // as they are: no text to be parsed again
 	request.SetResponseHandler(a.handle)
 	loop := retryablehttp.Client{
 		HTTPClient:   &http.Client{Transport: a, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
