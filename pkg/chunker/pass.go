@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 )
 
@@ -141,9 +142,22 @@ func duplicateOf(line int, first uint32) *RejectError {
 	return &RejectError{Line: line, Code: CodeDuplicate, Reason: fmt.Sprintf("the same ID as in line %d", first)}
 }
 
-// row gives the current row; accepted counts those before it.
-func (p *pass) row(accepted int) Row {
-	return Row{Line: p.line, ID: p.id, Raw: p.rec.raw, Reject: p.reject}.placed(accepted, p.opts)
+// rows gives the rows one by one, without a place; each is valid until the next one.
+func (p *pass) rows() iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for {
+			switch err := p.next(); {
+			case err == io.EOF:
+				return
+			case err != nil:
+				yield(Row{}, err)
+				return
+			}
+			if !yield(Row{Line: p.line, ID: p.id, Raw: p.rec.raw, Reject: p.reject}, nil) {
+				return
+			}
+		}
+	}
 }
 
 // placed gives an accepted row its chunk and place; accepted counts those before it.

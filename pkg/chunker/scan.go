@@ -140,43 +140,38 @@ func (s *scan) readAll() error {
 
 // settle decides what becomes of a batch's rows.
 func (s *scan) settle(b *batch) error {
-	idFrom, rawFrom, checked := 0, 0, 0
-	for _, it := range b.rows {
-		if it.reject == nil {
+	checked := 0
+	for row := range b.all() {
+		if row.Reject == nil {
 			if first := b.firsts[checked]; first != 0 {
-				it.reject = duplicateOf(it.line, first)
+				row.Reject = duplicateOf(row.Line, first)
 				s.plan.markDuplicate(first)
 			}
 			checked++
 		}
 		s.plan.Rows++
-		id := b.ids[idFrom:it.idEnd:it.idEnd]
-		if s.visit != nil {
-			row := Row{Line: it.line, ID: id, Raw: b.raw[rawFrom:it.rawEnd:it.rawEnd], Reject: it.reject}
-			if s.in.opts.ours(it.reject, s.ledger.accepted) {
-				if err := s.visit(row.placed(s.ledger.accepted, s.in.opts)); err != nil {
-					return err
-				}
+		if s.visit != nil && s.in.opts.ours(row.Reject, s.ledger.accepted) {
+			if err := s.visit(row.placed(s.ledger.accepted, s.in.opts)); err != nil {
+				return err
 			}
 		}
-		s.count(id, it)
-		idFrom, rawFrom = it.idEnd, it.rawEnd
+		s.count(row)
 	}
 	return nil
 }
 
-func (s *scan) count(id []byte, it item) {
-	if it.reject != nil || !checkable(s.in.opts.IDType) {
-		if t := looksLike(string(id)); t != "" && t != s.in.opts.IDType {
+func (s *scan) count(row Row) {
+	if row.Reject != nil || !checkable(s.in.opts.IDType) {
+		if t := looksLike(string(row.ID)); t != "" && t != s.in.opts.IDType {
 			s.looks[t]++
 		}
 	}
-	if e := it.reject; e != nil {
+	if e := row.Reject; e != nil {
 		s.plan.Reasons[e.Code]++
 		s.ledger.reject(e)
 		return
 	}
-	if s.ledger.accept(id, it.line) {
+	if s.ledger.accept(row.ID, row.Line) {
 		s.plan.blocks = append(s.plan.blocks, s.ledger.sum())
 	}
 }

@@ -48,6 +48,10 @@ func (l answer) text() string {
 type flexInt int
 
 func (f *flexInt) UnmarshalJSON(b []byte) error {
+	if n, err := strconv.Atoi(string(b)); err == nil && n >= 0 && n <= math.MaxInt32 { // as nearly always
+		*f = flexInt(n)
+		return nil
+	}
 	s := strings.Trim(string(b), `"`)
 	n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
 	if err != nil || n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
@@ -61,6 +65,10 @@ func (f *flexInt) UnmarshalJSON(b []byte) error {
 type flexString string
 
 func (f *flexString) UnmarshalJSON(b []byte) error {
+	if n := len(b); n >= 2 && b[0] == '"' && isOneLine(string(b[1:n-1])) && bytes.IndexByte(b, '\\') < 0 { // nothing to decode
+		*f = flexString(b[1 : n-1])
+		return nil
+	}
 	var s string
 	if json.Unmarshal(b, &s) == nil {
 		*f = flexString(s)
@@ -80,7 +88,6 @@ type envelope struct {
 // parseAnswer says what an answer means. succeeded looks at data for what makes a success complete.
 func parseAnswer(response *http.Response, body []byte, succeeded func(data []byte) bool) answer {
 	l := answer{http: response.StatusCode, retryAfter: retryAfter(response.Header)}
-	l.date, _ = http.ParseTime(response.Header.Get("Date"))
 	var e envelope
 	isJSON := json.Unmarshal(body, &e) == nil
 	if isJSON {
@@ -94,6 +101,7 @@ func parseAnswer(response *http.Response, body []byte, succeeded func(data []byt
 	if l.http == http.StatusOK && l.statusCode == 200 && succeeded(e.Data) {
 		return l
 	}
+	l.date, _ = http.ParseTime(response.Header.Get("Date"))
 	l.classify(isJSON)
 	l.err = l.failure(response, body, isJSON)
 	return l

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -44,6 +45,7 @@ type tokenAuth struct {
 	mu      sync.Mutex
 	token   string
 	pool    string
+	header  http.Header // that carries both
 	renewAt time.Time
 }
 
@@ -93,6 +95,11 @@ func (t *tokenAuth) fetch(ctx context.Context) error {
 	if t.pool = poolOf(data.Token); t.pool == "" {
 		t.pool = cfg.AccessKeyID // a pool's own key has the pool's ID
 	}
+	t.header = http.Header{}
+	t.header.Set("Authorization", "Bearer "+t.token)
+	// Which of the two api.genauth.ai wants is not documented; the other does no harm.
+	t.header.Set("x-authing-userpool-id", t.pool)
+	t.header.Set("x-genauth-userpool-id", t.pool)
 	return nil
 }
 
@@ -125,10 +132,7 @@ func (t *tokenAuth) authorize(c *call, h http.Header) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c.token = t.token
-	h.Set("Authorization", "Bearer "+t.token)
-	// Which of the two api.genauth.ai wants is not documented; the other does no harm.
-	h.Set("x-authing-userpool-id", t.pool)
-	h.Set("x-genauth-userpool-id", t.pool)
+	maps.Copy(h, t.header)
 }
 
 // refused drops a token that was refused, unless another call has replaced it meanwhile.

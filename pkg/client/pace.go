@@ -85,11 +85,15 @@ func (p *pacer) limit() float64 {
 // take waits for a slot. It fails only when ctx ends, and then takes none.
 func (p *pacer) take(ctx context.Context) error {
 	select {
-	case p.turn <- struct{}{}:
-		defer func() { <-p.turn }()
-	case <-ctx.Done():
-		return errStopped
+	case p.turn <- struct{}{}: // without a look at ctx, whose lock all workers share
+	default:
+		select {
+		case p.turn <- struct{}{}:
+		case <-ctx.Done():
+			return errStopped
+		}
 	}
+	defer func() { <-p.turn }()
 	for {
 		now := time.Now()
 		wait := p.hold(now)

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/report"
@@ -30,7 +28,7 @@ type Job struct {
 	Draining    func(calls int)  // called once when no new call starts any more, with the number in flight; may be nil
 
 	chunks   iter.Seq2[chunker.Chunk, error] // what is to be settled, in order
-	settle   func(*work, []int) error        // does that, as work.do says
+	settle   func(*work) error               // does that for a chunk's places
 	feed     context.Context                 // ends: no new chunk, no wait, no retry
 	stop     context.CancelCauseFunc
 	answered atomic.Int64 // when the API last gave a definite answer, Unix nanoseconds
@@ -78,11 +76,21 @@ func (j *Job) carryOut(ctx context.Context) error {
 	return errors.Join(j.Folder.end(stopped, j.inDoubt, j.unclean), errOrNil(stopped))
 }
 
-// feedChunks streams the plan's chunks, in order, to at most Workers goroutines and waits for them.
+// feedChunks streams the plan's chunks, in order, to Workers goroutines and waits for them. Each of these is a slot: a chunk
+// that leaves the channel, which has no room of its own, is in one. A goroutine for each chunk would have to grow its stack
+// again for each.
 func (j *Job) feedChunks(suspects suspects) *Error {
-	var pool errgroup.Group
-	pool.SetLimit(j.Workers)
-	defer pool.Wait() //nolint:errcheck // workers report through j.stop
+	var pool sync.WaitGroup
+	defer pool.Wait() // workers report through j.stop
+	slots := make(chan *work)
+	defer close(slots)
+	for range j.Workers {
+		pool.Go(func() {
+			for w := range slots {
+				w.do()
+			}
+		})
+	}
 	fed := 0
 	for chunk, err := range j.chunks {
 		if err != nil {
@@ -104,13 +112,12 @@ func (j *Job) feedChunks(suspects suspects) *Error {
 		if err := j.Folder.audit.Reserve(2 * j.Workers); err != nil {
 			return Fail(Halted, roomHint, "the disk is full, so nothing more is sent: %w", err)
 		}
-		w := &work{job: j, chunk: chunk, suspect: suspects[chunk.Number]}
 		places := j.Folder.open(chunk.Number)
 		if j.StopAfter > 0 {
 			places = places[:min(len(places), j.StopAfter-fed)]
 		}
 		fed += len(places)
-		pool.Go(func() error { w.do(places); return nil })
+		slots <- &work{job: j, chunk: chunk, places: places, suspect: suspects[chunk.Number]}
 	}
 	if j.StopAfter > 0 && fed >= j.StopAfter { // maybe in the middle of the last chunk
 		return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)

@@ -37,7 +37,7 @@ func (p *progress) finished() bool { return p.chunksDone == p.chunks }
 // open gives the places (from 1) of chunk n that no audit row speaks of.
 func (p *progress) open(n int) []int {
 	settled := p.parts[n]
-	var places []int
+	places := make([]int, 0, p.size(n))
 	for place := 1; place <= p.size(n); place++ {
 		if settled&(1<<(place-1)) == 0 {
 			places = append(places, place)

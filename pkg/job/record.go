@@ -104,7 +104,7 @@ func (r *Record) WriteFiles(resume string) (*report.Summary, error) {
 func (r *Record) lines() iter.Seq2[report.Line, error] {
 	return func(yield func(report.Line, error) bool) {
 		for row, err := range r.Plan.All(r.Input.Reader()) {
-			line := report.Line{Line: row.Line, Raw: row.Raw, ID: string(row.ID), Chunk: row.Chunk, Place: row.Place}
+			line := report.Line{Line: row.Line, Raw: row.Raw, ID: row.ID, Chunk: row.Chunk, Place: row.Place}
 			if row.Reject != nil {
 				line.Reason, line.Code, line.Invalid = row.Reject.Reason, row.Reject.Code, row.Reject.Invalid()
 			}

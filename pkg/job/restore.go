@@ -273,12 +273,12 @@ func (r *Restore) CarryOut(ctx context.Context, j *Job) error {
 		for n := 1; n <= r.Run.Chunks && yield(chunker.Chunk{Number: n}, nil); n++ {
 		}
 	}
-	j.settle = func(w *work, places []int) error {
+	j.settle = func(w *work) error {
 		users, err := r.load(w.chunk.Number)
 		if err != nil {
 			return Fail(Halted, "compare it with a copy", "the backup cannot be read any more: %w", err)
 		}
-		return newReturn(w, users).settle(places, trail{inDoubt: w.suspect}, 0)
+		return newReturn(w, users).settle(w.places, trail{inDoubt: w.suspect}, 0)
 	}
 	return j.carryOut(ctx)
 }

@@ -16,7 +16,8 @@ import (
 type work struct {
 	job     *Job
 	chunk   chunker.Chunk
-	suspect bool // an earlier run may have sent it without recording it
+	places  []int // from 1, of the chunk that no row speaks of yet
+	suspect bool  // an earlier run may have sent it without recording it
 }
 
 type chunkKey struct{}
@@ -67,23 +68,23 @@ func (t trail) begin(r client.Receipt) trail {
 	return t
 }
 
-// do settles the places (from 1) of the chunk that no row speaks of yet.
-func (w *work) do(places []int) {
+// do settles the chunk's places.
+func (w *work) do() {
 	if w.job.feed.Err() != nil {
 		return // the slot came free because the job is ending
 	}
-	if stop, ok := errors.AsType[*Error](w.job.settle(w, places)); ok {
+	if stop, ok := errors.AsType[*Error](w.job.settle(w)); ok {
 		w.job.stop(stop)
 	}
 }
 
-// erase is how places are settled where users are to be deleted.
-func (w *work) erase(places []int) error {
+// erase is how they are settled where users are to be deleted.
+func (w *work) erase() error {
 	t := trail{inDoubt: w.suspect}
 	if w.job.Folder.backup != nil {
-		return w.saveFirst(places, t)
+		return w.saveFirst(w.places, t)
 	}
-	return w.settle(places, t)
+	return w.settle(w.places, t)
 }
 
 // errLeft says that a worker gave up some of its places because the job is ending.
@@ -266,6 +267,9 @@ func (w *work) row(places []int, o report.Outcome, t trail, note string) report.
 func (w *work) idType() string { return w.job.Plan.Options.IDType }
 
 func (w *work) ids(places []int) []string {
+	if len(places) == len(w.chunk.IDs) { // all of them
+		return w.chunk.IDs
+	}
 	ids := make([]string, len(places))
 	for i, place := range places {
 		ids[i] = w.chunk.IDs[place-1]

@@ -35,7 +35,7 @@ func (e *DamageError) Unwrap() error { return e.Err }
 
 // Audit appends rows to audit.csv. It may be used by any number of goroutines.
 type Audit struct {
-	commit sync.Mutex // held by the one that writes and syncs for all
+	commit sync.Mutex // held by the one that writes and syncs for a whole batch
 
 	mu   sync.Mutex // guards what follows
 	file File
@@ -52,13 +52,17 @@ const (
 	roomStep = 64 << 10 // taken at once where there is enough
 )
 
-// batch is rows that one write and one sync put on disk together.
+// batch is rows that one write and one sync put on disk together. The first row's goroutine does that; the others wait
+// for it together. When each had to take the lock to learn that its row was on disk, they woke one another in a row, and
+// the next sync waited for the last of them.
 type batch struct {
 	text []byte
 	hash string
-	done bool
+	done chan struct{} // closed when err is known
 	err  error
 }
+
+func newBatch() *batch { return &batch{done: make(chan struct{})} }
 
 // OpenAudit reads what an audit holds already, calls visit with each row, and is then ready to append. seed is what the
 // first row's hash follows: the input's SHA-256 in hexadecimal.
@@ -89,9 +93,9 @@ func OpenAudit(f File, seed string, tail int, visit func(Row) error) (*Audit, er
 	if _, err := f.Seek(end, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("the audit cannot be positioned: %w", err)
 	}
-	a := &Audit{file: f, next: &batch{hash: s.hash}, hash: s.hash, safe: s.hash, end: end}
+	a := &Audit{file: f, next: newBatch(), hash: s.hash, safe: s.hash, end: end}
 	if end == 0 {
-		a.next.text = append(a.next.text, header...)
+		a.next.text, a.next.hash = append(a.next.text, header...), s.hash
 		return a, a.write(a.take())
 	}
 	return a, nil
@@ -125,27 +129,30 @@ func (a *Audit) Reserve(rows int) error {
 // while a sync is under way share the next one. After an error every later call fails too: what a failed sync left on
 // disk cannot be known.
 func (a *Audit) Append(r Row) error {
-	b, err := a.enqueue(r)
+	b, first, err := a.enqueue(r)
 	if err != nil {
 		return err
 	}
-	a.commit.Lock()
-	defer a.commit.Unlock()
-	if !b.done {
-		b.err = a.write(a.take())
+	if !first {
+		<-b.done
+		return b.err
 	}
-	return b.err
+	a.commit.Lock() // while the batch before is on its way to the disk, this one grows
+	defer a.commit.Unlock()
+	return a.write(a.take())
 }
 
-func (a *Audit) enqueue(r Row) (*batch, error) {
+func (a *Audit) enqueue(r Row) (b *batch, first bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.err != nil {
-		return nil, a.err
+		return nil, false, a.err
 	}
-	a.next.text, a.hash = appendRow(a.next.text, r, a.hash)
-	a.next.hash = a.hash
-	return a.next, nil
+	b = a.next
+	first = len(b.text) == 0
+	b.text, a.hash = appendRow(b.text, r, a.hash)
+	b.hash = a.hash
+	return b, first, nil
 }
 
 // take closes the batch that collects rows. Its rows are all behind those of batches before, because only the holder of
@@ -154,13 +161,13 @@ func (a *Audit) take() *batch {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b := a.next
-	a.next = &batch{}
+	a.next = newBatch()
 	return b
 }
 
 func (a *Audit) write(b *batch) error {
-	b.done, b.err = true, a.failed()
-	if b.err != nil {
+	defer close(b.done)
+	if b.err = a.failed(); b.err != nil {
 		return b.err
 	}
 	if _, err := a.file.Write(b.text); err != nil {
@@ -229,6 +236,7 @@ type scan struct {
 	line int    // being read, from 1
 	good int64  // offset behind the last line that holds
 	at   int64  // offset of row
+	text []byte // the line as it stands
 	err  error  // what is wrong with line; nil at the end
 
 	midLine bool // the line that is wrong has not been read to its end
@@ -268,13 +276,14 @@ func (s *scan) readHeader() bool {
 	return true
 }
 
-// readLine gives a whole line. A last line without its end is torn, whatever it says: its row was never synced.
+// readLine gives a whole line, valid until the next one. A last line without its end is torn, whatever it says: its row was never synced.
 func (s *scan) readLine() ([]byte, bool) {
 	s.line++
-	var text []byte
+	text := s.text[:0]
 	for {
 		part, err := s.r.ReadSlice('\n')
 		text = append(text, part...)
+		s.text = text
 		switch {
 		case err == nil:
 			return text, true

@@ -23,8 +23,8 @@ func foreign(t *testing.T, text string) []byte {
 	run.Options = map[string]string{text: text}
 	s.FailedBy, s.RejectedBy = map[string]int{text: 3}, map[string]int{text: 4}
 	s.stats.failed, s.stats.rejected = nil, nil
-	s.fail(Line{Line: 2, ID: text}, &Row{Message: text})
-	s.reject(Line{Line: 3, ID: text, Code: text, Reason: text})
+	s.fail(Line{Line: 2, ID: []byte(text)}, &Row{Message: text})
+	s.reject(Line{Line: 3, ID: []byte(text), Code: text, Reason: text})
 	for _, rows := range [][]Row{s.stats.slowest, s.stats.retried} {
 		rows[0].Outcome, rows[0].RequestIDs = Outcome(text), []string{text}
 	}
@@ -186,7 +186,7 @@ func TestPageSizeIsBounded(t *testing.T) {
 			r.RequestIDs = append(r.RequestIDs, long)
 		}
 		s.settle(&r)
-		s.fail(Line{Line: i, ID: long}, &r)
+		s.fail(Line{Line: i, ID: []byte(long)}, &r)
 	}
 	s.Reason, s.Input.Name, s.State = long, long, Unfinished
 	if n := size(run, s); n > 1<<20 {
@@ -424,16 +424,16 @@ func settleMadeUp(s *Summary, dice *rand.Rand, chunk, of int, at time.Time, clea
 	s.settle(&r)
 	r.From, r.To, r.Users, r.Outcome, r.StatusCode, r.APICode, r.Message = 49, 49, 1, Failed, 403, 2209, "No permission to delete this user"
 	s.settle(&r)
-	s.fail(Line{Line: r.LastLine - 1, ID: fmt.Sprintf("6319a1504f3%013x", chunk)}, &r)
+	s.fail(Line{Line: r.LastLine - 1, ID: fmt.Appendf(nil, "6319a1504f3%013x", chunk)}, &r)
 	r.From, r.To, r.Outcome, r.StatusCode, r.APICode, r.Message = 50, 50, Absent, 404, 2004, ""
 	s.settle(&r)
 }
 
 func rejectMadeUp(run *Run, s *Summary) {
 	for i := range 20 {
-		l := Line{Line: 100 + i, ID: "anna@example.com", Code: "type", Reason: "not a user_id; is it --id-type email?", Invalid: true}
+		l := Line{Line: 100 + i, ID: []byte("anna@example.com"), Code: "type", Reason: "not a user_id; is it --id-type email?", Invalid: true}
 		if i%3 > 0 {
-			l = Line{Line: 100 + i, ID: fmt.Sprintf("6319a1504f3%013x", i), Code: "duplicate", Reason: "the same ID stands in line 7"}
+			l = Line{Line: 100 + i, ID: fmt.Appendf(nil, "6319a1504f3%013x", i), Code: "duplicate", Reason: "the same ID stands in line 7"}
 		}
 		s.reject(l)
 		s.Rows++

@@ -63,7 +63,7 @@ func LoadRestoreSummary(dir string) (*RestoreSummary, error) {
 // from its audit and the users that it is about. Each file is written whole.
 func WriteRestore(dir string, run *Run, users iter.Seq2[Return, error], resume string) (*RestoreSummary, error) {
 	audit := newSummary(run, resume)
-	index, err := openIndex(filepath.Join(dir, AuditName), run, audit)
+	index, err := openIndex(filepath.Join(dir, AuditName), run, Layout{Delimiter: ','}, audit)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func createReturnFiles(dir string) (_ *returnFiles, err error) {
 }
 
 // put writes a user where the user belongs.
-func (out *returnFiles) put(u Return, row *Row, s *RestoreSummary) error {
+func (out *returnFiles) put(u Return, row *settled, s *RestoreSummary) error {
 	line, chunk := strconv.Itoa(u.Line), strconv.Itoa(u.Chunk)
 	if row == nil {
 		s.Remaining++
@@ -154,24 +154,16 @@ func (out *returnFiles) put(u Return, row *Row, s *RestoreSummary) error {
 	switch row.Outcome {
 	case Restored:
 		s.Restored++
-		return out.restored.cells(line, chunk, string(row.Outcome), row.lastRequest(), at, u.ID, u.OldUserID, u.NewUserID)
+		return out.restored.cells(line, chunk, string(row.Outcome), row.requestID(), at, u.ID, u.OldUserID, u.NewUserID)
 	case Exists:
 		s.Exists++
-		return out.restored.cells(line, chunk, string(row.Outcome), row.lastRequest(), at, u.ID, u.OldUserID, "")
+		return out.restored.cells(line, chunk, string(row.Outcome), row.requestID(), at, u.ID, u.OldUserID, "")
 	case Unknown:
 		s.Unknown++
 	default:
 		s.Failed++
 	}
-	return out.failed.cells(line, chunk, string(row.Outcome), row.reason(), row.lastRequest(), u.ID, u.OldUserID)
-}
-
-// lastRequest is the ID of the last request on the way to the row.
-func (r *Row) lastRequest() string {
-	if n := len(r.RequestIDs); n > 0 {
-		return r.RequestIDs[n-1]
-	}
-	return ""
+	return out.failed.cells(line, chunk, string(row.Outcome), row.reason(), row.requestID(), u.ID, u.OldUserID)
 }
 
 // cells writes a row of own cells, with commas.
@@ -180,7 +172,7 @@ func (f *file) cells(cells ...string) error {
 		if i > 0 {
 			f.WriteString(",")
 		}
-		f.cell(c, ",")
+		f.WriteString(quoted(c, ","))
 	}
 	_, err := f.WriteString("\n")
 	return err

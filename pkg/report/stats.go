@@ -60,7 +60,7 @@ func (t *stats) sample(to *[]Sample, l Line, reason string) {
 		}
 	}
 	if same < samplesOfKind {
-		*to = append(*to, Sample{l.Line, shorten(l.ID, maxShownID), shorten(reason, maxMessage), kind})
+		*to = append(*to, Sample{l.Line, shorten(string(l.ID), maxShownID), shorten(reason, maxMessage), kind})
 	}
 }
 
