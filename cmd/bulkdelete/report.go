@@ -20,8 +20,9 @@ func reportCommand() *cli.Command {
 		ArgsUsage: "DIR...",
 		Description: `Examples:
    bulkdelete report users.bulkdelete
-   bulkdelete report users.?-of-4.bulkdelete     # joins the shards of one job`,
+   bulkdelete report users.?-of-4.bulkdelete --out users  # joins the shards`,
 		Flags: []cli.Flag{
+			text(outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
 			text(inputFlags, "input", "", "where the input `FILE` is now, if it was moved"),
 			toggle(outputFlags, "json", "print the summary as JSON"),
 			text(outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
@@ -32,7 +33,7 @@ func reportCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if c.NArg() > 1 {
+			if c.NArg() > 1 || c.String("out") != "" {
 				return joinShards(c, k)
 			}
 			r, err := reopen(c, true)
@@ -51,12 +52,15 @@ func reportCommand() *cli.Command {
 
 // joinShards shows the folders of a job's shards as one run.
 func joinShards(c *cli.Command, k *console) error {
-	dirs := c.Args().Slice()
-	summary, err := job.Join(dirs, c.String("input"), protected)
+	dirs, out := c.Args().Slice(), c.String("out")
+	if len(dirs) == 0 {
+		return job.Fail(job.Usage, "for example: bulkdelete report users.?-of-4.bulkdelete --out users", "give the folders of a job's shards")
+	}
+	summary, err := job.Join(dirs, out, c.String("input"), protected)
 	if err != nil {
 		return err
 	}
-	if err := k.showSummary(summary, "each shard's folder"); err != nil || summary.ExitCode == 0 {
+	if err := k.showSummary(summary, cmp.Or(out, "each shard's folder")); err != nil || summary.ExitCode == 0 {
 		return err
 	}
 	return job.Fail(job.Code(summary.ExitCode), "each shard's own command goes on with it; failed.csv says why rows failed",

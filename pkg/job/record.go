@@ -85,19 +85,30 @@ func (r *Record) Close() error {
 // and the audit. resume is the command that goes on with an unfinished run. If the input is not what was planned any
 // more, nothing is replaced.
 func (r *Record) WriteFiles(resume string) (*report.Summary, error) {
-	p := r.Plan
-	layout := report.Layout{Header: p.HeaderRaw, Columns: p.Columns, Column: p.Column, IDName: p.Options.IDType, Delimiter: p.Delimiter,
-		BOM: p.BOM || p.Encoding != "utf-8"}
-	summary, err := report.Write(r.Folder.Dir, r.Folder.Run, layout, r.lines(), resume)
-	if errors.Is(err, chunker.ErrChanged) {
-		return nil, Fail(Halted, fmt.Sprintf("put the planned input back, then: bulkdelete report %s", r.Folder.Dir),
-			"the input is not what was planned any more, so the files in %s cannot be made: %w", r.Folder.Dir, err)
-	}
+	summary, err := report.Write(r.Folder.Dir, r.Folder.Run, r.layout(), r.lines(), resume)
 	if err != nil {
-		return nil, Fail(Halted, fmt.Sprintf("audit.csv is whole; mend that, then: bulkdelete report %s", r.Folder.Dir),
-			"the files in %s cannot be made: %w", r.Folder.Dir, err)
+		return nil, filesError(r.Folder.Dir, err)
 	}
 	return summary, nil
+}
+
+func (r *Record) layout() report.Layout {
+	p := r.Plan
+	return report.Layout{Header: p.HeaderRaw, Columns: p.Columns, Column: p.Column, IDName: p.Options.IDType, Delimiter: p.Delimiter,
+		BOM: p.BOM || p.Encoding != "utf-8"}
+}
+
+// filesError says why the files in a folder could not be made, if they could not.
+func filesError(dir string, err error) error {
+	switch {
+	case errors.Is(err, chunker.ErrChanged):
+		return Fail(Halted, fmt.Sprintf("put the planned input back, then: bulkdelete report %s", dir),
+			"the input is not what was planned any more, so the files in %s cannot be made: %w", dir, err)
+	case err != nil:
+		return Fail(Halted, fmt.Sprintf("audit.csv is whole; mend that, then: bulkdelete report %s", dir),
+			"the files in %s cannot be made: %w", dir, err)
+	}
+	return nil
 }
 
 // lines gives every row of the input as the report wants it.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -63,29 +64,38 @@ func Write(dir string, run *Run, layout Layout, lines iter.Seq2[Line, error], re
 		return nil, err
 	}
 	defer index.close()
+	return s, write(dir, run, layout, lines, index, s)
+}
+
+// finder finds the audit row that speaks of a place of a chunk, nil if none does.
+type finder interface {
+	find(chunk, place int) (*settled, error)
+}
+
+func write(dir string, run *Run, layout Layout, lines iter.Seq2[Line, error], rows finder, s *Summary) error {
 	out, err := createFiles(dir, layout)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer out.discard()
 	for line, err := range lines {
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := out.put(line, index, s); err != nil {
-			return nil, err
+		if err := out.put(line, rows, s); err != nil {
+			return err
 		}
 	}
-	if err := s.finish(run); err != nil {
-		return nil, err
+	if err := s.finish(run); err != nil || dir == "" {
+		return err
 	}
 	if err := out.replace(s.Remaining > 0); err != nil {
-		return nil, err
+		return err
 	}
 	if err := writePage(filepath.Join(dir, PageName), run, s); err != nil {
-		return nil, err
+		return err
 	}
-	return s, save(filepath.Join(dir, SummaryName), s)
+	return save(filepath.Join(dir, SummaryName), s)
 }
 
 // files are the CSV files being made.
@@ -133,14 +143,14 @@ func createFiles(dir string, l Layout) (_ *files, err error) {
 }
 
 // put writes a line where it belongs.
-func (out *files) put(l Line, x *index, s *Summary) error {
+func (out *files) put(l Line, rows finder, s *Summary) error {
 	s.Rows++
 	if l.Chunk == 0 {
 		s.reject(l)
 		return out.rejected.row(out.delimiter, []string{strconv.Itoa(l.Line), l.Reason}, l.Raw, nil)
 	}
 	s.Accepted++
-	row, err := x.find(l.Chunk, l.Place)
+	row, err := rows.find(l.Chunk, l.Place)
 	if err != nil {
 		return err
 	}
@@ -213,7 +223,11 @@ func (out *files) replace(remaining bool) error {
 
 func (out *files) discard() { discardAll(out.deleted, out.failed, out.rejected, out.remaining) }
 
+// newFile makes a file that takes name's place when it is whole. Without a folder what is written goes nowhere.
 func newFile(dir, name string) (*file, error) {
+	if dir == "" {
+		return &file{Writer: bufio.NewWriter(io.Discard), name: name}, nil
+	}
 	t, err := renameio.NewPendingFile(filepath.Join(dir, name), renameio.WithPermissions(0o600))
 	if err != nil {
 		return nil, err
@@ -241,7 +255,7 @@ func replaceAll(dir string, all []*file, last *file, remaining bool) error {
 
 func discardAll(all ...*file) {
 	for _, f := range all {
-		if f != nil {
+		if f != nil && f.pending != nil {
 			f.pending.Cleanup() //nolint:errcheck // a temporary file that cannot be removed harms nobody
 		}
 	}
@@ -256,7 +270,8 @@ type index struct {
 	rows   []settled
 	buf    []byte
 
-	delimiter string
+	delimiter     string
+	shard, shards int // whose chunks these are: every shards-th of the whole from shard, which counts from 0, on
 }
 
 // settled is an audit row and what it makes of its users' lines.
@@ -268,7 +283,8 @@ type settled struct {
 func (x *index) settled(r Row) settled {
 	at := r.StartedAt.Add(r.Duration).UTC().Format(time.RFC3339)
 	b := []byte(x.delimiter)
-	for _, cell := range []string{strconv.Itoa(r.Chunk), string(r.Outcome), r.requestID(), at} {
+	chunk := (r.Chunk-1)*x.shards + x.shard + 1 // of the whole
+	for _, cell := range []string{strconv.Itoa(chunk), string(r.Outcome), r.requestID(), at} {
 		b = append(append(b, quoted(cell, x.delimiter)...), x.delimiter...)
 	}
 	return settled{r, b}
@@ -277,7 +293,7 @@ func (x *index) settled(r Row) settled {
 // openIndex reads the whole audit once, which also checks its chain, and counts it into s. A torn end is passed over: a
 // run that goes on cuts it off.
 func openIndex(path string, run *Run, l Layout, s *Summary) (*index, error) {
-	x := &index{first: make([]int64, run.Chunks+1), others: map[int][]int64{}, buf: make([]byte, 4<<10), delimiter: string(l.Delimiter)}
+	x := &index{first: make([]int64, run.Chunks+1), others: map[int][]int64{}, buf: make([]byte, 4<<10), delimiter: string(l.Delimiter), shards: 1}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return x, nil

@@ -1,48 +1,109 @@
 package report
 
-import "maps"
+import (
+	"iter"
+	"os"
+	"path/filepath"
+)
 
-// Join adds up the summaries of a job's shards. Percentiles cannot be added: the joined ones are the worst shard's.
-// LastRowHash is left out, since each shard has a chain of its own.
-func Join(all []*Summary) *Summary {
-	sum := *all[0]
-	sum.RejectedBy, sum.FailedBy, sum.LastRowHash = maps.Clone(sum.RejectedBy), maps.Clone(sum.FailedBy), ""
-	for _, s := range all[1:] {
-		sum.add(s)
-	}
-	sum.Seconds, sum.UsersPerSecond = 0, 0
-	if sum.StartedAt != nil && sum.EndedAt != nil {
-		sum.Seconds = sum.EndedAt.Sub(*sum.StartedAt).Seconds()
-	}
-	if sum.Seconds > 0 {
-		sum.UsersPerSecond = float64(sum.Accepted-sum.Remaining) / sum.Seconds
-	}
-	return &sum
+// Shard is the folder of one of the shards that a job was divided among.
+type Shard struct {
+	Name        string `json:"shard"` // I/N
+	Dir         string `json:"dir"`
+	AuditRows   int    `json:"audit_rows"`
+	LastRowHash string `json:"last_row_hash"` // each shard has a chain of its own
+
+	Run *Run `json:"-"`
 }
 
-func (s *Summary) add(o *Summary) {
-	for _, n := range []struct{ to, from *int }{
-		{&s.Rows, &o.Rows}, {&s.Accepted, &o.Accepted}, {&s.Rejected, &o.Rejected}, {&s.Invalid, &o.Invalid},
-		{&s.Duplicates, &o.Duplicates}, {&s.Protected, &o.Protected}, {&s.Deleted, &o.Deleted}, {&s.Absent, &o.Absent},
-		{&s.Failed, &o.Failed}, {&s.Unknown, &o.Unknown}, {&s.Remaining, &o.Remaining}, {&s.Chunks, &o.Chunks}, {&s.AuditRows, &o.AuditRows},
-	} {
-		*n.to += *n.from
+// WriteJoined makes in dir the files that Write would have made if one run had done the work of all the shards, which
+// stand in their order: of the lines' chunks, in turn, each has one. Chunks are numbered as in the whole. Where dir is "",
+// nothing is written, and what there is to know is in the summary.
+func WriteJoined(dir string, whole *Run, shards []*Shard, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
+	s := newSummary(whole, "")
+	rows := make(joined, len(shards))
+	for i, shard := range shards {
+		own := newSummary(shard.Run, "")
+		x, err := openIndex(filepath.Join(shard.Dir, AuditName), shard.Run, layout, own)
+		if err != nil {
+			return nil, err
+		}
+		defer x.close()
+		x.shard, x.shards = i, len(shards)
+		rows[i] = x
+		shard.AuditRows, shard.LastRowHash = own.AuditRows, own.LastRowHash
+		s.Shards = append(s.Shards, *shard)
 	}
-	for reason, n := range o.RejectedBy {
-		s.RejectedBy[reason] += n
+	for row, err := range inTime(shards) {
+		if err != nil {
+			return nil, err
+		}
+		s.settle(&row)
 	}
-	for reason, n := range o.FailedBy {
-		s.FailedBy[reason] += n
+	return s, write(dir, whole, layout, lines, rows, s)
+}
+
+// joined are the rows of all shards.
+type joined []*index
+
+func (j joined) find(chunk, place int) (*settled, error) {
+	return j[(chunk-1)%len(j)].find((chunk-1)/len(j)+1, place)
+}
+
+// inTime gives the rows of all shards in the order in which they ended, with chunks numbered as in the whole.
+func inTime(shards []*Shard) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		heads := make([]head, len(shards))
+		for i, shard := range shards {
+			f, err := os.Open(filepath.Join(shard.Dir, AuditName))
+			if os.IsNotExist(err) {
+				continue
+			}
+			if err != nil {
+				yield(Row{}, err)
+				return
+			}
+			defer f.Close()
+			next, stop := iter.Pull2(ReadAudit(f, shard.Run.Input.SHA256))
+			defer stop()
+			heads[i].next = next
+			heads[i].advance()
+		}
+		for {
+			i := first(heads)
+			if i < 0 {
+				return
+			}
+			row := heads[i].row
+			row.Chunk = (row.Chunk-1)*len(shards) + i + 1
+			if err := heads[i].err; !yield(row, err) || err != nil {
+				return
+			}
+			heads[i].advance()
+		}
 	}
-	if o.ExitCode > s.ExitCode || o.State != Finished && s.State == Finished {
-		s.State, s.Reason, s.ExitCode = o.State, o.Reason, max(s.ExitCode, o.ExitCode)
+}
+
+// head is the first row of an audit that has not been given.
+type head struct {
+	next func() (Row, error, bool)
+	row  Row
+	err  error
+	more bool
+}
+
+func (h *head) advance() { h.row, h.err, h.more = h.next() }
+
+// first says which head ended first, -1 if there is none. One with an error comes before all others.
+func first(heads []head) int {
+	at := -1
+	for i, h := range heads {
+		switch {
+		case h.more && h.err != nil:
+			return i
+		case h.more && (at < 0 || h.row.StartedAt.Add(h.row.Duration).Before(heads[at].row.StartedAt.Add(heads[at].row.Duration))):
+			at = i
+		}
 	}
-	if s.StartedAt == nil || o.StartedAt != nil && o.StartedAt.Before(*s.StartedAt) {
-		s.StartedAt = o.StartedAt
-	}
-	if s.EndedAt == nil || o.EndedAt != nil && o.EndedAt.After(*s.EndedAt) {
-		s.EndedAt = o.EndedAt
-	}
-	l := &s.LatencyMS
-	*l = Latency{max(l.P50, o.LatencyMS.P50), max(l.P90, o.LatencyMS.P90), max(l.P99, o.LatencyMS.P99), max(l.Max, o.LatencyMS.Max)}
+	return at
 }

@@ -47,7 +47,9 @@ type Summary struct {
 	RejectedBy map[string]int `json:"rejected_by"` // rows by class of reason
 	FailedBy   map[string]int `json:"failed_by"`   // users by the API's answer
 
-	LastRowHash string `json:"last_row_hash"`
+	LastRowHash string `json:"last_row_hash"` // "" where shards were joined, each of which has a chain of its own
+
+	Shards []Shard `json:"shards,omitempty"` // that were joined
 
 	stats stats
 }
