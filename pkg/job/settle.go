@@ -52,10 +52,9 @@ func (t trail) add(r client.Receipt) trail {
 	return t
 }
 
-// addRead joins a reading call: its request IDs count, but the answer that a row quotes stays the deletion's.
+// addRead joins a reading call: its request IDs count, but the attempts and the answer that a row quotes stay the deletion's.
 func (t trail) addRead(r client.Receipt) trail {
 	t = t.begin(r)
-	t.receipt.Attempts += r.Attempts
 	t.receipt.RequestIDs = slices.Concat(t.receipt.RequestIDs, r.RequestIDs)
 	return t
 }
