@@ -287,15 +287,30 @@ func (r *Restore) CarryOut(ctx context.Context, j *Job) error {
 type returning struct {
 	*work
 	users map[int][]report.Saved
+	keys  map[int]key
+}
+
+// key finds a user who is back. Where a profile has none that lasts it is the old user_id, by which only one who was never
+// gone is found.
+type key struct {
+	idType, id string
+	lasts      bool
 }
 
 func newReturn(w *work, users map[int][]report.Saved) *returning {
 	size := w.job.Folder.Run.ChunkSize
 	w.chunk.IDs, w.chunk.Lines = make([]string, size), make([]int, size)
+	keys := map[int]key{}
 	for place, u := range users {
 		w.chunk.IDs[place-1], w.chunk.Lines[place-1] = u[0].ID, u[0].Line
+		idType, id := client.KeyOf(u[0].User)
+		k := key{idType, id, id != ""}
+		if !k.lasts {
+			k.idType, k.id = chunker.UserID, client.UserIDOf(u[0].User)
+		}
+		keys[place] = k
 	}
-	return &returning{w, users}
+	return &returning{w, users, keys}
 }
 
 // mostTries is how often a lone user is created whose creation remains in doubt.
@@ -349,7 +364,7 @@ func (b *returning) lookUp(places []int, t trail) (found map[int]json.RawMessage
 	for idType, some := range b.byKey(places) {
 		ids := make([]string, len(some))
 		for i, place := range some {
-			_, ids[i] = b.key(place)
+			ids[i] = b.keys[place].id
 		}
 		profiles, receipt, err := b.job.Client.Profiles(b.ctx(), idType, ids)
 		b.job.heard(err)
@@ -366,20 +381,10 @@ func (b *returning) lookUp(places []int, t trail) (found map[int]json.RawMessage
 	return found, t, nil
 }
 
-// key is what finds a user who is back: by the user_id only one who was never gone is found.
-func (b *returning) key(place int) (idType, id string) {
-	profile := b.users[place][0].User
-	if idType, id = client.KeyOf(profile); id == "" {
-		idType, id = chunker.UserID, client.UserIDOf(profile)
-	}
-	return idType, id
-}
-
 func (b *returning) byKey(places []int) map[string][]int {
 	by := map[string][]int{}
 	for _, place := range places {
-		idType, _ := b.key(place)
-		by[idType] = append(by[idType], place)
+		by[b.keys[place].idType] = append(by[b.keys[place].idType], place)
 	}
 	return by
 }
@@ -425,10 +430,10 @@ func (b *returning) untraceable(places []int, t trail) (rest []int, err error) {
 	}
 	var lost []int
 	for _, place := range places {
-		if _, id := client.KeyOf(b.users[place][0].User); id == "" {
-			lost = append(lost, place)
-		} else {
+		if b.keys[place].lasts {
 			rest = append(rest, place)
+		} else {
+			lost = append(lost, place)
 		}
 	}
 	return rest, b.record(lost, report.Unknown, t, "may have been created, and has no ID to look for")
