@@ -197,7 +197,8 @@ func (s *session) restoreVerdict(summary *report.RestoreSummary, dir string) err
 	if err := s.console.showRestoreSummary(summary, dir); err != nil || summary.ExitCode == 0 {
 		return err
 	}
-	return job.Fail(job.Code(summary.ExitCode), filepath.Join(dir, report.FailedName)+" says why",
+	hint := fmt.Sprintf("%s says why; to try again, move %s away and restore anew: who is there by now is left as is", filepath.Join(dir, report.FailedName), dir)
+	return job.Fail(job.Code(summary.ExitCode), hint,
 		"%s users could not be restored, %s may have been, %s were not in the backup", count(summary.Failed), count(summary.Unknown), count(summary.NotSaved))
 }
 
