@@ -20,7 +20,7 @@ type Chunk struct {
 func (p *Plan) All(r io.Reader) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		row := func(row Row, accepted int) bool {
-			return !p.Options.ours(row.Reject, accepted) || yield(row.placed(accepted, p.Options), nil)
+			return !p.Options.ours(row.Reject, accepted) || yield(row.placed(accepted, &p.Options), nil)
 		}
 		err := p.replay(r, (*pass).rowsAhead, row, func() bool { return true })
 		if err != nil {
