@@ -61,7 +61,10 @@ func (o Options) Validate() error {
 
 // ours says whether a row is one of the shard's, accepted being the number of accepted rows before it. Chunks are dealt
 // out in turn; rejected rows are the first shard's.
-func (o Options) ours(reject *RejectError, accepted int) bool {
+func (o *Options) ours(reject *RejectError, accepted int) bool {
+	if o.Shards == 1 {
+		return true
+	}
 	if reject != nil {
 		return o.Shard == 0
 	}

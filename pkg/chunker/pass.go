@@ -161,7 +161,7 @@ func (p *pass) rows() iter.Seq2[Row, error] {
 }
 
 // placed gives an accepted row its chunk and place; accepted counts those before it.
-func (r Row) placed(accepted int, o Options) Row {
+func (r Row) placed(accepted int, o *Options) Row {
 	if r.Reject == nil {
 		r.Chunk, r.Place = accepted/o.ChunkSize/o.Shards+1, accepted%o.ChunkSize+1
 	}

@@ -16,11 +16,12 @@ type Chunk struct {
 
 // All gives every row again, rejected ones with the reasons they had. r starts at the input's first byte. Memory is
 // bounded. The rows are checked against the plan as they go by, and the whole input at the end: after a change comes an
-// error that wraps ErrChanged, as the last element, and whatever was made from the rows is to be thrown away.
+// error that wraps ErrChanged, as the last element, and whatever was made from the rows is to be thrown away. r is read by
+// another goroutine, which has ended when the sequence has.
 func (p *Plan) All(r io.Reader) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		row := func(row Row, accepted int) bool {
-			return !p.Options.ours(row.Reject, accepted) || yield(row.placed(accepted, p.Options), nil)
+			return !p.Options.ours(row.Reject, accepted) || yield(row.placed(accepted, &p.Options), nil)
 		}
 		err := p.replay(r, (*pass).rowsAhead, row, func() bool { return true })
 		if err != nil {

@@ -151,7 +151,7 @@ func (s *scan) settle(b *batch) error {
 		}
 		s.plan.Rows++
 		if s.visit != nil && s.in.opts.ours(row.Reject, s.ledger.accepted) {
-			if err := s.visit(row.placed(s.ledger.accepted, s.in.opts)); err != nil {
+			if err := s.visit(row.placed(s.ledger.accepted, &s.in.opts)); err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -262,6 +263,49 @@ func TestGroupCommit(t *testing.T) {
 	}
 	if _, chunks, err := open(t, newDisk(d.synced), 0); err != nil || len(chunks) != workers*each {
 		t.Errorf("%d rows are in the audit (%v)", len(chunks), err)
+	}
+}
+
+// Promise 4: a row that shares another's sync is not called safe before that has ended, nor if it fails.
+func TestNoRowIsSafeBeforeItsSync(t *testing.T) {
+	const workers, each = 16, 20
+	d := newDisk(nil)
+	a, _, err := open(t, d, workers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	holds := func(chunk int) bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return bytes.Contains(d.synced, fmt.Appendf(nil, "\n%d,1-2,", chunk))
+	}
+	appendAll := func(from int) (safe int) {
+		var pool sync.WaitGroup
+		var said atomic.Int32
+		for w := range workers {
+			pool.Go(func() {
+				for i := range each {
+					n := from + w*each + i
+					if a.Append(testRow(n)) != nil {
+						continue
+					}
+					said.Add(1)
+					if !holds(n) {
+						t.Errorf("row %d is called safe and is not on disk", n)
+					}
+				}
+			})
+		}
+		pool.Wait()
+		return int(said.Load())
+	}
+	d.slow = runtime.Gosched // while one syncs the others come
+	if n := appendAll(1); n != workers*each {
+		t.Errorf("%d of %d rows are safe", n, workers*each)
+	}
+	d.noSync = errors.New("input/output error")
+	if n := appendAll(1 + workers*each); n > 0 {
+		t.Errorf("%d rows are called safe although no sync succeeds", n)
 	}
 }
 
