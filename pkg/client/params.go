@@ -51,20 +51,20 @@ func appendJSON(b []byte, value any) []byte {
 	case map[string]any:
 		return ordered(v).appendJSON(b)
 	case []any:
-		return appendList(b, v)
+		return appendList(b, v, appendJSON)
 	case []string:
-		return appendList(b, v)
+		return appendList(b, v, appendString)
 	}
 	panic(fmt.Sprintf("client: a parameter of type %T", value)) // a mistake in this package, found by its first test
 }
 
-func appendList[T any](b []byte, list []T) []byte {
+func appendList[T any](b []byte, list []T, appendValue func([]byte, T) []byte) []byte {
 	b = append(b, '[')
 	for i, value := range list {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendJSON(b, value)
+		b = appendValue(b, value)
 	}
 	return append(b, ']')
 }
