@@ -105,6 +105,9 @@ func (j *Job) feedChunks(suspects suspects) *Error {
 		fed += len(places)
 		pool.Go(func() error { w.do(places); return nil })
 	}
+	if j.StopAfter > 0 && fed >= j.StopAfter { // within the last chunk, or at its very end, which Run sees
+		return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
+	}
 	return nil
 }
 
