@@ -72,6 +72,7 @@ func jobFlags() []cli.Flag {
 		toggle(apiFlags, "sandbox", "an embedded sandbox with FILE's users: no account needed"),
 		text(apiFlags, "faults", "", "`SPEC`: what the sandbox does wrong, such as all=25%"),
 		text(outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in (default: FILE's name + .bulkdelete)"),
+		uploadFlag(),
 		text(outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
 		toggle(outputFlags, "json", "print the summary as JSON"),
 		text(outputFlags, "log-format", "", "`F`: console or json (default: console on a terminal)"),
@@ -218,8 +219,8 @@ func outDir(c *cli.Command, input string, now time.Time) (string, error) {
 	if dir := c.String("out"); dir != "" {
 		return fillOut(c, dir, input, now)
 	}
-	if input == "-" {
-		return "", job.Fail(job.Usage, "give the run's folder with --out DIR", "standard input has no name to make a folder from")
+	if input == "-" || input == "" {
+		return "", job.Fail(job.Usage, "give the run's folder with --out DIR", "the input has no name to make a folder from")
 	}
 	name := strings.TrimSuffix(input, filepath.Ext(input))
 	if i, n, err := shard(c.String("shard"), os.Getenv("JOB_COMPLETION_INDEX")); err != nil || n > 1 {

@@ -23,6 +23,7 @@ func reportCommand() *cli.Command {
    bulkdelete report users.?-of-4.bulkdelete     # joins the shards of one job`,
 		Flags: []cli.Flag{
 			text(inputFlags, "input", "", "where the input `FILE` is now, if it was moved"),
+			uploadFlag(),
 			toggle(outputFlags, "json", "print the summary as JSON"),
 			text(outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
 		},
@@ -35,22 +36,40 @@ func reportCommand() *cli.Command {
 			if c.NArg() > 1 {
 				return joinShards(c, k)
 			}
-			r, err := reopen(c, true)
-			if err != nil {
-				return err
-			}
-			defer r.Close()
-			summary, err := r.WriteFiles("")
-			if err != nil {
-				return err
-			}
-			return k.showSummary(summary, r.Folder.Dir)
+			return reportOne(ctx, c, k)
 		},
 	}
 }
 
+// reportOne makes one folder's files again.
+func reportOne(ctx context.Context, c *cli.Command, k *console) error {
+	to, err := openUpload(ctx, c)
+	if err != nil {
+		return err
+	}
+	if to != nil {
+		defer to.Close()
+	}
+	r, err := reopen(c, true)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	summary, err := r.WriteFiles("")
+	if err != nil {
+		return err
+	}
+	if err := k.showSummary(summary, r.Folder.Dir); err != nil || to == nil {
+		return err
+	}
+	return k.copyFolder(ctx, r.Folder.Dir, to)
+}
+
 // joinShards shows the folders of a job's shards as one run.
 func joinShards(c *cli.Command, k *console) error {
+	if c.String("upload") != "" {
+		return job.Fail(job.Usage, "give --upload to each shard's run, or one folder DIR here", "--upload copies one run's folder; there are %d", c.NArg())
+	}
 	dirs := c.Args().Slice()
 	summary, err := job.Join(dirs, c.String("input"), protected)
 	if err != nil {
