@@ -179,6 +179,9 @@ func delimiter(s string) (rune, error) {
 func protected(files []string, o chunker.Options) ([]string, error) {
 	var ids []string
 	for _, name := range files {
+		if err := onlyFile("protect", name); err != nil {
+			return nil, err
+		}
 		f, err := os.Open(name)
 		if err != nil {
 			return nil, fmt.Errorf("--protect: %w", err)

@@ -11,9 +11,9 @@ import (
 	"bulkdelete/pkg/objects"
 )
 
-// inputVariable names the input where the command line does not: a presigned URL is a secret, which other users of the machine
+// urlVariable names the input where the command line does not: a presigned URL is a secret, which other users of the machine
 // could read there.
-const inputVariable = "BULKDELETE_INPUT"
+const urlVariable = "BULKDELETE_URL"
 
 // givenInput is the input as it was given.
 func givenInput(c *cli.Command) (string, error) {
@@ -21,7 +21,7 @@ func givenInput(c *cli.Command) (string, error) {
 	case 1:
 		return c.Args().First(), nil
 	case 0:
-		given, err := secret(inputVariable)
+		given, err := secret(urlVariable)
 		if given != "" || err != nil {
 			return given, err
 		}
@@ -60,6 +60,14 @@ func openUpload(ctx context.Context, c *cli.Command) (*objects.Folder, error) {
 		return nil, explainURL(fmt.Errorf("--upload: %w", err))
 	}
 	return to, nil
+}
+
+// onlyFile refuses a URL where a file is wanted: what cannot open it would show it.
+func onlyFile(flag, name string) error {
+	if objects.IsURL(name) {
+		return job.Fail(job.Usage, "copy it to a file first", "--%s takes a file, not a URL", flag)
+	}
+	return nil
 }
 
 // explainURL says where to get a build that can use object stores, if that is what is missing.

@@ -148,12 +148,12 @@ func TestPresignedURL(t *testing.T) {
 	run := func(more ...string) *exec.Cmd {
 		return p.command(dir, append([]string{"run", w.presigned(), "--yes", "--rate", "1000", "--ca-cert", w.cert(), "--log-level", "debug"}, more...)...)
 	}
-	printed := wants(t, run("--stop-after", "50"), 5, "150 of 200 users are left")
-	printed += wants(t, run("--stop-after", "50"), 5, "100 of 200 users are left")
+	printed := wants(t, run("--stop-after", "50"), 5, "; 150 of 200 users are left")
+	printed += wants(t, run("--stop-after", "50"), 5, "; 100 of 200 users are left")
 	last := strings.Split(strings.TrimSpace(printed), "\n")
 	again := p.command(dir)
 	again.Path, again.Args = "/bin/sh", []string{"sh", "-c", strings.Replace(last[len(last)-1], "go run ./cmd/bulkdelete", os.Args[0], 1)}
-	printed += wants(t, again, 5, "50 of 200 users are left")
+	printed += wants(t, again, 5, "; 50 of 200 users are left")
 	printed += wants(t, run(), 0)
 	checkAllGone(t, p, folder, 200)
 	printed += wants(t, run(), 0, "nothing to do")
@@ -165,6 +165,7 @@ func TestPresignedURL(t *testing.T) {
 	if err != nil || r.Input.URL != w.URL+"/hr/all.csv" || r.Input.ETag != `"first"` || r.Input.Name != r.Input.URL {
 		t.Errorf("run.json says %+v, %v", r, err)
 	}
+	printed += wants(t, p.command(dir, "report", folder, "--input", w.presigned()), 2, "--input takes a file")
 	noSecret(t, dir, printed, signature)
 	moved := filepath.Join(dir, "elsewhere")
 	if err := os.Rename(folder, moved); err != nil {
@@ -196,6 +197,7 @@ func TestObjectsThatCannotBeHad(t *testing.T) {
 	refused("ftp:// cannot be read", "ftp://example.com/all.csv?"+signature)
 	refused("connection refused", "https://127.0.0.1:1/all.csv?"+signature)
 	refused("no name to make a folder from", append(trust, w.URL+"/?X-Amz-Signature="+signature)...)
+	refused("--protect takes a file", append(trust, w.presigned(), "--protect", w.presigned())...)
 	w.set(func() { w.part = len(w.text) / 2 })
 	refused(fmt.Sprintf("of %d bytes: unexpected EOF", len(w.text)), append(trust, w.presigned())...)
 	w.set(func() { w.gone = true })
@@ -257,7 +259,7 @@ func TestURLFromAFile(t *testing.T) {
 	}
 	command := func(args ...string) *exec.Cmd {
 		c := p.command(dir, append(args, "--ca-cert", w.cert(), "--rate", "1000")...)
-		c.Env = append(c.Env, inputVariable+"_FILE="+secret, "TMPDIR="+dir)
+		c.Env = append(c.Env, urlVariable+"_FILE="+secret, "TMPDIR="+dir)
 		return c
 	}
 	printed := wants(t, command("plan"), 0, "100 of 100 rows")

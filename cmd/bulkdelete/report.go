@@ -87,6 +87,9 @@ func reopen(c *cli.Command, lock bool) (*job.Record, error) {
 	if c.NArg() != 1 {
 		return nil, job.Fail(job.Usage, fmt.Sprintf("for example: %s users.bulkdelete", c.FullName()), "give one run's folder DIR; there are %d", c.NArg())
 	}
+	if err := onlyFile("input", c.String("input")); err != nil {
+		return nil, err
+	}
 	return job.Reopen(c.Args().First(), c.String("input"), lock, protected)
 }
 

@@ -41,6 +41,7 @@ type s3Server struct {
 	asked  []string                      // method and path, in order
 	refuse func(method, key string) bool // nil: nothing
 	part   int64                         // of each object that is sent before the connection is cut; 0: all
+	before func()                        // called once, before the next GET; may be nil
 }
 
 func newS3Server(t *testing.T) *s3Server {
@@ -61,6 +62,9 @@ func newS3Server(t *testing.T) *s3Server {
 	}
 	proxy.ErrorLog = log.New(io.Discard, "", 0)
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if before := s.isNext(r); before != nil {
+			before()
+		}
 		if s.note(r) {
 			http.Error(w, "<Error><Code>AccessDenied</Code></Error>", http.StatusForbidden)
 			return
@@ -74,6 +78,16 @@ func newS3Server(t *testing.T) *s3Server {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// isNext takes what is to be called before this request, nil: nothing.
+func (s *s3Server) isNext(r *http.Request) (before func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Method == http.MethodGet {
+		before, s.before = s.before, nil
+	}
+	return before
 }
 
 // note writes a request down and says whether it is refused.
@@ -268,7 +282,9 @@ func TestS3ObjectThatChanges(t *testing.T) {
 	s.put(t, "in/all.csv", csvOf(t, 1, 10_000))
 	s.set(func() { s.part = 200_000 })
 	wants(t, s.command(p, dir, args...), 2, "cut off after")
-	s.set(func() { s.part = 0 })
+	other := csvOf(t, 10_001, 20_000) // as long as the one before
+	s.set(func() { s.part, s.before = 0, func() { s.put(t, "in/all.csv", other) } })
+	wants(t, s.command(p, dir, args...), 2, "PreconditionFailed")
 	s.put(t, "in/all.csv", csvOf(t, 1, 100))
 	wants(t, s.command(p, dir, "plan", inStore), 0, "100 of 100 rows")
 	wants(t, s.command(p, dir, append(args, "--stop-after", "30")...), 5)
