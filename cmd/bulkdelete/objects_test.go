@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"bulkdelete/pkg/report"
@@ -290,5 +291,36 @@ func TestScheduleReadsTheSameURLEveryDay(t *testing.T) {
 	wants(t, daily("{date}"), 0)
 	if p.Len() != 0 {
 		t.Errorf("%d users are left", p.Len())
+	}
+}
+
+// A signal ends a transfer at once, and leaves nothing behind that could be taken for the object.
+func TestSignalDuringATransfer(t *testing.T) {
+	p := newPool(t, 10, "")
+	asked, done := make(chan bool), make(chan bool)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1000000")
+		io.WriteString(w, "userId\n")
+		http.NewResponseController(w).Flush()
+		asked <- true
+		<-done
+	}))
+	defer server.Close()
+	defer close(done)
+	dir := t.TempDir()
+	c := p.command(dir, "run", server.URL+"/all.csv", "--yes")
+	var out strings.Builder
+	c.Stdout, c.Stderr = &out, &out
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	c.Process.Signal(syscall.SIGTERM)
+	c.Wait()
+	if code := c.ProcessState.ExitCode(); code != 5 || !strings.Contains(out.String(), "stopped by a signal") {
+		t.Errorf("exit code %d:\n%s", code, &out)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "all.bulkdelete", "*input*")); len(left) > 0 {
+		t.Errorf("there is %v", left)
 	}
 }

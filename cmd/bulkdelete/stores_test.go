@@ -317,6 +317,8 @@ func TestUploadThatFails(t *testing.T) {
 	if p.sent() > 0 {
 		t.Fatalf("%d calls were sent", p.sent())
 	}
+	s.set(func() { s.refuse = nil })
+	wants(t, run(toStore, "--stop-after", "50"), 5, "8 files copied")
 	s.set(func() {
 		s.refuse = func(method, key string) bool {
 			return method == http.MethodPut && strings.HasSuffix(key, "/deleted.csv")

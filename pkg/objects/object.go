@@ -46,7 +46,7 @@ func (o *Object) Presigned() bool { return o.web != nil && o.url.RawQuery != "" 
 
 // Content is what an object held when it was opened. It is read by one goroutine, and closed.
 type Content struct {
-	ETag string // "": the server gives none
+	ETag string // "": the server gives none that can be shown
 	Size int64  // in bytes; -1: not known beforehand
 
 	body   io.ReadCloser
@@ -70,6 +70,9 @@ func (o *Object) Open(ctx context.Context, have string) (*Content, error) {
 		cancel(nil)
 		return nil, fmt.Errorf("%s: %w", o, scrub(err))
 	}
+	if printable(c.ETag) != c.ETag || len(c.ETag) > mostETag {
+		c.ETag = "" // as if there were none
+	}
 	c.ctx, c.cancel, c.silent = ctx, cancel, silent
 	return c, nil
 }
@@ -92,6 +95,8 @@ func (o *Object) get(ctx context.Context, have string) (*Content, error) {
 
 // patience is how long a server may take to answer, and be silent in the middle.
 const patience = time.Minute
+
+const mostETag = 1 << 10 // bytes
 
 var errSilent = fmt.Errorf("the server sent nothing for %s", patience)
 

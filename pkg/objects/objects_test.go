@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -25,7 +26,9 @@ const signature = "SIGNATURE-of-a-presigned-URL"
 // serve gives an object at path of a TLS server.
 func serve(t *testing.T, path string, h http.HandlerFunc) (*Object, *httptest.Server) {
 	t.Helper()
-	s := httptest.NewTLSServer(h)
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of connections that tests cut
+	s.StartTLS()
 	t.Cleanup(s.Close)
 	return object(t, s.URL+path, s.Certificate()), s
 }
@@ -71,6 +74,7 @@ func TestShown(t *testing.T) {
 		"https://example.com/a%20b/u%2Fv.csv":              {"https://example.com/a%20b/u%2Fv.csv", "v.csv"},
 		"https://example.com/":                             {"https://example.com/", ""},
 		"https://example.com/a/..":                         {"https://example.com/a/..", ""},
+		"https://example.com/a%1B[2J.csv":                  {"https://example.com/a%1B[2J.csv", ""},
 		"HTTPS://example.com/users.csv":                    {"https://example.com/users.csv", "users.csv"},
 	} {
 		o, err := New(raw, nil)
@@ -109,6 +113,9 @@ func TestScrub(t *testing.T) {
 	want := `attempt 1: Get "https://example.com/users.csv": file does not exist (see azblob://c/k`
 	if !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), signature) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("scrubbed: %v", err)
+	}
+	if bell := scrub(errors.New("a\a\x1b[2Jb")); bell.Error() != "a\ufffd\ufffd[2Jb" {
+		t.Errorf("what moves a cursor is shown: %q", bell)
 	}
 	if long := scrub(errors.New(strings.Repeat("long ", 1000))); len(long.Error()) > mostText+10 {
 		t.Errorf("an error of %d characters", len(long.Error()))
@@ -192,7 +199,6 @@ func TestRedirects(t *testing.T) {
 
 func TestCertificatesAreVerified(t *testing.T) {
 	_, s := serve(t, "/users.csv", func(http.ResponseWriter, *http.Request) { t.Error("asked") })
-	s.Config.ErrorLog = nil
 	o, err := New(s.URL+"/users.csv", nil)
 	if err != nil {
 		t.Fatal(err)

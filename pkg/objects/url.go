@@ -8,6 +8,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -105,10 +106,10 @@ func show(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
 }
 
-// lastElement gives the last element of the URL's path, "" if it has none.
+// lastElement gives the last element of the URL's path, "" if it has none that could be shown.
 func lastElement(u *url.URL) string {
 	base := path.Base(u.Path)
-	if strings.HasSuffix(u.Path, "/") || slices.Contains([]string{".", "..", "/"}, base) {
+	if strings.HasSuffix(u.Path, "/") || slices.Contains([]string{".", "..", "/"}, base) || printable(base) != base {
 		return ""
 	}
 	return base
@@ -128,13 +129,23 @@ type scrubbed struct {
 func (s *scrubbed) Error() string { return s.text }
 func (s *scrubbed) Unwrap() error { return s.err }
 
+// printable replaces what could move a terminal's cursor.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+}
+
 // scrub takes queries and passwords out of all URLs in an error's text, and makes one short line of it.
 func scrub(err error) error {
 	if err == nil {
 		return nil
 	}
 	text := userinfo.ReplaceAllString(queries.ReplaceAllString(err.Error(), "$1"), "://")
-	text = strings.Join(strings.Fields(text), " ")
+	text = printable(strings.Join(strings.Fields(text), " "))
 	if runes := []rune(text); len(runes) > mostText {
 		text = string(runes[:mostText]) + "..."
 	}

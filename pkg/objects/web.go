@@ -82,9 +82,6 @@ func (w *web) get(ctx context.Context, have string) (*Content, error) {
 // content takes an answer for the object only if it is whole and new.
 func content(resp *http.Response, have string) (*Content, error) {
 	etag := resp.Header.Get("ETag")
-	if len(etag) > 1<<10 {
-		etag = ""
-	}
 	switch code := resp.StatusCode; {
 	case have != "" && (code == http.StatusNotModified || code == http.StatusOK && etag == have):
 		return nil, ErrUnchanged
