@@ -233,7 +233,7 @@ func TestObjectThatChangesOrGoes(t *testing.T) {
 func TestServerWithoutETags(t *testing.T) {
 	p := newPool(t, 100, "")
 	w := newWebServer(t, csvOf(t, 1, 100))
-	w.etag = ""
+	w.set(func() { w.etag = "" })
 	dir := t.TempDir()
 	args := []string{"run", w.presigned(), "--yes", "--rate", "1000", "--ca-cert", w.cert()}
 	wants(t, p.command(dir, append(args, "--stop-after", "30")...), 5)
