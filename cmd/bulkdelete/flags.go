@@ -63,7 +63,7 @@ func jobFlags() []cli.Flag {
 		toggle(guardFlags, "yes", "do not ask", "y"),
 		toggle(guardFlags, "dry-run", "do what plan does; beats --yes", "n"),
 		&cli.IntFlag{Category: guardFlags, Name: "expect", Usage: "refuse unless exactly `N` users would be deleted", HideDefault: true, Sources: sources("expect")},
-		text(paceFlags, "shard", "", "`I/N`: every Nth chunk from I on, I from 0, at an Nth of the rate; /N: I is JOB_COMPLETION_INDEX"),
+		text(paceFlags, "shard", "", "`I/N`: every Nth chunk from I, from 0; /N: JOB_COMPLETION_INDEX"),
 		text(guardFlags, "max-deletes", "", "`N|P%`: refuse if more would be deleted (P%: of the pool)"),
 		number(guardFlags, "stop-after", 0, "stop cleanly once `N` users are done"),
 		text(guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
@@ -73,6 +73,7 @@ func jobFlags() []cli.Flag {
 		toggle(apiFlags, "sandbox", "an embedded sandbox with FILE's users: no account needed"),
 		text(apiFlags, "faults", "", "`SPEC`: what the sandbox does wrong, such as all=25%"),
 		text(outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in (default: FILE's name + .bulkdelete)"),
+		uploadFlag(),
 		text(outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
 		toggle(outputFlags, "json", "print the summary as JSON"),
 		text(outputFlags, "log-format", "", "`F`: console or json (default: console on a terminal)"),
@@ -179,6 +180,9 @@ func delimiter(s string) (rune, error) {
 func protected(files []string, o chunker.Options) ([]string, error) {
 	var ids []string
 	for _, name := range files {
+		if err := onlyFile("protect", name); err != nil {
+			return nil, err
+		}
 		f, err := os.Open(name)
 		if err != nil {
 			return nil, fmt.Errorf("--protect: %w", err)
@@ -219,8 +223,8 @@ func outDir(c *cli.Command, input string, now time.Time) (string, error) {
 	if dir := c.String("out"); dir != "" {
 		return fillOut(c, dir, input, now)
 	}
-	if input == "-" {
-		return "", job.Fail(job.Usage, "give the run's folder with --out DIR", "standard input has no name to make a folder from")
+	if input == "-" || input == "" {
+		return "", job.Fail(job.Usage, "give the run's folder with --out DIR", "the input has no name to make a folder from")
 	}
 	name := strings.TrimSuffix(input, filepath.Ext(input))
 	if i, n, err := shard(c.String("shard"), os.Getenv("JOB_COMPLETION_INDEX")); err != nil || n > 1 {

@@ -149,17 +149,29 @@ func (s *session) runEarlier(ctx context.Context) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		earlier.metrics, earlier.name, earlier.dir = s.metrics, run.Input.Path, dir
+		earlier.metrics, earlier.name, earlier.object, earlier.dir = s.metrics, run.Input.Path, nil, dir
 		err = earlier.end(earlier.run(ctx))
 		if asError(err).Code > job.Incomplete {
 			return false, fmt.Errorf("%s: %w", dir, explainEarlier(err, dir))
 		}
 		failed = errors.Join(failed, err)
-		if now, err := filepath.Abs(s.name); err == nil && now == run.Input.Path {
-			done = true // the very file, unchanged, or its folder would have been refused
+		same, err := s.isInput(ctx, run)
+		if err != nil {
+			return false, err
 		}
+		done = done || same
 	}
 	return done, failed
+}
+
+// isInput says whether the input is what an earlier run had: the very file, unchanged, or its folder would have been
+// refused; or an object that has not changed since it was copied.
+func (s *session) isInput(ctx context.Context, run *report.Run) (bool, error) {
+	if s.object != nil {
+		return job.Same(ctx, s.object, run.Input)
+	}
+	now, err := filepath.Abs(s.name)
+	return err == nil && now == run.Input.Path, nil
 }
 
 // explainEarlier says what to do when an unfinished run cannot go on by itself.

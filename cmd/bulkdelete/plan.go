@@ -15,7 +15,7 @@ func planCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "plan",
 		Usage:     "check a CSV and show what run would delete; changes nothing",
-		ArgsUsage: "FILE",
+		ArgsUsage: "FILE|URL",
 		Description: `Example:
    bulkdelete plan users.csv --save plan.json  # for a second person to read
    bulkdelete run users.csv --plan plan.json   # refused unless it is the same`,
@@ -37,7 +37,7 @@ func (s *session) runPlan(ctx context.Context, save string) error {
 	if save != "" && s.options.Shards > 1 {
 		return job.Fail(job.Usage, "leave out --shard: its runs are compared with the plan of the whole", "--save is for a whole plan, not for one shard's part")
 	}
-	if err := s.openToLook(); err != nil {
+	if err := s.openToLook(ctx); err != nil {
 		return err
 	}
 	if err := s.scan(ctx); err != nil {
@@ -85,17 +85,17 @@ func (s *session) printPlan(offline string) error {
 	return err
 }
 
-// openToLook opens the input without a run's folder: standard input is kept in a temporary one.
-func (s *session) openToLook() error {
-	if s.flags.Args().First() != "-" {
-		return s.open("")
+// openToLook opens the input without a run's folder: what has to be copied goes into a temporary one.
+func (s *session) openToLook(ctx context.Context) error {
+	if !s.spools() {
+		return s.open(ctx, nil)
 	}
 	dir, err := os.MkdirTemp("", "bulkdelete-plan-")
 	if err != nil {
-		return fmt.Errorf("standard input cannot be kept: %w", err)
+		return fmt.Errorf("the input cannot be kept: %w", err)
 	}
 	s.close = append(s.close, func() error { return os.RemoveAll(dir) })
-	return s.open(dir)
+	return s.open(ctx, &job.Folder{Dir: dir})
 }
 
 // checkPlan refuses what is not the approved plan.

@@ -24,6 +24,7 @@ func reportCommand() *cli.Command {
 		Flags: []cli.Flag{
 			text(outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
 			text(inputFlags, "input", "", "where the input `FILE` is now, if it was moved"),
+			uploadFlag(),
 			toggle(outputFlags, "json", "print the summary as JSON"),
 			text(outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
 		},
@@ -36,18 +37,33 @@ func reportCommand() *cli.Command {
 			if c.NArg() > 1 || c.String("out") != "" {
 				return joinShards(c, k)
 			}
-			r, err := reopen(c, true)
-			if err != nil {
-				return err
-			}
-			defer r.Close()
-			summary, err := r.WriteFiles("")
-			if err != nil {
-				return err
-			}
-			return k.showSummary(summary, r.Folder.Dir)
+			return reportOne(ctx, c, k)
 		},
 	}
+}
+
+// reportOne makes one folder's files again.
+func reportOne(ctx context.Context, c *cli.Command, k *console) error {
+	to, err := openUpload(ctx, c)
+	if err != nil {
+		return err
+	}
+	if to != nil {
+		defer to.Close()
+	}
+	r, err := reopen(c, true)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	summary, err := r.WriteFiles("")
+	if err != nil {
+		return err
+	}
+	if err := k.showSummary(summary, r.Folder.Dir); err != nil || to == nil {
+		return err
+	}
+	return k.copyFolder(ctx, r.Folder.Dir, to)
 }
 
 // joinShards shows the folders of a job's shards as one run.
@@ -55,6 +71,9 @@ func joinShards(c *cli.Command, k *console) error {
 	dirs, out := c.Args().Slice(), c.String("out")
 	if len(dirs) == 0 {
 		return job.Fail(job.Usage, "for example: bulkdelete report users.?-of-4.bulkdelete --out users", "give the folders of a job's shards")
+	}
+	if c.String("upload") != "" {
+		return job.Fail(job.Usage, "give --upload to each shard's run, or one folder DIR here", "--upload copies one run's folder; there are %d", c.NArg())
 	}
 	summary, err := job.Join(dirs, out, c.String("input"), protected)
 	if err != nil {
@@ -71,6 +90,9 @@ func joinShards(c *cli.Command, k *console) error {
 func reopen(c *cli.Command, lock bool) (*job.Record, error) {
 	if c.NArg() != 1 {
 		return nil, job.Fail(job.Usage, fmt.Sprintf("for example: %s users.bulkdelete", c.FullName()), "give one run's folder DIR; there are %d", c.NArg())
+	}
+	if err := onlyFile("input", c.String("input")); err != nil {
+		return nil, err
 	}
 	return job.Reopen(c.Args().First(), c.String("input"), lock, protected)
 }

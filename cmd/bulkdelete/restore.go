@@ -178,7 +178,7 @@ func unsaved(users int) error {
 func (s *session) concludeRestore(r *job.Restore, ended error) error {
 	resume := ""
 	if ended != nil {
-		resume = commandWords(os.Args, "")
+		resume = commandLineOf(os.Args)
 	}
 	summary, err := r.WriteFiles(resume)
 	if err != nil {

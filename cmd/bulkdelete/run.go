@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
 		Usage:     "check a CSV, ask, delete its users, and prove what became of each",
-		ArgsUsage: "FILE",
+		ArgsUsage: "FILE|URL",
 		Description: `Examples:
    bulkdelete run --sandbox samples/offboarding.csv  # no account needed
    bulkdelete run users.csv --stop-after 50          # a trial
@@ -74,17 +75,20 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	if j.Folder.Finished() && j.Folder.HasFiles() {
-		return s.finishedBefore(j.Folder)
+		return s.finishedBefore(ctx, j.Folder)
 	}
 	if j.Folder.Remaining() > 0 {
 		if err := s.approve(ctx, j.Folder); err != nil {
+			return err
+		}
+		if err := s.beginUpload(ctx, j.Folder); err != nil {
 			return err
 		}
 	} else if err := s.console.showPlan(s.console.err, s, 0, "there is nobody left to delete"); err != nil {
 		return err
 	}
 	j.Input, j.Plan, j.Client = s.input, s.plan, s.client
-	return s.conclude(j, s.delete(ctx, j))
+	return s.conclude(ctx, j, s.delete(ctx, j))
 }
 
 // newJob reads the flags that only run has.
@@ -113,7 +117,7 @@ func (s *session) newJob() (*job.Job, error) {
 
 // read is everything offline: the input, the plan, and what earlier runs on the folder did.
 func (s *session) read(ctx context.Context, j *job.Job) error {
-	if s.name == "-" { // its copy needs the folder now
+	if s.spools() { // the copy needs the folder now
 		if err := report.MakeDir(s.dir); err != nil {
 			return fmt.Errorf("the run's folder cannot be made: %w", err)
 		}
@@ -123,7 +127,7 @@ func (s *session) read(ctx context.Context, j *job.Job) error {
 		return err
 	}
 	s.close = append(s.close, j.Folder.Close)
-	if err := s.open(s.dir); err != nil {
+	if err := s.open(ctx, j.Folder); err != nil {
 		return err
 	}
 	if err := s.scan(ctx); err != nil {
@@ -192,26 +196,31 @@ func allowGarbage() {
 	debug.SetGCPercent(min(400, max(100, int(100*garbage/m.HeapAlloc))))
 }
 
-// finishedBefore answers a run whose folder has nothing left to do, without a single call.
-func (s *session) finishedBefore(folder *job.Folder) error {
+// finishedBefore answers a run whose folder has nothing left to do, without a single call to the API.
+func (s *session) finishedBefore(ctx context.Context, folder *job.Folder) error {
 	summary, err := report.LoadSummary(folder.Dir)
 	if err != nil {
 		return err
 	}
 	s.console.say("nothing to do: %s is finished", folder.Dir)
-	return s.verdict(summary, folder.Dir)
+	return s.finishUpload(ctx, folder.Dir, true, s.verdict(summary, folder.Dir))
 }
 
-// conclude makes the folder's files and says what happened and what to do next.
-func (s *session) conclude(j *job.Job, ended error) error {
+// conclude makes the folder's files, copies them if that was asked for, and says what happened and what to do next.
+func (s *session) conclude(ctx context.Context, j *job.Job, ended error) error {
 	resume := ""
 	if ended != nil {
-		resume = commandWords(os.Args, s.input.Path)
+		resume = s.resumeCommand(os.Args)
 	}
 	summary, err := j.WriteFiles(resume)
 	if err != nil {
 		return errors.Join(ended, err)
 	}
+	return s.finishUpload(ctx, j.Folder.Dir, false, s.result(j, summary, ended, resume))
+}
+
+// result shows the summary and turns how the run ended into an error that says what to do next.
+func (s *session) result(j *job.Job, summary *report.Summary, ended error, resume string) error {
 	if ended == nil {
 		return s.verdict(summary, j.Folder.Dir)
 	}
@@ -249,13 +258,26 @@ func (s *session) verdict(summary *report.Summary, dir string) error {
 		count(summary.Failed), count(summary.Unknown), count(summary.Invalid))
 }
 
-// commandWords is the command line that goes on with a run: the same one, but standard input's copy in its place.
-func commandWords(args []string, stdin string) string {
+// resumeCommand is the command line that goes on with this run: the same one, but in the place of standard input, and of a
+// URL that may hold a signature, stands the copy in the run's folder.
+func (s *session) resumeCommand(args []string) string {
+	hide := s.object != nil && s.object.Presigned() && slices.Contains(args, s.given)
+	words := slices.Clone(args)
+	for i, arg := range args {
+		if arg == "-" || hide && arg == s.given {
+			words[i] = s.input.Path
+		}
+	}
+	if hide && !s.flags.IsSet("out") { // it was made from the URL's name
+		words = append(words, "--out", s.dir)
+	}
+	return commandLineOf(words)
+}
+
+// commandLineOf makes words that were arguments of this process a command line again.
+func commandLineOf(args []string) string {
 	words := make([]string, len(args))
 	for i, arg := range args {
-		if arg == "-" {
-			arg = stdin
-		}
 		words[i] = quote(arg)
 	}
 	if strings.Contains(words[0], "/go-build") { // go run's binary is gone by then

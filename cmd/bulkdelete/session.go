@@ -15,6 +15,7 @@ import (
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/objects"
 	"bulkdelete/pkg/report"
 )
 
@@ -24,8 +25,11 @@ const sandboxHost = "sandbox"
 // session is one command line of run or plan on its way to the first deletion.
 type session struct {
 	flags   *cli.Command
-	name    string // of the input, as it was given
-	dir     string // the run's folder; run only
+	name    string          // of the input: a path, "-", or the last element of an object's URL
+	given   string          // the input as the command line or the environment has it; it may be a secret
+	object  *objects.Object // the input where it is a URL
+	dir     string          // the run's folder; run only
+	upload  *objects.Folder // where the run's folder is copied to; nil: nowhere
 	console *console
 	metrics *metrics // nil: plan
 	options chunker.Options
@@ -50,14 +54,15 @@ const samples = 5
 
 // newSession reads flags alone: whatever is wrong with them is said before a file is touched.
 func newSession(c *cli.Command) (*session, error) {
-	if n := c.NArg(); n != 1 {
-		return nil, job.Fail(job.Usage, fmt.Sprintf("for example: %s users.csv", c.FullName()), "give one input FILE, or - for standard input; there are %d", n)
+	given, err := givenInput(c)
+	if err != nil {
+		return nil, err
 	}
 	console, err := newConsole(c)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{flags: c, name: c.Args().First(), console: console}
+	s := &session{flags: c, name: given, given: given, console: console}
 	if s.options, err = chunkerOptions(c); err != nil {
 		return nil, err
 	}
@@ -75,6 +80,9 @@ func newSession(c *cli.Command) (*session, error) {
 	if c.Bool("sandbox") {
 		s.target.Host = sandboxHost
 	}
+	if err := s.readURLs(); err != nil {
+		return nil, s.end(err)
+	}
 	return s, nil
 }
 
@@ -86,11 +94,17 @@ func (s *session) end(err error) error {
 	return err
 }
 
-// open opens the input. Standard input is kept in dir first, since it is read more than once.
-func (s *session) open(dir string) (err error) {
-	if s.name == "-" {
-		s.input, err = job.Spool(s.flags.Root().Reader, dir)
-	} else {
+// spools says whether the input has to be copied into a folder, since it is read more than once.
+func (s *session) spools() bool { return s.object != nil || s.name == "-" }
+
+// open opens the input. What is no file is copied into the folder first.
+func (s *session) open(ctx context.Context, f *job.Folder) (err error) {
+	switch {
+	case s.object != nil:
+		s.input, err = job.Fetch(ctx, s.object, f, s.console.say)
+	case s.name == "-":
+		s.input, err = job.Spool(s.flags.Root().Reader, f.Dir)
+	default:
 		s.input, err = job.OpenInput(s.name)
 	}
 	if err == nil {

@@ -56,7 +56,7 @@ func Describe(in *Input, plan *chunker.Plan, target Target, protect []string) *r
 		CreatedAt: time.Now().UTC(), By: operator(),
 		Options: map[string]string{},
 	}
-	run.Input.Name, run.Input.Path = in.Name, in.Path
+	run.Input.Name, run.Input.Path, run.Input.URL, run.Input.ETag = in.Name, in.Path, in.URL, in.ETag
 	run.Input.Bytes, run.Input.SHA256 = plan.Bytes, hex.EncodeToString(plan.SHA256[:])
 	o := plan.Options
 	set := func(name, value string) {

@@ -45,6 +45,10 @@
 // grown stops the job even though the bytes that would be sent are the old ones, because the person who changed it
 // should know.
 //
+// What is no file, standard input or an object on a server, is copied into the folder before the first pass, and the copy is
+// the input from then on: what becomes of the object cannot reach a run that has begun. A run that goes on compares the
+// object's ETag with the one in run.json (Fetch).
+//
 // # Backup and restore
 //
 // With a backup, a worker reads its chunk's users and has them on disk before it sends their deletion; whoever cannot be read

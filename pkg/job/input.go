@@ -3,6 +3,7 @@ package job
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,13 +12,17 @@ import (
 	"path/filepath"
 
 	"github.com/google/renameio/v2"
+
+	"bulkdelete/pkg/report"
 )
 
 // Input is the file that a job deletes from. It is opened once: every pass reads the same bytes of the same open
 // file, up to the size it had then, so a file that is replaced or grows meanwhile cannot bring in another user.
 type Input struct {
-	Name string // as it was asked for, "-" for standard input
+	Name string // as it was asked for, "-" for standard input, an object's URL without its query
 	Path string // absolute
+	URL  string // of the object that Path is a copy of, without its query; "": none
+	ETag string // what the object had when it was copied; "": the server gives none
 	file *os.File
 	info os.FileInfo
 }
@@ -42,40 +47,56 @@ func OpenInput(path string) (*Input, error) {
 	return &Input{Name: path, Path: abs, file: f, info: info}, nil
 }
 
-// SpoolName is the name of standard input's copy in the run's folder.
+// SpoolName is the name that the copy of standard input or of an object has in the run's folder.
 const SpoolName = "input"
 
 // Spool copies a stream into dir, which must exist, and opens the copy: a job reads its input several times, and a run
 // that goes on tomorrow needs it again. A copy that is there already is kept if it is the same, and is never replaced
 // once the folder belongs to a run.
 func Spool(r io.Reader, dir string) (*Input, error) {
-	path := filepath.Join(dir, SpoolName)
-	t, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o600))
-	if err != nil {
-		return nil, fmt.Errorf("cannot keep standard input: %w", err)
-	}
-	defer t.Cleanup()
-	sum := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(t, sum), r); err != nil {
-		return nil, fmt.Errorf("cannot keep standard input in %s: %w", dir, err)
-	}
-	switch same, err := hasSum(path, sum.Sum(nil)); {
-	case err != nil:
-		return nil, err
-	case !same && exists(filepath.Join(dir, "run.json")):
-		return nil, Fail(Guard, "to go on with that run, give "+path+" instead of -; for another input choose another folder with --out",
-			"standard input is not what the run in %s was planned with", dir)
-	case !same:
-		if err := t.CloseAtomicallyReplace(); err != nil {
-			return nil, fmt.Errorf("cannot keep standard input in %s: %w", dir, err)
-		}
-	}
-	in, err := OpenInput(path)
+	in, err := spool(r, dir, "standard input", exists(filepath.Join(dir, report.RunName)))
 	if err != nil {
 		return nil, err
 	}
 	in.Name = "-"
 	return in, nil
+}
+
+// spool copies what is called name into dir. Where the folder is taken, only what its run was planned with may enter.
+func spool(r io.Reader, dir, name string, taken bool) (*Input, error) {
+	path := filepath.Join(dir, SpoolName)
+	t, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o600))
+	if err != nil {
+		return nil, fmt.Errorf("cannot keep %s: %w", name, err)
+	}
+	defer t.Cleanup()
+	sum := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(t, sum), r); err != nil {
+		return nil, fmt.Errorf("cannot keep %s in %s: %w", name, dir, err)
+	}
+	switch same, err := hasSum(path, sum.Sum(nil)); {
+	case err != nil:
+		return nil, err
+	case !same && taken && !planned(dir, sum.Sum(nil)):
+		return nil, Fail(Guard, keptHint(dir), "%s is not what the run in %s was planned with", name, dir)
+	case !same:
+		if err := t.CloseAtomicallyReplace(); err != nil {
+			return nil, fmt.Errorf("cannot keep %s in %s: %w", name, dir, err)
+		}
+	}
+	return OpenInput(path)
+}
+
+// keptHint says how a run whose input is another one by now goes on.
+func keptHint(dir string) string {
+	return fmt.Sprintf("to go on with that run: bulkdelete run %s --out %s; for another input choose another folder with --out",
+		filepath.Join(dir, SpoolName), dir)
+}
+
+// planned says whether the run in dir was planned with what has that SHA-256: its copy was lost and may come back.
+func planned(dir string, sum []byte) bool {
+	run, err := report.LoadRun(dir)
+	return err == nil && run.Input.SHA256 == hex.EncodeToString(sum)
 }
 
 // hasSum says whether the file at path exists and has that SHA-256.

@@ -122,6 +122,9 @@ func (j *Job) feedChunks(suspects suspects) *Error {
 	if j.StopAfter > 0 && fed >= j.StopAfter { // maybe in the middle of the last chunk
 		return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
 	}
+	if j.StopAfter > 0 && fed >= j.StopAfter { // within the last chunk, or at its very end, which Run sees
+		return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
+	}
 	return nil
 }
 

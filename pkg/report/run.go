@@ -24,7 +24,7 @@ const (
 	SummaryName   = "summary.json"
 	PageName      = "report.html"
 	BackupName    = "backup.jsonl.zst"
-	lockName      = "lock"
+	LockName      = "lock"
 )
 
 // Run is run.json: what was asked, and what a run that goes on has to know besides the audit.
@@ -53,8 +53,10 @@ type Run struct {
 
 // Input is the file that a run deletes from.
 type Input struct {
-	Name   string `json:"name"` // as it was given
-	Path   string `json:"path"` // absolute
+	Name   string `json:"name"`           // as it was given; a URL without its query
+	Path   string `json:"path"`           // absolute
+	URL    string `json:"url,omitempty"`  // where Path was copied from, without its query
+	ETag   string `json:"etag,omitempty"` // what the object at URL had then
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
 }
@@ -121,7 +123,7 @@ var ErrInUse = errors.New("another run works on it")
 
 // Lock holds a run's folder until unlock is called or the process ends, however it ends.
 func Lock(dir string) (unlock func() error, err error) {
-	path := filepath.Join(dir, lockName)
+	path := filepath.Join(dir, LockName)
 	l := flock.New(path, flock.SetPermissions(0o600))
 	locked, err := l.TryLock()
 	if err != nil {

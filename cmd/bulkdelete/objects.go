@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v3"
+
+	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/objects"
+)
+
+// urlVariable names the input where the command line does not: a presigned URL is a secret, which other users of the machine
+// could read there.
+const urlVariable = "BULKDELETE_URL"
+
+// givenInput is the input as it was given.
+func givenInput(c *cli.Command) (string, error) {
+	switch n := c.NArg(); n {
+	case 1:
+		return c.Args().First(), nil
+	case 0:
+		given, err := secret(urlVariable)
+		if given != "" || err != nil {
+			return given, err
+		}
+		fallthrough
+	default:
+		return "", job.Fail(job.Usage, fmt.Sprintf("for example: %s users.csv", c.FullName()), "give one input FILE, or - for standard input; there are %d", n)
+	}
+}
+
+func uploadFlag() cli.Flag {
+	return text(outputFlags, "upload", "", "`URL`: copy the run's folder there, such as s3://bucket/proofs")
+}
+
+// readURLs reads the input and --upload where they are URLs. Nothing is asked over the network yet.
+func (s *session) readURLs() (err error) {
+	if objects.IsURL(s.given) {
+		if s.object, err = objects.New(s.given, s.config.RootCAs); err != nil {
+			return explainURL(err)
+		}
+		s.name = s.object.Name()
+	}
+	s.upload, err = openUpload(context.Background(), s.flags)
+	if s.upload != nil {
+		s.close = append(s.close, s.upload.Close)
+	}
+	return err
+}
+
+// openUpload opens what --upload names; nil: nothing.
+func openUpload(ctx context.Context, c *cli.Command) (*objects.Folder, error) {
+	if c.String("upload") == "" {
+		return nil, nil
+	}
+	to, err := objects.OpenFolder(ctx, c.String("upload"))
+	if err != nil {
+		return nil, explainURL(fmt.Errorf("--upload: %w", err))
+	}
+	return to, nil
+}
+
+// onlyFile refuses a URL where a file is wanted: what cannot open it would show it.
+func onlyFile(flag, name string) error {
+	if objects.IsURL(name) {
+		return job.Fail(job.Usage, "copy it to a file first", "--%s takes a file, not a URL", flag)
+	}
+	return nil
+}
+
+// explainURL says where to get a build that can use object stores, if that is what is missing.
+func explainURL(err error) error {
+	hint := "nothing was sent"
+	if errors.Is(err, objects.ErrNoStores) {
+		hint = "make one that has it: go install -tags blob ./cmd/bulkdelete\nor the image: docker build --build-arg TAGS=blob -t bulkdelete:blob ."
+	}
+	return job.Fail(job.Usage, hint, "%w", err)
+}
+
+// beginUpload finds out whether the folder can be copied, while nobody has been deleted.
+func (s *session) beginUpload(ctx context.Context, folder *job.Folder) error {
+	if s.upload == nil {
+		return nil
+	}
+	u, err := job.NewUpload(s.dir, s.upload)
+	if err != nil {
+		return err
+	}
+	return u.Begin(ctx, folder.Run)
+}
+
+// finishUpload copies the folder of a run that ended with result; again: one that had ended before, whose copy may be there.
+// The copy changes nothing for the users, so a run that was not whole keeps its exit code. One that was ends with Halted: the
+// same command, or report, tries again.
+func (s *session) finishUpload(ctx context.Context, dir string, again bool, result error) error {
+	if s.upload == nil {
+		return result
+	}
+	if again {
+		if u, err := job.NewUpload(dir, s.upload); err == nil && u.Done(ctx) {
+			return result
+		}
+	}
+	err := s.console.copyFolder(ctx, dir, s.upload)
+	if err == nil {
+		return result
+	}
+	if result == nil {
+		return err
+	}
+	e := asError(err)
+	s.console.log.Warn().Err(e).Msg("the folder was not copied")
+	s.console.say("hint: %s", e.Hint)
+	return result
+}
+
+// copyFolder copies a run's folder. What was a signal to stop deleting does not stop it; a second one does.
+func (k *console) copyFolder(ctx context.Context, dir string, to *objects.Folder) error {
+	u, err := job.NewUpload(dir, to)
+	if err != nil {
+		return err
+	}
+	n, err := u.Finish(context.WithoutCancel(ctx))
+	if err != nil {
+		code := job.Halted
+		if e := asError(err); e.Code == job.Guard {
+			code = e.Code
+		}
+		return job.Fail(code, fmt.Sprintf("the folder %s is whole; to copy it, run bulkdelete report %s --upload %s", dir, quote(dir), quote(to.Given())),
+			"the folder is not copied: %w", err)
+	}
+	k.say("%d files copied to %s", n, u.To)
+	return nil
+}

@@ -1,0 +1,88 @@
+package job
+
+import (
+	"context"
+	"errors"
+
+	"bulkdelete/pkg/objects"
+	"bulkdelete/pkg/report"
+)
+
+// Fetch copies an object into the folder, which must exist, and opens the copy. Where the folder's run has a copy already,
+// that one is used and nothing is transferred while the object still has the ETag that run.json says; so it is, and say
+// is told why, where the object cannot be had any more. An object that has changed since the run was planned is refused
+// with Guard. Other errors are fit for exit code 2: nothing is ever taken for the object that is not the whole of it.
+func Fetch(ctx context.Context, o *objects.Object, f *Folder, say func(format string, args ...any)) (*Input, error) {
+	run := f.Run
+	if run != nil && f.unused() {
+		run = nil
+	}
+	have := ""
+	if run != nil && exists(f.path(SpoolName)) && run.Input.URL == o.String() {
+		have = run.Input.ETag
+	}
+	in, etag, err := f.fetch(ctx, o, have, run != nil)
+	switch {
+	case err == nil:
+		in.Name, in.URL, in.ETag = o.String(), o.String(), etag
+		return in, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case errors.Is(err, objects.ErrUnchanged):
+		return f.kept(o)
+	case isGuard(err):
+		return nil, err
+	case run != nil && run.Input.URL == o.String() && exists(f.path(SpoolName)):
+		say("the input cannot be looked at: %s\ngoing on with the copy of it in %s", err, f.path(SpoolName))
+		return f.kept(o)
+	}
+	return nil, Fail(Usage, "nothing was sent", "the input cannot be read: %w", err)
+}
+
+// fetch transfers the object if its ETag is not have.
+func (f *Folder) fetch(ctx context.Context, o *objects.Object, have string, taken bool) (*Input, string, error) {
+	content, err := o.Open(ctx, have)
+	if err != nil {
+		return nil, "", err
+	}
+	defer content.Close()
+	if have != "" {
+		return nil, "", Fail(Guard, keptHint(f.Dir), "%s has changed since the run in %s was planned: its ETag was %s and is %s",
+			o, f.Dir, have, orNone(content.ETag))
+	}
+	in, err := spool(content, f.Dir, o.String(), taken)
+	if err != nil {
+		return nil, "", err
+	}
+	return in, content.ETag, nil
+}
+
+// kept opens the copy that is there.
+func (f *Folder) kept(o *objects.Object) (*Input, error) {
+	in, err := OpenInput(f.path(SpoolName))
+	if err != nil {
+		return nil, err
+	}
+	in.Name, in.URL, in.ETag = o.String(), o.String(), f.Run.Input.ETag
+	return in, nil
+}
+
+// Same says whether the object is still what a run's input was copied from. Where it cannot be told the error says why.
+func Same(ctx context.Context, o *objects.Object, in report.Input) (bool, error) {
+	if in.URL != o.String() || in.ETag == "" {
+		return false, nil
+	}
+	content, err := o.Open(ctx, in.ETag)
+	if errors.Is(err, objects.ErrUnchanged) {
+		return true, nil
+	}
+	if err != nil {
+		return false, Fail(Usage, "nothing was sent", "the input cannot be read: %w", err)
+	}
+	return false, content.Close()
+}
+
+func isGuard(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == Guard
+}

@@ -1,0 +1,136 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bulkdelete/pkg/objects"
+	"bulkdelete/pkg/report"
+)
+
+// Upload is where a run's folder is copied to, under its own name, once the run has ended.
+type Upload struct {
+	Dir string // the run's folder
+	To  *objects.Folder
+}
+
+// NewUpload gives the copy of dir in a store's folder, as cp -r dir to/ would make it.
+func NewUpload(dir string, to *objects.Folder) (*Upload, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return &Upload{dir, to.In(filepath.Base(abs))}, nil
+}
+
+// Begin finds out, before anybody is deleted, whether the copy can be written: it writes run.json, and takes the summary of
+// an earlier copy away, because it is not true any more. A copy of another run is refused with Guard, other errors are fit
+// for exit code 2.
+func (u *Upload) Begin(ctx context.Context, run *report.Run) error {
+	if err := u.refuseOther(ctx, run); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(run, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := u.To.Remove(ctx, report.SummaryName); err != nil {
+		return Fail(Usage, "give credentials that may replace what is there, or another --upload; nothing was sent", "--upload: %w", err)
+	}
+	text = append(text, '\n')
+	if err := u.To.Put(ctx, report.RunName, bytes.NewReader(text), int64(len(text))); err != nil {
+		return Fail(Usage, "check the URL, the credentials and the network; nothing was sent", "--upload: %w", err)
+	}
+	return nil
+}
+
+// refuseOther keeps the proof of one run from being written over by another's. Credentials that may not read are trusted.
+func (u *Upload) refuseOther(ctx context.Context, run *report.Run) error {
+	text, err := u.To.Read(ctx, report.RunName, 16<<20)
+	if err != nil {
+		return nil
+	}
+	var there report.Run
+	if err := json.Unmarshal(text, &there); err == nil && there.PlanDigest == run.PlanDigest {
+		_, err := u.To.Read(ctx, report.SummaryName, 16<<20)
+		if there.CreatedAt.Equal(run.CreatedAt) || errors.Is(err, fs.ErrNotExist) { // such as a run that died before its first call
+			return nil
+		}
+	}
+	return Fail(Guard, "choose another --upload, or another folder's name with --out; nothing was written over",
+		"%s holds the copy of another run", u.To)
+}
+
+// Finish copies the folder's files and gives their number. The summary comes last, so that its presence says that the copy
+// is whole. Not copied are lock, and the spooled input, which lies where it came from.
+func (u *Upload) Finish(ctx context.Context) (int, error) {
+	run, err := report.LoadRun(u.Dir)
+	if err != nil {
+		return 0, err
+	}
+	if err := u.Begin(ctx, run); err != nil {
+		return 0, err
+	}
+	names, err := u.names()
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range names {
+		if err := u.put(ctx, name); err != nil {
+			return 0, err
+		}
+	}
+	return len(names), nil
+}
+
+// Done says whether the copy is there already: whether its summary is the folder's own.
+func (u *Upload) Done(ctx context.Context) bool {
+	own, err := os.ReadFile(filepath.Join(u.Dir, report.SummaryName))
+	if err != nil {
+		return false
+	}
+	there, err := u.To.Read(ctx, report.SummaryName, int64(len(own)))
+	return err == nil && bytes.Equal(own, there)
+}
+
+// names gives the files to copy, relative to the folder and with slashes, the summary last.
+func (u *Upload) names() ([]string, error) {
+	var names []string
+	root := os.DirFS(u.Dir)
+	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		hidden := strings.HasPrefix(d.Name(), ".") && name != "." // files that are being written
+		switch {
+		case err != nil:
+			return err
+		case hidden && d.IsDir():
+			return fs.SkipDir
+		case !hidden && d.Type().IsRegular() && !slices.Contains([]string{report.LockName, SpoolName, report.SummaryName}, name):
+			names = append(names, name)
+		}
+		return nil
+	})
+	if err == nil && exists(filepath.Join(u.Dir, report.SummaryName)) {
+		names = append(names, report.SummaryName)
+	}
+	return names, err
+}
+
+func (u *Upload) put(ctx context.Context, name string) error {
+	f, err := os.Open(filepath.Join(u.Dir, filepath.FromSlash(name)))
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = u.To.Put(ctx, name, f, info.Size())
+	}
+	return errors.Join(err, f.Close())
+}

@@ -1,0 +1,135 @@
+package objects
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"time"
+)
+
+// ErrUnchanged says that the object still has the ETag that was asked about.
+var ErrUnchanged = errors.New("the object has not changed")
+
+// Object is a file on a web server or in an object store. It may be used by several goroutines.
+type Object struct {
+	url *url.URL
+	web *web // nil: a store's
+}
+
+// New reads an object's URL. roots are further certificates to trust for https; nil: the system's. Nothing is asked over the
+// network. Errors are fit for exit code 2.
+func New(raw string, roots *x509.CertPool) (*Object, error) {
+	u, err := parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	o := &Object{url: u}
+	if u.Scheme == "https" || u.Scheme == "http" {
+		o.web = newWeb(u, roots)
+	} else if lastElement(u) == "" {
+		return nil, fmt.Errorf("%s names no object: give %s://BUCKET/KEY", show(u), u.Scheme)
+	}
+	return o, nil
+}
+
+// String gives the URL without its query.
+func (o *Object) String() string { return show(o.url) }
+
+// Name gives the last element of the URL's path; "" if it has none.
+func (o *Object) Name() string { return lastElement(o.url) }
+
+// Presigned says whether the URL holds what may be a secret: a query on a web server. A store's parameters are none.
+func (o *Object) Presigned() bool { return o.web != nil && o.url.RawQuery != "" }
+
+// Content is what an object held when it was opened. It is read by one goroutine, and closed.
+type Content struct {
+	ETag string // "": the server gives none that can be shown
+	Size int64  // in bytes; -1: not known beforehand
+
+	body   io.ReadCloser
+	read   int64
+	silent *time.Timer
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+}
+
+// Open begins to read the object. Where have is not "" and the object still has that ETag, nothing is transferred and the
+// error is ErrUnchanged. It wraps fs.ErrNotExist if there is no such object.
+func (o *Object) Open(ctx context.Context, have string) (*Content, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	silent := time.AfterFunc(patience, func() { cancel(errSilent) }) // a library may try again for ever
+	c, err := o.get(ctx, have)
+	if err != nil {
+		silent.Stop()
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		cancel(nil)
+		return nil, fmt.Errorf("%s: %w", o, scrub(err))
+	}
+	if printable(c.ETag) != c.ETag || len(c.ETag) > mostETag {
+		c.ETag = "" // as if there were none
+	}
+	c.ctx, c.cancel, c.silent = ctx, cancel, silent
+	return c, nil
+}
+
+func (o *Object) get(ctx context.Context, have string) (*Content, error) {
+	if o.web != nil {
+		return o.web.get(ctx, have)
+	}
+	s, err := openStore(ctx, o.url)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.get(ctx, key(o.url), have)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	c.body = &both{c.body, s.close}
+	return c, nil
+}
+
+// patience is how long a server may take to answer, and be silent in the middle.
+const patience = time.Minute
+
+const mostETag = 1 << 10 // bytes
+
+var errSilent = fmt.Errorf("the server sent nothing for %s", patience)
+
+// Read reads on. The end comes as io.EOF only if all of the object has been read.
+func (c *Content) Read(p []byte) (int, error) {
+	c.silent.Reset(patience)
+	n, err := c.body.Read(p)
+	c.silent.Stop()
+	c.read += int64(n)
+	switch {
+	case err == nil:
+		return n, nil
+	case context.Cause(c.ctx) != nil:
+		return n, context.Cause(c.ctx)
+	case err != io.EOF:
+		return n, fmt.Errorf("cut off after %d of %d bytes: %w", c.read, c.Size, scrub(err))
+	case c.Size >= 0 && c.read != c.Size:
+		return n, fmt.Errorf("cut off after %d of %d bytes: %w", c.read, c.Size, io.ErrUnexpectedEOF)
+	}
+	return n, io.EOF
+}
+
+// Close ends the transfer.
+func (c *Content) Close() error {
+	c.silent.Stop()
+	defer c.cancel(nil)
+	return c.body.Close()
+}
+
+// both closes a body and what it came from.
+type both struct {
+	io.ReadCloser
+	then func() error
+}
+
+func (b *both) Close() error { return errors.Join(b.ReadCloser.Close(), b.then()) }
