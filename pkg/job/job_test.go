@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -515,6 +516,34 @@ func TestAnOutageIsWaitedOut(t *testing.T) {
 			s, err := b.run(t.Context())
 			if err != nil || s.Deleted != 2000 {
 				t.Errorf("%d deleted, %d failed, %v", s.Deleted, s.Failed, err)
+			}
+		})
+	}
+}
+
+// A token that runs out in the middle of a run costs no chunk: it is renewed in time, or renewed when it is refused.
+func TestTokensThatRunOutCostNoChunk(t *testing.T) {
+	for _, said := range []string{`"expires_in":2`, `"expires_in":7200`} { // the server's clock, and a server that says more than is true
+		inBubble(t, said, func(t *testing.T) {
+			b := newBench(t, sandbox.Config{TokenLifetime: 2 * time.Second, Faults: seeded(t, "latency=50ms")}, 10_000, 10_000)
+			b.cfg.Rate, b.cfg.Workers = 20, 4
+			logins := 0
+			b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !strings.HasSuffix(r.URL.Path, "get-management-token") {
+					b.api.ServeHTTP(w, r)
+					return
+				}
+				logins++
+				rec := httptest.NewRecorder()
+				b.api.ServeHTTP(rec, r)
+				io.WriteString(w, strings.Replace(rec.Body.String(), `"expires_in":2`, said, 1))
+			})}
+			s, err := b.run(t.Context())
+			if err != nil || s.Deleted != 10_000 || s.AuditRows != 200 {
+				t.Fatalf("%d deleted, %d failed, %d rows: %v", s.Deleted, s.Failed, s.AuditRows, err)
+			}
+			if logins < 5 || logins > 8 { // ten seconds of work: one login for all workers each time
+				t.Errorf("%d logins", logins)
 			}
 		})
 	}
