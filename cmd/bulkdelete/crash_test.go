@@ -44,7 +44,7 @@ func (p *pool) everNamed() map[string]bool {
 	return maps.Clone(p.named)
 }
 
-func newPool(t *testing.T, users int, faults string) *pool {
+func newPool(t *testing.T, users int, faults string, change ...func(*sandbox.Config)) *pool {
 	t.Helper()
 	p := &pool{named: map[string]bool{}}
 	cfg := sandbox.Config{Unknown: sandbox.UnknownNotFound, Observe: p.observe, IDs: func(yield func(string) bool) {
@@ -54,6 +54,9 @@ func newPool(t *testing.T, users int, faults string) *pool {
 			}
 		}
 	}}
+	for _, f := range change {
+		f(&cfg)
+	}
 	var err error
 	if cfg.Faults, err = sandbox.ParseFaults(faults); err != nil {
 		t.Fatal(err)

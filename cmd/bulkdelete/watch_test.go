@@ -211,10 +211,10 @@ func TestMetricsServedAndPushed(t *testing.T) {
 // Logs: one line a failed attempt at debug, one a failed chunk at warn; each names run, chunk and request; at info and
 // above no user is named, and at no level a secret.
 func TestLogs(t *testing.T) {
-	p := newPool(t, 1000, "no-data=30%,seed=3")
+	p := newPool(t, 1000, "", func(c *sandbox.Config) { c.Refused = map[string]int{userID(77): 400} })
 	dir := t.TempDir()
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 1000)
-	_, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "200", "--retries", "0", "--max-failures", "100%",
+	_, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "200",
 		"--log-format", "json", "--log-level", "debug", "--progress", "plain"))
 	runs, seen := map[string]bool{}, map[string]int{}
 	for line := range strings.Lines(printed) {
@@ -236,7 +236,7 @@ func TestLogs(t *testing.T) {
 		if l.Message == "attempt failed" && (l.Attempt == 0 || l.HTTPStatus != 200 || l.RequestID == "" || l.Chunk == 0 && l.Call != "get-management-token") {
 			t.Errorf("the line does not say which attempt: %s", line)
 		}
-		if l.Message == "chunk failed" && (l.Chunk == 0 || l.Outcome != "unknown" || len(l.RequestIDs) == 0) {
+		if l.Message == "chunk failed" && (l.Chunk == 0 || l.Outcome != "failed" || len(l.RequestIDs) == 0) {
 			t.Errorf("the line does not say which chunk: %s", line)
 		}
 	}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"iter"
 	"path/filepath"
 	"strconv"
@@ -45,18 +44,6 @@ type RestoreSummary struct {
 	EndedAt     *time.Time     `json:"ended_at,omitempty"`
 	FailedBy    map[string]int `json:"failed_by"` // users by the API's answer
 	LastRowHash string         `json:"last_row_hash"`
-}
-
-// LoadRestoreSummary reads a restore's summary.json.
-func LoadRestoreSummary(dir string) (*RestoreSummary, error) {
-	var s RestoreSummary
-	if err := load(filepath.Join(dir, SummaryName), &s); err != nil {
-		return nil, err
-	}
-	if s.Schema != 1 {
-		return nil, fmt.Errorf("%s has schema %d: it was made by another version of bulkdelete", filepath.Join(dir, SummaryName), s.Schema)
-	}
-	return &s, nil
 }
 
 // WriteRestore makes restored.csv, failed.csv, remaining.csv (only while users remain) and summary.json in a restore's folder,
