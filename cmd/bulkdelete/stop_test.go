@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bulkdelete/pkg/report"
 )
 
 // start starts the program and waits until it has recorded a chunk.
@@ -183,23 +185,75 @@ func TestInputThatChangesStopsTheRun(t *testing.T) {
 	}
 }
 
-// A full disk stops the run with 4; after making room the same command goes on.
-func TestDiskFull(t *testing.T) {
-	mount := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", mount).CombinedOutput(); err != nil {
+// smallDisk mounts a file system of that size, with a file ballast in it that takes kib KiB.
+func smallDisk(t *testing.T, size string, kib int) (mount string) {
+	t.Helper()
+	mount = t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", mount).CombinedOutput(); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatalf("a small file system cannot be mounted: %v: %s", err, out)
 		}
 		t.Skipf("needs the right to mount a tmpfs: %v: %s", err, out)
 	}
 	t.Cleanup(func() { exec.Command("umount", mount).Run() })
+	if err := os.WriteFile(filepath.Join(mount, "ballast"), make([]byte, kib<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return mount
+}
+
+// On a disk that is full nobody is deleted who could not be saved; after making room the same command goes on.
+func TestDiskFullForTheBackup(t *testing.T) {
+	mount := smallDisk(t, "1m", 900)
 	p := newPool(t, 5000, "")
 	dir := t.TempDir()
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 5000)
-	ballast := filepath.Join(mount, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, 204<<10), 0o600); err != nil {
+	folder := filepath.Join(mount, "job")
+	args := []string{"run", "all.csv", "--yes", "--backup", "--rate", "5000", "--workers", "4", "--out", folder}
+	code, printed := exit(t, p.command(dir, args...))
+	if code != 4 || !strings.Contains(printed, "the backup cannot be written, so nobody more is deleted") || p.sent() == 0 || p.sent() == 100 {
+		t.Fatalf("exit code %d after %d deletions:\n%s", code, p.sent(), printed)
+	}
+	if err := os.Remove(filepath.Join(mount, "ballast")); err != nil {
 		t.Fatal(err)
 	}
+	saved := map[string]bool{}
+	f, err := os.Open(filepath.Join(folder, "backup.jsonl.zst"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for frame, err := range report.ReadBackup(f, 4) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range frame.Users {
+			saved[u.ID] = true
+		}
+	}
+	for id := range p.everNamed() {
+		if !saved[id] {
+			t.Fatalf("%s was named in a deletion and is not in the backup", id)
+		}
+	}
+	if out, err := exec.Command("mount", "-o", "remount,size=16m", mount).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if code, printed := exit(t, p.command(dir, args...)); code != 0 {
+		t.Fatalf("going on ends with %d:\n%s", code, printed)
+	}
+	checkAllGone(t, p, folder, 5000)
+	if code, printed := exit(t, p.command(dir, "verify", folder)); code != 0 || !strings.Contains(printed, "5,000 users, everybody deleted among them") {
+		t.Errorf("verify ends with %d:\n%s", code, printed)
+	}
+}
+
+// A full disk stops the run with 4; after making room the same command goes on.
+func TestDiskFull(t *testing.T) {
+	mount := smallDisk(t, "256k", 204)
+	p := newPool(t, 5000, "")
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 5000)
 	folder := filepath.Join(mount, "job")
 	args := []string{"run", "all.csv", "--yes", "--rate", "5000", "--workers", "4", "--out", folder}
 	code, printed := exit(t, p.command(dir, args...))
@@ -214,7 +268,7 @@ func TestDiskFull(t *testing.T) {
 	if recorded := strings.Count(string(audit), "\n") - 1; sent != recorded || sent == 0 || sent == 100 {
 		t.Errorf("%d chunks were sent and %d recorded", sent, recorded)
 	}
-	if err := os.Remove(ballast); err != nil {
+	if err := os.Remove(filepath.Join(mount, "ballast")); err != nil {
 		t.Fatal(err)
 	}
 	remount := func(options string) {

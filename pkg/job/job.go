@@ -73,7 +73,11 @@ func (j *Job) carryOut(ctx context.Context) error {
 	if stopped == nil {
 		stopped = j.changed()
 	}
-	return errors.Join(j.Folder.end(stopped, j.inDoubt, j.unclean), errOrNil(stopped))
+	ended := j.Folder.end(stopped, j.inDoubt, j.unclean)
+	if stopped == nil || ended == nil {
+		return errors.Join(errOrNil(stopped), ended)
+	}
+	return &Error{Code: Halted, Err: fmt.Errorf("%w; %w", stopped, ended), Hint: stopped.Hint} // a full disk may be why of both
 }
 
 // feedChunks streams the plan's chunks, in order, to Workers goroutines and waits for them. Each of these is a slot: a chunk
