@@ -36,7 +36,8 @@ func (e *DamageError) Unwrap() error { return e.Err }
 
 // Audit appends rows to audit.csv. It may be used by any number of goroutines.
 type Audit struct {
-	commit sync.Mutex // held by the one that writes and syncs for a whole batch
+	commit sync.Mutex    // held by the one that writes and syncs for a whole batch
+	gather time.Duration // a row waits for others
 
 	mu   sync.Mutex // guards what follows
 	file File
@@ -98,7 +99,7 @@ func OpenAudit(f File, seed string, tail int, visit func(Row) error) (*Audit, er
 	if _, err := f.Seek(end, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("the audit cannot be positioned: %w", err)
 	}
-	a := &Audit{file: f, next: newBatch(), hash: s.hash, safe: s.hash, end: end}
+	a := &Audit{file: f, gather: gather, next: newBatch(), hash: s.hash, safe: s.hash, end: end}
 	if end == 0 {
 		a.next.text, a.next.hash = append(a.next.text, header...), s.hash
 		return a, a.write(a.take())
@@ -142,7 +143,7 @@ func (a *Audit) Append(r Row) error {
 		<-b.done
 		return b.err
 	}
-	time.Sleep(gather)
+	time.Sleep(a.gather)
 	a.commit.Lock() // while the batch before is on its way to the disk, this one grows
 	defer a.commit.Unlock()
 	return a.write(a.take())
