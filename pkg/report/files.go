@@ -232,7 +232,23 @@ func newFile(dir, name string) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{bufio.NewWriterSize(t, 64<<10), t, name}, nil
+	return &file{bufio.NewWriterSize(&early{t.File, 0, 0}, 64<<10), t, name}, nil
+}
+
+// early is a file whose data begin their way to the disk while more is written: the sync that ends a deleted.csv of a million
+// lines took a third of the time that making it takes.
+type early struct {
+	file           *os.File
+	written, begun int64
+}
+
+func (e *early) Write(p []byte) (int, error) {
+	n, err := e.file.Write(p)
+	if e.written += int64(n); e.written-e.begun >= 4<<20 {
+		writeBack(e.file, e.begun, e.written-e.begun)
+		e.begun = e.written
+	}
+	return n, err
 }
 
 // replaceAll puts files in the place of older ones. The last is there only while rows remain.
