@@ -138,7 +138,7 @@ func (r *Restore) readAudit() error {
 		mask := placesMask(e.from, e.to)
 		switch e.outcome {
 		case report.Deleted:
-			r.Unsaved += bits.OnesCount64(mask &^ c.places)
+			r.Unsaved += bits.OnesCount64(mask &^ c.known) // where nobody was found, nobody is missing
 		case report.Absent, report.Failed:
 			c.places &^= mask
 		}

@@ -455,3 +455,33 @@ func TestOnlyTheDeletedComeBack(t *testing.T) {
 		}
 	})
 }
+
+// An API that calls users deleted who never were: there was nobody to save, so nobody is missing. Where the backup lacks
+// somebody who was deleted, that is said.
+func TestWhoIsMissingFromTheBackup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, sandbox.Config{Unknown: sandbox.UnknownSucceeds}, 100, 150)
+		b.backup = true
+		if s, err := b.run(t.Context()); err != nil || s.Deleted != 150 {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		s, err := b.restore(t.Context())
+		if err != nil || s.Restored != 100 || s.NotSaved != 0 || s.ExitCode != 0 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		if err := os.RemoveAll(filepath.Join(b.dir, RestoreName)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(filepath.Join(b.dir, report.BackupName), 0); err != nil {
+			t.Fatal(err)
+		}
+		r, err := OpenRestore(b.dir, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if r.Users != 0 || r.Unsaved != 150 {
+			t.Errorf("%d users can come back, %d are missing", r.Users, r.Unsaved)
+		}
+	})
+}
