@@ -56,9 +56,6 @@ func buildImage() (image, error) {
 	if testing.Short() {
 		return image{why: "containers are not for -short"}, nil
 	}
-	if err := readSources(); err != nil {
-		return image{}, err
-	}
 	if out, err := exec.Command("docker", "info").CombinedOutput(); err != nil {
 		if must {
 			return image{}, fmt.Errorf("BULKDELETE_REQUIRE_DOCKER=1 and no Docker engine answers: %w: %s", err, out)
@@ -77,8 +74,9 @@ func buildImage() (image, error) {
 	return image{name: name}, nil
 }
 
-// readSources opens what the image is made of. The go command remembers which files a test opened, and without this would
-// take a result from its cache after the program has changed: only the engine reads them otherwise.
+// readSources opens what the image is made of. The go command remembers which files were opened while tests run (not before,
+// in TestMain), and without this would take a result from its cache after the program has changed: only the engine reads
+// them otherwise.
 func readSources() error {
 	for _, root := range []string{"../Dockerfile", "../.dockerignore", "../go.mod", "../go.sum", "../cmd", "../internal", "../pkg", "../samples", "."} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -100,6 +98,9 @@ func needImage(t *testing.T) string {
 	t.Helper()
 	if built.why != "" {
 		t.Skip(built.why)
+	}
+	if err := readSources(); err != nil {
+		t.Fatal(err)
 	}
 	return built.name
 }
