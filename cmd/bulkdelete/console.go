@@ -130,16 +130,22 @@ func (k *console) showPlan(w io.Writer, s *session, left int, offline string) er
 	if s.flags.Bool("backup") {
 		row("backup", "restore can create users like them, not with their IDs and passwords")
 	}
-	calls := (left + p.Options.ChunkSize - 1) / p.Options.ChunkSize
-	reads := s.readings() * calls * ((p.Options.ChunkSize + client.ReadBatch - 1) / client.ReadBatch)
+	row("calls", "%s", s.callsText(left))
+	_, err := fmt.Fprintln(w, b.String())
+	return err
+}
+
+// callsText says how many calls there are left to make, and how long they take at least.
+func (s *session) callsText(left int) string {
+	size := s.plan.Options.ChunkSize
+	calls := (left + size - 1) / size
+	reads := s.readings() * calls * ((size + client.ReadBatch - 1) / client.ReadBatch)
 	also := ""
 	if reads > 0 {
 		also = fmt.Sprintf(" and %s that read", count(reads))
 	}
-	pace := time.Duration(float64(calls+reads) / s.config.Rate * float64(time.Second)).Round(time.Second)
-	row("calls", "%s of up to %d users%s, at most %v a second: %s or more", count(calls), p.Options.ChunkSize, also, s.config.Rate, pace)
-	_, err := fmt.Fprintln(w, b.String())
-	return err
+	took := time.Duration(float64(calls+reads) / s.config.Rate * float64(time.Second)).Round(time.Second)
+	return fmt.Sprintf("%s of up to %d users%s, at most %v a second: %s or more", count(calls), size, also, s.config.Rate, took)
 }
 
 // readings is how many times each user is read.

@@ -84,17 +84,8 @@ func (j *Job) carryOut(ctx context.Context) error {
 // that leaves the channel, which has no room of its own, is in one. A goroutine for each chunk would have to grow its stack
 // again for each.
 func (j *Job) feedChunks(suspects suspects) *Error {
-	var pool sync.WaitGroup
-	defer pool.Wait() // workers report through j.stop
-	slots := make(chan *work)
-	defer close(slots)
-	for range j.Workers {
-		pool.Go(func() {
-			for w := range slots {
-				w.do()
-			}
-		})
-	}
+	slots, wait := j.openSlots()
+	defer wait() // workers report through j.stop
 	fed := 0
 	for chunk, err := range j.chunks {
 		if err != nil {
@@ -130,6 +121,20 @@ func (j *Job) feedChunks(suspects suspects) *Error {
 		return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
 	}
 	return nil
+}
+
+// openSlots starts the workers. wait closes the channel and waits for them.
+func (j *Job) openSlots() (slots chan<- *work, wait func()) {
+	var pool sync.WaitGroup
+	work := make(chan *work)
+	for range j.Workers {
+		pool.Go(func() {
+			for w := range work {
+				w.do()
+			}
+		})
+	}
+	return work, func() { close(work); pool.Wait() }
 }
 
 // drain tells the person who waits how many calls are still to be finished.
