@@ -37,14 +37,7 @@ func (w *work) saveFirst(places []int, t trail) error {
 		return w.leave(t, Fail(Halted, "allow the access key to read users, or run without --backup into another folder (--out)",
 			"the API refuses to show users, and --backup deletes nobody who was not saved: %w", err))
 	}
-	half := len(places) / 2 // one of them cannot be read: the others are not left behind
-	if err := w.saveFirst(places[:half], t); err != nil {
-		return err
-	}
-	if w.job.feed.Err() != nil {
-		return w.leave(t, nil)
-	}
-	return w.saveFirst(places[half:], t)
+	return w.divide(places, t, func(half []int) error { return w.saveFirst(half, t) })
 }
 
 // hopeless says whether no call of this kind will be answered any better.
@@ -77,7 +70,7 @@ func (w *work) saved(places []int, profiles [][]json.RawMessage) (users []report
 func openSaved(path string, workers int) (*report.Backup, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, Fail(Halted, roomHint, "it cannot be opened: %w", err)
+		return nil, Fail(Halted, roomHint, "the users' profiles cannot be kept: %w", err)
 	}
 	b, err := report.OpenBackup(file, workers)
 	if err != nil {

@@ -114,10 +114,7 @@ func (j *Job) feedChunks(suspects suspects) *Error {
 		fed += len(places)
 		slots <- &work{job: j, chunk: chunk, places: places, suspect: suspects[chunk.Number]}
 	}
-	if j.StopAfter > 0 && fed >= j.StopAfter { // maybe in the middle of the last chunk
-		return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
-	}
-	if j.StopAfter > 0 && fed >= j.StopAfter { // within the last chunk, or at its very end, which Run sees
+	if j.StopAfter > 0 && fed >= j.StopAfter { // maybe within the last chunk, or at its very end, which carryOut sees
 		return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
 	}
 	return nil
@@ -126,15 +123,15 @@ func (j *Job) feedChunks(suspects suspects) *Error {
 // openSlots starts the workers. wait closes the channel and waits for them.
 func (j *Job) openSlots() (slots chan<- *work, wait func()) {
 	var pool sync.WaitGroup
-	work := make(chan *work)
+	queue := make(chan *work)
 	for range j.Workers {
 		pool.Go(func() {
-			for w := range work {
+			for w := range queue {
 				w.do()
 			}
 		})
 	}
-	return work, func() { close(work); pool.Wait() }
+	return queue, func() { close(queue); pool.Wait() }
 }
 
 // drain tells the person who waits how many calls are still to be finished.

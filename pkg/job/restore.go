@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"iter"
@@ -68,14 +67,18 @@ func OpenRestore(dir, program string) (_ *Restore, err error) {
 	if r.backup, err = os.Open(r.of.path(report.BackupName)); err != nil {
 		return nil, Fail(Usage, "only a run with --backup can be restored", "there is nothing to restore: %w", err)
 	}
-	input := &hashed{r: r.backup, sum: sha256.New()}
-	if r.chunks, err = indexSaved(input, r.Run); err != nil {
+	info, err := r.backup.Stat()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.New()
+	if r.chunks, err = indexSaved(io.TeeReader(r.backup, sum), r.Run); err != nil {
 		return nil, Fail(Guard, "compare it with a copy; zstd -dc shows what can be read", "%s cannot be believed: %w", r.backup.Name(), err)
 	}
 	if err := r.readAudit(); err != nil {
 		return nil, err
 	}
-	return r, r.adopt(program, report.Input{Name: report.BackupName, Path: absolute(r.backup.Name()), Bytes: input.n, SHA256: hex.EncodeToString(input.sum.Sum(nil))})
+	return r, r.adopt(program, report.Input{Name: report.BackupName, Path: absolute(r.backup.Name()), Bytes: info.Size(), SHA256: hex.EncodeToString(sum.Sum(nil))})
 }
 
 // absolute gives a path from the root, or as it is where the working directory is gone.
@@ -84,20 +87,6 @@ func absolute(path string) string {
 		return abs
 	}
 	return path
-}
-
-// hashed is a reader that keeps account of what was read.
-type hashed struct {
-	r   io.Reader
-	n   int64
-	sum hash.Hash
-}
-
-func (h *hashed) Read(p []byte) (int, error) {
-	n, err := h.r.Read(p)
-	h.n += int64(n)
-	h.sum.Write(p[:n])
-	return n, err
 }
 
 // indexSaved reads a file of saved users to its end and finds what it has of each chunk of a run. The first element is for no

@@ -184,22 +184,11 @@ func (b *returning) create(places []int, t trail, tries int) error {
 	case hopeless(err):
 		return b.leave(t, Fail(Halted, "mend that, then run the same command again: it goes on where it stopped", "the API refuses this restore: %w", err))
 	case len(places) > 1:
-		return b.halves(places, t, tries)
+		return b.divide(places, t, func(half []int) error { return b.settle(half, t, tries) })
 	case t.inDoubt:
 		return b.settle(places, t, tries+1)
 	}
 	return b.record(places, report.Failed, t, "")
-}
-
-func (b *returning) halves(places []int, t trail, tries int) error {
-	half := len(places) / 2
-	if err := b.settle(places[:half], t, tries); err != nil {
-		return err
-	}
-	if b.job.feed.Err() != nil {
-		return b.leave(t, nil)
-	}
-	return b.settle(places[half:], t, tries)
 }
 
 // created records those whom the answer shows. Of the others it says nothing, so they are looked for.

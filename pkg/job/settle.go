@@ -180,14 +180,20 @@ func (w *work) refused(places []int, t trail) error {
 }
 
 func (w *work) halves(places []int, t trail) error {
+	return w.divide(places, t, func(half []int) error { return w.settle(half, t) })
+}
+
+// divide goes on with each half of places by itself, so that one culprit does not keep the others. A job that is ending
+// leaves the second half.
+func (w *work) divide(places []int, t trail, settle func(half []int) error) error {
 	half := len(places) / 2
-	if err := w.settle(places[:half], t); err != nil {
+	if err := settle(places[:half]); err != nil {
 		return err
 	}
 	if w.job.feed.Err() != nil {
 		return w.leave(t, nil)
 	}
-	return w.settle(places[half:], t)
+	return settle(places[half:])
 }
 
 // unanswered settles users after the attempts ran out: reading back says who still exists. Where that cannot be had

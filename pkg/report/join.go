@@ -1,6 +1,8 @@
 package report
 
 import (
+	"errors"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -56,7 +58,7 @@ func inTime(shards []*Shard) iter.Seq2[Row, error] {
 		heads := make([]head, len(shards))
 		for i, shard := range shards {
 			f, err := os.Open(filepath.Join(shard.Dir, AuditName))
-			if os.IsNotExist(err) {
+			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
 			if err != nil {
