@@ -177,7 +177,7 @@ func loginFailed(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if errors.Is(err, client.Exhausted) {
+	if errors.Is(err, client.Unavailable) {
 		return job.Fail(job.Halted, "check the network and --host; nothing was sent", "the API is out of reach: %w", err)
 	}
 	return job.Fail(job.Halted, "check "+credentialID+" and "+credentialSK+"; nothing was sent", "cannot log in: %w", err)

@@ -2,12 +2,14 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -27,21 +29,23 @@ type answer struct {
 	kind       Kind      // 0: success
 	err        error
 	inDoubt    bool // it may have been carried out all the same
+	unanswered bool // it says nothing about the users it was for
 	final      bool // another attempt cannot help
+	untrusted  bool // the server's certificate is not accepted
 }
 
 func (l answer) throttled() bool {
-	return l.kind == Exhausted && (l.http == http.StatusTooManyRequests || l.statusCode == http.StatusTooManyRequests)
+	return l.kind == Unavailable && (l.http == http.StatusTooManyRequests || l.statusCode == http.StatusTooManyRequests)
 }
 
 // passes says whether another attempt could have helped.
-func (l answer) passes() bool { return l.kind == Exhausted || l.kind == ServerError }
+func (l answer) passes() bool { return l.kind == Unavailable || l.kind == ServerError }
 
 func (l answer) text() string {
 	if l.kind == 0 || l.message != "" {
-		return oneLine(l.message)
+		return l.message
 	}
-	return oneLine(l.err.Error())
+	return l.err.Error()
 }
 
 // flexInt is a whole number that may be written as a string. Whatever else stands there is no number, not an error.
@@ -85,25 +89,31 @@ type envelope struct {
 	Data       json.RawMessage `json:"data"`
 }
 
-// parseAnswer says what an answer means. succeeded looks at data for what makes a success complete.
-func parseAnswer(response *http.Response, body []byte, succeeded func(data []byte) bool) answer {
+var plainID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+
+// parse says what an answer means. Of what it quotes nothing leaves uncleaned, and of a login's answer no text is kept:
+// it holds a token, or should.
+func (a *call) parse(response *http.Response, body []byte) answer {
 	l := answer{http: response.StatusCode, retryAfter: retryAfter(response.Header)}
 	var e envelope
 	isJSON := json.Unmarshal(body, &e) == nil
+	success := isJSON && l.http == http.StatusOK && e.StatusCode == 200 && a.succeeded(e.Data)
 	if isJSON {
-		l.statusCode, l.apiCode, l.message = int(e.StatusCode), int(e.APICode), string(e.Message)
-		l.requestID = string(e.RequestID)
+		l.statusCode, l.apiCode = int(e.StatusCode), int(e.APICode)
 	}
-	if l.requestID == "" {
-		l.requestID = response.Header.Get("X-Request-Id")
+	if !a.login {
+		l.message = a.clean(string(e.Message))
 	}
-	l.requestID = oneLine(l.requestID)
-	if l.http == http.StatusOK && l.statusCode == 200 && succeeded(e.Data) {
+	l.requestID = a.clean(cmp.Or(string(e.RequestID), response.Header.Get("X-Request-Id")))
+	if a.login && !plainID.MatchString(l.requestID) {
+		l.requestID = ""
+	}
+	if success {
 		return l
 	}
 	l.date, _ = http.ParseTime(response.Header.Get("Date"))
 	l.classify(isJSON)
-	l.err = l.failure(response, body, isJSON)
+	l.err = a.failure(l, response, body, isJSON)
 	return l
 }
 
@@ -129,11 +139,15 @@ func (l *answer) classify(isJSON bool) {
 		l.kind = Refused
 		return
 	case 1306: // an earlier copy of this attempt arrived
-		l.kind, l.inDoubt = Exhausted, true
+		l.kind, l.inDoubt = Unavailable, true
 		return
 	}
 	l.kind, l.inDoubt = kindOf(code)
-	l.final = l.kind != Exhausted && l.kind != ServerError
+	switch code {
+	case 408, 502, 503, 504: // a gateway's, or of whatever stands behind it
+		l.unanswered = true
+	}
+	l.final = l.kind != Unavailable && l.kind != ServerError
 }
 
 func kindOf(code int) (k Kind, inDoubt bool) {
@@ -151,22 +165,22 @@ func kindOf(code int) (k Kind, inDoubt bool) {
 	case 413:
 		return TooLarge, false
 	case 425, 429:
-		return Exhausted, false
+		return Unavailable, false
 	case 500, 602, 603:
 		return ServerError, true
 	case 501:
 		return Unsupported, false
 	case 408, 601:
-		return Exhausted, true
+		return Unavailable, true
 	}
 	if code >= 500 && code < 600 {
-		return Exhausted, true
+		return Unavailable, true
 	}
 	return Refused, code < 400
 }
 
 // failure puts the answer into words.
-func (l *answer) failure(response *http.Response, body []byte, isJSON bool) error {
+func (a *call) failure(l answer, response *http.Response, body []byte, isJSON bool) error {
 	where := fmt.Sprintf("HTTP %d", l.http)
 	switch {
 	case l.http >= 300 && l.http < 400:
@@ -174,18 +188,25 @@ func (l *answer) failure(response *http.Response, body []byte, isJSON bool) erro
 		if u, err := url.Parse(response.Header.Get("Location")); err == nil && u.Host != "" {
 			to = "to " + u.Host
 		}
-		return fmt.Errorf("%s: the API root redirects %s, which is never followed", where, oneLine(to))
+		return fmt.Errorf("%s: the API root redirects %s, which is never followed", where, a.clean(to))
 	case !isJSON && len(bytes.TrimSpace(body)) == 0:
 		return fmt.Errorf("%s with an empty answer", where)
+	case (!isJSON || l.statusCode == 0) && a.login:
+		return fmt.Errorf("%s with an answer of %d bytes that is not the API's", where, len(body))
 	case !isJSON || l.statusCode == 0:
-		return fmt.Errorf("%s with an answer that is not the API's: %q", where, oneLine(string(body[:min(len(body), 80)])))
+		text := a.clean(string(body))
+		return fmt.Errorf("%s with an answer that is not the API's: %q", where, text[:min(len(text), 80)])
 	case l.statusCode == 200:
 		return errors.New("the answer has statusCode 200 without data that says success")
 	}
+	text := fmt.Sprintf("statusCode %d", l.statusCode)
 	if l.apiCode != 0 {
-		return fmt.Errorf("statusCode %d, apiCode %d: %s", l.statusCode, l.apiCode, oneLine(l.message))
+		text += fmt.Sprintf(", apiCode %d", l.apiCode)
 	}
-	return fmt.Errorf("statusCode %d: %s", l.statusCode, oneLine(l.message))
+	if l.message != "" {
+		text += ": " + l.message
+	}
+	return errors.New(text)
 }
 
 // explain adds what a person can do.
@@ -205,7 +226,7 @@ func (a *call) explain() error {
 		hint = "the access key may not do that"
 	case l.kind == Payment:
 		hint = "the user pool's plan does not include this call"
-	case isCertificate(l.err):
+	case l.untrusted:
 		hint = "if it is your own deployment, name its root with --ca-cert"
 	}
 	if hint == "" {
@@ -213,5 +234,3 @@ func (a *call) explain() error {
 	}
 	return fmt.Errorf("%w (%s)", l.err, hint)
 }
-
-func isCertificate(err error) bool { return err != nil && isCertificateError(err) }

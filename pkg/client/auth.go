@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -9,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -25,8 +27,9 @@ type authorizer interface {
 	authorize(c *call, h http.Header)
 	// refused says whether an answer means that the authority was not accepted, and mends what can be mended.
 	refused(c *call, l answer) bool
-	// userPool is the ID of the pool the authority is for, "" if that is not known.
-	userPool() string
+	// userPool is the ID of the pool the authority is for, "" if that is not known. guessed: nothing but the access key
+	// says so.
+	userPool() (id string, guessed bool)
 }
 
 // headerPrefix starts the names of the API's own headers.
@@ -44,7 +47,8 @@ type tokenAuth struct {
 
 	mu      sync.Mutex
 	token   string
-	pool    string
+	pool    string      // of the first token, and so of all
+	guessed bool        // no token has named it yet, nor has the configuration
 	header  http.Header // that carries both
 	renewAt time.Time
 }
@@ -79,9 +83,13 @@ func (t *tokenAuth) fetch(ctx context.Context) error {
 	}
 	cfg := t.client.cfg
 	asked := time.Now()
-	a := &call{client: t.client, name: "get-management-token", method: http.MethodPost, bound: 1 << 20,
-		succeeded: func(d []byte) bool { return json.Unmarshal(d, &data) == nil && data.Token != "" },
-		params:    params{{"accessKeyId", cfg.AccessKeyID}, {"accessKeySecret", string(cfg.AccessKeySecret)}}}
+	a := &call{client: t.client, name: "get-management-token", method: http.MethodPost, bound: 1 << 20, login: true,
+		params: params{{"accessKeyId", cfg.AccessKeyID}, {"accessKeySecret", string(cfg.AccessKeySecret)}}}
+	a.succeeded = func(d []byte) bool {
+		err := json.Unmarshal(d, &data)
+		a.token = data.Token // it must not be shown either
+		return err == nil && data.Token != ""
+	}
 	if err := a.do(ctx); err != nil {
 		return refusedLogin(err)
 	}
@@ -89,12 +97,21 @@ func (t *tokenAuth) fetch(ctx context.Context) error {
 	if lifetime <= 0 {
 		lifetime = 2 * time.Hour // what the API is said to give
 	}
+	return t.accept(a, asked.Add(lifetime-min(lifetime/5, 5*time.Minute)))
+}
+
+// accept takes the token that a login brought into use, unless it is for another pool than the tokens before it.
+func (t *tokenAuth) accept(login *call, renewAt time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.token, t.renewAt = data.Token, asked.Add(lifetime-min(lifetime/5, 5*time.Minute))
-	if t.pool = poolOf(data.Token); t.pool == "" {
-		t.pool = cfg.AccessKeyID // a pool's own key has the pool's ID
+	cfg, claimed := t.client.cfg, login.clean(poolOf(login.token))
+	pool := cmp.Or(t.pool, cfg.UserPool, claimed, cfg.AccessKeyID) // a pool's own key has the pool's ID
+	if claimed != "" && claimed != pool {
+		return &Error{Kind: WrongPool, Receipt: login.receipt,
+			Err: fmt.Errorf("the token is for user pool %q, and %q is expected", claimed, pool)}
 	}
+	t.guessed = claimed == "" && cfg.UserPool == "" && (t.pool == "" || t.guessed)
+	t.token, t.pool, t.renewAt = login.token, pool, renewAt
 	t.header = http.Header{}
 	t.header.Set("Authorization", "Bearer "+t.token)
 	// Which of the two api.genauth.ai wants is not documented; the other does no harm.
@@ -148,10 +165,10 @@ func (t *tokenAuth) refused(c *call, l answer) bool {
 	return true
 }
 
-func (t *tokenAuth) userPool() string {
+func (t *tokenAuth) userPool() (string, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.pool
+	return t.pool, t.guessed
 }
 
 // signatureAuth signs each attempt with the access key's secret.
@@ -179,7 +196,7 @@ func (s *signatureAuth) ready(ctx context.Context) error {
 	return nil
 }
 
-func (s *signatureAuth) userPool() string { return "" }
+func (s *signatureAuth) userPool() (string, bool) { return s.cfg.UserPool, s.cfg.UserPool == "" }
 
 func (s *signatureAuth) authorize(c *call, h http.Header) {
 	s.mu.Lock()

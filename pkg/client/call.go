@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"strconv"
 	"strings"
@@ -54,10 +57,11 @@ type call struct {
 	bound     int64
 	succeeded func(data []byte) bool
 	once      bool // carrying it out twice does harm: an attempt in doubt is the last one
+	login     bool // its answers are not to be quoted
 
 	ctx     context.Context // ends: no new attempt, no wait
 	body    []byte
-	token   string // that the last attempt carried
+	token   string // that the last attempt carried or, of a login, brought
 	receipt Receipt
 	text    []byte        // of the last answer
 	last    answer        // what it means
@@ -186,7 +190,7 @@ func (a *call) header() http.Header {
 // handle reads an answer. Refusals are values: an error given to the loop would make it close idle connections.
 func (a *call) handle(response *http.Response) error {
 	took := a.last
-	a.last = parseAnswer(response, a.text, a.succeeded)
+	a.last = a.parse(response, a.text)
 	a.last.started, a.last.took = took.started, took.took
 	a.handled = true
 	return nil
@@ -210,13 +214,30 @@ func (a *call) checkRetry(_ context.Context, _ *http.Response, err error) (bool,
 	return retry, nil
 }
 
-// unanswered makes an answer of a lost one. What never left this machine cannot have been carried out.
+// unanswered makes an answer of a lost one. What never left this machine cannot have been carried out. The error is
+// given in words alone, for those it wraps could quote anything.
 func (a *call) unanswered(err error) {
 	var op *net.OpError
 	var dns *net.DNSError
-	unsent := errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns) || isCertificateError(err)
-	a.last.kind, a.last.err, a.last.inDoubt = Exhausted, fmt.Errorf("no answer: %w", plainError(err)), !unsent
-	a.last.final = isCertificateError(err)
+	l := &a.last
+	l.kind, l.unanswered, l.untrusted = Unavailable, true, isCertificate(err)
+	l.final = l.untrusted
+	l.inDoubt = !(l.untrusted || errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns))
+	text := plainError(err).Error()
+	if a.login {
+		text = withoutQuotes(err, text)
+	}
+	l.err = errors.New("no answer: " + a.clean(text))
+}
+
+// withoutQuotes takes away what net/http quotes of an answer that it cannot read.
+func withoutQuotes(err error, text string) string {
+	var protocol textproto.ProtocolError
+	if errors.As(err, &protocol) {
+		return "the answer is not HTTP"
+	}
+	text, _, _ = strings.Cut(text, `"`)
+	return strings.TrimSpace(text)
 }
 
 // decide says whether another attempt makes sense, and counts.
@@ -248,7 +269,7 @@ func (a *call) decide() (retry bool) {
 			most = thirdRetries
 		}
 		return a.server <= min(most, a.client.cfg.Retries)
-	case Exhausted:
+	case Unavailable:
 		a.passing++
 		return a.passing <= a.client.cfg.Retries
 	}
@@ -261,6 +282,7 @@ func (a *call) note(retry bool) {
 	if r.Attempts++; r.Attempts == 1 {
 		r.StartedAt = l.started // not when it began to wait for the pace
 	}
+	r.LastAt, r.Unanswered = l.started, l.unanswered
 	r.HTTPStatus, r.StatusCode, r.APICode, r.Message = l.http, l.statusCode, l.apiCode, l.text()
 	r.InDoubt = r.InDoubt || l.inDoubt
 	if l.requestID != "" {
@@ -301,8 +323,12 @@ func (a *call) noAuthorization(err error) error {
 	return errStopped
 }
 
-func isCertificateError(err error) bool {
-	return strings.Contains(err.Error(), "x509:") || strings.Contains(err.Error(), "tls: failed to verify certificate")
+func isCertificate(err error) bool {
+	var verification *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
 }
 
 // plainError takes the URL away that net/http puts in front: a query names users.

@@ -1,52 +1,79 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 )
 
-// Config says how to reach the API and how hard. The zero values of Auth, Dialect, RootCAs, Transport and Observe mean
-// their defaults; all else has to be given.
+// Config says how to reach the API and how hard. Host and the access key have to be given; all else may be left out.
 type Config struct {
 	Host            string                         // API root, such as https://api.genauth.ai; plain http is for loopback alone
 	Auth            string                         // token (default) or signature
 	Dialect         string                         // of signatures: authing (default) or genauth
 	AccessKeyID     string                         //
 	AccessKeySecret Secret                         //
+	UserPool        string                         // the only pool that tokens may be for; "": the first token's
 	TenantID        string                         // "": none
 	RootCAs         *x509.CertPool                 // nil: the system's
-	Rate            float64                        // attempts a second at the most
-	Workers         int                            // calls in flight; as many connections are kept
+	Rate            float64                        // attempts a second at the most; 0: 20
+	Workers         int                            // calls in flight; as many connections are kept; 0: 16
 	Retries         int                            // further attempts at a call that failed for a passing reason
-	Timeout         time.Duration                  // of one attempt, from the first byte sent to the last one read
-	Version         string                         // of the program, for the API's logs
+	Timeout         time.Duration                  // of one attempt, from the first byte sent to the last one read; 0: 30 seconds
+	Version         string                         // of the program, for the API's logs; "": devel
 	Transport       http.RoundTripper              // nil: net/http's
 	Observe         func(context.Context, Attempt) // called after each attempt, by several goroutines, with the call's context
 }
 
-// Secret is a text that shows itself to nobody: fmt, encoding/json and log packages print [redacted].
-type Secret string
+// withDefaults fills in what was left out.
+func (cfg Config) withDefaults() Config {
+	cfg.Auth, cfg.Dialect = cmp.Or(cfg.Auth, "token"), cmp.Or(cfg.Dialect, "authing")
+	cfg.Rate, cfg.Workers = cmp.Or(cfg.Rate, 20), cmp.Or(cfg.Workers, 16)
+	cfg.Timeout, cfg.Version = cmp.Or(cfg.Timeout, 30*time.Second), cmp.Or(cfg.Version, "devel")
+	return cfg
+}
 
-const redacted = "[redacted]"
+// slowest keeps the time between two attempts within what a clock can count.
+const slowest = 1e-6
 
-// String gives [redacted].
-func (Secret) String() string { return redacted }
-
-// GoString gives [redacted].
-func (Secret) GoString() string { return redacted }
-
-// MarshalText gives [redacted].
-func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (cfg Config) check() error {
+	switch {
+	case cfg.AccessKeyID == "" || cfg.AccessKeySecret == "":
+		return errors.New("there is no access key: give its ID and its secret")
+	case cfg.Auth != "token" && cfg.Auth != "signature":
+		return fmt.Errorf("there is no authorization %q: give token or signature", cfg.Auth)
+	case cfg.Dialect != "authing" && cfg.Dialect != "genauth":
+		return fmt.Errorf("there is no signature dialect %q: give authing or genauth", cfg.Dialect)
+	case !(cfg.Rate >= slowest) || math.IsInf(cfg.Rate, 0):
+		return fmt.Errorf("a rate of %v: give attempts a second above 0", cfg.Rate)
+	case cfg.Workers < 0:
+		return fmt.Errorf("%d workers: give 1 or more", cfg.Workers)
+	case cfg.Retries < 0:
+		return fmt.Errorf("%d retries: give 0 or more", cfg.Retries)
+	case cfg.Timeout < 0:
+		return fmt.Errorf("a timeout of %s: give a time above 0", cfg.Timeout)
+	}
+	for name, value := range map[string]string{"access key's ID": cfg.AccessKeyID, "user pool's ID": cfg.UserPool,
+		"tenant's ID": cfg.TenantID, "version": cfg.Version} {
+		if strings.ContainsFunc(value, unicode.IsControl) {
+			return fmt.Errorf("the %s holds a control character, which no header may", name)
+		}
+	}
+	return nil
+}
 
 // Client calls the GenAuth management API. It may be used by any number of goroutines, which share its pace, its token
 // and its connections.
@@ -58,10 +85,15 @@ type Client struct {
 	auth      authorizer
 	pace      *pacer
 	inFlight  atomic.Int64
+	controls  sync.Map // a control for each ID type
 }
 
 // New checks the configuration and makes a client. It sends nothing.
 func New(cfg Config) (*Client, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	root, err := parseHost(cfg.Host)
 	if err != nil {
 		return nil, err
@@ -70,31 +102,24 @@ func New(cfg Config) (*Client, error) {
 	if c.transport == nil {
 		c.transport = newTransport(cfg)
 	}
-	switch cfg.Dialect {
-	case "", "authing", "genauth":
-	default:
-		return nil, fmt.Errorf("there is no signature dialect %q: give authing or genauth", cfg.Dialect)
-	}
-	switch cfg.Auth {
-	case "", "token":
+	if c.auth = newSignatureAuth(cfg); cfg.Auth == "token" {
 		c.auth = &tokenAuth{client: c, turn: make(chan struct{}, 1)}
-	case "signature":
-		c.auth = newSignatureAuth(cfg)
-	default:
-		return nil, fmt.Errorf("there is no authorization %q: give token or signature", cfg.Auth)
 	}
 	return c, nil
 }
 
 func parseHost(host string) (*url.URL, error) {
+	if strings.ContainsAny(host, "@?#") { // a password or a token may be in there: nothing of it is shown
+		return nil, errors.New("the host has a user, a query or a fragment: give the root alone, such as https://api.genauth.ai")
+	}
 	u, err := url.Parse(host)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Host == "" {
 		return nil, fmt.Errorf("the host %q is not the root of an API: give one such as https://api.genauth.ai", host)
 	}
 	ip := net.ParseIP(u.Hostname())
 	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
-		return nil, fmt.Errorf("the host %q is not https: access keys would be readable on the way (plain http is for loopback alone)", host)
+		return nil, fmt.Errorf("the host %q is not https, so access keys could be read on the way (http is for loopback alone)", host)
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
 	return u, nil
@@ -141,13 +166,22 @@ func (c *Client) Limit() float64 { return c.pace.limit() }
 // InFlight is how many attempts are under way.
 func (c *Client) InFlight() int { return int(c.inFlight.Load()) }
 
-// Login makes sure that the credentials are good and gives the ID of the user pool they are for. With signatures there
-// is nothing to log in to, and the ID is "".
+// Login makes sure that the credentials are good and gives the ID of the user pool they are for, which stays the same for
+// the client's life: a call whose token would be for another one ends with [WrongPool]. With signatures there is nothing to
+// log in to, and the ID is Config.UserPool.
 func (c *Client) Login(ctx context.Context) (userPool string, err error) {
 	if err := c.auth.ready(ctx); err != nil {
 		return "", err
 	}
-	return c.auth.userPool(), nil
+	userPool, _ = c.auth.userPool()
+	return userPool, nil
+}
+
+// PoolGuessed says, after Login, whether nobody named the user pool, neither a token nor Config.UserPool. Its ID is then
+// taken to be the access key's, which holds for a pool's own key and not for a collaborator's.
+func (c *Client) PoolGuessed() bool {
+	_, guessed := c.auth.userPool()
+	return guessed
 }
 
 // DeleteUsers deletes 1 to 50 users in one call (docs/genauth-api.md, "Endpoints") and repeats it as long as that makes

@@ -1,7 +1,9 @@
 package client
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -17,10 +19,12 @@ const (
 	NotFound         // a user does not exist (404; apiCode 2004, 2210)
 	TooLarge         // 413
 	ServerError      // 500, 602, 603 or a success that is none, again and again: maybe because of one user
-	Exhausted        // no answer, or passing failures, until the attempts ran out
+	Unavailable      // no answer, or passing failures, until the attempts ran out
 	Credentials      // 401 after a renewal, 403, a signature that is not accepted
 	Payment          // 402: the plan does not include the call
 	Unsupported      // 501
+	WrongPool        // the token is for another user pool than the one expected
+	Blind            // reading finds nobody, not even a user who exists: it says nothing of those asked about
 )
 
 // Error names the kind.
@@ -36,7 +40,7 @@ func (k Kind) Error() string {
 		return "too large"
 	case ServerError:
 		return "server error"
-	case Exhausted:
+	case Unavailable:
 		return "no usable answer"
 	case Credentials:
 		return "credentials refused"
@@ -44,6 +48,10 @@ func (k Kind) Error() string {
 		return "payment needed"
 	case Unsupported:
 		return "not supported"
+	case WrongPool:
+		return "wrong user pool"
+	case Blind:
+		return "blind"
 	}
 	return "success"
 }
@@ -54,10 +62,26 @@ type Receipt struct {
 	Throttled                       int // of these
 	HTTPStatus, StatusCode, APICode int // of the last answer; 0: none
 	Message                         string
-	RequestIDs                      []string // every one that came back, in order
-	StartedAt                       time.Time
+	RequestIDs                      []string  // every one that came back, in order
+	StartedAt                       time.Time // when the first attempt began
+	LastAt                          time.Time // when the last one did
 	Duration                        time.Duration
 	InDoubt                         bool // an attempt may have been carried out although no answer said so
+	Unanswered                      bool // the last one had no answer, or 408, 502, 503, 504, which say nothing about its users
+}
+
+// join adds a further call's receipt. What speaks of the last attempt is the later call's, if it made one.
+func (r *Receipt) join(next Receipt) {
+	first := *r
+	if next.Attempts > 0 {
+		*r = next
+	}
+	r.StartedAt = cmp.Or(first.StartedAt, next.StartedAt)
+	r.Attempts = first.Attempts + next.Attempts
+	r.Throttled = first.Throttled + next.Throttled
+	r.RequestIDs = slices.Concat(first.RequestIDs, next.RequestIDs)
+	r.Duration = first.Duration + next.Duration
+	r.InDoubt = first.InDoubt || next.InDoubt
 }
 
 // SaysNoUser says whether the last answer named a missing user (apiCode 2004, older 2210). A bare 404 may as well mean

@@ -33,9 +33,10 @@ type user struct {
 }
 
 // Existing says which of ids belong to users that exist, in the order given, with as many calls as that takes. Without an
-// error, every ID that is not among them belongs to nobody.
+// error, every ID that is not among them belongs to nobody: where a reading found nobody at all, a user who exists was
+// found by the same means, or the error is [Blind].
 func (c *Client) Existing(ctx context.Context, idType string, ids []string) (living []string, all Receipt, err error) {
-	found, all, err := c.lookUp(ctx, idType, ids, nil)
+	found, all, err := c.lookUp(ctx, idType, ids, needed(idType))
 	for i, users := range found {
 		if len(users) > 0 {
 			living = append(living, ids[i])
@@ -45,8 +46,8 @@ func (c *Client) Existing(ctx context.Context, idType string, ids []string) (liv
 }
 
 // Profiles gives what the API knows of each of ids, in the order given: the JSON of every user that the ID names, as the API
-// wrote it, with custom data, identities and departments; none for an ID that belongs to nobody. It takes as many calls as
-// that needs.
+// wrote it, with custom data, identities and departments; none for an ID that belongs to nobody, which is believed as by
+// Existing. It takes as many calls as that needs.
 func (c *Client) Profiles(ctx context.Context, idType string, ids []string) (profiles [][]json.RawMessage, all Receipt, err error) {
 	full := params{{"withCustomData", true}, {"withIdentities", true}, {"withDepartmentIds", true}}
 	found, all, err := c.lookUp(ctx, idType, ids, full)
@@ -60,19 +61,32 @@ func (c *Client) Profiles(ctx context.Context, idType string, ids []string) (pro
 	return profiles, all, err
 }
 
-// lookUp gives the users that each of ids names. with asks for more of each than tells who it is.
+// reading is one look at users, with all its calls.
+type reading struct {
+	client *Client
+	ctx    context.Context
+	idType string
+	with   params // what of each user to ask for
+	all    Receipt
+	blind  bool // the last call that found nobody has not been followed by one that found somebody
+}
+
+// lookUp gives the users that each of ids names.
 func (c *Client) lookUp(ctx context.Context, idType string, ids []string, with params) (found [][]user, all Receipt, err error) {
-	if with == nil {
-		with = needed(idType)
-	}
+	r := &reading{client: c, ctx: ctx, idType: idType, with: with}
 	for batch := range slices.Chunk(ids, ReadBatch) {
-		some, err := c.lookUpBatch(ctx, idType, batch, with, &all)
+		some, err := r.batch(batch)
 		if err != nil {
-			return nil, all, err
+			return nil, r.all, err
 		}
 		found = append(found, some...)
 	}
-	return found, all, nil
+	if r.blind {
+		if err := r.control(ids); err != nil {
+			return nil, r.all, err
+		}
+	}
+	return found, r.all, nil
 }
 
 // needed is what an answer must contain to tell whom an ID names.
@@ -86,35 +100,34 @@ func needed(idType string) params {
 	return params{}
 }
 
-func (c *Client) lookUpBatch(ctx context.Context, idType string, ids []string, with params, all *Receipt) ([][]user, error) {
-	users, err := c.users(ctx, idType, ids, with, all)
-	nobody := errors.Is(err, NotFound) && all.SaysNoUser() // in place of an empty list
+func (r *reading) batch(ids []string) ([][]user, error) {
+	users, nobody, err := r.users(r.idType, ids)
 	switch {
-	case err != nil && !nobody:
+	case err != nil:
 		return nil, err
 	case len(ids) == 1:
 		return [][]user{users}, nil
-	case nobody:
-		return c.oneByOne(ctx, idType, ids, with, all)
+	case nobody: // of them all, or only one of them
+		return r.oneByOne(ids)
 	}
 	found := make([][]user, len(ids))
 	for _, u := range users {
 		known := false
 		for i, id := range ids {
-			if u.is(idType, id) {
+			if u.is(r.idType, id) {
 				found[i], known = append(found[i], u), true
 			}
 		}
 		if !known { // nobody alive is ever called gone: ask for each ID alone
-			return c.oneByOne(ctx, idType, ids, with, all)
+			return r.oneByOne(ids)
 		}
 	}
 	return found, nil
 }
 
-func (c *Client) oneByOne(ctx context.Context, idType string, ids []string, with params, all *Receipt) (found [][]user, err error) {
+func (r *reading) oneByOne(ids []string) (found [][]user, err error) {
 	for i := range ids {
-		some, err := c.lookUpBatch(ctx, idType, ids[i:i+1], with, all)
+		some, err := r.batch(ids[i : i+1])
 		if err != nil {
 			return nil, err
 		}
@@ -123,16 +136,21 @@ func (c *Client) oneByOne(ctx context.Context, idType string, ids []string, with
 	return found, nil
 }
 
-func (c *Client) users(ctx context.Context, idType string, ids []string, with params, all *Receipt) (users []user, err error) {
-	a := &call{client: c, auth: c.auth, name: "get-user-batch", method: http.MethodGet, bound: readBound,
-		params: slices.Concat(params{{"userIds", ids}, {"userIdType", idType}}, with),
+// users asks once. nobody: the API said that there is no such user, in place of an empty list.
+func (r *reading) users(idType string, ids []string) (users []user, nobody bool, err error) {
+	a := &call{client: r.client, auth: r.client.auth, name: "get-user-batch", method: http.MethodGet, bound: readBound,
+		params: slices.Concat(params{{"userIds", ids}, {"userIdType", idType}}, r.with),
 		succeeded: func(d []byte) bool {
 			users, err = parseUsers(d)
 			return err == nil
 		}}
-	err = a.do(ctx)
-	all.join(a.receipt)
-	return users, err
+	err = a.do(r.ctx)
+	r.all.join(a.receipt)
+	if errors.Is(err, NotFound) && a.receipt.SaysNoUser() {
+		return nil, true, nil
+	}
+	r.blind = len(users) == 0
+	return users, false, err
 }
 
 var errNoList = errors.New("data is no list of users")
@@ -154,20 +172,6 @@ func parseUsers(data []byte) ([]user, error) {
 		users[i].raw = raw
 	}
 	return users, nil
-}
-
-// join adds a further call's receipt.
-func (r *Receipt) join(next Receipt) {
-	if r.Attempts == 0 {
-		r.StartedAt = next.StartedAt
-	}
-	next.StartedAt = r.StartedAt
-	next.Attempts += r.Attempts
-	next.Throttled += r.Throttled
-	next.RequestIDs = slices.Concat(r.RequestIDs, next.RequestIDs)
-	next.Duration += r.Duration
-	next.InDoubt = next.InDoubt || r.InDoubt
-	*r = next
 }
 
 // is says whether the user is the one that an ID of a type names.

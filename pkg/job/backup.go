@@ -29,9 +29,9 @@ func (w *work) saveFirst(places []int, t trail) error {
 	switch {
 	case errors.Is(err, client.Stopped):
 		return w.leave(t, nil)
-	case errors.Is(err, client.Exhausted) && !w.job.answeredSince(receipt.StartedAt):
+	case errors.Is(err, client.Unavailable) && !w.job.answeredSince(receipt.StartedAt):
 		return w.leave(t, outOfReach(err))
-	case errors.Is(err, client.Exhausted), alone && !hopeless(err):
+	case errors.Is(err, client.Unavailable), alone && !hopeless(err):
 		return w.unread(places, t)
 	case hopeless(err):
 		return w.leave(t, Fail(Halted, "allow the access key to read users, or run without --backup into another folder (--out)",

@@ -124,7 +124,7 @@ func (b *returning) blind(places []int, t trail, began time.Time, err error) err
 		return b.leave(t, nil)
 	case hopeless(err):
 		return b.leave(t, Fail(Halted, "allow the access key to read users", "the API refuses to show users, and nobody is created who may exist: %w", err))
-	case errors.Is(err, client.Exhausted) && !b.job.answeredSince(began):
+	case errors.Is(err, client.Unavailable) && !b.job.answeredSince(began):
 		return b.leave(t, outOfReach(err))
 	case t.inDoubt:
 		return b.record(places, report.Unknown, t, "looking did not settle it: "+err.Error())

@@ -105,7 +105,7 @@ func (w *work) settle(places []int, t trail) error {
 		return w.notFound(places, t)
 	case errors.Is(err, client.Refused), errors.Is(err, client.TooLarge):
 		return w.refused(places, t)
-	case errors.Is(err, client.Exhausted), errors.Is(err, client.ServerError):
+	case errors.Is(err, client.Unavailable), errors.Is(err, client.ServerError):
 		return w.unanswered(places, t, began, err)
 	default: // credentials, payment, unsupported: it will not get better
 		return w.leave(t, Fail(Halted, "mend that, then run the same command again: it goes on where it stopped", "the API refuses this job: %w", err))
@@ -299,7 +299,7 @@ func (j *Job) answeredSince(t time.Time) bool { return j.answered.Load() >= t.Un
 
 // heard notes when the API last gave a definite answer, good or bad.
 func (j *Job) heard(err error) {
-	for _, vague := range []error{client.Stopped, client.Exhausted, client.ServerError} {
+	for _, vague := range []error{client.Stopped, client.Unavailable, client.ServerError} {
 		if errors.Is(err, vague) {
 			return
 		}

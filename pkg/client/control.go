@@ -1,0 +1,160 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// listed is how many users list-users shows on a page: as many as it may, since those asked about are of no use.
+const listed = 50
+
+// control is a user who was found when a reading needed proof that it can find anybody.
+type control struct {
+	user   user
+	idType string
+	id     string
+}
+
+// control believes that nobody of ids exists only if the same means find somebody who does: an API with a lagging copy, of
+// another pool, or that understands these IDs in another way finds nobody either. The user found last is asked for first;
+// when that one is gone too, list-users says who else there is. It reads an index that lags, so a second page is tried, the
+// last one: who is deleted meanwhile often stands on the first.
+func (r *reading) control(ids []string) error {
+	if known, ok := r.client.controls.Load(r.idType); ok && !isAmong(known.(control).user, r.idType, ids) {
+		if found, err := r.finds([]control{known.(control)}); found || err != nil {
+			return err
+		}
+	}
+	tried := 0
+	for page, round := 1, 0; round < 2; round++ {
+		users, total, err := r.list(page)
+		if err != nil {
+			return r.noControl(err)
+		}
+		if total == 0 && len(users) == 0 {
+			return nil // an emptied pool
+		}
+		some := r.candidates(users, ids)
+		tried += len(some)
+		if found, err := r.finds(some); found || err != nil {
+			return err
+		}
+		page = max(1, (total+listed-1)/listed)
+	}
+	return &Error{Kind: Blind, Receipt: r.all, Err: fmt.Errorf(
+		"reading finds nobody, not even a user who exists: of %d others that list-users shows it finds none", tried)}
+}
+
+// list gives a page of users, and how many there are in all.
+func (r *reading) list(page int) (users []user, total int, err error) {
+	var data struct {
+		TotalCount *flexInt        `json:"totalCount"`
+		List       json.RawMessage `json:"list"`
+	}
+	pages := params{{"pagination", params{{"page", page}, {"limit", listed}}}}
+	a := &call{client: r.client, auth: r.client.auth, name: "list-users", method: http.MethodPost, bound: readBound,
+		params: params{{"options", slices.Concat(pages, needed(r.idType))}}}
+	a.succeeded = func(d []byte) bool {
+		if json.Unmarshal(d, &data) != nil || data.TotalCount == nil {
+			return false
+		}
+		users, err = parseUsers(data.List)
+		return err == nil
+	}
+	if err := a.do(r.ctx); err != nil {
+		r.all.join(a.receipt)
+		return nil, 0, err
+	}
+	r.all.join(a.receipt)
+	return users, int(*data.TotalCount), nil
+}
+
+// candidates are those who were not asked about anyway, by an ID of the type that is on trial or, where nobody shows one,
+// by the user_id.
+func (r *reading) candidates(users []user, ids []string) (some []control) {
+	var byUserID []control
+	for _, u := range users {
+		if u.UserID == "" || isAmong(u, r.idType, ids) {
+			continue
+		}
+		byUserID = append(byUserID, control{u, "user_id", u.UserID})
+		if id := u.id(r.idType, ids[0]); id != "" {
+			some = append(some, control{u, r.idType, id})
+		}
+	}
+	if len(some) == 0 {
+		some = byUserID
+	}
+	return some[:min(len(some), ReadBatch)]
+}
+
+// finds says whether one of some is found, and remembers that one.
+func (r *reading) finds(some []control) (bool, error) {
+	if len(some) == 0 {
+		return false, nil
+	}
+	ids := make([]string, len(some))
+	for i, c := range some {
+		ids[i] = c.id
+	}
+	users, _, err := r.users(some[0].idType, ids)
+	if err != nil {
+		return false, r.noControl(err)
+	}
+	for _, c := range some {
+		if slices.ContainsFunc(users, func(u user) bool { return u.UserID == c.user.UserID }) {
+			r.client.controls.Store(r.idType, c)
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// noControl: who may not ask for a user to try is blind. A failure that passes, a stop and a wrong pool stay what they are.
+func (r *reading) noControl(err error) error {
+	var e *Error
+	if !errors.As(err, &e) || slices.Contains([]Kind{Stopped, Unavailable, ServerError, WrongPool}, e.Kind) {
+		return err
+	}
+	return &Error{Kind: Blind, Receipt: r.all, Err: fmt.Errorf(
+		"reading finds nobody, and no user who exists can be had to try it on: %v: %w", e.Kind, e.Err)}
+}
+
+func isAmong(u user, idType string, ids []string) bool {
+	return slices.ContainsFunc(ids, func(id string) bool { return u.is(idType, id) })
+}
+
+// id gives the user's ID of a type, "" if there is none. like is another one of that type: it names the custom field.
+func (u user) id(idType, like string) string {
+	switch idType {
+	case "user_id":
+		return u.UserID
+	case "external_id":
+		return u.ExternalID
+	case "email":
+		return u.Email
+	case "phone":
+		return u.Phone
+	case "username":
+		return u.Username
+	case "custom_field":
+		key, _, _ := strings.Cut(like, ":")
+		if value := u.CustomData[key]; value != nil {
+			return fmt.Sprintf("%s:%v", key, value)
+		}
+		return ""
+	}
+	for _, i := range u.Identities {
+		if idType == "identity" && i.ExtIdpID != "" && i.UserIDInIdp != "" {
+			return i.ExtIdpID + ":" + i.UserIDInIdp
+		}
+		if idType == "sync_relation" && i.Provider != "" && i.UserIDInIdp != "" {
+			return i.Provider + ":" + i.UserIDInIdp
+		}
+	}
+	return ""
+}
