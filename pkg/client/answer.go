@@ -3,11 +3,15 @@ package client
 import (
 	"bytes"
 	"cmp"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -17,11 +21,12 @@ import (
 
 // answer is one attempt's answer, or what came instead.
 type answer struct {
-	started    time.Time
+	started    time.Time // zero: nothing was sent
 	took       time.Duration
 	http       int // 0: none
 	statusCode int
 	apiCode    int
+	code       int // of all three, the one that says what it means
 	message    string
 	requestID  string
 	retryAfter time.Duration
@@ -29,17 +34,25 @@ type answer struct {
 	kind       Kind      // 0: success
 	err        error
 	inDoubt    bool // it may have been carried out all the same
-	unanswered bool // it says nothing about the users it was for
-	final      bool // another attempt cannot help
 	untrusted  bool // the server's certificate is not accepted
 }
 
-func (l answer) throttled() bool {
-	return l.kind == Unavailable && (l.http == http.StatusTooManyRequests || l.statusCode == http.StatusTooManyRequests)
+func (l answer) throttled() bool { return l.code == http.StatusTooManyRequests }
+
+// unanswered says whether it tells nothing of the users it was for: nothing came, or a gateway spoke, or the API of
+// whatever stands behind it.
+func (l answer) unanswered() bool {
+	switch l.code {
+	case 0, 408, 502, 503, 504:
+		return l.kind != 0
+	}
+	return false
 }
 
-// passes says whether another attempt could have helped.
-func (l answer) passes() bool { return l.kind == Unavailable || l.kind == ServerError }
+// passes says whether another attempt could help.
+func (l answer) passes() bool {
+	return l.kind == Unavailable && !l.untrusted || l.kind == ServerError
+}
 
 func (l answer) text() string {
 	if l.kind == 0 || l.message != "" {
@@ -119,41 +132,30 @@ func (a *call) parse(response *http.Response, body []byte) answer {
 
 // classify is the table of docs/genauth-api.md, "Answers".
 func (l *answer) classify(isJSON bool) {
-	code := l.statusCode
+	l.code = l.statusCode
 	switch {
-	case l.http == http.StatusTooManyRequests:
-		code = http.StatusTooManyRequests
-	case l.http >= 300 && l.http < 400:
-		l.kind, l.inDoubt = ServerError, true // a redirect is never followed
-		return
-	case !isJSON || code == 0 || code == 200 && l.http != http.StatusOK:
-		if code = l.http; code == http.StatusNotFound {
-			code = http.StatusBadRequest // some page that is not there says nothing about a user
+	case l.http == http.StatusTooManyRequests || l.http >= 300 && l.http < 400:
+		l.code = l.http
+	case !isJSON || l.code == 0 || l.code == 200 && l.http != http.StatusOK:
+		if l.code = l.http; l.code == http.StatusNotFound {
+			l.code = http.StatusBadRequest // some page that is not there says nothing about a user
 		}
 	}
 	switch l.apiCode {
-	case 2004, 2210:
-		l.kind = NotFound
-		return
-	case 2005, 2209, 2212:
-		l.kind = Refused
-		return
-	case 1306: // an earlier copy of this attempt arrived
-		l.kind, l.inDoubt = Unavailable, true
-		return
+	case 2004, 2210: // no such user
+		l.code = http.StatusNotFound
+	case 2005, 2209, 2212: // locked, not to be deleted by this key, root
+		l.code = http.StatusBadRequest
+	case 2020, 2206, 2207: // beside whatever statusCode
+		l.code = http.StatusUnauthorized
+	case 1306: // the nonce was used: an earlier copy of this attempt arrived
+		l.code = l.apiCode
 	}
-	l.kind, l.inDoubt = kindOf(code)
-	switch code {
-	case 408, 502, 503, 504: // a gateway's, or of whatever stands behind it
-		l.unanswered = true
-	}
-	l.final = l.kind != Unavailable && l.kind != ServerError
+	l.kind, l.inDoubt = kindOf(l.code)
 }
 
 func kindOf(code int) (k Kind, inDoubt bool) {
 	switch code {
-	case 200: // but not a success: it may be one all the same
-		return ServerError, true
 	case 400, 409, 422, 499:
 		return Refused, false
 	case 401, 403:
@@ -170,10 +172,13 @@ func kindOf(code int) (k Kind, inDoubt bool) {
 		return ServerError, true
 	case 501:
 		return Unsupported, false
-	case 408, 601:
+	case 408, 601, 1306:
 		return Unavailable, true
 	}
-	if code >= 500 && code < 600 {
+	switch {
+	case code >= 200 && code < 400: // not a success, but it may be one all the same; a redirect is never followed
+		return ServerError, true
+	case code >= 500 && code < 600:
 		return Unavailable, true
 	}
 	return Refused, code < 400
@@ -220,7 +225,7 @@ func (a *call) explain() error {
 		hint = fmt.Sprintf("this machine's clock is off by %s", time.Since(l.date).Abs().Round(time.Second))
 	case l.apiCode >= 1300 && l.apiCode <= 1304:
 		hint = "the signature is not accepted: check the access key's secret and --signature-dialect"
-	case l.kind == Credentials && l.statusCode == 401:
+	case l.code == http.StatusUnauthorized:
 		hint = "check the access key"
 	case l.kind == Credentials:
 		hint = "the access key may not do that"
@@ -233,4 +238,56 @@ func (a *call) explain() error {
 		return l.err
 	}
 	return fmt.Errorf("%w (%s)", l.err, hint)
+}
+
+// lost makes an answer of one that did not come. What never left this machine cannot have been carried out. The error is
+// given in words alone, for those it wraps could quote anything.
+func (a *call) lost(err error) answer {
+	var op *net.OpError
+	var dns *net.DNSError
+	untrusted := isCertificate(err)
+	unsent := untrusted || errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns)
+	text := err.Error()
+	if a.login {
+		text = withoutQuotes(err)
+	}
+	return answer{kind: Unavailable, err: errors.New("no answer: " + a.clean(text)), inDoubt: !unsent, untrusted: untrusted}
+}
+
+// withoutQuotes takes away what net/http quotes of an answer that it cannot read.
+func withoutQuotes(err error) string {
+	var protocol textproto.ProtocolError
+	if errors.As(err, &protocol) {
+		return "the answer is not HTTP"
+	}
+	text, _, _ := strings.Cut(err.Error(), `"`)
+	return text
+}
+
+func isCertificate(err error) bool {
+	var verification *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
+}
+
+// retryAfter reads seconds or a date (RFC 9110, 10.2.3), up to a bound.
+func retryAfter(h http.Header) time.Duration {
+	value := h.Get("Retry-After")
+	if value == "" {
+		return 0
+	}
+	if s, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && s >= 0 {
+		return min(time.Duration(min(s, 1<<20))*time.Second, maxRetryAfter)
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	now := time.Now()
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date // both are the server's clock
+	}
+	return max(0, min(at.Sub(now), maxRetryAfter))
 }

@@ -154,7 +154,7 @@ func (t *tokenAuth) authorize(c *call, h http.Header) {
 
 // refused drops a token that was refused, unless another call has replaced it meanwhile.
 func (t *tokenAuth) refused(c *call, l answer) bool {
-	if l.statusCode != http.StatusUnauthorized && !(l.http == http.StatusUnauthorized && l.statusCode == 0) {
+	if l.code != http.StatusUnauthorized {
 		return false
 	}
 	t.mu.Lock()

@@ -2,20 +2,13 @@ package client
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"net/textproto"
-	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -63,9 +56,7 @@ type call struct {
 	body    []byte
 	token   string // that the last attempt carried or, of a login, brought
 	receipt Receipt
-	text    []byte        // of the last answer
-	last    answer        // what it means
-	handled bool          // last has been read
+	last    answer
 	passing int           // failures for a passing reason
 	server  int           // answers 500, 602, 603 and successes that are none
 	again   bool          // authorization was mended once
@@ -99,8 +90,7 @@ func (a *call) loop() error {
 		return &Error{Kind: Refused, Receipt: a.receipt, Err: err}
 	}
 	request.URL, request.Host = &target, target.Host // as they are: no text to be parsed again
-	request.SetResponseHandler(a.handle)
-	loop := retryablehttp.Client{
+	loop := retryablehttp.Client{                    // the call has no CloseIdleConnections, so giving up closes nobody's connection
 		HTTPClient:   &http.Client{Transport: a, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		RetryMax:     math.MaxInt32, // decide counts, because being throttled does not
 		CheckRetry:   a.checkRetry,
@@ -112,7 +102,7 @@ func (a *call) loop() error {
 		response.Body.Close()
 	}
 	switch {
-	case a.last.kind == 0 && a.last.err == nil && a.handled:
+	case a.last.kind == 0 && !a.last.started.IsZero():
 		return nil
 	case a.last.kind == 0 || a.ctx.Err() != nil && a.last.passes():
 		return &Error{Kind: Stopped, Receipt: a.receipt, Err: errors.Join(errStopped, a.last.err)}
@@ -124,9 +114,9 @@ func (a *call) loop() error {
 func (a *call) path() string { return a.client.root.Path + "/api/v3/" + a.name }
 
 // RoundTrip is one attempt, in this order: authorization at hand, a slot of the pace, signed, sent, the whole answer
-// read. A token is fetched before the slot is taken, lest calls pile up behind it and leave in one instant.
+// read and understood. A token is fetched before the slot is taken, lest calls pile up behind it and leave in one instant.
 func (a *call) RoundTrip(r *http.Request) (*http.Response, error) {
-	a.last, a.handled, a.wait = answer{}, false, 0
+	a.last, a.wait = answer{}, 0
 	if a.auth != nil {
 		if err := a.auth.ready(a.ctx); err != nil {
 			return nil, a.noAuthorization(err)
@@ -135,43 +125,43 @@ func (a *call) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := a.client.pace.take(a.ctx); err != nil {
 		return nil, err
 	}
-	// A started attempt is finished whatever happens to the job: it may be a deletion.
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(r.Context()), a.client.cfg.Timeout, errTimeout)
-	defer cancel()
-	r = r.WithContext(ctx)
-	r.Header = a.header()
 	a.client.inFlight.Add(1)
 	defer a.client.inFlight.Add(-1)
 	started := time.Now()
-	response, err := a.client.transport.RoundTrip(r)
-	if err == nil {
-		err = a.read(response)
-	}
-	a.last.started, a.last.took = started, time.Since(started)
+	response, body, err := a.send(r)
+	took := time.Since(started)
 	if err != nil {
-		if context.Cause(ctx) == errTimeout {
-			err = fmt.Errorf("no answer within %s", a.client.cfg.Timeout)
-		}
-		a.last.http = 0
-		return nil, err
+		a.last = a.lost(err)
+	} else {
+		a.last = a.parse(response, body)
 	}
-	return response, nil
+	a.last.started, a.last.took = started, took
+	return response, err
 }
 
-var errTimeout = errors.New("timeout")
-
-// read takes the whole body, up to a bound, while the attempt's time runs.
-func (a *call) read(response *http.Response) error {
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, a.bound+1))
-	if err != nil {
-		return err
+// send sends one attempt and takes the whole body, up to a bound, while the attempt's time runs. A started attempt is
+// finished whatever happens to the job: it may be a deletion.
+func (a *call) send(r *http.Request) (*http.Response, []byte, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.client.cfg.Timeout)
+	defer cancel()
+	r = r.WithContext(ctx)
+	r.Header = a.header()
+	response, err := a.client.transport.RoundTrip(r)
+	var body []byte
+	if err == nil {
+		defer response.Body.Close()
+		body, err = io.ReadAll(io.LimitReader(response.Body, a.bound+1))
 	}
-	if int64(len(body)) > a.bound {
-		return fmt.Errorf("the answer is longer than %d bytes", a.bound)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, nil, fmt.Errorf("none within %s", a.client.cfg.Timeout)
+	case err != nil:
+		return nil, nil, err
+	case int64(len(body)) > a.bound:
+		return nil, nil, fmt.Errorf("more than %d bytes came", a.bound)
 	}
-	a.text, response.Body = body, http.NoBody
-	return nil
+	response.Body = http.NoBody
+	return response, body, nil
 }
 
 // header makes one attempt's headers. Those that are the same for all are shared, names in canonical form and values:
@@ -187,57 +177,14 @@ func (a *call) header() http.Header {
 	return h
 }
 
-// handle reads an answer. Refusals are values: an error given to the loop would make it close idle connections.
-func (a *call) handle(response *http.Response) error {
-	took := a.last
-	a.last = a.parse(response, a.text)
-	a.last.started, a.last.took = took.started, took.took
-	a.handled = true
-	return nil
-}
-
-// checkRetry is asked before an answer is read, when nil means read it, and after.
-func (a *call) checkRetry(_ context.Context, _ *http.Response, err error) (bool, error) {
-	switch {
-	case errors.Is(err, errStopped): // before anything was sent
-		a.last.kind = 0
-		return false, nil
-	case err != nil && a.last.kind != 0: // authorization cannot be had
-		return false, nil
-	case err != nil:
-		a.unanswered(err)
-	case !a.handled:
-		return false, nil
+// checkRetry is asked once for each RoundTrip, which has left what came of it in last.
+func (a *call) checkRetry(context.Context, *http.Response, error) (bool, error) {
+	if a.last.started.IsZero() {
+		return false, nil // stopped, or without authorization
 	}
 	retry := a.decide()
 	a.note(retry)
 	return retry, nil
-}
-
-// unanswered makes an answer of a lost one. What never left this machine cannot have been carried out. The error is
-// given in words alone, for those it wraps could quote anything.
-func (a *call) unanswered(err error) {
-	var op *net.OpError
-	var dns *net.DNSError
-	l := &a.last
-	l.kind, l.unanswered, l.untrusted = Unavailable, true, isCertificate(err)
-	l.final = l.untrusted
-	l.inDoubt = !(l.untrusted || errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns))
-	text := plainError(err).Error()
-	if a.login {
-		text = withoutQuotes(err, text)
-	}
-	l.err = errors.New("no answer: " + a.clean(text))
-}
-
-// withoutQuotes takes away what net/http quotes of an answer that it cannot read.
-func withoutQuotes(err error, text string) string {
-	var protocol textproto.ProtocolError
-	if errors.As(err, &protocol) {
-		return "the answer is not HTTP"
-	}
-	text, _, _ = strings.Cut(text, `"`)
-	return strings.TrimSpace(text)
 }
 
 // decide says whether another attempt makes sense, and counts.
@@ -254,26 +201,23 @@ func (a *call) decide() (retry bool) {
 		}
 		a.again = true
 		return true
-	case a.last.final || a.once && a.last.inDoubt || a.ctx.Err() != nil:
+	case !a.last.passes() || a.once && a.last.inDoubt || a.ctx.Err() != nil:
 		return false
 	}
 	a.wait = a.last.retryAfter
-	switch a.last.kind {
-	case ServerError:
-		a.server++
-		most := serverRetries
-		switch {
-		case a.method == http.MethodGet:
-			most = a.client.cfg.Retries // reading settles what nothing else can, and does no harm
-		case a.last.statusCode == 602 || a.last.statusCode == 603:
-			most = thirdRetries
-		}
-		return a.server <= min(most, a.client.cfg.Retries)
-	case Unavailable:
+	if a.last.kind == Unavailable {
 		a.passing++
 		return a.passing <= a.client.cfg.Retries
 	}
-	return false
+	a.server++
+	most := serverRetries
+	switch {
+	case a.method == http.MethodGet:
+		most = a.client.cfg.Retries // reading settles what nothing else can, and does no harm
+	case a.last.code == 602 || a.last.code == 603:
+		most = thirdRetries
+	}
+	return a.server <= min(most, a.client.cfg.Retries)
 }
 
 // note adds the attempt to the receipt, lets the pace learn from it, and tells the observer.
@@ -282,7 +226,7 @@ func (a *call) note(retry bool) {
 	if r.Attempts++; r.Attempts == 1 {
 		r.StartedAt = l.started // not when it began to wait for the pace
 	}
-	r.LastAt, r.Unanswered = l.started, l.unanswered
+	r.LastAt, r.Unanswered = l.started, l.unanswered()
 	r.HTTPStatus, r.StatusCode, r.APICode, r.Message = l.http, l.statusCode, l.apiCode, l.text()
 	r.InDoubt = r.InDoubt || l.inDoubt
 	if l.requestID != "" {
@@ -316,46 +260,9 @@ func (a *call) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duratio
 func (a *call) noAuthorization(err error) error {
 	var e *Error
 	if errors.As(err, &e) && e.Kind != Stopped {
-		a.last.kind, a.last.err, a.last.final = e.Kind, fmt.Errorf("cannot log in: %w", e.Err), true
+		a.last.kind, a.last.err = e.Kind, fmt.Errorf("cannot log in: %w", e.Err)
 		a.receipt.RequestIDs = append(a.receipt.RequestIDs, e.Receipt.RequestIDs...)
 		return e
 	}
 	return errStopped
-}
-
-func isCertificate(err error) bool {
-	var verification *tls.CertificateVerificationError
-	var authority x509.UnknownAuthorityError
-	var hostname x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
-}
-
-// plainError takes the URL away that net/http puts in front: a query names users.
-func plainError(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
-}
-
-// retryAfter reads seconds or a date (RFC 9110, 10.2.3), up to a bound.
-func retryAfter(h http.Header) time.Duration {
-	value := h.Get("Retry-After")
-	if value == "" {
-		return 0
-	}
-	if s, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && s >= 0 {
-		return min(time.Duration(min(s, 1<<20))*time.Second, maxRetryAfter)
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	now := time.Now()
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = date // both are the server's clock
-	}
-	return max(0, min(at.Sub(now), maxRetryAfter))
 }

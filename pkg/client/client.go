@@ -196,16 +196,8 @@ func (c *Client) DeleteUsers(ctx context.Context, idType string, ids []string) (
 
 // CountUsers gives the number of users in the pool as list-users has it, which may lag a little.
 func (c *Client) CountUsers(ctx context.Context) (int, error) {
-	var data struct {
-		TotalCount *flexInt `json:"totalCount"`
-	}
-	a := &call{client: c, auth: c.auth, name: "list-users", method: http.MethodPost, bound: readBound, succeeded: func(d []byte) bool {
-		return json.Unmarshal(d, &data) == nil && data.TotalCount != nil
-	}, params: params{{"options", params{{"pagination", params{{"page", 1}, {"limit", 1}}}}}}}
-	if err := a.do(ctx); err != nil {
-		return 0, err
-	}
-	return int(*data.TotalCount), nil
+	_, total, err := (&reading{client: c, ctx: ctx}).list(1, 1)
+	return total, err
 }
 
 // saysSuccess accepts data.success true and nothing less: the API has answered false with statusCode 200.

@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -120,6 +122,8 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		{`200 {"statusCode":200}`, ServerError, 4, true},
 		{`200 {"data":{"success":true}}`, ServerError, 4, true},
 		{`200 `, ServerError, 4, true},
+		{`204 `, ServerError, 4, true},
+		{`200 {"statusCode":201,"data":{"success":true}}`, ServerError, 4, true},
 		{`200 <html>Welcome, success: true</html>`, ServerError, 4, true},
 		{`200 [` + yes + `]`, ServerError, 4, true},
 		{`500 ` + yes, ServerError, 4, true},
@@ -129,6 +133,10 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		{`200 {"statusCode":"422"}`, Refused, 1, false},
 		{`200 {"statusCode":401,"apiCode":2020}`, Credentials, 2, false},
 		{`401 `, Credentials, 2, false},
+		{`401 {"statusCode":200,"data":{"success":true}}`, Credentials, 2, false},
+		{`200 {"statusCode":400,"apiCode":2020}`, Credentials, 2, false},
+		{`200 {"statusCode":403,"apiCode":"2206"}`, Credentials, 2, false},
+		{`200 {"statusCode":500,"apiCode":2207}`, Credentials, 2, false},
 		{`200 {"statusCode":402,"apiCode":4021}`, Payment, 1, false},
 		{`200 {"statusCode":403}`, Credentials, 1, false},
 		{`200 {"statusCode":403,"apiCode":2224}`, Credentials, 1, false},
@@ -191,31 +199,94 @@ func TestThrottlingIsNoFailure(t *testing.T) {
 	}
 }
 
+// Retry-After is honoured in both of its forms, whether the API is out of order or the pace too high.
 func TestRetryAfterIsHonoured(t *testing.T) {
 	for _, c := range []struct {
-		value string
-		least time.Duration
-	}{{"7", 7 * time.Second}, {"date", 9 * time.Second}, {"soon", 0}, {"-5", 0}, {"999999", maxRetryAfter}} {
+		status int
+		value  string
+		least  time.Duration
+		most   time.Duration
+	}{
+		{503, "7", 7 * time.Second, 7 * time.Second},
+		{503, "date", 10 * time.Second, 10 * time.Second},
+		{503, "soon", 0, backoffBase},
+		{503, "-5", 0, backoffBase},
+		{503, "999999", maxRetryAfter, maxRetryAfter},
+		{429, "7", 7 * time.Second, 8 * time.Second},
+		{429, "date", 10 * time.Second, 11 * time.Second},
+		{429, "999999", maxRetryAfter, maxRetryAfter + time.Second},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			var at []time.Time
 			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				at = append(at, time.Now())
 				value := c.value
-				if value == "date" {
-					value = time.Now().Add(10 * time.Second).UTC().Format(http.TimeFormat)
+				if value == "date" { // by the server's clock, which is an hour ahead
+					value = time.Now().Add(time.Hour + 10*time.Second).UTC().Format(http.TimeFormat)
 				}
 				if len(at) == 1 {
+					w.Header().Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
 					w.Header().Set("Retry-After", value)
-					w.WriteHeader(503)
+					w.WriteHeader(c.status)
 					return
 				}
 				io.WriteString(w, `{"statusCode":200,"data":{"success":true}}`)
 			})
-			if _, err := newClient(t, h, func(c *Config) { c.Auth = "signature" }).DeleteUsers(t.Context(), "user_id", []string{"a"}); err != nil {
+			client := newClient(t, h, func(c *Config) { c.Auth = "signature" })
+			if _, err := client.DeleteUsers(t.Context(), "user_id", []string{"a"}); err != nil {
 				t.Fatal(err)
 			}
-			if waited := at[1].Sub(at[0]); waited < c.least || waited > c.least+backoffMost {
-				t.Errorf("Retry-After %s: waited %s", c.value, waited)
+			if waited := at[1].Sub(at[0]); waited < c.least || waited > c.most {
+				t.Errorf("%d with Retry-After %s: waited %s", c.status, c.value, waited)
+			}
+		})
+	}
+}
+
+// The pace learns the allowance from what was answered before a refusal: without that it would begin from nothing.
+func TestAnswersTeachThePace(t *testing.T) {
+	for _, before := range []string{yes, `200 {"statusCode":500}`, `200 {"statusCode":400}`} {
+		synctest.Test(t, func(t *testing.T) {
+			list := append(slices.Repeat([]string{before}, 20), `429 `, yes)
+			c := newClient(t, &answers{list: list}, func(c *Config) { c.Auth, c.Rate, c.Retries = "signature", 40, 0 })
+			for range 21 {
+				c.DeleteUsers(t.Context(), "user_id", []string{"a"}) //nolint:errcheck // it is about the pace
+			}
+			if limit := c.Limit(); limit < 10 || limit > 25 {
+				t.Errorf("after 20 times %s in half a second the pace is %.1f", before, limit)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) { // what nobody answered was not let pass by anybody
+		c := newClient(t, &answers{list: append(slices.Repeat([]string{"cut"}, 20), `429 `, yes)},
+			func(c *Config) { c.Auth, c.Rate, c.Retries = "signature", 40, 0 })
+		for range 21 {
+			c.DeleteUsers(t.Context(), "user_id", []string{"a"}) //nolint:errcheck // it is about the pace
+		}
+		if limit := c.Limit(); limit > 2 {
+			t.Errorf("after 20 cut connections the pace is %.1f", limit)
+		}
+	})
+}
+
+// A certificate that is not accepted is told by its error's type: another attempt is no use, and nothing was sent.
+func TestCertificates(t *testing.T) {
+	for _, c := range []struct {
+		err     error
+		refused bool
+	}{
+		{&tls.CertificateVerificationError{Err: errors.New("any words")}, true},
+		{fmt.Errorf("wrapped: %w", x509.UnknownAuthorityError{}), true},
+		{x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"}, true},
+		{x509.CertificateInvalidError{Cert: &x509.Certificate{}, Reason: x509.Expired}, true},
+		{errors.New("x509: tls: failed to verify certificate"), false}, // the words of somebody else
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client := newClient(t, nil, func(cfg *Config) { cfg.Auth, cfg.Transport = "signature", leaky{c.err} })
+			r, err := client.DeleteUsers(t.Context(), "user_id", []string{"a"})
+			if !errors.Is(err, Unavailable) || (r.Attempts == 1) != c.refused || r.InDoubt == c.refused ||
+				strings.Contains(err.Error(), "--ca-cert") != c.refused {
+				t.Errorf("%T: %v, %+v", c.err, err, r)
 			}
 		})
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 )
 
 // listed is how many users list-users shows on a page: as many as it may, since those asked about are of no use.
@@ -31,7 +30,7 @@ func (r *reading) control(ids []string) error {
 	}
 	tried := 0
 	for page, round := 1, 0; round < 2; round++ {
-		users, total, err := r.list(page)
+		users, total, err := r.list(page, listed)
 		if err != nil {
 			return r.noControl(err)
 		}
@@ -50,26 +49,26 @@ func (r *reading) control(ids []string) error {
 }
 
 // list gives a page of users, and how many there are in all.
-func (r *reading) list(page int) (users []user, total int, err error) {
+func (r *reading) list(page, limit int) (users []user, total int, err error) {
 	var data struct {
 		TotalCount *flexInt        `json:"totalCount"`
 		List       json.RawMessage `json:"list"`
 	}
-	pages := params{{"pagination", params{{"page", page}, {"limit", listed}}}}
+	pages := params{{"pagination", params{{"page", page}, {"limit", limit}}}}
 	a := &call{client: r.client, auth: r.client.auth, name: "list-users", method: http.MethodPost, bound: readBound,
-		params: params{{"options", slices.Concat(pages, needed(r.idType))}}}
+		params: params{{"options", slices.Concat(pages, r.with)}}}
 	a.succeeded = func(d []byte) bool {
 		if json.Unmarshal(d, &data) != nil || data.TotalCount == nil {
 			return false
 		}
 		users, err = parseUsers(data.List)
-		return err == nil
+		return err == nil || data.List == nil
 	}
-	if err := a.do(r.ctx); err != nil {
-		r.all.join(a.receipt)
+	err = a.do(r.ctx)
+	r.all.join(a.receipt)
+	if err != nil {
 		return nil, 0, err
 	}
-	r.all.join(a.receipt)
 	return users, int(*data.TotalCount), nil
 }
 
@@ -82,8 +81,8 @@ func (r *reading) candidates(users []user, ids []string) (some []control) {
 			continue
 		}
 		byUserID = append(byUserID, control{u, "user_id", u.UserID})
-		if id := u.id(r.idType, ids[0]); id != "" {
-			some = append(some, control{u, r.idType, id})
+		if own := u.ids(r.idType, ids[0]); len(own) > 0 {
+			some = append(some, control{u, r.idType, own[0]})
 		}
 	}
 	if len(some) == 0 {
@@ -126,35 +125,4 @@ func (r *reading) noControl(err error) error {
 
 func isAmong(u user, idType string, ids []string) bool {
 	return slices.ContainsFunc(ids, func(id string) bool { return u.is(idType, id) })
-}
-
-// id gives the user's ID of a type, "" if there is none. like is another one of that type: it names the custom field.
-func (u user) id(idType, like string) string {
-	switch idType {
-	case "user_id":
-		return u.UserID
-	case "external_id":
-		return u.ExternalID
-	case "email":
-		return u.Email
-	case "phone":
-		return u.Phone
-	case "username":
-		return u.Username
-	case "custom_field":
-		key, _, _ := strings.Cut(like, ":")
-		if value := u.CustomData[key]; value != nil {
-			return fmt.Sprintf("%s:%v", key, value)
-		}
-		return ""
-	}
-	for _, i := range u.Identities {
-		if idType == "identity" && i.ExtIdpID != "" && i.UserIDInIdp != "" {
-			return i.ExtIdpID + ":" + i.UserIDInIdp
-		}
-		if idType == "sync_relation" && i.Provider != "" && i.UserIDInIdp != "" {
-			return i.Provider + ":" + i.UserIDInIdp
-		}
-	}
-	return ""
 }

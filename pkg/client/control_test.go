@@ -200,12 +200,11 @@ func TestIDsOfAUser(t *testing.T) {
 	}
 	for idType, want := range map[string]string{"user_id": "u", "external_id": "x", "email": "e", "phone": "1", "username": "n",
 		"custom_field": "no:7", "identity": "i:j", "sync_relation": "p:j"} {
-		id := u.id(idType, "no:8")
-		if id != want || !u.is(idType, id) {
-			t.Errorf("the %s is %q", idType, id)
+		if ids := u.ids(idType, "no:8"); len(ids) != 1 || ids[0] != want || !u.is(idType, want) {
+			t.Errorf("the %s is %q", idType, ids)
 		}
-		if id := (user{}).id(idType, "no:8"); id != "" {
-			t.Errorf("nobody's %s is %q", idType, id)
+		if ids := (user{}).ids(idType, "no:8"); len(ids) > 0 || (user{}).is(idType, "") {
+			t.Errorf("nobody's %s is %q", idType, ids)
 		}
 	}
 }

@@ -106,14 +106,9 @@ func KeyOf(profile json.RawMessage) (idType, id string) {
 	if json.Unmarshal(profile, &u) != nil {
 		return "", ""
 	}
-	for _, key := range [][2]string{{"external_id", u.ExternalID}, {"email", u.Email}, {"phone", u.Phone}, {"username", u.Username}} {
-		if key[1] != "" {
-			return key[0], key[1]
-		}
-	}
-	for _, i := range u.Identities {
-		if i.ExtIdpID != "" && i.UserIDInIdp != "" {
-			return "identity", i.ExtIdpID + ":" + i.UserIDInIdp
+	for _, idType := range []string{"external_id", "email", "phone", "username", "identity"} {
+		if ids := u.ids(idType, ""); len(ids) > 0 {
+			return idType, ids[0]
 		}
 	}
 	return "", ""

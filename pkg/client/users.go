@@ -177,26 +177,43 @@ func parseUsers(data []byte) ([]user, error) {
 // is says whether the user is the one that an ID of a type names.
 func (u user) is(idType, id string) bool {
 	switch idType {
-	case "user_id":
-		return strings.EqualFold(u.UserID, id)
-	case "external_id":
-		return u.ExternalID == id
-	case "email":
-		return strings.EqualFold(u.Email, id)
 	case "phone":
 		return samePhone(u, id)
-	case "username":
-		return u.Username == id
-	case "custom_field":
-		key, value, ok := strings.Cut(id, ":")
-		return ok && fmt.Sprint(u.CustomData[key]) == value
+	case "user_id", "email":
+		return slices.ContainsFunc(u.ids(idType, id), func(own string) bool { return strings.EqualFold(own, id) })
 	}
-	for _, i := range u.Identities {
-		if idType == "identity" && i.ExtIdpID+":"+i.UserIDInIdp == id || idType == "sync_relation" && i.Provider+":"+i.UserIDInIdp == id {
-			return true
+	return slices.Contains(u.ids(idType, id), id)
+}
+
+// ids gives the user's own IDs of a type. like is any ID of that type: it says which custom field.
+func (u user) ids(idType, like string) (ids []string) {
+	switch idType {
+	case "user_id":
+		ids = []string{u.UserID}
+	case "external_id":
+		ids = []string{u.ExternalID}
+	case "email":
+		ids = []string{u.Email}
+	case "phone":
+		ids = []string{u.Phone}
+	case "username":
+		ids = []string{u.Username}
+	case "custom_field":
+		key, _, _ := strings.Cut(like, ":")
+		if value := u.CustomData[key]; value != nil {
+			ids = []string{fmt.Sprintf("%s:%v", key, value)}
 		}
 	}
-	return false
+	for _, i := range u.Identities {
+		switch {
+		case i.UserIDInIdp == "":
+		case idType == "identity" && i.ExtIdpID != "":
+			ids = append(ids, i.ExtIdpID+":"+i.UserIDInIdp)
+		case idType == "sync_relation" && i.Provider != "":
+			ids = append(ids, i.Provider+":"+i.UserIDInIdp)
+		}
+	}
+	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 }
 
 // samePhone compares with and without the country's code, which the API keeps in a field of its own.
