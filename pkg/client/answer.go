@@ -82,7 +82,8 @@ func (f *flexInt) UnmarshalJSON(b []byte) error {
 type flexString string
 
 func (f *flexString) UnmarshalJSON(b []byte) error {
-	if n := len(b); n >= 2 && b[0] == '"' && isOneLine(string(b[1:n-1])) && bytes.IndexByte(b, '\\') < 0 { // nothing to decode
+	n := len(b)
+	if n >= 2 && b[0] == '"' && isOneLine(string(b[1:n-1])) && bytes.IndexByte(b, '\\') < 0 { // nothing to decode
 		*f = flexString(b[1 : n-1])
 		return nil
 	}
@@ -240,8 +241,8 @@ func (a *call) explain() error {
 	return fmt.Errorf("%w (%s)", l.err, hint)
 }
 
-// lost makes an answer of one that did not come. What never left this machine cannot have been carried out. The error is
-// given in words alone, for those it wraps could quote anything.
+// lost makes an answer of one that did not come. What never left this machine cannot have been carried out. The error
+// is given in words alone, for those it wraps could quote anything.
 func (a *call) lost(err error) answer {
 	var op *net.OpError
 	var dns *net.DNSError
@@ -251,7 +252,8 @@ func (a *call) lost(err error) answer {
 	if a.login {
 		text = withoutQuotes(err)
 	}
-	return answer{kind: Unavailable, err: errors.New("no answer: " + a.clean(text)), inDoubt: !unsent, untrusted: untrusted}
+	err = errors.New("no answer: " + a.clean(text))
+	return answer{kind: Unavailable, err: err, inDoubt: !unsent, untrusted: untrusted}
 }
 
 // withoutQuotes takes away what net/http quotes of an answer that it cannot read.
@@ -269,7 +271,8 @@ func isCertificate(err error) bool {
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError
 	var invalid x509.CertificateInvalidError
-	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
+	return errors.As(err, &verification) || errors.As(err, &authority) ||
+		errors.As(err, &hostname) || errors.As(err, &invalid)
 }
 
 // retryAfter reads seconds or a date (RFC 9110, 10.2.3), up to a bound.

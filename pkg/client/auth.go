@@ -129,7 +129,8 @@ func refusedLogin(err error) error {
 	return err
 }
 
-// poolOf reads the user pool's ID from a token's payload. The token is not verified here: it goes back to whom it came from.
+// poolOf reads the user pool's ID from a token's payload. The token is not verified here: it goes back to whom it came
+// from.
 func poolOf(token string) string {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

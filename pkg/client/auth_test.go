@@ -127,8 +127,8 @@ func TestSignatureWithAClockThatIsOff(t *testing.T) {
 	})
 }
 
-// pools is an API whose tokens are for these user pools, one after another, "" for one that does not say; the last for ever.
-// It refuses tokens when told to.
+// pools is an API whose tokens are for these user pools, one after another, "" for one that does not say; the last for
+// ever. It refuses tokens when told to.
 type pools struct {
 	list   []string
 	logins int

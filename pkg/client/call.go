@@ -90,8 +90,10 @@ func (a *call) loop() error {
 		return &Error{Kind: Refused, Receipt: a.receipt, Err: err}
 	}
 	request.URL, request.Host = &target, target.Host // as they are: no text to be parsed again
-	loop := retryablehttp.Client{                    // the call has no CloseIdleConnections, so giving up closes nobody's connection
-		HTTPClient:   &http.Client{Transport: a, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+	// The call has no CloseIdleConnections, so that a loop that gives up closes nobody's connection.
+	once := &http.Client{Transport: a, CheckRedirect: neverFollow}
+	loop := retryablehttp.Client{
+		HTTPClient:   once,
 		RetryMax:     math.MaxInt32, // decide counts, because being throttled does not
 		CheckRetry:   a.checkRetry,
 		Backoff:      a.backoff,
@@ -110,11 +112,14 @@ func (a *call) loop() error {
 	return &Error{Kind: a.last.kind, Receipt: a.receipt, Err: a.explain()}
 }
 
+func neverFollow(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
 // path is what the URL and the signature name.
 func (a *call) path() string { return a.client.root.Path + "/api/v3/" + a.name }
 
 // RoundTrip is one attempt, in this order: authorization at hand, a slot of the pace, signed, sent, the whole answer
-// read and understood. A token is fetched before the slot is taken, lest calls pile up behind it and leave in one instant.
+// read and understood. A token is fetched before the slot is taken, lest calls pile up behind it and leave in one
+// instant.
 func (a *call) RoundTrip(r *http.Request) (*http.Response, error) {
 	a.last, a.wait = answer{}, 0
 	if a.auth != nil {
@@ -241,8 +246,11 @@ func (a *call) note(retry bool) {
 	if a.client.cfg.Observe == nil {
 		return
 	}
-	a.client.cfg.Observe(a.ctx, Attempt{Call: a.name, Number: r.Attempts, StartedAt: l.started, Duration: l.took, HTTPStatus: l.http, StatusCode: l.statusCode,
-		APICode: l.apiCode, RequestID: l.requestID, Throttled: l.throttled(), Kind: l.kind, Err: l.err, Retry: retry, Limit: a.client.Limit()})
+	a.client.cfg.Observe(a.ctx, Attempt{
+		Call: a.name, Number: r.Attempts, StartedAt: l.started, Duration: l.took,
+		HTTPStatus: l.http, StatusCode: l.statusCode, APICode: l.apiCode, RequestID: l.requestID,
+		Throttled: l.throttled(), Kind: l.kind, Err: l.err, Retry: retry, Limit: a.client.Limit(),
+	})
 }
 
 // backoff waits exponentially longer with full jitter (Brooker, "Exponential Backoff And Jitter", 2015), or as long as

@@ -21,7 +21,7 @@ import (
 
 // Config says how to reach the API and how hard. Host and the access key have to be given; all else may be left out.
 type Config struct {
-	Host            string                         // API root, such as https://api.genauth.ai; plain http is for loopback alone
+	Host            string                         // API root, such as https://api.genauth.ai; http for loopback alone
 	Auth            string                         // token (default) or signature
 	Dialect         string                         // of signatures: authing (default) or genauth
 	AccessKeyID     string                         //
@@ -32,10 +32,10 @@ type Config struct {
 	Rate            float64                        // attempts a second at the most; 0: 20
 	Workers         int                            // calls in flight; as many connections are kept; 0: 16
 	Retries         int                            // further attempts at a call that failed for a passing reason
-	Timeout         time.Duration                  // of one attempt, from the first byte sent to the last one read; 0: 30 seconds
+	Timeout         time.Duration                  // of one attempt, to the last byte read; 0: 30 seconds
 	Version         string                         // of the program, for the API's logs; "": devel
 	Transport       http.RoundTripper              // nil: net/http's
-	Observe         func(context.Context, Attempt) // called after each attempt, by several goroutines, with the call's context
+	Observe         func(context.Context, Attempt) // of each attempt, by several goroutines, with the call's context
 }
 
 // withDefaults fills in what was left out.
@@ -110,7 +110,7 @@ func New(cfg Config) (*Client, error) {
 
 func parseHost(host string) (*url.URL, error) {
 	if strings.ContainsAny(host, "@?#") { // a password or a token may be in there: nothing of it is shown
-		return nil, errors.New("the host has a user, a query or a fragment: give the root alone, such as https://api.genauth.ai")
+		return nil, errors.New("the host has a user, a query or a fragment: give one such as https://api.genauth.ai")
 	}
 	u, err := url.Parse(host)
 	if err != nil || u.Host == "" {
@@ -119,7 +119,8 @@ func parseHost(host string) (*url.URL, error) {
 	ip := net.ParseIP(u.Hostname())
 	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
-		return nil, fmt.Errorf("the host %q is not https, so access keys could be read on the way (http is for loopback alone)", host)
+		return nil, fmt.Errorf(
+			"the host %q is not https: access keys would be readable on the way (plain http is for loopback alone)", host)
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
 	return u, nil
@@ -166,9 +167,9 @@ func (c *Client) Limit() float64 { return c.pace.limit() }
 // InFlight is how many attempts are under way.
 func (c *Client) InFlight() int { return int(c.inFlight.Load()) }
 
-// Login makes sure that the credentials are good and gives the ID of the user pool they are for, which stays the same for
-// the client's life: a call whose token would be for another one ends with [WrongPool]. With signatures there is nothing to
-// log in to, and the ID is Config.UserPool.
+// Login makes sure that the credentials are good and gives the ID of the user pool they are for, which stays the same
+// for the client's life: a call whose token would be for another one ends with [WrongPool]. With signatures there is
+// nothing to log in to, and the ID is Config.UserPool.
 func (c *Client) Login(ctx context.Context) (userPool string, err error) {
 	if err := c.auth.ready(ctx); err != nil {
 		return "", err
@@ -177,8 +178,8 @@ func (c *Client) Login(ctx context.Context) (userPool string, err error) {
 	return userPool, nil
 }
 
-// PoolGuessed says, after Login, whether nobody named the user pool, neither a token nor Config.UserPool. Its ID is then
-// taken to be the access key's, which holds for a pool's own key and not for a collaborator's.
+// PoolGuessed says, after Login, whether nobody named the user pool, neither a token nor Config.UserPool. Its ID is
+// then taken to be the access key's, which holds for a pool's own key and not for a collaborator's.
 func (c *Client) PoolGuessed() bool {
 	_, guessed := c.auth.userPool()
 	return guessed
@@ -188,8 +189,8 @@ func (c *Client) PoolGuessed() bool {
 // sense. Only a nil error means that the API said they are deleted. Otherwise the error is an *Error; what its kind
 // leaves open is in the receipt's InDoubt. When ctx ends no further attempt begins, and one under way is finished.
 func (c *Client) DeleteUsers(ctx context.Context, idType string, ids []string) (Receipt, error) {
-	a := &call{client: c, auth: c.auth, name: "delete-users-batch", method: http.MethodPost, bound: 1 << 20, succeeded: saysSuccess,
-		params: params{{"userIds", ids}, {"options", params{{"userIdType", idType}}}}}
+	a := &call{client: c, auth: c.auth, name: "delete-users-batch", method: http.MethodPost, bound: 1 << 20,
+		params: params{{"userIds", ids}, {"options", params{{"userIdType", idType}}}}, succeeded: saysSuccess}
 	err := a.do(ctx)
 	return a.receipt, err
 }

@@ -443,7 +443,8 @@ func FuzzAnswer(f *testing.F) {
 		}
 		sure := json.Unmarshal([]byte(body), &e) == nil && status == 200 && (e.StatusCode == 200.0 || e.StatusCode == "200") && e.Data.Success == true
 		if l.kind == 0 && !sure {
-			// JSON's oddities (duplicate keys, case, 200.0) may make the two readers differ; success must be in the text at least.
+			// JSON's oddities (duplicate keys, case, 200.0) may make the two readers differ; success must be in the
+			// text at least.
 			if !strings.Contains(strings.ToLower(body), "success") || !strings.Contains(body, "true") || status != 200 {
 				t.Errorf("HTTP %d %q is taken for success", status, body)
 			}

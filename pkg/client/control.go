@@ -18,10 +18,10 @@ type control struct {
 	id     string
 }
 
-// control believes that nobody of ids exists only if the same means find somebody who does: an API with a lagging copy, of
-// another pool, or that understands these IDs in another way finds nobody either. The user found last is asked for first;
-// when that one is gone too, list-users says who else there is. It reads an index that lags, so a second page is tried, the
-// last one: who is deleted meanwhile often stands on the first.
+// control believes that nobody of ids exists only if the same means find somebody who does: an API with a lagging copy,
+// of another pool, or that understands these IDs in another way finds nobody either. The user found last is asked for
+// first; when that one is gone too, list-users says who else there is. It reads an index that lags, so a second page is
+// tried, the last one: who is deleted meanwhile often stands on the first.
 func (r *reading) control(ids []string) error {
 	if known, ok := r.client.controls.Load(r.idType); ok && !isAmong(known.(control).user, r.idType, ids) {
 		if found, err := r.finds([]control{known.(control)}); found || err != nil {
@@ -72,8 +72,8 @@ func (r *reading) list(page, limit int) (users []user, total int, err error) {
 	return users, int(*data.TotalCount), nil
 }
 
-// candidates are those who were not asked about anyway, by an ID of the type that is on trial or, where nobody shows one,
-// by the user_id.
+// candidates are those who were not asked about anyway, by an ID of the type that is on trial or, where nobody shows
+// one, by the user_id.
 func (r *reading) candidates(users []user, ids []string) (some []control) {
 	var byUserID []control
 	for _, u := range users {
@@ -113,7 +113,8 @@ func (r *reading) finds(some []control) (bool, error) {
 	return false, nil
 }
 
-// noControl: who may not ask for a user to try is blind. A failure that passes, a stop and a wrong pool stay what they are.
+// noControl: who may not ask for a user to try is blind. A failure that passes, a stop and a wrong pool stay what they
+// are.
 func (r *reading) noControl(err error) error {
 	var e *Error
 	if !errors.As(err, &e) || slices.Contains([]Kind{Stopped, Unavailable, ServerError, WrongPool}, e.Kind) {

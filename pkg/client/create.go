@@ -8,23 +8,25 @@ import (
 	"slices"
 )
 
-// creatable are the members of a profile that create-users-batch takes (docs/genauth-api.md, "Creating users"). What it does not
-// take cannot be given back: user_id, passwords, sessions, when and how often someone logged in.
+// creatable are the members of a profile that create-users-batch takes (docs/genauth-api.md, "Creating users"). What it
+// does not take cannot be given back: user_id, passwords, sessions, when and how often someone logged in.
 var creatable = []string{
-	"status", "email", "phone", "phoneCountryCode", "username", "externalId", "name", "nickname", "photo", "gender", "emailVerified",
-	"phoneVerified", "birthdate", "country", "province", "city", "address", "streetAddress", "postalCode", "company", "browser", "device",
-	"givenName", "familyName", "middleName", "profile", "preferredUsername", "website", "zoneinfo", "locale", "formatted", "region",
-	"identityNumber", "departmentIds", "customData",
+	"status", "email", "phone", "phoneCountryCode", "username", "externalId", "name", "nickname", "photo", "gender",
+	"emailVerified", "phoneVerified", "birthdate", "country", "province", "city", "address", "streetAddress", "postalCode",
+	"company", "browser", "device", "givenName", "familyName", "middleName", "profile", "preferredUsername", "website",
+	"zoneinfo", "locale", "formatted", "region", "identityNumber", "departmentIds", "customData",
 }
 
 // creatableIdentity are those of an identity.
 var creatableIdentity = []string{"extIdpId", "provider", "type", "userIdInIdp", "userInfoInIdp", "originConnIds"}
 
-// CreateUsers creates 1 to 50 users like profiles, which are users as Profiles gives them, in one call. What the API does not
-// take of a profile is left out. created has, for each profile, the new user as the API wrote it, and nil where the answer does
-// not show one. An attempt that may have been carried out is not repeated, since that could make two users of one: the error is
-// then an *Error whose receipt is in doubt, and Profiles says who exists.
-func (c *Client) CreateUsers(ctx context.Context, profiles []json.RawMessage) (created []json.RawMessage, r Receipt, err error) {
+// CreateUsers creates 1 to 50 users like profiles, which are users as Profiles gives them, in one call. What the API
+// does not take of a profile is left out. created has, for each profile, the new user as the API wrote it, and nil
+// where the answer does not show one. An attempt that may have been carried out is not repeated, since that could make
+// two users of one: the error is then an *Error whose receipt is in doubt, and Profiles says who exists.
+func (c *Client) CreateUsers(ctx context.Context, profiles []json.RawMessage) (
+	created []json.RawMessage, r Receipt, err error,
+) {
 	list := make([]any, len(profiles))
 	for i, raw := range profiles {
 		if list[i], err = newUser(raw); err != nil {
@@ -32,8 +34,8 @@ func (c *Client) CreateUsers(ctx context.Context, profiles []json.RawMessage) (c
 		}
 	}
 	var users []user
-	a := &call{client: c, auth: c.auth, name: "create-users-batch", method: http.MethodPost, bound: readBound, once: true,
-		params: params{{"list", list}}, succeeded: func(d []byte) bool {
+	a := &call{client: c, auth: c.auth, name: "create-users-batch", method: http.MethodPost, bound: readBound,
+		once: true, params: params{{"list", list}}, succeeded: func(d []byte) bool {
 			users, err = parseUsers(d)
 			return err == nil
 		}}
@@ -99,8 +101,8 @@ func matchCreated(profiles []json.RawMessage, users []user) []json.RawMessage {
 	return created
 }
 
-// KeyOf gives an ID that names the user of a profile and will name the one created like it, with its type: not the user_id,
-// which the API gives anew. A profile without one gives "".
+// KeyOf gives an ID that names the user of a profile and will name the one created like it, with its type: not the
+// user_id, which the API gives anew. A profile without one gives "".
 func KeyOf(profile json.RawMessage) (idType, id string) {
 	var u user
 	if json.Unmarshal(profile, &u) != nil {

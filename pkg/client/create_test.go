@@ -12,8 +12,8 @@ import (
 	"bulkdelete/internal/sandbox"
 )
 
-// What the client writes is what Node 20's JSON.stringify(JSON.parse(...)) makes of it again, so that a signature over it
-// holds. Members that are array indices come first; the order of the others is ours.
+// What the client writes is what Node 20's JSON.stringify(JSON.parse(...)) makes of it again, so that a signature over
+// it holds. Members that are array indices come first; the order of the others is ours.
 func TestJSONThatNodeWritesTheSameWay(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"b":1,"a":2,"10":3,"9":4,"01":5,"4294967295":6,"4294967294":7,"-1":8}`:                                      `{"9":4,"10":3,"4294967294":7,"-1":8,"01":5,"4294967295":6,"a":2,"b":1}`,

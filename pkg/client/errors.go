@@ -67,7 +67,7 @@ type Receipt struct {
 	LastAt                          time.Time // when the last one did
 	Duration                        time.Duration
 	InDoubt                         bool // an attempt may have been carried out although no answer said so
-	Unanswered                      bool // the last one had no answer, or 408, 502, 503, 504, which say nothing about its users
+	Unanswered                      bool // the last one had no answer, or 408, 502, 503, 504: nothing about its users
 }
 
 // join adds a further call's receipt. What speaks of the last attempt is the later call's, if it made one.

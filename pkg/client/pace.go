@@ -26,8 +26,8 @@ const (
 )
 
 // climb is the pace as a function of time since the API last throttled: the cubic of CUBIC (RFC 9438, 4.2), which comes
-// back to the allowance quickly, stays just under it for long, and only then feels for more. Plain AIMD would spend half
-// its time far below the allowance or breach it every few seconds.
+// back to the allowance quickly, stays just under it for long, and only then feels for more. Plain AIMD would spend
+// half its time far below the allowance or breach it every few seconds.
 type climb struct {
 	most float64   // never above
 	peak float64   // the allowance as the last breach showed it
@@ -67,7 +67,8 @@ type pacer struct {
 }
 
 func newPacer(perSecond float64) *pacer {
-	p := &pacer{turn: make(chan struct{}, 1), limiter: rate.NewLimiter(rate.Limit(perSecond*headroom), 1), climb: climb{most: perSecond}, pause: pauseFirst}
+	p := &pacer{turn: make(chan struct{}, 1), limiter: rate.NewLimiter(rate.Limit(perSecond*headroom), 1),
+		climb: climb{most: perSecond}, pause: pauseFirst}
 	if perSecond <= ringMost {
 		n := math.Ceil(perSecond)
 		p.ring, p.span = make([]time.Time, int(n)), time.Duration(n/perSecond*float64(time.Second))
@@ -118,8 +119,8 @@ func (p *pacer) hold(now time.Time) time.Duration {
 	return p.until.Sub(now)
 }
 
-// fullSecond holds the promise to the letter: the attempt that is as many back as the rate allows in a second left a second
-// ago or earlier. (For a rate of 7.5: 8 attempts take at least 1.07 seconds.)
+// fullSecond holds the promise to the letter: the attempt that is as many back as the rate allows in a second left a
+// second ago or earlier. (For a rate of 7.5: 8 attempts take at least 1.07 seconds.)
 func (p *pacer) fullSecond(ctx context.Context) error {
 	if p.ring == nil {
 		return ctxStopped(ctx)
@@ -161,8 +162,8 @@ func (p *pacer) passed(left time.Time) {
 	}
 }
 
-// throttled learns that an attempt that left at a time was refused for being too many. Attempts that had left before the
-// last breach was known belong to that one and are not counted again.
+// throttled learns that an attempt that left at a time was refused for being too many. Attempts that had left before
+// the last breach was known belong to that one and are not counted again.
 func (p *pacer) throttled(left time.Time, retryAfter time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -173,8 +174,8 @@ func (p *pacer) throttled(left time.Time, retryAfter time.Duration) {
 	if !left.After(p.climb.at) && !p.climb.at.IsZero() {
 		return
 	}
-	if left.Sub(p.until) < time.Second/2 && !p.climb.at.IsZero() && p.pause > pauseFirst { // refused straight after a pause: it was too short
-		p.climb.at = now
+	if left.Sub(p.until) < time.Second/2 && !p.climb.at.IsZero() && p.pause > pauseFirst {
+		p.climb.at = now // refused straight after a pause: it was too short
 	} else {
 		p.climb = climb{most: p.climb.most, peak: p.allowance(left), at: now}
 	}

@@ -69,8 +69,8 @@ func appendList[T any](b []byte, list []T, appendValue func([]byte, T) []byte) [
 	return append(b, ']')
 }
 
-// ordered gives an object's members in an order that JavaScript keeps when it parses and writes them again: names that are
-// array indices first, by number (ECMA-262, OrdinaryOwnPropertyKeys), then all others.
+// ordered gives an object's members in an order that JavaScript keeps when it parses and writes them again: names that
+// are array indices first, by number (ECMA-262, OrdinaryOwnPropertyKeys), then all others.
 func ordered(object map[string]any) params {
 	p := make(params, 0, len(object))
 	for name, value := range object {
@@ -110,7 +110,8 @@ func appendNumber(b []byte, f float64) []byte {
 	return strconv.AppendFloat(b, f, 'f', -1, 64)
 }
 
-// appendString quotes as ECMA-262 says under QuoteJSONString. What is not UTF-8 becomes U+FFFD, as in a JavaScript string.
+// appendString quotes as ECMA-262 says under QuoteJSONString. What is not UTF-8 becomes U+FFFD, as in a JavaScript
+// string.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0

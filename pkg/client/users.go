@@ -32,9 +32,9 @@ type user struct {
 	CustomData map[string]any `json:"customData"`
 }
 
-// Existing says which of ids belong to users that exist, in the order given, with as many calls as that takes. Without an
-// error, every ID that is not among them belongs to nobody: where a reading found nobody at all, a user who exists was
-// found by the same means, or the error is [Blind].
+// Existing says which of ids belong to users that exist, in the order given, with as many calls as that takes. Without
+// an error, every ID that is not among them belongs to nobody: where a reading found nobody at all, a user who exists
+// was found by the same means, or the error is [Blind].
 func (c *Client) Existing(ctx context.Context, idType string, ids []string) (living []string, all Receipt, err error) {
 	found, all, err := c.lookUp(ctx, idType, ids, needed(idType))
 	for i, users := range found {
@@ -45,10 +45,12 @@ func (c *Client) Existing(ctx context.Context, idType string, ids []string) (liv
 	return living, all, err
 }
 
-// Profiles gives what the API knows of each of ids, in the order given: the JSON of every user that the ID names, as the API
-// wrote it, with custom data, identities and departments; none for an ID that belongs to nobody, which is believed as by
-// Existing. It takes as many calls as that needs.
-func (c *Client) Profiles(ctx context.Context, idType string, ids []string) (profiles [][]json.RawMessage, all Receipt, err error) {
+// Profiles gives what the API knows of each of ids, in the order given: the JSON of every user that the ID names, as
+// the API wrote it, with custom data, identities and departments; none for an ID that belongs to nobody, which is
+// believed as by Existing. It takes as many calls as that needs.
+func (c *Client) Profiles(ctx context.Context, idType string, ids []string) (
+	profiles [][]json.RawMessage, all Receipt, err error,
+) {
 	full := params{{"withCustomData", true}, {"withIdentities", true}, {"withDepartmentIds", true}}
 	found, all, err := c.lookUp(ctx, idType, ids, full)
 	for _, users := range found {
@@ -72,7 +74,8 @@ type reading struct {
 }
 
 // lookUp gives the users that each of ids names.
-func (c *Client) lookUp(ctx context.Context, idType string, ids []string, with params) (found [][]user, all Receipt, err error) {
+func (c *Client) lookUp(ctx context.Context, idType string, ids []string, with params) ([][]user, Receipt, error) {
+	var found [][]user
 	r := &reading{client: c, ctx: ctx, idType: idType, with: with}
 	for batch := range slices.Chunk(ids, ReadBatch) {
 		some, err := r.batch(batch)
@@ -219,5 +222,5 @@ func (u user) ids(idType, like string) (ids []string) {
 // samePhone compares with and without the country's code, which the API keeps in a field of its own.
 func samePhone(u user, id string) bool {
 	bare := strings.TrimPrefix(u.Phone, u.Country)
-	return id != "" && (id == u.Phone || id == bare || id == u.Country+bare || id == strings.TrimPrefix(u.Country, "+")+bare)
+	return id != "" && slices.Contains([]string{u.Phone, bare, u.Country + bare, strings.TrimPrefix(u.Country, "+") + bare}, id)
 }
