@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -154,6 +155,7 @@ func (p *pools) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // The pool of the first token, or the configured one, is the pool of every call.
 func TestTheUserPoolStaysTheSame(t *testing.T) {
+	const key = sandbox.AccessKeyID
 	for _, c := range []struct {
 		name       string
 		tokens     []string
@@ -171,10 +173,9 @@ func TestTheUserPoolStaysTheSame(t *testing.T) {
 		{"not as configured", []string{"p2"}, "p1", "", false, WrongPool, WrongPool, ""},
 		{"configured and not said", []string{""}, "p1", "p1", false, 0, 0, "p1 p1"},
 		{"configured, not said and then another", []string{"", "p2"}, "p1", "p1", false, 0, WrongPool, "p1"},
-		{"never said", []string{""}, "", sandbox.AccessKeyID, true, 0, 0, sandbox.AccessKeyID + " " + sandbox.AccessKeyID},
-		{"guessed, then another", []string{"", "p2"}, "", sandbox.AccessKeyID, true, 0, WrongPool, sandbox.AccessKeyID},
-		{"guessed, then confirmed", []string{"", sandbox.AccessKeyID}, "", sandbox.AccessKeyID, true, 0, 0,
-			sandbox.AccessKeyID + " " + sandbox.AccessKeyID},
+		{"never said", []string{""}, "", key, true, 0, 0, key + " " + key},
+		{"guessed, then another", []string{"", "p2"}, "", key, true, 0, WrongPool, key},
+		{"guessed, then confirmed", []string{"", key}, "", key, true, 0, 0, key + " " + key},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -191,10 +192,14 @@ func TestTheUserPoolStaysTheSame(t *testing.T) {
 					if (kind == 0) != (err == nil) || err != nil && !errors.Is(err, kind) {
 						t.Errorf("a call ends with %v, want %v", err, kind)
 					}
-					if kind == WrongPool && !(strings.Contains(err.Error(), `"p2"`) && strings.Contains(err.Error(), `"`+client.wanted()+`"`)) {
+					named := fmt.Sprintf(`"p2", and %q is expected`, cmp.Or(c.pool, c.configured))
+					if kind == WrongPool && !strings.Contains(err.Error(), named) {
 						t.Errorf("the pools are not named: %v", err)
 					}
 					time.Sleep(2 * time.Hour)
+				}
+				if client.PoolGuessed() != (c.guessed && c.name != "guessed, then confirmed") {
+					t.Errorf("guessed in the end: %v", client.PoolGuessed())
 				}
 				if got := strings.Join(api.named, " "); got != c.calls {
 					t.Errorf("calls named the pools %q, want %q", got, c.calls)
@@ -202,14 +207,6 @@ func TestTheUserPoolStaysTheSame(t *testing.T) {
 			})
 		})
 	}
-}
-
-// wanted is the pool that a client's tokens have to be for.
-func (c *Client) wanted() string {
-	if pool, _ := c.auth.userPool(); pool != "" {
-		return pool
-	}
-	return c.cfg.UserPool
 }
 
 // The pool that counts is that of the token which the call would carry, even when that was fetched in its middle.
@@ -231,7 +228,8 @@ func TestWrongPoolInTheMiddleOfACall(t *testing.T) {
 func TestSignaturesAndTheUserPool(t *testing.T) {
 	for _, configured := range []string{"", "p1"} {
 		c := newClient(t, &pools{}, func(cfg *Config) { cfg.Auth, cfg.UserPool = "signature", configured })
-		if pool, err := c.Login(t.Context()); pool != configured || err != nil || c.PoolGuessed() != (configured == "") {
+		pool, err := c.Login(t.Context())
+		if pool != configured || err != nil || c.PoolGuessed() != (configured == "") {
 			t.Errorf("pool %q, guessed %v, %v", pool, c.PoolGuessed(), err)
 		}
 	}

@@ -120,7 +120,7 @@ func parseHost(host string) (*url.URL, error) {
 	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
 		return nil, fmt.Errorf(
-			"the host %q is not https: access keys would be readable on the way (plain http is for loopback alone)", host)
+			"the host %q is not https: access keys would be readable on the way (http is for loopback alone)", host)
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
 	return u, nil

@@ -12,9 +12,9 @@ import (
 // does not take cannot be given back: user_id, passwords, sessions, when and how often someone logged in.
 var creatable = []string{
 	"status", "email", "phone", "phoneCountryCode", "username", "externalId", "name", "nickname", "photo", "gender",
-	"emailVerified", "phoneVerified", "birthdate", "country", "province", "city", "address", "streetAddress", "postalCode",
-	"company", "browser", "device", "givenName", "familyName", "middleName", "profile", "preferredUsername", "website",
-	"zoneinfo", "locale", "formatted", "region", "identityNumber", "departmentIds", "customData",
+	"emailVerified", "phoneVerified", "birthdate", "country", "province", "city", "address", "streetAddress",
+	"postalCode", "company", "browser", "device", "givenName", "familyName", "middleName", "profile", "preferredUsername",
+	"website", "zoneinfo", "locale", "formatted", "region", "identityNumber", "departmentIds", "customData",
 }
 
 // creatableIdentity are those of an identity.

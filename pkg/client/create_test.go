@@ -15,11 +15,17 @@ import (
 // What the client writes is what Node 20's JSON.stringify(JSON.parse(...)) makes of it again, so that a signature over
 // it holds. Members that are array indices come first; the order of the others is ours.
 func TestJSONThatNodeWritesTheSameWay(t *testing.T) {
-	for text, want := range map[string]string{
-		`{"b":1,"a":2,"10":3,"9":4,"01":5,"4294967295":6,"4294967294":7,"-1":8}`:                                      `{"9":4,"10":3,"4294967294":7,"-1":8,"01":5,"4294967295":6,"a":2,"b":1}`,
-		`[0,-0,1.0,100,1e21,1e20,123456789012345680000,1e-6,1e-7,1.5e300,5e-324,0.1,2.50,1e2,-1E-9,9007199254740993]`: `[0,0,1,100,1e+21,100000000000000000000,123456789012345680000,0.000001,1e-7,1.5e+300,5e-324,0.1,2.5,100,-1e-9,9007199254740992]`,
-		`{"a":{"2":[{"1":null,"0":true}],"":""},"é":"\u2028<>&\u0007\u001f\ud83d\ude00/"}`:                            `{"a":{"2":[{"0":true,"1":null}],"":""},"é":"` + "\u2028" + `<>&\u0007\u001f😀/"}`,
+	for _, c := range [][2]string{
+		{`{"b":1,"a":2,"10":3,"9":4,"01":5,"4294967295":6,"4294967294":7,"-1":8}`,
+			`{"9":4,"10":3,"4294967294":7,"-1":8,"01":5,"4294967295":6,"a":2,"b":1}`},
+		{`[0,-0,1.0,100,1e21,1e20,123456789012345680000,1e-6,1e-7]`,
+			`[0,0,1,100,1e+21,100000000000000000000,123456789012345680000,0.000001,1e-7]`},
+		{`[1.5e300,5e-324,0.1,2.50,1e2,-1E-9,9007199254740993]`,
+			`[1.5e+300,5e-324,0.1,2.5,100,-1e-9,9007199254740992]`},
+		{`{"a":{"2":[{"1":null,"0":true}],"":""},"é":"\u2028<>&\u0007\u001f\ud83d\ude00/"}`,
+			`{"a":{"2":[{"0":true,"1":null}],"":""},"é":"` + "\u2028" + `<>&\u0007\u001f😀/"}`},
 	} {
+		text, want := c[0], c[1]
 		var v any
 		if err := json.Unmarshal([]byte(text), &v); err != nil {
 			t.Fatal(err)
@@ -30,9 +36,11 @@ func TestJSONThatNodeWritesTheSameWay(t *testing.T) {
 	}
 }
 
-const ada = `{"userId":"a1","createdAt":"2024-01-01T00:00:00Z","status":"Activated","workStatus":"Active","externalId":"e1","email":"Ada@Example.com",
-	"name":"Ada <&>\u2028","nickname":"","phone":null,"loginsCount":7,"customData":{"b":1e21,"10":"ten","9":[null,-0]},"departmentIds":[],
-	"identities":[{"identityId":"i1","extIdpId":"x","provider":"oidc","type":"generic","userIdInIdp":"u","accessToken":"secret"}]}`
+const ada = `{"userId":"a1","createdAt":"2024-01-01T00:00:00Z","status":"Activated","workStatus":"Active",
+	"externalId":"e1","email":"Ada@Example.com","name":"Ada <&>\u2028","nickname":"","phone":null,"loginsCount":7,
+	"customData":{"b":1e21,"10":"ten","9":[null,-0]},"departmentIds":[],
+	"identities":[{"identityId":"i1","extIdpId":"x","provider":"oidc","type":"generic","userIdInIdp":"u",
+		"accessToken":"secret"}]}`
 
 // The request fits the vendor's document, its signature holds, and the new user has what could be given back.
 func TestCreateUsers(t *testing.T) {
@@ -51,7 +59,8 @@ func TestCreateUsers(t *testing.T) {
 			}), func(c *Config) { c.Auth = auth })
 			ben := json.RawMessage(`{"userId":"b1","customData":{"employeeNo":"7"}}`)
 			created, _, err := c.CreateUsers(t.Context(), []json.RawMessage{json.RawMessage(ada), ben})
-			if err != nil || len(created) != 2 || created[0] == nil || created[1] == nil || UserIDOf(created[0]) == "a1" {
+			if err != nil || len(created) != 2 || created[0] == nil || created[1] == nil ||
+				UserIDOf(created[0]) == "a1" {
 				t.Fatalf("created %s: %v", created, err)
 			}
 			profiles, _, err := c.Profiles(t.Context(), "email", []string{"ada@example.com", "nobody@example.com"})
@@ -66,7 +75,9 @@ func TestCreateUsers(t *testing.T) {
 			if err := json.Unmarshal(profiles[0][0], &u); err != nil {
 				t.Fatal(err)
 			}
-			if u.Name != "Ada <&>\u2028" || len(u.CustomData) != 3 || u.Identities[0]["accessToken"] != nil || u.Identities[0]["userIdInIdp"] != "u" {
+			identity := u.Identities[0]
+			if u.Name != "Ada <&>\u2028" || len(u.CustomData) != 3 ||
+				identity["accessToken"] != nil || identity["userIdInIdp"] != "u" {
 				t.Errorf("the new user is %s", profiles[0][0])
 			}
 		})
@@ -95,7 +106,8 @@ func TestACreationInDoubtIsNotRepeated(t *testing.T) {
 			h := &answers{list: c.answers}
 			created, r, err := newClient(t, h, nil).CreateUsers(t.Context(), []json.RawMessage{json.RawMessage(ada)})
 			var e *Error
-			if (c.kind != 0) != errors.As(err, &e) || e != nil && e.Kind != c.kind || r.InDoubt != c.inDoubt || len(h.seen) != c.sent {
+			if (c.kind != 0) != errors.As(err, &e) || e != nil && e.Kind != c.kind ||
+				r.InDoubt != c.inDoubt || len(h.seen) != c.sent {
 				t.Errorf("%q: sent %d times, in doubt %v, %v", c.answers, len(h.seen), r.InDoubt, err)
 			}
 			if c.kind == 0 && UserIDOf(created[0]) != "n" {

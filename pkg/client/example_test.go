@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"slices"
-	"time"
 
 	"bulkdelete/internal/sandbox"
 	"bulkdelete/pkg/client"
@@ -14,7 +13,8 @@ import (
 
 // Delete two users from an imitation of the API; against the real one only Host and the access key differ.
 func Example() {
-	api, err := sandbox.New(sandbox.Config{IDType: "email", IDs: slices.Values([]string{"ada@example.com", "ben@example.com"})})
+	ids := []string{"ada@example.com", "ben@example.com"}
+	api, err := sandbox.New(sandbox.Config{IDType: "email", IDs: slices.Values(ids)})
 	if err != nil {
 		panic(err)
 	}
@@ -23,14 +23,14 @@ func Example() {
 
 	c, err := client.New(client.Config{
 		Host: server.URL, AccessKeyID: sandbox.AccessKeyID, AccessKeySecret: sandbox.AccessKeySecret,
-		Rate: 20, Workers: 16, Retries: 8, Timeout: 30 * time.Second, Version: "example",
+		Retries: 8,
 	})
 	if err != nil {
 		panic(err)
 	}
 	defer c.Close()
 
-	receipt, err := c.DeleteUsers(context.Background(), "email", []string{"ada@example.com", "ben@example.com"})
+	receipt, err := c.DeleteUsers(context.Background(), "email", ids)
 	switch {
 	case err == nil:
 		fmt.Println("deleted with", receipt.Attempts, "attempt")

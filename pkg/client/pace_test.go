@@ -85,7 +85,10 @@ func TestPaceNeverExceedsTheRateInAnySecond(t *testing.T) {
 		rate    float64
 		workers int
 		latency time.Duration
-	}{{20, 16, 20 * time.Millisecond}, {20, 16, 500 * time.Millisecond}, {300, 32, 20 * time.Millisecond}, {1, 4, time.Millisecond}, {0.5, 1, time.Millisecond}, {7.5, 9, time.Millisecond}} {
+	}{
+		{20, 16, 20 * time.Millisecond}, {20, 16, 500 * time.Millisecond}, {300, 32, 20 * time.Millisecond},
+		{1, 4, time.Millisecond}, {0.5, 1, time.Millisecond}, {7.5, 9, time.Millisecond},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &server{allowed: constant(1 << 30), latency: c.latency}
 			start := drive(t, newPacer(c.rate), s, c.workers, 40*time.Second)
@@ -143,7 +146,8 @@ func TestPaceSettlesJustUnderTheAllowance(t *testing.T) {
 				start := drive(t, newPacer(100), s, 32, long)
 				seconds := (long - 10*time.Second).Seconds()
 				good := float64(between(s.accepted, start, 10*time.Second, long)) / seconds / float64(allowed)
-				bad := float64(between(s.refused, start, 10*time.Second, long)) / float64(between(s.arrived, start, 10*time.Second, long))
+				bad := float64(between(s.refused, start, 10*time.Second, long)) /
+					float64(between(s.arrived, start, 10*time.Second, long))
 				t.Logf("%s, %d allowed: goodput %.3f, refused %.4f", c.name, allowed, good, bad)
 				if good < c.goodput {
 					t.Errorf("%s, %d allowed: goodput is %.3f of the allowance", c.name, allowed, good)

@@ -1,7 +1,8 @@
 package client
 
 import (
-	"slices"
+	"errors"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,9 +14,10 @@ const yes = `200 {"statusCode":200,"requestId":"y","data":{"success":true}}`
 func TestWhatIsUnanswered(t *testing.T) {
 	for answer, want := range map[string]bool{
 		"cut": true, `408 `: true, `502 <html>`: true, `503 {"statusCode":503}`: true, `504 `: true,
-		`200 {"statusCode":408}`: true, `200 {"statusCode":"502"}`: true, `200 {"statusCode":503}`: true, `200 {"statusCode":504}`: true,
-		yes: false, `200 {"statusCode":500}`: false, `500 `: false, `502 {"statusCode":500}`: false, `200 {"statusCode":601}`: false,
-		`200 {"statusCode":602}`: false, `200 {"statusCode":603}`: false, `200 {"statusCode":400}`: false, `200 {"statusCode":200}`: false,
+		`200 {"statusCode":408}`: true, `200 {"statusCode":"502"}`: true, `200 {"statusCode":503}`: true,
+		`200 {"statusCode":504}`: true, yes: false, `200 {"statusCode":500}`: false, `500 `: false,
+		`502 {"statusCode":500}`: false, `200 {"statusCode":601}`: false, `200 {"statusCode":602}`: false,
+		`200 {"statusCode":603}`: false, `200 {"statusCode":400}`: false, `200 {"statusCode":200}`: false,
 		`302 -> https://elsewhere.example`: false, `503 {"statusCode":404,"apiCode":2004}`: false,
 	} {
 		for _, first := range []string{"", `200 {"statusCode":500}`, "cut", `429 `} { // the last attempt is what counts
@@ -31,6 +33,17 @@ func TestWhatIsUnanswered(t *testing.T) {
 			})
 		}
 	}
+}
+
+// An attempt that may have been carried out stays so, whatever the next one is answered.
+func TestInDoubtIsOfAnyAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &answers{list: []string{"cut", `200 {"statusCode":400}`}}
+		r, err := newClient(t, api, nil).DeleteUsers(t.Context(), "user_id", []string{"a"})
+		if !errors.Is(err, Refused) || !r.InDoubt || r.Unanswered {
+			t.Errorf("%v, %+v", err, r)
+		}
+	})
 }
 
 // A receipt's times are those of attempts: not of waiting for a slot, nor for the next attempt.
@@ -54,17 +67,21 @@ func TestWhenTheAttemptsBegan(t *testing.T) {
 
 func TestReceiptsAreJoined(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
-	first := Receipt{Attempts: 2, Throttled: 1, HTTPStatus: 502, RequestIDs: []string{"a"}, StartedAt: at(1), LastAt: at(2), Duration: 3,
-		InDoubt: true, Unanswered: true}
-	r := first
-	r.join(Receipt{Attempts: 1, HTTPStatus: 200, StatusCode: 200, Message: "m", RequestIDs: []string{"b"}, StartedAt: at(5), LastAt: at(6), Duration: 4})
-	if r.Attempts != 3 || r.Throttled != 1 || r.HTTPStatus != 200 || r.Message != "m" || !slices.Equal(r.RequestIDs, []string{"a", "b"}) ||
-		!r.StartedAt.Equal(at(1)) || !r.LastAt.Equal(at(6)) || r.Duration != 7 || !r.InDoubt || r.Unanswered {
-		t.Errorf("joined they are %+v", r)
-	}
-	r = first // a call that ended before its first attempt
-	r.join(Receipt{RequestIDs: []string{"login"}, StartedAt: at(5), Duration: 4})
-	if r.Attempts != 2 || r.HTTPStatus != 502 || !r.LastAt.Equal(at(2)) || !r.Unanswered || len(r.RequestIDs) != 2 || r.Duration != 7 {
-		t.Errorf("joined with none they are %+v", r)
+	first := Receipt{Attempts: 2, Throttled: 1, HTTPStatus: 502, RequestIDs: []string{"a"},
+		StartedAt: at(1), LastAt: at(2), Duration: 3, InDoubt: true, Unanswered: true}
+	for _, c := range []struct{ next, want Receipt }{
+		{Receipt{Attempts: 1, HTTPStatus: 200, StatusCode: 200, Message: "m", RequestIDs: []string{"b"},
+			StartedAt: at(5), LastAt: at(6), Duration: 4},
+			Receipt{Attempts: 3, Throttled: 1, HTTPStatus: 200, StatusCode: 200, Message: "m",
+				RequestIDs: []string{"a", "b"}, StartedAt: at(1), LastAt: at(6), Duration: 7, InDoubt: true}},
+		// A call that ended before its first attempt says nothing of its own.
+		{Receipt{RequestIDs: []string{"login"}, StartedAt: at(5), Duration: 4},
+			Receipt{Attempts: 2, Throttled: 1, HTTPStatus: 502, RequestIDs: []string{"a", "login"},
+				StartedAt: at(1), LastAt: at(2), Duration: 7, InDoubt: true, Unanswered: true}},
+	} {
+		r := first
+		if r.join(c.next); !reflect.DeepEqual(r, c.want) {
+			t.Errorf("joined they are %+v, want %+v", r, c.want)
+		}
 	}
 }

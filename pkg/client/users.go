@@ -222,5 +222,6 @@ func (u user) ids(idType, like string) (ids []string) {
 // samePhone compares with and without the country's code, which the API keeps in a field of its own.
 func samePhone(u user, id string) bool {
 	bare := strings.TrimPrefix(u.Phone, u.Country)
-	return id != "" && slices.Contains([]string{u.Phone, bare, u.Country + bare, strings.TrimPrefix(u.Country, "+") + bare}, id)
+	spellings := []string{u.Phone, bare, u.Country + bare, strings.TrimPrefix(u.Country, "+") + bare}
+	return id != "" && slices.Contains(spellings, id)
 }

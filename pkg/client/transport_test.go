@@ -1,0 +1,107 @@
+package client
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+)
+
+// A certificate that is not accepted is told by its error's type: another attempt is no use, and nothing was sent.
+func TestCertificates(t *testing.T) {
+	for _, c := range []struct {
+		err     error
+		refused bool
+	}{
+		{&tls.CertificateVerificationError{Err: errors.New("any words")}, true},
+		{fmt.Errorf("wrapped: %w", x509.UnknownAuthorityError{}), true},
+		{x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"}, true},
+		{x509.CertificateInvalidError{Cert: &x509.Certificate{}, Reason: x509.Expired}, true},
+		{errors.New("x509: tls: failed to verify certificate"), false}, // the words of somebody else
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client := newClient(t, nil, func(cfg *Config) { cfg.Auth, cfg.Transport = "signature", leaky{c.err} })
+			r, err := client.DeleteUsers(t.Context(), "user_id", []string{"a"})
+			if !errors.Is(err, Unavailable) || (r.Attempts == 1) != c.refused || r.InDoubt == c.refused ||
+				strings.Contains(err.Error(), "--ca-cert") != c.refused {
+				t.Errorf("%T: %v, %+v", c.err, err, r)
+			}
+		})
+	}
+}
+
+// Redirects, self-signed certificates and answers without end, over real sockets.
+func TestOverSockets(t *testing.T) {
+	t.Run("unknown certificate", func(t *testing.T) {
+		s := httptest.NewUnstartedServer(&answers{list: []string{`200 {"statusCode":200,"data":{"success":true}}`}})
+		s.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of the client, as it should
+		s.StartTLS()
+		defer s.Close()
+		c := newClient(t, nil, func(c *Config) { c.Host, c.Transport, c.Auth = s.URL, nil, "signature" })
+		defer c.Close()
+		r, err := c.DeleteUsers(t.Context(), "user_id", []string{"a"})
+		if !errors.Is(err, Unavailable) || r.Attempts != 1 || r.InDoubt {
+			t.Errorf("%v, %+v", err, r)
+		}
+	})
+	t.Run("connections are kept, as many as workers", func(t *testing.T) {
+		var conns atomic.Int32
+		n := atomic.Int32{}
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			if n.Add(1)%3 == 0 { // refusals and give-ups must not close what others use
+				io.WriteString(w, `{"statusCode":502}`)
+				return
+			}
+			io.WriteString(w, `{"statusCode":200,"data":{"success":true}}`)
+		}))
+		s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				conns.Add(1)
+			}
+		}
+		s.Start()
+		defer s.Close()
+		c := newClient(t, nil, func(c *Config) {
+			c.Host, c.Transport, c.Auth, c.Retries, c.Workers, c.Rate = s.URL, nil, "signature", 0, 16, 1e6
+		})
+		defer c.Close()
+		var pool sync.WaitGroup
+		for range 16 {
+			pool.Go(func() {
+				for range 50 {
+					c.DeleteUsers(t.Context(), "user_id", []string{"a"}) //nolint:errcheck // some are refused
+				}
+			})
+		}
+		pool.Wait()
+		if got := conns.Load(); got > 16*5 { // some are dialled while another one comes free, and kept out by the limit
+			t.Errorf("%d connections for 16 workers and 800 calls", got)
+		}
+	})
+	t.Run("endless answer", func(t *testing.T) {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			for {
+				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		}))
+		defer s.Close()
+		c := newClient(t, nil, func(c *Config) { c.Host, c.Transport, c.Auth, c.Retries = s.URL, nil, "signature", 0 })
+		defer c.Close()
+		if _, err := c.DeleteUsers(t.Context(), "user_id", []string{"a"}); !errors.Is(err, Unavailable) {
+			t.Errorf("%v", err)
+		}
+	})
+}
