@@ -149,6 +149,8 @@ func (l *answer) classify(isJSON bool) {
 		l.code = http.StatusBadRequest
 	case 2020, 2206, 2207: // beside whatever statusCode
 		l.code = http.StatusUnauthorized
+	case 1300, 1301, 1302, 1303, 1304, 1305: // the signature or its date is not accepted
+		l.code = http.StatusForbidden
 	case 1306: // the nonce was used: an earlier copy of this attempt arrived
 		l.code = l.apiCode
 	}

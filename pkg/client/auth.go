@@ -68,7 +68,7 @@ func (t *tokenAuth) ready(ctx context.Context) error {
 	case t.turn <- struct{}{}:
 		defer func() { <-t.turn }()
 	case <-ctx.Done():
-		return errStopped
+		return Stopped
 	}
 	if t.fresh() {
 		return nil
@@ -192,7 +192,7 @@ func newSignatureAuth(cfg Config) *signatureAuth {
 
 func (s *signatureAuth) ready(ctx context.Context) error {
 	if ctx.Err() != nil {
-		return errStopped
+		return Stopped
 	}
 	return nil
 }

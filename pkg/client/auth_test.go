@@ -111,7 +111,7 @@ func TestSignatureWithAClockThatIsOff(t *testing.T) {
 			}
 			if time.Until(at) < 50*time.Minute {
 				w.Header().Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
-				io.WriteString(w, `{"statusCode":403,"apiCode":1305,"message":"clock"}`)
+				io.WriteString(w, `{"statusCode":400,"apiCode":1305,"message":"clock"}`)
 				return
 			}
 			io.WriteString(w, `{"statusCode":200,"data":{"success":true}}`)
@@ -231,6 +231,18 @@ func TestSignaturesAndTheUserPool(t *testing.T) {
 		pool, err := c.Login(t.Context())
 		if pool != configured || err != nil || c.PoolGuessed() != (configured == "") {
 			t.Errorf("pool %q, guessed %v, %v", pool, c.PoolGuessed(), err)
+		}
+	}
+}
+
+// Stopped is what a login is too that never began, whichever way there is to authorize.
+func TestLoginAfterTheEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, auth := range []string{"token", "signature"} {
+		c := newClient(t, &pools{}, func(cfg *Config) { cfg.Auth = auth })
+		if _, err := c.Login(ctx); !errors.Is(err, Stopped) {
+			t.Errorf("%s: %v", auth, err)
 		}
 	}
 }

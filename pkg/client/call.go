@@ -50,6 +50,7 @@ type call struct {
 	bound     int64
 	succeeded func(data []byte) bool
 	once      bool // carrying it out twice does harm: an attempt in doubt is the last one
+	reads     bool // it changes nothing, so that repeating it does no harm
 	login     bool // its answers are not to be quoted
 
 	ctx     context.Context // ends: no new attempt, no wait
@@ -106,8 +107,10 @@ func (a *call) loop() error {
 	switch {
 	case a.last.kind == 0 && !a.last.started.IsZero():
 		return nil
-	case a.last.kind == 0 || a.ctx.Err() != nil && a.last.passes():
-		return &Error{Kind: Stopped, Receipt: a.receipt, Err: errors.Join(errStopped, a.last.err)}
+	case a.last.kind == 0:
+		return &Error{Kind: Stopped, Receipt: a.receipt, Err: errors.New("no attempt settled it")}
+	case a.ctx.Err() != nil && a.last.passes():
+		return &Error{Kind: Stopped, Receipt: a.receipt, Err: a.last.err}
 	}
 	return &Error{Kind: a.last.kind, Receipt: a.receipt, Err: a.explain()}
 }
@@ -217,8 +220,8 @@ func (a *call) decide() (retry bool) {
 	a.server++
 	most := serverRetries
 	switch {
-	case a.method == http.MethodGet:
-		most = a.client.cfg.Retries // reading settles what nothing else can, and does no harm
+	case a.reads:
+		most = a.client.cfg.Retries // it settles what nothing else can
 	case a.last.code == 602 || a.last.code == 603:
 		most = thirdRetries
 	}
@@ -272,5 +275,5 @@ func (a *call) noAuthorization(err error) error {
 		a.receipt.RequestIDs = append(a.receipt.RequestIDs, e.Receipt.RequestIDs...)
 		return e
 	}
-	return errStopped
+	return Stopped
 }

@@ -214,5 +214,3 @@ func saysSuccess(data []byte) bool {
 
 // readBound is the most that an answer with users may be, in bytes.
 const readBound = 16 << 20
-
-var errStopped = errors.New("stopped")

@@ -158,6 +158,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		{`200 {"statusCode":601}`, Unavailable, 6, true},
 		{`200 {"statusCode":602}`, ServerError, 2, true},
 		{`200 {"statusCode":603}`, ServerError, 2, true},
+		{`200 {"statusCode":400,"apiCode":1300}`, Credentials, 1, false},
 		{`200 {"statusCode":403,"apiCode":1306}`, Unavailable, 6, true},
 		{`200 {"statusCode":777}`, Refused, 1, false},
 		{`418 tea`, Refused, 1, false},

@@ -55,8 +55,8 @@ func (r *reading) list(page, limit int) (users []user, total int, err error) {
 		List       json.RawMessage `json:"list"`
 	}
 	pages := params{{"pagination", params{{"page", page}, {"limit", limit}}}}
-	a := &call{client: r.client, auth: r.client.auth, name: "list-users", method: http.MethodPost, bound: readBound,
-		params: params{{"options", slices.Concat(pages, r.with)}}}
+	a := &call{client: r.client, auth: r.client.auth, name: "list-users", method: http.MethodPost, reads: true,
+		bound: readBound, params: params{{"options", slices.Concat(pages, r.with)}}}
 	a.succeeded = func(d []byte) bool {
 		if json.Unmarshal(d, &data) != nil || data.TotalCount == nil {
 			return false

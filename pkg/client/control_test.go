@@ -88,7 +88,7 @@ func TestAnEmptyReadingNeedsAControl(t *testing.T) {
 			[]string{"gone", "list 1", "u1 u2 u3"}, 0},
 		{"an index that shows the dead first", "user_id", directory{living: everybody[19:], index: everybody}, gone, 0,
 			[]string{"gone", "list 1", "*"}, 0},
-		{"an index that shows the dead on page one", "user_id", directory{living: everybody[50:], index: everybody}, gone, 0,
+		{"an index with the dead on page one", "user_id", directory{living: everybody[50:], index: everybody}, gone, 0,
 			[]string{"gone", "list 1", "*", "list 2", "u51 u52 u53 u54 u55 u56 u57 u58 u59 u60"}, 0},
 		{"who was asked about is no control", "user_id", directory{index: everybody[:2]}, []string{"u1", "U2"}, Blind,
 			[]string{"u1 U2", "list 1", "list 1"}, 0},
@@ -180,6 +180,20 @@ func TestTheControlIsRemembered(t *testing.T) {
 		look("gone", "gone", "e2@x.y")
 		api.living = api.living[1:]
 		look("E2@x.y", "E2@x.y", "list 1", "e1@x.y e3@x.y") // the control itself is asked about
+	})
+}
+
+// Reading and listing are repeated as often as is allowed: they settle what nothing else can.
+func TestReadingsAreRepeated(t *testing.T) {
+	fault := slices.Repeat([]string{"500 "}, serverRetries+2)
+	synctest.Test(t, func(t *testing.T) {
+		found := []string{`200 {"statusCode":200,"data":[]}`}
+		listed := []string{`200 {"statusCode":200,"data":{"totalCount":0,"list":[]}}`}
+		api := &answers{list: slices.Concat(fault, found, fault, listed)}
+		client := newClient(t, api, func(c *Config) { c.Retries = len(fault) })
+		if _, _, err := client.Existing(t.Context(), "email", []string{"gone"}); err != nil {
+			t.Errorf("after %d calls: %v", len(api.seen), err)
+		}
 	})
 }
 

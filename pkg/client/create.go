@@ -13,8 +13,9 @@ import (
 var creatable = []string{
 	"status", "email", "phone", "phoneCountryCode", "username", "externalId", "name", "nickname", "photo", "gender",
 	"emailVerified", "phoneVerified", "birthdate", "country", "province", "city", "address", "streetAddress",
-	"postalCode", "company", "browser", "device", "givenName", "familyName", "middleName", "profile", "preferredUsername",
-	"website", "zoneinfo", "locale", "formatted", "region", "identityNumber", "departmentIds", "customData",
+	"postalCode", "company", "browser", "device", "givenName", "familyName", "middleName", "profile",
+	"preferredUsername", "website", "zoneinfo", "locale", "formatted", "region", "identityNumber",
+	"departmentIds", "customData",
 }
 
 // creatableIdentity are those of an identity.

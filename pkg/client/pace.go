@@ -91,7 +91,7 @@ func (p *pacer) take(ctx context.Context) error {
 		select {
 		case p.turn <- struct{}{}:
 		case <-ctx.Done():
-			return errStopped
+			return Stopped
 		}
 	}
 	defer func() { <-p.turn }()
@@ -102,11 +102,11 @@ func (p *pacer) take(ctx context.Context) error {
 			break
 		}
 		if !sleep(ctx, wait) {
-			return errStopped
+			return Stopped
 		}
 	}
 	if p.limiter.Wait(ctx) != nil {
-		return errStopped
+		return Stopped
 	}
 	return p.fullSecond(ctx)
 }
@@ -126,7 +126,7 @@ func (p *pacer) fullSecond(ctx context.Context) error {
 		return ctxStopped(ctx)
 	}
 	if wait := p.span - time.Since(p.ring[p.next]); wait > 0 && !sleep(ctx, wait) {
-		return errStopped
+		return Stopped
 	}
 	p.ring[p.next] = time.Now()
 	p.next = (p.next + 1) % len(p.ring)
@@ -135,7 +135,7 @@ func (p *pacer) fullSecond(ctx context.Context) error {
 
 func ctxStopped(ctx context.Context) error {
 	if ctx.Err() != nil {
-		return errStopped
+		return Stopped
 	}
 	return nil
 }

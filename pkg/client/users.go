@@ -141,8 +141,8 @@ func (r *reading) oneByOne(ids []string) (found [][]user, err error) {
 
 // users asks once. nobody: the API said that there is no such user, in place of an empty list.
 func (r *reading) users(idType string, ids []string) (users []user, nobody bool, err error) {
-	a := &call{client: r.client, auth: r.client.auth, name: "get-user-batch", method: http.MethodGet, bound: readBound,
-		params: slices.Concat(params{{"userIds", ids}, {"userIdType", idType}}, r.with),
+	a := &call{client: r.client, auth: r.client.auth, name: "get-user-batch", method: http.MethodGet, reads: true,
+		bound: readBound, params: slices.Concat(params{{"userIds", ids}, {"userIdType", idType}}, r.with),
 		succeeded: func(d []byte) bool {
 			users, err = parseUsers(d)
 			return err == nil
