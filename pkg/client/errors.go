@@ -29,31 +29,11 @@ const (
 
 // Error names the kind.
 func (k Kind) Error() string {
-	switch k {
-	case Stopped:
-		return "stopped"
-	case Refused:
-		return "refused"
-	case NotFound:
-		return "not found"
-	case TooLarge:
-		return "too large"
-	case ServerError:
-		return "server error"
-	case Unavailable:
-		return "no usable answer"
-	case Credentials:
-		return "credentials refused"
-	case Payment:
-		return "payment needed"
-	case Unsupported:
-		return "not supported"
-	case WrongPool:
-		return "wrong user pool"
-	case Blind:
-		return "blind"
-	}
-	return "success"
+	return map[Kind]string{
+		0: "success", Stopped: "stopped", Refused: "refused", NotFound: "not found", TooLarge: "too large",
+		ServerError: "server error", Unavailable: "no usable answer", Credentials: "credentials refused",
+		Payment: "payment needed", Unsupported: "not supported", WrongPool: "wrong user pool", Blind: "blind",
+	}[k]
 }
 
 // Receipt is what all attempts at a call brought back.
