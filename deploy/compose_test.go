@@ -16,8 +16,8 @@ func compose(t *testing.T) []string {
 			return words
 		}
 	}
-	if os.Getenv("BULKDELETE_REQUIRE_DOCKER") == "1" {
-		t.Fatal("BULKDELETE_REQUIRE_DOCKER=1 and there is no docker compose")
+	if os.Getenv("REQUIRE_DOCKER") == "1" {
+		t.Fatal("REQUIRE_DOCKER=1 and there is no docker compose")
 	}
 	t.Skip("there is no docker compose")
 	return nil

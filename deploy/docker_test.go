@@ -49,16 +49,16 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// buildImage builds the Dockerfile as anybody would. Without an engine there is no image, which BULKDELETE_REQUIRE_DOCKER=1
+// buildImage builds the Dockerfile as anybody would. Without an engine there is no image, which REQUIRE_DOCKER=1
 // makes an error.
 func buildImage() (image, error) {
-	must := os.Getenv("BULKDELETE_REQUIRE_DOCKER") == "1"
+	must := os.Getenv("REQUIRE_DOCKER") == "1"
 	if testing.Short() {
 		return image{why: "containers are not for -short"}, nil
 	}
 	if out, err := exec.Command("docker", "info").CombinedOutput(); err != nil {
 		if must {
-			return image{}, fmt.Errorf("BULKDELETE_REQUIRE_DOCKER=1 and no Docker engine answers: %w: %s", err, out)
+			return image{}, fmt.Errorf("REQUIRE_DOCKER=1 and no Docker engine answers: %w: %s", err, out)
 		}
 		return image{why: fmt.Sprintf("no Docker engine answers: docker info: %v", err)}, nil
 	}

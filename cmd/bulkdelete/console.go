@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -14,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -73,10 +75,14 @@ func isTerminal(stream any) bool {
 }
 
 // say writes a line for a person to standard error.
-func (k *console) say(format string, args ...any) { fmt.Fprintf(k.err, format+"\n", args...) }
+func (k *console) say(format string, args ...any) {
+	fmt.Fprintln(k.err, cleanLines(fmt.Sprintf(format, args...)))
+}
 
 // print writes a line of the command's result to standard output.
-func (k *console) print(format string, args ...any) { fmt.Fprintf(k.out, format+"\n", args...) }
+func (k *console) print(format string, args ...any) {
+	fmt.Fprintln(k.out, cleanLines(fmt.Sprintf(format, args...)))
+}
 
 // count writes a number with thousands separated, as people read them.
 func count(n int) string {
@@ -131,7 +137,7 @@ func (k *console) showPlan(w io.Writer, s *session, left int, offline string) er
 		row("backup", "restore can create users like them, not with their IDs and passwords")
 	}
 	row("calls", "%s", s.callsText(left))
-	_, err := fmt.Fprintln(w, b.String())
+	_, err := fmt.Fprintln(w, cleanLines(b.String()))
 	return err
 }
 
@@ -175,6 +181,15 @@ func clean(s string) string {
 	}, s)
 }
 
+// cleanLines does the same for text of several lines.
+func cleanLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = clean(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // confirm asks for the number of users. Where standard input is the data, the terminal itself is asked.
 func (k *console) confirm(ctx context.Context, verb string, users int, inputIsStdin bool) error {
 	in := k.in
@@ -209,14 +224,22 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	if k.json {
 		return k.showJSON(s)
 	}
-	rows := newCounts(headline(s))
-	rows.always("deleted", s.Deleted, "")
-	rows.add("absent", s.Absent, "no such user: never was, or gone already")
-	rows.add("failed", s.Failed, filepath.Join(dir, "failed.csv"))
-	rows.add("unknown", s.Unknown, filepath.Join(dir, "failed.csv"))
-	rows.add("rejected", s.Rejected, filepath.Join(dir, "rejected.csv"))
-	rows.add("remaining", s.Remaining, filepath.Join(dir, "remaining.csv"))
-	return rows.print(k.out, "rows", s.Rows, "in "+s.Input.Name, dir, s.LastRowHash)
+	in := func(name string) string { return filepath.Join(dir, name) }
+	rows, kind := newCounts(headline(s)), "rows"
+	if s.Deed == report.Restore {
+		kind = "users"
+		rows.add("restored", s.Restored, in(report.RestoredName))
+		rows.add("exists", s.Exists, "a user with the same ID was there")
+	} else {
+		rows.always("deleted", s.Deleted, "")
+		rows.add("absent", s.Absent, "no such user: never was, or gone already")
+	}
+	rows.add("failed", s.Failed, in(report.FailedName))
+	rows.add("unknown", s.Unknown, in(report.FailedName))
+	rows.add("rejected", s.Rejected, in(report.RejectedName))
+	rows.add("remaining", s.Remaining, in(report.RemainingName))
+	rows.add("not saved", s.NotSaved, "deleted, and not in the backup")
+	return rows.print(k.out, kind, s.Rows, "in "+s.Input.Name, dir, s.LastRowHash)
 }
 
 // counts is the table of a summary.
@@ -243,20 +266,35 @@ func (c *counts) always(name string, n int, note string) {
 func (c *counts) print(w io.Writer, name string, n int, note, dir, lastRowHash string) error {
 	c.always(name, n, note)
 	if lastRowHash != "" { // shards have chains of their own
-		fmt.Fprintf(c, "The proof is in %s; its last row's hash is\n%s\n", filepath.Join(dir, "audit.csv"), lastRowHash)
+		fmt.Fprintf(c, "The proof is in %s; its last row's hash is\n%s\n", filepath.Join(dir, report.AuditName), lastRowHash)
 	}
-	_, err := io.WriteString(w, c.String())
+	_, err := io.WriteString(w, cleanLines(c.String()))
+	return closedPipe(err)
+}
+
+// closedPipe is no error: whoever read the output has seen enough.
+func closedPipe(err error) error {
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
 	return err
+}
+
+func things(n int, name string) string {
+	if n == 1 {
+		return "1 " + name
+	}
+	return count(n) + " " + name + "s"
 }
 
 func (k *console) showJSON(v any) error {
 	enc := json.NewEncoder(k.out)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	return closedPipe(enc.Encode(v))
 }
 
 func headline(s *report.Summary) string {
-	if s.State != "finished" {
+	if !s.Finished() {
 		return "Unfinished: " + s.Reason
 	}
 	return "Finished."

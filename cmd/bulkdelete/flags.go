@@ -68,6 +68,7 @@ func jobFlags() []cli.Flag {
 		number(guardFlags, "stop-after", 0, "stop cleanly once `N` users are done"),
 		text(guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
 		text(guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
+		text(guardFlags, "reason", "", "`TEXT`: the ticket or ground, kept with the proof"),
 		toggle(guardFlags, "backup", "save each user's profile before deleting the user"),
 		toggle(guardFlags, "verify", "read each chunk back after deleting it"),
 		toggle(apiFlags, "sandbox", "an embedded sandbox with FILE's users: no account needed"),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -158,6 +159,11 @@ func plainUsage(err error) error {
 func withHelp(commands ...*cli.Command) []*cli.Command {
 	for _, c := range commands {
 		c.CustomHelpTemplate = helpText(c)
+		if hasFlags(c) {
+			c.Before = func(ctx context.Context, c *cli.Command) (context.Context, error) {
+				return ctx, checkEnvironment(c.Root(), os.Environ())
+			}
+		}
 	}
 	return commands
 }

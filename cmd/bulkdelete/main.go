@@ -8,10 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"strings"
-	"syscall"
+	"sync/atomic"
 
 	"github.com/urfave/cli/v3"
 
@@ -19,29 +18,49 @@ import (
 )
 
 func main() {
-	ctx, stop := untilSignal(context.Background())
-	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
+	p := &process{errOut: os.Stderr}
+	ctx, stop := p.untilSignal(context.Background())
+	code := p.run(ctx, os.Args, os.Stdin, os.Stdout)
 	stop()
 	os.Exit(int(code))
 }
 
-// run carries out one command line. Only here do errors become messages and exit codes.
-func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) job.Code {
-	app := newApp()
-	app.Reader, app.Writer, app.ErrWriter = in, out, errOut
-	err := app.Run(ctx, helpFirst(args))
+// process is one run of the program.
+type process struct {
+	errOut io.Writer
+	sent   atomic.Bool // calls that change something may have been sent: from then on no exit code says otherwise
+}
+
+// run carries out one command line. Only here do errors become messages and exit codes, and only here does a mistake in the
+// program become an error.
+func (p *process) run(ctx context.Context, args []string, in io.Reader, out io.Writer) (code job.Code) {
+	defer func() {
+		if mistake := recover(); mistake != nil {
+			code = p.explain(job.Fail(job.Usage, "please report this, with the lines below\n"+string(debug.Stack()), "internal error: %v", mistake))
+		}
+	}()
+	app := p.newApp()
+	app.Reader, app.Writer, app.ErrWriter = in, out, p.errOut
+	return p.explain(app.Run(ctx, helpFirst(args)))
+}
+
+// explain says what an error is about and gives the exit code it leads to.
+func (p *process) explain(err error) job.Code {
 	if err == nil {
 		return job.OK
 	}
 	e := asError(err)
 	if text := e.Error(); text != "" {
-		fmt.Fprintf(errOut, "bulkdelete: %s\n", text)
+		fmt.Fprintf(p.errOut, "bulkdelete: %s\n", cleanLines(withoutURLSecrets(text)))
 	}
 	for line := range strings.Lines(e.Hint) {
-		fmt.Fprintf(errOut, "hint: %s\n", strings.TrimSuffix(line, "\n"))
+		fmt.Fprintf(p.errOut, "hint: %s\n", clean(strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "  ")))
 	}
 	if e.Next != "" {
-		fmt.Fprintf(errOut, "hint: to go on, run\n%s\n", e.Next)
+		fmt.Fprintf(p.errOut, "hint: to go on, run\n%s\n", clean(e.Next))
+	}
+	if p.sent.Load() && (e.Code == job.Usage || e.Code == job.Guard) {
+		return job.Halted // these two say that nothing was sent
 	}
 	return e.Code
 }
@@ -58,11 +77,12 @@ func asError(err error) *job.Error {
 	return &job.Error{Code: job.Usage, Err: plainUsage(err)}
 }
 
-func newApp() *cli.Command {
+func (p *process) newApp() *cli.Command {
 	return &cli.Command{
-		Name:    "bulkdelete",
-		Usage:   "delete the users a CSV names from a GenAuth user pool, and prove it row by row",
-		Version: version(),
+		Metadata: map[string]any{processKey: p},
+		Name:     "bulkdelete",
+		Usage:    "delete the users a CSV names from a GenAuth user pool, and prove it row by row",
+		Version:  version(),
 		Description: `Try it without an account:
    bulkdelete run --sandbox samples/offboarding.csv`,
 		Commands:                        withHelp(runCommand(), planCommand(), reportCommand(), verifyCommand(), restoreCommand(), sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
@@ -77,24 +97,6 @@ func newApp() *cli.Command {
 	}
 }
 
-// untilSignal gives a context that the first signal ends, with a cause that says which. The second finds the system's
-// own handling again and ends the process at once, which is as safe as any crash.
-func untilSignal(parent context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	done := make(chan struct{})
-	go func() {
-		select {
-		case s := <-signals:
-			signal.Reset()
-			cancel(job.Fail(job.Interrupted, "", "stopped by a signal (%s)", s))
-		case <-done:
-		}
-	}()
-	return ctx, func() { close(done); cancel(nil) }
-}
-
 // usageError keeps the library from printing the whole help over the one line that matters.
 func usageError(_ context.Context, c *cli.Command, err error, _ bool) error {
 	hint := fmt.Sprintf("%s --help shows the flags", c.FullName())
@@ -106,6 +108,12 @@ func usageError(_ context.Context, c *cli.Command, err error, _ bool) error {
 	}
 	return job.Fail(job.Usage, hint, "%w", plainUsage(err))
 }
+
+// processKey is where commands find the process that they are part of.
+const processKey = "process"
+
+// processOf is for what is said once calls may have been sent.
+func processOf(c *cli.Command) *process { return c.Root().Metadata[processKey].(*process) }
 
 func noCommand(_ context.Context, c *cli.Command) error {
 	name := c.Args().First()

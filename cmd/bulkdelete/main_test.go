@@ -99,7 +99,7 @@ func genauth(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // runAsProgram makes the test binary be the program.
-const runAsProgram = "BULKDELETE_TEST_AS_PROGRAM"
+const runAsProgram = "RUN_AS_BULKDELETE"
 
 // refuse makes the API refuse every call that names user N; 0: nobody.
 func refuse(ts *testscript.TestScript, neg bool, args []string) {

@@ -195,7 +195,7 @@ func (m *metrics) end(code job.Code) error {
 		ctx, cancel := context.WithTimeout(context.Background(), pushTimeout)
 		defer cancel()
 		if e := push.New(m.push, "bulkdelete").Gatherer(m.registry).AddContext(ctx); e != nil {
-			err = errors.Join(err, fmt.Errorf("--metrics-push: %w", e))
+			err = errors.Join(err, fmt.Errorf("--metrics-push: %s", withoutURLSecrets(e.Error())))
 		}
 	}
 	return errors.Join(err, m.close())

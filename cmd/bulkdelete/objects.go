@@ -9,6 +9,7 @@ import (
 
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/objects"
+	"bulkdelete/pkg/report"
 )
 
 // urlVariable names the input where the command line does not: a presigned URL is a secret, which other users of the machine
@@ -80,7 +81,7 @@ func explainURL(err error) error {
 }
 
 // beginUpload finds out whether the folder can be copied, while nobody has been deleted.
-func (s *session) beginUpload(ctx context.Context, folder *job.Folder) error {
+func (s *session) beginUpload(ctx context.Context, run *report.Run) error {
 	if s.upload == nil {
 		return nil
 	}
@@ -88,7 +89,7 @@ func (s *session) beginUpload(ctx context.Context, folder *job.Folder) error {
 	if err != nil {
 		return err
 	}
-	return u.Begin(ctx, folder.Run)
+	return u.Begin(ctx, run)
 }
 
 // finishUpload copies the folder of a run that ended with result; again: one that had ended before, whose copy may be there.
@@ -128,7 +129,7 @@ func (k *console) copyFolder(ctx context.Context, dir string, to *objects.Folder
 		if e := asError(err); e.Code == job.Guard {
 			code = e.Code
 		}
-		return job.Fail(code, fmt.Sprintf("the folder %s is whole; to copy it, run bulkdelete report %s --upload %s", dir, quote(dir), quote(to.Given())),
+		return job.Fail(code, fmt.Sprintf("the folder %s is whole; to copy it, run bulkdelete report %s --upload %s", dir, report.ShellWord(dir), report.ShellWord(to.Given())),
 			"the folder is not copied: %w", err)
 	}
 	k.say("%d files copied to %s", n, u.To)

@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"testing"
 
-	"bulkdelete/pkg/report"
+	"bulkdelete/pkg/job"
 )
 
 // signature stands for what makes a presigned URL a password.
@@ -162,8 +162,8 @@ func TestPresignedURL(t *testing.T) {
 	if n := w.transfers.Load(); n != 1 {
 		t.Errorf("the object was transferred %d times", n)
 	}
-	r, err := report.LoadRun(folder)
-	if err != nil || r.Input.URL != w.URL+"/hr/all.csv" || r.Input.ETag != `"first"` || r.Input.Name != r.Input.URL {
+	r, err := job.Asked(folder)
+	if err != nil || r.Asked.Input.URL != w.URL+"/hr/all.csv" || r.Asked.Input.ETag != `"first"` || r.Asked.Input.Name != r.Asked.Input.URL {
 		t.Errorf("run.json says %+v, %v", r, err)
 	}
 	printed += wants(t, p.command(dir, "report", folder, "--input", w.presigned()), 2, "--input takes a file")

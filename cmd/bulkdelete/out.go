@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -73,12 +73,20 @@ func replaceOut(c *cli.Command, out, input string, fixed, moment func(string) st
 	return b.String(), nil
 }
 
+// inputName is the input's name without its ending, fit to be a folder's.
 func inputName(input string) string {
 	if input == "-" {
 		return "stdin"
 	}
 	base := filepath.Base(input)
-	return strings.TrimSuffix(base, filepath.Ext(base))
+	name := strings.Trim(strings.TrimSuffix(base, filepath.Ext(base)), ". ")
+	name = strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) || strings.ContainsRune(`/\<>:"|?*{}`, r) {
+			return '_'
+		}
+		return r
+	}, name)
+	return cmp.Or(name, "input")
 }
 
 // unfinished gives the folders that earlier runs with this --out left unfinished, oldest first, without now's own.
@@ -97,7 +105,7 @@ func unfinished(c *cli.Command, out, input, now string) ([]string, error) {
 	slices.Sort(dirs)
 	var left []string
 	for _, dir := range dirs {
-		open, err := isUnfinished(dir)
+		open, err := job.IsUnfinished(dir)
 		if err != nil {
 			return nil, err
 		}
@@ -106,21 +114,6 @@ func unfinished(c *cli.Command, out, input, now string) ([]string, error) {
 		}
 	}
 	return left, nil
-}
-
-// isUnfinished says whether a run may have sent something from the folder and has not come to its end.
-func isUnfinished(dir string) (bool, error) {
-	run, err := report.LoadRun(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if _, err := os.Stat(filepath.Join(dir, "audit.csv")); errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return run.Ended == nil || job.Code(run.Ended.ExitCode) > job.Incomplete, nil
 }
 
 func escapeGlob(s string) string {
@@ -140,7 +133,7 @@ func (s *session) runEarlier(ctx context.Context) (done bool, err error) {
 	}
 	var failed error
 	for _, dir := range dirs {
-		run, err := report.LoadRun(dir)
+		run, err := job.Asked(dir)
 		if err != nil {
 			return false, err
 		}
@@ -149,7 +142,7 @@ func (s *session) runEarlier(ctx context.Context) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		earlier.metrics, earlier.name, earlier.object, earlier.dir = s.metrics, run.Input.Path, nil, dir
+		earlier.metrics, earlier.name, earlier.object, earlier.dir = s.metrics, run.Asked.Input.Path, nil, dir
 		err = earlier.end(earlier.run(ctx))
 		if asError(err).Code > job.Incomplete {
 			return false, fmt.Errorf("%s: %w", dir, explainEarlier(err, dir))
@@ -168,10 +161,10 @@ func (s *session) runEarlier(ctx context.Context) (done bool, err error) {
 // refused; or an object that has not changed since it was copied.
 func (s *session) isInput(ctx context.Context, run *report.Run) (bool, error) {
 	if s.object != nil {
-		return job.Same(ctx, s.object, run.Input)
+		return job.Same(ctx, s.object, run.Asked.Input)
 	}
 	now, err := filepath.Abs(s.name)
-	return err == nil && now == run.Input.Path, nil
+	return err == nil && now == run.Asked.Input.Path, nil
 }
 
 // explainEarlier says what to do when an unfinished run cannot go on by itself.
@@ -180,5 +173,5 @@ func explainEarlier(err error, dir string) error {
 	if e.Code != job.Guard && e.Code != job.Usage {
 		return err
 	}
-	return job.Fail(e.Code, "give it the input it had, or run "+quote(filepath.Join(dir, "remaining.csv"))+" by itself and move the folder away", "an earlier run cannot go on: %w", e)
+	return job.Fail(e.Code, "give it the input it had, or run "+report.ShellWord(filepath.Join(dir, report.RemainingName))+" by itself and move the folder away", "an earlier run cannot go on: %w", e)
 }

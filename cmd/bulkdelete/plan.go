@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-
 	"github.com/urfave/cli/v3"
 
 	"bulkdelete/pkg/job"
@@ -37,7 +34,7 @@ func (s *session) runPlan(ctx context.Context, save string) error {
 	if save != "" && s.options.Shards > 1 {
 		return job.Fail(job.Usage, "leave out --shard: its runs are compared with the plan of the whole", "--save is for a whole plan, not for one shard's part")
 	}
-	if err := s.openToLook(ctx); err != nil {
+	if err := s.open(ctx, nil); err != nil {
 		return err
 	}
 	if err := s.scan(ctx); err != nil {
@@ -51,7 +48,7 @@ func (s *session) runPlan(ctx context.Context, save string) error {
 		}
 		offline = e.Error()
 	}
-	if err := s.guards(ctx); err != nil {
+	if err := s.guards(ctx, 0); err != nil {
 		return err
 	}
 	if err := s.checkPlan(); err != nil {
@@ -85,24 +82,10 @@ func (s *session) printPlan(offline string) error {
 	return err
 }
 
-// openToLook opens the input without a run's folder: what has to be copied goes into a temporary one.
-func (s *session) openToLook(ctx context.Context) error {
-	if !s.spools() {
-		return s.open(ctx, nil)
+// checkPlan refuses what is not the approved plan, and remembers who approved it.
+func (s *session) checkPlan() (err error) {
+	if path := s.flags.String("plan"); path != "" {
+		s.approval, err = job.CheckPlan(path, job.Whole(s.want, s.plan))
 	}
-	dir, err := os.MkdirTemp("", "bulkdelete-plan-")
-	if err != nil {
-		return fmt.Errorf("the input cannot be kept: %w", err)
-	}
-	s.close = append(s.close, func() error { return os.RemoveAll(dir) })
-	return s.open(ctx, &job.Folder{Dir: dir})
-}
-
-// checkPlan refuses what is not the approved plan.
-func (s *session) checkPlan() error {
-	path := s.flags.String("plan")
-	if path == "" {
-		return nil
-	}
-	return job.CheckPlan(path, job.Whole(s.want, s.plan))
+	return err
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -58,7 +57,7 @@ func jobFlagsNamed(names ...string) []cli.Flag {
 
 // restore takes a session from a run's folder to the last file of the restore's.
 func (s *session) restore(ctx context.Context, dir string) error {
-	r, err := job.OpenRestore(dir, version())
+	r, err := job.OpenRestore(dir)
 	if err != nil {
 		return err
 	}
@@ -66,7 +65,7 @@ func (s *session) restore(ctx context.Context, dir string) error {
 	if s.flags.Bool("dry-run") {
 		return s.listRestore(r)
 	}
-	if r.Folder.Finished() {
+	if r.Folder.Finished() || r.Users == 0 {
 		return s.restoredBefore(r)
 	}
 	if err := s.approveRestore(ctx, r); err != nil {
@@ -76,12 +75,12 @@ func (s *session) restore(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	j.Client = s.client
+	j.Client, j.Session, j.Began = s.client, s.describeSession(r.Folder.Path), s.began
 	j.Draining = func(calls int) { s.console.draining(calls, ctx.Err() != nil) }
 	stop := s.console.showProgress(r.Folder.Remaining(), s.client)
 	ended := r.CarryOut(ctx, j)
 	stop()
-	return s.concludeRestore(r, ended)
+	return s.concludeRestore(r, j, ended)
 }
 
 // listRestore writes who can come back to standard output, as CSV, and the rest to standard error.
@@ -110,7 +109,7 @@ func (s *session) showRestore(r *job.Restore) error {
 		fmt.Fprintf(&b, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(&b, "%s users can be created again.\n\n", count(r.Users))
-	row("backup", "%s, made by the run of %s", filepath.Join(filepath.Dir(r.Folder.Dir), report.BackupName), r.Run.CreatedAt.Format("2006-01-02 15:04 MST"))
+	row("backup", "%s, made by the run of %s", filepath.Join(filepath.Dir(r.Folder.Path), report.BackupName), r.Run.Asked.At)
 	row("users", "%s whom that run deleted, or may have", count(r.Users))
 	if left := r.Folder.Remaining(); left < r.Users {
 		row("", "%s of them were settled by earlier restores, %s are left", count(r.Users-left), count(left))
@@ -118,8 +117,8 @@ func (s *session) showRestore(r *job.Restore) error {
 	if r.Unsaved > 0 {
 		row("", "%s more were deleted without being in the backup: they cannot come back", count(r.Unsaved))
 	}
-	row("host", "%s", r.Run.Host)
-	row("user pool", "%s", clean(r.Run.UserPool))
+	row("host", "%s", r.Run.Asked.Host)
+	row("user pool", "%s", clean(r.Run.Asked.UserPool))
 	row("looked for", "each user first: who is there is left as is")
 	for i, line := range strings.Split(lostForEver, "\n") {
 		name := "lost"
@@ -137,12 +136,15 @@ func (s *session) approveRestore(ctx context.Context, r *job.Restore) error {
 	if !s.flags.Bool("yes") && !s.console.interactive {
 		return job.Fail(job.Guard, "answer on a terminal, or give --yes; look first with --dry-run", "not confirmed: there is no terminal to ask on, and no --yes")
 	}
+	var err error
+	if s.config.TenantID, err = tenantOf(s.flags, r.Run); err != nil {
+		return err
+	}
 	if err := s.connectTo(ctx, sandbox.Config{}); err != nil {
 		return err
 	}
-	if s.target.UserPool != r.Run.UserPool || s.target.Host != r.Run.Host {
-		return job.Fail(job.Guard, "give the --host and the credentials of the run",
-			"the run was about user pool %s of %s; this is %s of %s", r.Run.UserPool, r.Run.Host, s.target.UserPool, s.target.Host)
+	if err := samePool(r.Run, s.target.Host, s.target.UserPool); err != nil {
+		return err
 	}
 	if err := s.showRestore(r); err != nil {
 		return err
@@ -156,15 +158,16 @@ func (s *session) approveRestore(ctx context.Context, r *job.Restore) error {
 // restoredBefore answers a restore that has nothing left to do, without a single call.
 func (s *session) restoredBefore(r *job.Restore) error {
 	if r.Users == 0 {
-		s.console.say("there is nobody to restore: %s deleted nobody who is in the backup", filepath.Dir(r.Folder.Dir))
+		s.console.say("there is nobody to restore: %s deleted nobody who is in the backup", filepath.Dir(r.Folder.Path))
 		return unsaved(r.Unsaved)
 	}
-	summary, err := r.WriteFiles("")
+	summary, differ, err := r.Refresh()
 	if err != nil {
 		return err
 	}
-	s.console.say("nothing to do: %s is finished", r.Folder.Dir)
-	return s.restoreVerdict(summary, r.Folder.Dir)
+	s.console.madeAgain(differ)
+	s.console.say("nothing to do: %s is finished", r.Folder.Path)
+	return s.restoreVerdict(summary, r.Folder.Path)
 }
 
 func unsaved(users int) error {
@@ -175,48 +178,25 @@ func unsaved(users int) error {
 }
 
 // concludeRestore makes the restore's files and says what happened and what to do next.
-func (s *session) concludeRestore(r *job.Restore, ended error) error {
-	resume := ""
-	if ended != nil {
-		resume = commandLineOf(os.Args)
-	}
-	summary, err := r.WriteFiles(resume)
+func (s *session) concludeRestore(r *job.Restore, j *job.Job, ended error) error {
+	summary, err := r.WriteFiles()
 	if err != nil {
 		return errors.Join(ended, err)
 	}
 	if ended == nil {
-		return s.restoreVerdict(summary, r.Folder.Dir)
+		return s.restoreVerdict(summary, r.Folder.Path)
 	}
-	if err := s.console.showRestoreSummary(summary, r.Folder.Dir); err != nil {
+	if err := s.console.showSummary(summary, r.Folder.Path); err != nil {
 		return errors.Join(ended, err)
 	}
-	return unfinishedError(ended, summary.Remaining, summary.Users, resume)
+	return unfinishedError(ended, summary.Remaining, summary.Accepted, j.Session.Resume)
 }
 
-func (s *session) restoreVerdict(summary *report.RestoreSummary, dir string) error {
-	if err := s.console.showRestoreSummary(summary, dir); err != nil || summary.ExitCode == 0 {
+func (s *session) restoreVerdict(summary *report.Summary, dir string) error {
+	if err := s.console.showSummary(summary, dir); err != nil || summary.ExitCode == 0 {
 		return err
 	}
 	hint := fmt.Sprintf("%s says why; to try again, move %s away and restore anew: who is there by now is left as is", filepath.Join(dir, report.FailedName), dir)
 	return job.Fail(job.Code(summary.ExitCode), hint,
 		"%s users could not be restored, %s may have been, %s were not in the backup", count(summary.Failed), count(summary.Unknown), count(summary.NotSaved))
-}
-
-// showRestoreSummary prints what became of everybody.
-func (k *console) showRestoreSummary(s *report.RestoreSummary, dir string) error {
-	if k.json {
-		return k.showJSON(s)
-	}
-	state := "Finished."
-	if s.State != report.Finished {
-		state = "Unfinished: " + s.Reason
-	}
-	rows := newCounts(state)
-	rows.add("restored", s.Restored, filepath.Join(dir, report.RestoredName))
-	rows.add("exists", s.Exists, "a user with the same ID was there")
-	rows.add("failed", s.Failed, filepath.Join(dir, report.FailedName))
-	rows.add("unknown", s.Unknown, filepath.Join(dir, report.FailedName))
-	rows.add("remaining", s.Remaining, filepath.Join(dir, report.RemainingName))
-	rows.add("not saved", s.NotSaved, "deleted, and not in the backup")
-	return rows.print(k.out, "users", s.Users, "in "+s.Backup.Path, dir, s.LastRowHash)
 }

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,24 +70,41 @@ func (s *session) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.read(ctx, j); err != nil {
+	folder, err := s.read(ctx)
+	if err != nil {
 		return err
 	}
-	if j.Folder.Finished() && j.Folder.HasFiles() {
-		return s.finishedBefore(ctx, j.Folder)
+	j.Record = job.Record{Folder: folder, Input: s.input, Plan: s.plan}
+	if folder.Finished() {
+		return s.finishedBefore(ctx, &j.Record)
 	}
-	if j.Folder.Remaining() > 0 {
-		if err := s.approve(ctx, j.Folder); err != nil {
+	if folder.Remaining() > 0 {
+		if err := s.approve(ctx, folder); err != nil {
 			return err
 		}
-		if err := s.beginUpload(ctx, j.Folder); err != nil {
+		if err := s.beginUpload(ctx, folder.Run); err != nil {
 			return err
 		}
 	} else if err := s.console.showPlan(s.console.err, s, 0, "there is nobody left to delete"); err != nil {
 		return err
 	}
-	j.Input, j.Plan, j.Client = s.input, s.plan, s.client
+	j.Client, j.Session = s.client, s.describeSession(s.dir)
 	return s.conclude(ctx, j, s.delete(ctx, j))
+}
+
+// describeSession writes down who runs this, where, and with what approval.
+func (s *session) describeSession(dir string) report.Session {
+	d := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed", Plan: s.approval,
+		Reason: s.target.Reason, Guards: map[string]string{}, Rate: strconv.FormatFloat(s.config.Rate, 'f', -1, 64), Resume: s.resumeCommand(os.Args)}
+	if s.flags.Bool("yes") {
+		d.Approved = "--yes"
+	}
+	for _, name := range []string{"expect", "max-deletes", "max-failures", "stop-after", "max-duration", "plan", "verify"} {
+		if s.flags.IsSet(name) || name == "max-failures" {
+			d.Guards[strings.ReplaceAll(name, "-", "_")] = fmt.Sprint(s.flags.Value(name))
+		}
+	}
+	return d
 }
 
 // newJob reads the flags that only run has.
@@ -115,29 +131,31 @@ func (s *session) newJob() (*job.Job, error) {
 	}, nil
 }
 
-// read is everything offline: the input, the plan, and what earlier runs on the folder did.
-func (s *session) read(ctx context.Context, j *job.Job) error {
-	if s.spools() { // the copy needs the folder now
-		if err := report.MakeDir(s.dir); err != nil {
-			return fmt.Errorf("the run's folder cannot be made: %w", err)
+// read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the folder did.
+func (s *session) read(ctx context.Context) (*job.Adopted, error) {
+	if !s.spools() { // before a folder is made for nothing
+		if err := s.open(ctx, nil); err != nil {
+			return nil, err
 		}
 	}
-	var err error
-	if j.Folder, err = job.OpenFolder(s.dir); err != nil {
-		return err
+	folder, err := job.Claim(s.dir)
+	if err != nil {
+		return nil, err
 	}
-	s.close = append(s.close, j.Folder.Close)
-	if err := s.open(ctx, j.Folder); err != nil {
-		return err
+	s.close = append(s.close, folder.Close)
+	if s.spools() {
+		if err := s.open(ctx, folder); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.scan(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	return j.Folder.Adopt(s.want)
+	return folder.Adopt(s.want, s.plan)
 }
 
 // approve is every check between the plan and the first call that changes something, the person's own last.
-func (s *session) approve(ctx context.Context, folder *job.Folder) error {
+func (s *session) approve(ctx context.Context, folder *job.Adopted) error {
 	if !s.flags.Bool("yes") && !s.console.interactive {
 		return job.Fail(job.Guard, "answer on a terminal, or give --yes; look first with bulkdelete plan", "not confirmed: there is no terminal to ask on, and no --yes")
 	}
@@ -147,7 +165,7 @@ func (s *session) approve(ctx context.Context, folder *job.Folder) error {
 	if err := folder.AdoptTarget(s.want); err != nil {
 		return err
 	}
-	if err := s.guards(ctx); err != nil {
+	if err := s.guards(ctx, folder.Users(report.Deleted)); err != nil {
 		return err
 	}
 	if err := s.checkPlan(); err != nil {
@@ -170,7 +188,7 @@ func (s *session) delete(ctx context.Context, j *job.Job) error {
 	if err := s.metrics.begin(j.Folder.Remaining()); err != nil {
 		return err
 	}
-	allowGarbage()
+	j.Began = s.began
 	j.Draining = func(calls int) { s.console.draining(calls, ctx.Err() != nil) }
 	stop := s.console.showProgress(j.Folder.Remaining(), s.client)
 	err := j.Run(ctx)
@@ -181,53 +199,51 @@ func (s *session) delete(ctx context.Context, j *job.Job) error {
 	return err
 }
 
-// allowGarbage lets some 20 MiB of garbage gather between collections. What a run still holds once the plan's table of IDs
-// is gone is so little that collecting each time as much again has been allocated, which is the runtime's default, took a
-// tenth of the CPU time. A first collection makes the table's memory the room for it, so that the peak stays the plan's;
-// where much is held, such as a million protected IDs, the default stays.
-func allowGarbage() {
-	const garbage = 16 << 20
-	if os.Getenv("GOGC") != "" { // the operator has decided
-		return
+// began says what was found when the folder was made ready for sending. From now on the exit code speaks of what was sent.
+func (s *session) began(torn int) {
+	processOf(s.flags).sent.Store(true)
+	if torn > 0 {
+		s.console.say("%s at the end of audit.csv: a run that died had not finished writing. They are cut off, and their users are tried again",
+			things(torn, "torn row"))
 	}
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	debug.SetGCPercent(min(400, max(100, int(100*garbage/m.HeapAlloc))))
 }
 
 // finishedBefore answers a run whose folder has nothing left to do, without a single call to the API.
-func (s *session) finishedBefore(ctx context.Context, folder *job.Folder) error {
-	summary, err := report.LoadSummary(folder.Dir)
+func (s *session) finishedBefore(ctx context.Context, r *job.Record) error {
+	summary, differ, err := r.Refresh()
 	if err != nil {
 		return err
 	}
-	s.console.say("nothing to do: %s is finished", folder.Dir)
-	return s.finishUpload(ctx, folder.Dir, true, s.verdict(summary, folder.Dir))
+	s.console.madeAgain(differ)
+	s.console.say("nothing to do: %s is finished", r.Folder.Path)
+	return s.finishUpload(ctx, r.Folder.Path, true, s.verdict(summary, r.Folder.Path))
+}
+
+// madeAgain names files that were not what they should be.
+func (k *console) madeAgain(differ []string) {
+	for _, d := range differ {
+		k.say("made again from the audit: %s", d)
+	}
 }
 
 // conclude makes the folder's files, copies them if that was asked for, and says what happened and what to do next.
 func (s *session) conclude(ctx context.Context, j *job.Job, ended error) error {
-	resume := ""
-	if ended != nil {
-		resume = s.resumeCommand(os.Args)
-	}
-	summary, err := j.WriteFiles(resume)
+	summary, err := j.WriteFiles()
 	if err != nil {
 		return errors.Join(ended, err)
 	}
-	return s.finishUpload(ctx, j.Folder.Dir, false, s.result(j, summary, ended, resume))
+	return s.finishUpload(ctx, j.Folder.Path, false, s.result(j, summary, ended))
 }
 
 // result shows the summary and turns how the run ended into an error that says what to do next.
-func (s *session) result(j *job.Job, summary *report.Summary, ended error, resume string) error {
+func (s *session) result(j *job.Job, summary *report.Summary, ended error) error {
 	if ended == nil {
-		return s.verdict(summary, j.Folder.Dir)
+		return s.verdict(summary, j.Folder.Path)
 	}
-	if err := s.console.showSummary(summary, j.Folder.Dir); err != nil {
+	if err := s.console.showSummary(summary, j.Folder.Path); err != nil {
 		return errors.Join(ended, err)
 	}
-	return unfinishedError(ended, summary.Remaining, summary.Accepted, resume)
+	return unfinishedError(ended, summary.Remaining, summary.Accepted, j.Session.Resume)
 }
 
 // unfinishedError adds how many users are left, and the command that goes on.
@@ -239,20 +255,30 @@ func unfinishedError(ended error, left, of int, resume string) error {
 	return &job.Error{Code: e.Code, Err: fmt.Errorf("%w; %s of %s users are left", e, count(left), count(of)), Hint: e.Hint, Next: resume}
 }
 
-// verdict shows a finished run's summary and turns its exit code into an error that says what to do.
+// verdict shows a run's summary and turns its exit code into an error that says what to do.
 func (s *session) verdict(summary *report.Summary, dir string) error {
 	if err := s.console.showSummary(summary, dir); err != nil {
 		return err
 	}
 	if s.flags.Bool("backup") && summary.Deleted > 0 {
-		s.console.say("To create the users again from the backup, with new user IDs: bulkdelete restore %s", quote(dir))
+		s.console.say("To create the users again from the backup, with new user IDs: %s", s.commandLine("restore", dir, apiNames()...))
 	}
-	if summary.ExitCode == 0 {
+	return verdictOf(summary, s.commandLine("run", filepath.Join(dir, report.FailedName), retryNames()...))
+}
+
+// verdictOf is the error that a summary's exit code leads to. retry is the command that takes failed.csv.
+func verdictOf(summary *report.Summary, retry string) error {
+	switch {
+	case !summary.Finished():
+		e := job.Fail(job.Code(summary.ExitCode), "", "%s; %s of %s users are left", summary.Reason, count(summary.Remaining), count(summary.Accepted))
+		e.Next = summary.Resume
+		return e
+	case summary.ExitCode == 0:
 		return nil
 	}
 	hint := "rejected.csv says how to mend each row"
 	if summary.Failed+summary.Unknown > 0 {
-		hint = "failed.csv says why; to try them again: bulkdelete run " + quote(filepath.Join(dir, "failed.csv"))
+		hint = "failed.csv says why; to try them again: " + retry
 	}
 	return job.Fail(job.Code(summary.ExitCode), hint, "%s users failed, %s are unknown, %s rows were invalid",
 		count(summary.Failed), count(summary.Unknown), count(summary.Invalid))
@@ -272,24 +298,4 @@ func (s *session) resumeCommand(args []string) string {
 		words = append(words, "--out", s.dir)
 	}
 	return commandLineOf(words)
-}
-
-// commandLineOf makes words that were arguments of this process a command line again.
-func commandLineOf(args []string) string {
-	words := make([]string, len(args))
-	for i, arg := range args {
-		words[i] = quote(arg)
-	}
-	if strings.Contains(words[0], "/go-build") { // go run's binary is gone by then
-		words[0] = "go run ./cmd/bulkdelete"
-	}
-	return strings.Join(words, " ")
-}
-
-// quote makes one word of a POSIX shell's command line.
-func quote(word string) string {
-	if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-") == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

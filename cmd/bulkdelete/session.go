@@ -24,24 +24,25 @@ const sandboxHost = "sandbox"
 
 // session is one command line of run or plan on its way to the first deletion.
 type session struct {
-	flags   *cli.Command
-	name    string          // of the input: a path, "-", or the last element of an object's URL
-	given   string          // the input as the command line or the environment has it; it may be a secret
-	object  *objects.Object // the input where it is a URL
-	dir     string          // the run's folder; run only
-	upload  *objects.Folder // where the run's folder is copied to; nil: nowhere
-	console *console
-	metrics *metrics // nil: plan
-	options chunker.Options
-	config  client.Config
-	input   *job.Input
-	plan    *chunker.Plan
-	first   []sample // the first accepted rows, to show
-	refused []sample // the first rejected rows
-	target  job.Target
-	want    *report.Run
-	client  *client.Client
-	close   []func() error
+	flags    *cli.Command
+	name     string          // of the input: a path, "-", or the last element of an object's URL
+	given    string          // the input as the command line or the environment has it; it may be a secret
+	object   *objects.Object // the input where it is a URL
+	dir      string          // the run's folder; run only
+	upload   *objects.Folder // where the run's folder is copied to; nil: nowhere
+	console  *console
+	metrics  *metrics // nil: plan
+	options  chunker.Options
+	config   client.Config
+	input    *job.Input
+	plan     *chunker.Plan
+	first    []sample // the first accepted rows, to show
+	refused  []sample // the first rejected rows
+	target   job.Target
+	approval *report.Approval // who approved the plan; nil: nobody was asked to
+	want     *report.Run
+	client   *client.Client
+	close    []func() error
 }
 
 // sample is a row as it is shown to a person.
@@ -63,6 +64,9 @@ func newSession(c *cli.Command) (*session, error) {
 		return nil, err
 	}
 	s := &session{flags: c, name: given, given: given, console: console}
+	if err := checkNeeds(c); err != nil {
+		return nil, err
+	}
 	if s.options, err = chunkerOptions(c); err != nil {
 		return nil, err
 	}
@@ -76,7 +80,7 @@ func newSession(c *cli.Command) (*session, error) {
 			s.metrics.attempt(a)
 		}
 	}
-	s.target = job.Target{Host: s.config.Host, TenantID: s.config.TenantID, Backup: c.Bool("backup")}
+	s.target = job.Target{Host: s.config.Host, TenantID: s.config.TenantID, Backup: c.Bool("backup"), Reason: c.String("reason")}
 	if c.Bool("sandbox") {
 		s.target.Host = sandboxHost
 	}
@@ -97,13 +101,18 @@ func (s *session) end(err error) error {
 // spools says whether the input has to be copied into a folder, since it is read more than once.
 func (s *session) spools() bool { return s.object != nil || s.name == "-" }
 
-// open opens the input. What is no file is copied into the folder first.
+// open opens the input. What is no file is copied into the folder first; where there is no folder, into a file without a
+// name.
 func (s *session) open(ctx context.Context, f *job.Folder) (err error) {
 	switch {
+	case s.object != nil && f == nil:
+		s.input, err = job.Look(ctx, s.object)
 	case s.object != nil:
 		s.input, err = job.Fetch(ctx, s.object, f, s.console.say)
+	case s.name == "-" && f == nil:
+		s.input, err = job.Keep(s.flags.Root().Reader)
 	case s.name == "-":
-		s.input, err = job.Spool(s.flags.Root().Reader, f.Dir)
+		s.input, err = f.Spool(s.flags.Root().Reader)
 	default:
 		s.input, err = job.OpenInput(s.name)
 	}
@@ -135,7 +144,7 @@ func (s *session) scan(ctx context.Context) (err error) {
 }
 
 func (s *session) describe() {
-	s.want = job.Describe(s.input, s.plan, s.target, s.flags.StringSlice("protect"))
+	s.want = job.Describe(s.input, s.plan, s.target)
 	s.want.Program = version()
 }
 
@@ -183,8 +192,8 @@ func loginFailed(ctx context.Context, err error) error {
 	return job.Fail(job.Halted, "check "+credentialID+" and "+credentialSK+"; nothing was sent", "cannot log in: %w", err)
 }
 
-// guards refuses what was not meant, before anything is sent.
-func (s *session) guards(ctx context.Context) error {
+// guards refuses what was not meant, before anything is sent. gone is how many users earlier runs of the same job deleted.
+func (s *session) guards(ctx context.Context, gone int) error {
 	_, all := s.plan.Whole() // shards are parts of one job, which the guards are about
 	if want := s.flags.Int("expect"); s.flags.IsSet("expect") && want != all {
 		return job.Fail(job.Guard, "look at the input, or correct --expect; nothing was sent",
@@ -202,6 +211,7 @@ func (s *session) guards(ctx context.Context) error {
 		if total, err = s.client.CountUsers(ctx); err != nil {
 			return job.Fail(job.Halted, "nothing was sent", "the pool's users cannot be counted for --max-deletes: %w", err)
 		}
+		total += gone // they were of the pool when the job began
 	}
 	if !limit.Allows(all, total) {
 		of := ""

@@ -24,7 +24,7 @@ import (
 	awscredentials "github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"bulkdelete/pkg/report"
+	"bulkdelete/pkg/job"
 )
 
 const (
@@ -267,9 +267,9 @@ func TestRunFromAndToS3(t *testing.T) {
 	noSecret(t, dir, out.String()+printed, storeSecret, storeKey)
 	wants(t, s.command(p, dir, "report", "all.bulkdelete", "--upload", "s3://people/again?use_path_style=true"), 0, "7 files copied to s3://people/again/all.bulkdelete")
 	s.checkCopy(t, folder, "again/all.bulkdelete")
-	r, err := report.LoadRun(folder)
-	if err != nil || r.Input.URL != "s3://people/in/all.csv" || r.Input.ETag == "" || r.Input.Path != filepath.Join(folder, "input") {
-		t.Errorf("run.json says %+v, %v", r.Input, err)
+	r, err := job.Asked(folder)
+	if err != nil || r.Asked.Input.URL != "s3://people/in/all.csv" || r.Asked.Input.ETag == "" || r.Asked.Input.Path != filepath.Join(folder, "input") {
+		t.Errorf("run.json says %+v, %v", r.Asked.Input, err)
 	}
 }
 

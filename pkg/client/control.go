@@ -23,6 +23,11 @@ type control struct {
 // first; when that one is gone too, list-users says who else there is. It reads an index that lags, so a second page is
 // tried, the last one: who is deleted meanwhile often stands on the first.
 func (r *reading) control(ids []string) error {
+	if r.seen.id != "" {
+		if found, err := r.finds([]control{r.seen}); found || err != nil {
+			return err
+		}
+	}
 	if known, ok := r.client.controls.Load(r.idType); ok && !isAmong(known.(control).user, r.idType, ids) {
 		if found, err := r.finds([]control{known.(control)}); found || err != nil {
 			return err

@@ -70,7 +70,8 @@ type reading struct {
 	idType string
 	with   params // what of each user to ask for
 	all    Receipt
-	blind  bool // the last call that found nobody has not been followed by one that found somebody
+	seen   control // who was found by an earlier call
+	blind  bool    // the last call that found nobody has not been followed by one that found somebody
 }
 
 // lookUp gives the users that each of ids names.
@@ -119,6 +120,7 @@ func (r *reading) batch(ids []string) ([][]user, error) {
 		for i, id := range ids {
 			if u.is(r.idType, id) {
 				found[i], known = append(found[i], u), true
+				r.seen = control{u, r.idType, id}
 			}
 		}
 		if !known { // nobody alive is ever called gone: ask for each ID alone

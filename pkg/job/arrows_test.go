@@ -7,16 +7,17 @@ import (
 	"testing"
 )
 
-// Who may know whom: job knows chunker, client, objects and report; these know nothing of each other; nothing but the command and
+// Who may know whom: job knows chunker, client, journal, objects and report; of these report alone knows another, the journal; nothing but the command and
 // tests knows the sandbox, and the sandbox knows nobody.
 func TestArrows(t *testing.T) {
 	may := map[string][]string{
 		"bulkdelete/pkg/chunker":      {},
 		"bulkdelete/pkg/client":       {},
 		"bulkdelete/pkg/objects":      {},
-		"bulkdelete/pkg/report":       {},
+		"bulkdelete/pkg/journal":      {},
+		"bulkdelete/pkg/report":       {"bulkdelete/pkg/journal"},
 		"bulkdelete/internal/sandbox": {},
-		"bulkdelete/pkg/job":          {"bulkdelete/pkg/chunker", "bulkdelete/pkg/client", "bulkdelete/pkg/objects", "bulkdelete/pkg/report"},
+		"bulkdelete/pkg/job":          {"bulkdelete/pkg/chunker", "bulkdelete/pkg/client", "bulkdelete/pkg/journal", "bulkdelete/pkg/objects", "bulkdelete/pkg/report"},
 	}
 	out, err := exec.Command("go", "list", "-tags", "blob", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "bulkdelete/...").Output()
 	if err != nil {

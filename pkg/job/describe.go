@@ -1,9 +1,12 @@
 package job
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/sha256"
+	"encoding/csv"
 	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -13,14 +16,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"bulkdelete/pkg/chunker"
+	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
 
-// operator names who runs the program, for the auditor: user@machine, as far as the system knows.
-func operator() string {
+// Operator names who runs the program, for the auditor: user@machine, as far as the system knows.
+func Operator() string {
 	who, where := "unknown", "unknown"
 	if u, err := user.Current(); err == nil {
 		who = u.Username
@@ -36,73 +38,111 @@ type Target struct {
 	Host     string // API root, or "sandbox"
 	UserPool string // its ID; "" while nobody has logged in
 	TenantID string
-	Backup   bool // save each user's profile before deleting the user
+	Backup   bool   // save each user's profile before deleting the user
+	Reason   string // the ticket or ground
 }
 
-// optionBackup is an option that changes what a run leaves behind: one that goes on has to agree with it, lest the rest be
-// deleted without a backup.
-const optionBackup = "backup"
-
-// Describe writes down what is asked for: the part of run.json that a run that goes on must agree with. protect names
-// the files that plan.Options.Protect was read from.
-func Describe(in *Input, plan *chunker.Plan, target Target, protect []string) *report.Run {
-	run := &report.Run{
-		Version:    1,
-		PlanDigest: hex.EncodeToString(plan.Digest[:]),
-		Rows:       plan.Rows, Accepted: plan.Accepted, Invalid: plan.Invalid,
-		Duplicates: plan.Duplicates, Protected: plan.Protected,
-		Chunks: plan.Chunks, ChunkSize: plan.Options.ChunkSize,
-		Host: target.Host, UserPool: target.UserPool,
-		CreatedAt: time.Now().UTC(), By: operator(),
-		Options: map[string]string{},
+// Describe writes down what is asked for: what every run on a folder has to agree with.
+func Describe(in *Input, plan *chunker.Plan, target Target) *report.Run {
+	asked := report.Asked{
+		Deed: report.Delete,
+		Input: report.Input{Name: in.Name, Path: in.Path, URL: in.URL, ETag: in.ETag, Bytes: plan.Bytes,
+			SHA256: hex.EncodeToString(plan.SHA256[:])},
+		Plan: report.Plan{Digest: hex.EncodeToString(plan.Digest[:]), Rows: plan.Rows, Accepted: plan.Accepted, Invalid: plan.Invalid,
+			Duplicates: plan.Duplicates, Protected: plan.Protected, Chunks: plan.Chunks, ChunkSize: plan.Options.ChunkSize},
+		Options: optionsToMap(plan.Options),
+		Host:    target.Host, UserPool: target.UserPool, TenantID: target.TenantID, Reason: target.Reason,
+		By: Operator(), At: time.Now().UTC().Format(time.RFC3339),
 	}
-	run.Input.Name, run.Input.Path, run.Input.URL, run.Input.ETag = in.Name, in.Path, in.URL, in.ETag
-	run.Input.Bytes, run.Input.SHA256 = plan.Bytes, hex.EncodeToString(plan.SHA256[:])
-	o := plan.Options
-	set := func(name, value string) {
-		if value != "" {
-			run.Options[name] = value
-		}
-	}
-	set("id_type", o.IDType)
-	set("column", o.Column)
-	set("encoding", o.Encoding)
-	set("chunk_size", strconv.Itoa(o.ChunkSize))
-	set("tenant_id", target.TenantID)
-	if o.Shards > 1 {
-		set("shard", fmt.Sprintf("%d/%d", o.Shard, o.Shards))
-	}
-	set("protect", strings.Join(protect, "\n"))
-	if o.Delimiter != 0 {
-		set("delimiter", string(o.Delimiter))
+	if list := protectList(plan.Options); list != nil {
+		asked.Protect = sha256Hex(list)
 	}
 	if target.Backup {
-		set(optionBackup, "true")
+		asked.Backup = "true"
 	}
-	if o.NoHeader {
-		set("no_header", "true")
-	}
-	if o.NoValidate {
-		set("no_validate", "true")
-	}
-	return run
+	return &report.Run{Format: report.RunFormat, Asked: asked}
 }
 
-// Planned gives the options that a run was planned with and the files its protected IDs came from.
-func Planned(run *report.Run) (o chunker.Options, protect []string) {
-	get := run.Options
-	o = chunker.Options{
-		Column: get["column"], IDType: get["id_type"], Encoding: get["encoding"],
-		NoHeader: get["no_header"] == "true", NoValidate: get["no_validate"] == "true", ChunkSize: run.ChunkSize,
+func sha256Hex(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// optionsToMap writes down the options that change what is planned; planned reads them.
+func optionsToMap(o chunker.Options) map[string]string {
+	m := map[string]string{"id_type": o.IDType, "column": o.Column, "encoding": o.Encoding, "chunk_size": strconv.Itoa(o.ChunkSize)}
+	if o.Delimiter != 0 {
+		m["delimiter"] = string(o.Delimiter)
 	}
-	fmt.Sscanf(get["shard"], "%d/%d", &o.Shard, &o.Shards) // "": not divided
-	for _, r := range get["delimiter"] {
+	if o.NoHeader {
+		m["no_header"] = "true"
+	}
+	if o.NoValidate {
+		m["no_validate"] = "true"
+	}
+	if o.Shards > 1 {
+		m["shard"] = fmt.Sprintf("%d/%d", o.Shard, o.Shards)
+	}
+	maps.DeleteFunc(m, func(_, value string) bool { return value == "" })
+	return m
+}
+
+// planned gives the options that a run was planned with, but for the list of protected IDs.
+func planned(m map[string]string) (o chunker.Options, err error) {
+	o = chunker.Options{Column: m["column"], IDType: m["id_type"], Encoding: m["encoding"],
+		NoHeader: m["no_header"] == "true", NoValidate: m["no_validate"] == "true"}
+	if o.ChunkSize, err = strconv.Atoi(m["chunk_size"]); err != nil {
+		return o, fmt.Errorf("%s: chunk_size: %w", report.RunName, err)
+	}
+	if m["shard"] != "" {
+		if _, err := fmt.Sscanf(m["shard"], "%d/%d", &o.Shard, &o.Shards); err != nil {
+			return o, fmt.Errorf("%s: shard: %w", report.RunName, err)
+		}
+	}
+	for _, r := range m["delimiter"] {
 		o.Delimiter = r
 	}
-	if get["protect"] != "" {
-		protect = strings.Split(get["protect"], "\n")
+	return o, nil
+}
+
+// protectList is protect.csv: the IDs that are never deleted, so that a proof does not hang on a file elsewhere. nil: there
+// are none.
+func protectList(o chunker.Options) []byte {
+	if len(o.Protect) == 0 {
+		return nil
 	}
-	return o, protect
+	var b bytes.Buffer
+	b.WriteString(cmp.Or(o.IDType, chunker.UserID) + "\n")
+	ids := slices.Clone(o.Protect)
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		b.Write(append(report.CSVRow(id), '\n'))
+	}
+	return b.Bytes()
+}
+
+// readProtectList reads protect.csv.
+func readProtectList(dir *journal.Dir, run *report.Run) ([]string, error) {
+	if run.Asked.Protect == "" {
+		return nil, nil
+	}
+	const most = 1 << 30
+	text, err := dir.ReadFile(report.ProtectName, most)
+	if err != nil {
+		return nil, fmt.Errorf("the list of protected people cannot be read: %w", err)
+	}
+	if sha256Hex(text) != run.Asked.Protect {
+		return nil, &report.DamageError{File: report.ProtectName, Err: errors.New("it is not the list that the run was planned with")}
+	}
+	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", report.ProtectName, err)
+	}
+	var ids []string
+	for _, row := range rows[1:] {
+		ids = append(ids, row[0])
+	}
+	return ids, nil
 }
 
 // differences names what two descriptions do not have in common, one line each. A user pool that nobody has asked for
@@ -114,20 +154,25 @@ func differences(have, want *report.Run) []string {
 			diff = append(diff, fmt.Sprintf("%s: %s there, %s now", what, orNone(have), orNone(want)))
 		}
 	}
-	compare("input's SHA-256", have.Input.SHA256, want.Input.SHA256)
-	compare("accepted rows", strconv.Itoa(have.Accepted), strconv.Itoa(want.Accepted))
-	compare("rejected rows", strconv.Itoa(have.Rows-have.Accepted), strconv.Itoa(want.Rows-want.Accepted))
-	compare("host", have.Host, want.Host)
-	if want.UserPool != "" {
-		compare("user pool", have.UserPool, want.UserPool)
+	h, w := have.Asked, want.Asked
+	compare("deed", string(h.Deed), string(w.Deed))
+	compare("input's SHA-256", h.Input.SHA256, w.Input.SHA256)
+	compare("accepted rows", strconv.Itoa(h.Plan.Accepted), strconv.Itoa(w.Plan.Accepted))
+	compare("rejected rows", strconv.Itoa(h.Plan.Rows-h.Plan.Accepted), strconv.Itoa(w.Plan.Rows-w.Plan.Accepted))
+	compare("host", h.Host, w.Host)
+	if w.UserPool != "" {
+		compare("user pool", h.UserPool, w.UserPool)
 	}
-	names := maps.Clone(have.Options)
-	maps.Copy(names, want.Options)
+	compare("--tenant-id", h.TenantID, w.TenantID)
+	compare("--backup", h.Backup, w.Backup)
+	compare("--protect (SHA-256 of its IDs)", h.Protect, w.Protect)
+	names := maps.Clone(h.Options)
+	maps.Copy(names, w.Options)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		compare("--"+strings.ReplaceAll(name, "_", "-"), have.Options[name], want.Options[name])
+		compare("--"+strings.ReplaceAll(name, "_", "-"), h.Options[name], w.Options[name])
 	}
-	if len(diff) == 0 && have.PlanDigest != want.PlanDigest {
-		compare("plan's digest", have.PlanDigest, want.PlanDigest)
+	if len(diff) == 0 && h.Plan.Digest != w.Plan.Digest {
+		compare("plan's digest", h.Plan.Digest, w.Plan.Digest)
 	}
 	return diff
 }
@@ -140,85 +185,3 @@ func orNone(s string) string {
 }
 
 func list(lines []string) string { return "\n  " + strings.Join(lines, "\n  ") }
-
-// savedPlan is plan.json: what a second person approves.
-type savedPlan struct {
-	Version    int               `json:"version"`
-	Program    string            `json:"program"`
-	CreatedAt  time.Time         `json:"created_at"`
-	Input      savedInput        `json:"input"`
-	Rows       int               `json:"rows"`
-	Accepted   int               `json:"accepted"`
-	Invalid    int               `json:"invalid"`
-	Duplicates int               `json:"duplicates"`
-	Protected  int               `json:"protected"`
-	Calls      int               `json:"calls"`
-	ChunkSize  int               `json:"chunk_size"`
-	Options    map[string]string `json:"options"`
-	Host       string            `json:"host"`
-	UserPool   string            `json:"user_pool"`
-	PlanDigest string            `json:"plan_digest"`
-	Digest     string            `json:"digest"` // SHA-256 of this file's JSON with an empty digest
-}
-
-type savedInput struct {
-	Name   string `json:"name"`
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"`
-}
-
-func (s savedPlan) digest() string {
-	s.Digest = ""
-	text, _ := json.Marshal(s) // strings, integers and a time: cannot fail
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
-}
-
-// MarshalPlan gives what run describes as the JSON of a plan, with its digest.
-func MarshalPlan(run *report.Run) ([]byte, error) {
-	s := savedPlan{
-		Version: 1, Program: run.Program, CreatedAt: run.CreatedAt,
-		Input: savedInput{run.Input.Name, run.Input.Bytes, run.Input.SHA256},
-		Rows:  run.Rows, Accepted: run.Accepted, Invalid: run.Invalid, Duplicates: run.Duplicates, Protected: run.Protected,
-		Calls: run.Chunks, ChunkSize: run.ChunkSize, Options: run.Options,
-		Host: run.Host, UserPool: run.UserPool, PlanDigest: run.PlanDigest,
-	}
-	s.Digest = s.digest()
-	text, err := json.MarshalIndent(s, "", "  ")
-	return append(text, '\n'), err
-}
-
-// SavePlan writes what run describes to path, whole, for a second person to approve.
-func SavePlan(path string, run *report.Run) error {
-	text, err := MarshalPlan(run)
-	if err == nil {
-		err = renameio.WriteFile(path, text, 0o600, renameio.WithStaticPermissions(0o600))
-	}
-	if err != nil {
-		return Fail(Usage, "give a path that can be written with --save", "the plan cannot be saved: %w", err)
-	}
-	return nil
-}
-
-// CheckPlan refuses a run that is not what the plan at path says, and shows the difference.
-func CheckPlan(path string, run *report.Run) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return Fail(Usage, "", "the plan cannot be read: %w", err)
-	}
-	var s savedPlan
-	if err := json.Unmarshal(text, &s); err != nil || s.Version != 1 {
-		return Fail(Usage, "make one with bulkdelete plan FILE --save plan.json", "%s is not a plan that this version can read (%v)", path, err)
-	}
-	if s.Digest != s.digest() {
-		return Fail(Guard, "have it approved again", "the plan %s has been edited since it was saved: its digest does not fit", path)
-	}
-	have := &report.Run{Rows: s.Rows, Accepted: s.Accepted, Invalid: s.Invalid, Chunks: s.Calls, ChunkSize: s.ChunkSize,
-		Options: s.Options, Host: s.Host, UserPool: s.UserPool, PlanDigest: s.PlanDigest}
-	have.Input.SHA256 = s.Input.SHA256
-	if diff := differences(have, run); len(diff) > 0 {
-		return Fail(Guard, "plan again and have it approved, or give the input and options that were approved",
-			"this run is not what the plan %s says:%s", path, list(diff))
-	}
-	return nil
-}

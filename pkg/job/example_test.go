@@ -32,19 +32,20 @@ func Example() {
 	check(err)
 	plan, err := chunker.Scan(input.Reader(), chunker.Options{IDType: "email"}, nil)
 	check(err)
-	folder, err := job.OpenFolder(filepath.Join(dir, "users.bulkdelete"))
+	folder, err := job.Claim(filepath.Join(dir, "users.bulkdelete"))
 	check(err)
 	api, err := client.New(client.Config{Host: server.URL, AccessKeyID: sandbox.AccessKeyID, AccessKeySecret: sandbox.AccessKeySecret,
 		Rate: 20, Workers: 16, Retries: 8, Timeout: 30 * time.Second, Version: "example"})
 	check(err)
 	pool, err := api.Login(context.Background())
 	check(err)
-	check(folder.Adopt(job.Describe(input, plan, job.Target{Host: server.URL, UserPool: pool}, nil)))
+	adopted, err := folder.Adopt(job.Describe(input, plan, job.Target{Host: server.URL, UserPool: pool}), plan)
+	check(err)
 
-	j := &job.Job{Record: job.Record{Folder: folder, Input: input, Plan: plan}, Client: api, Workers: 16}
+	j := &job.Job{Record: job.Record{Folder: adopted, Input: input, Plan: plan}, Client: api, Workers: 16}
 	defer j.Close()
 	check(j.Run(context.Background()))
-	summary, err := j.WriteFiles("")
+	summary, err := j.WriteFiles()
 	check(err)
 	fmt.Println(summary.Deleted, "deleted,", summary.Invalid, "invalid, exit code", summary.ExitCode)
 	// Output: 2 deleted, 1 invalid, exit code 1

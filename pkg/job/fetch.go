@@ -8,7 +8,7 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// Fetch copies an object into the folder, which must exist, and opens the copy. Where the folder's run has a copy already,
+// Fetch copies an object into the folder, and opens the copy. Where the folder's run has a copy already,
 // that one is used and nothing is transferred while the object still has the ETag that run.json says; so it is, and say
 // is told why, where the object cannot be had any more. An object that has changed since the run was planned is refused
 // with Guard. Other errors are fit for exit code 2: nothing is ever taken for the object that is not the whole of it.
@@ -18,8 +18,8 @@ func Fetch(ctx context.Context, o *objects.Object, f *Folder, say func(format st
 		run = nil
 	}
 	have := ""
-	if run != nil && exists(f.path(SpoolName)) && run.Input.URL == o.String() {
-		have = run.Input.ETag
+	if run != nil && f.dir.Has(report.InputName) && run.Asked.Input.URL == o.String() {
+		have = run.Asked.Input.ETag
 	}
 	in, etag, err := f.fetch(ctx, o, have, run != nil)
 	switch {
@@ -32,8 +32,8 @@ func Fetch(ctx context.Context, o *objects.Object, f *Folder, say func(format st
 		return f.kept(o)
 	case isGuard(err):
 		return nil, err
-	case run != nil && run.Input.URL == o.String() && exists(f.path(SpoolName)):
-		say("the input cannot be looked at: %s\ngoing on with the copy of it in %s", err, f.path(SpoolName))
+	case run != nil && run.Asked.Input.URL == o.String() && f.dir.Has(report.InputName):
+		say("the input cannot be looked at: %s\ngoing on with the copy of it in %s", err, f.dir.Name(report.InputName))
 		return f.kept(o)
 	}
 	return nil, Fail(Usage, "nothing was sent", "the input cannot be read: %w", err)
@@ -47,10 +47,10 @@ func (f *Folder) fetch(ctx context.Context, o *objects.Object, have string, take
 	}
 	defer content.Close()
 	if have != "" {
-		return nil, "", Fail(Guard, keptHint(f.Dir), "%s has changed since the run in %s was planned: its ETag was %s and is %s",
-			o, f.Dir, have, orNone(content.ETag))
+		return nil, "", Fail(Guard, keptHint(f.Path), "%s has changed since the run in %s was planned: its ETag was %s and is %s",
+			o, f.Path, have, orNone(content.ETag))
 	}
-	in, err := spool(content, f.Dir, o.String(), taken)
+	in, err := f.spool(content, o.String(), taken)
 	if err != nil {
 		return nil, "", err
 	}
@@ -59,11 +59,11 @@ func (f *Folder) fetch(ctx context.Context, o *objects.Object, have string, take
 
 // kept opens the copy that is there.
 func (f *Folder) kept(o *objects.Object) (*Input, error) {
-	in, err := OpenInput(f.path(SpoolName))
+	in, err := OpenInput(f.dir.Name(report.InputName))
 	if err != nil {
 		return nil, err
 	}
-	in.Name, in.URL, in.ETag = o.String(), o.String(), f.Run.Input.ETag
+	in.Name, in.URL, in.ETag = o.String(), o.String(), f.Run.Asked.Input.ETag
 	return in, nil
 }
 
@@ -85,4 +85,19 @@ func Same(ctx context.Context, o *objects.Object, in report.Input) (bool, error)
 func isGuard(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Code == Guard
+}
+
+// Look copies an object into a file that has no name, for who only wants to look at it.
+func Look(ctx context.Context, o *objects.Object) (*Input, error) {
+	content, err := o.Open(ctx, "")
+	if err != nil {
+		return nil, Fail(Usage, "", "the input cannot be read: %w", err)
+	}
+	defer content.Close()
+	in, err := Keep(content)
+	if err != nil {
+		return nil, err
+	}
+	in.Name, in.URL, in.ETag = o.String(), o.String(), content.ETag
+	return in, nil
 }

@@ -1,280 +1,427 @@
 package job
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
+	"strings"
 	"time"
 
+	"bulkdelete/pkg/chunker"
+	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
 
-// Folder is a run's folder while a command works on it: locked, its audit read, ready to go on.
+// Folder is a run's folder that this process holds: nobody else writes into it until Close.
 type Folder struct {
-	Dir string
-	Run *report.Run // what was asked, nil while nothing has been
+	Path string
+	Run  *report.Run // what was asked; nil while nothing has been
 
-	keep     func(chunk int) (places uint64) // a restore: which places are to be settled, bit p-1 for place p; nil: all
-	savesTo  string                          // the file that users are saved to; "": none
-	unlock   func() error
-	audit    *report.Audit
-	backup   *report.Backup // nil: nobody is saved
-	mu       sync.Mutex     // guards progress
-	progress *progress
-	suspects suspects
+	dir    *journal.Dir
+	made   []string       // folders that Claim made, the topmost first
+	unlock []func() error // what is held
 }
 
-// suspects are the chunks that may have been sent without a row to show for it.
-type suspects map[int]bool
+const (
+	roomHint    = "make room or mend the disk, then run the same command again: it goes on where it stopped"
+	anotherHint = "choose another folder with --out"
+	copyHint    = "restore it from a copy, or start over in another folder with --out; bulkdelete verify says more"
+)
 
-// OpenFolder takes hold of dir if it exists. Where it does not, nothing is created before Run begins.
-func OpenFolder(dir string) (*Folder, error) {
-	f := &Folder{Dir: dir}
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return f, nil
+// Claim holds the folder at path against all other processes, and makes it if it is not there. What it holds is read only
+// now. A folder that is not a run's, or that others may change, is refused.
+func Claim(path string) (_ *Folder, err error) {
+	f := &Folder{Path: path}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	if f.made, err = journal.MakeDir(path); err != nil {
+		return nil, f.refuse(err)
 	}
-	if err := f.lock(); err != nil {
-		return nil, err
+	return f, f.hold()
+}
+
+// Reclaim is Claim for a folder that is there and holds a run.
+func Reclaim(path string) (*Folder, error) {
+	if _, err := os.Stat(filepath.Join(path, report.RunName)); err != nil {
+		return nil, Fail(Usage, "give the folder that a run made, such as users.bulkdelete", "%s is not a run's folder: %w", path, err)
 	}
+	return Claim(path)
+}
+
+func (f *Folder) hold() (err error) {
+	if info, err := os.Stat(f.Path); err == nil && !info.IsDir() {
+		return f.refuse(errNotDir)
+	}
+	if f.dir, err = journal.OpenDir(f.Path); err != nil {
+		return f.refuse(err)
+	}
+	if err := f.trusted(); err != nil {
+		return err
+	}
+	if err := f.ours(); err != nil { // before anything is written into it
+		return err
+	}
+	if err := f.lock(report.LockName); err != nil {
+		return err
+	}
+	if err := f.signLock(); err != nil {
+		return f.refuse(err)
+	}
+	if err := f.dir.RemoveTemporary(); err != nil {
+		return f.refuse(err)
+	}
+	if f.Run, err = loadRun(f.dir); err != nil {
+		return err
+	}
+	if f.Run == nil {
+		return f.ours()
+	}
+	return f.lockAudit()
+}
+
+// loadRun reads what was asked; nil: nothing was.
+func loadRun(dir *journal.Dir) (*report.Run, error) {
 	run, err := report.LoadRun(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.Join(Fail(Guard, "restore run.json, or choose another folder with --out", "the folder cannot be used: %w", err), f.Close())
+	_, older := errors.AsType[*report.FormatError](err)
+	_, damaged := errors.AsType[*report.DamageError](err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case older:
+		return nil, Fail(Guard, anotherHint, "the folder %s cannot be used: %w", dir.Path, err)
+	case damaged, errors.Is(err, journal.ErrNotRegular):
+		return nil, Fail(Guard, copyHint, "the folder %s cannot be used: %w", dir.Path, err)
+	case err != nil:
+		return nil, Fail(Halted, "mend the disk, then run the same command again", "the folder %s cannot be read: %w", dir.Path, err)
 	}
-	f.Run = run
-	return f, nil
+	return run, nil
 }
 
-func (f *Folder) lock() error {
-	unlock, err := report.Lock(f.Dir)
-	if errors.Is(err, report.ErrInUse) {
-		return Fail(Guard, "wait for the other run to end; two runs never work on one folder", "the folder %s cannot be used: %w", f.Dir, err)
+// ours refuses a folder with files of somebody else's: links in the place of a run's own, or no run.json and more than a run
+// leaves that never began.
+func (f *Folder) ours() error {
+	for _, name := range []string{report.LockName, report.RunName, report.AuditName, report.BackupName} {
+		if err := f.dir.Regular(name); err != nil {
+			return f.refuse(err)
+		}
 	}
+	names, err := f.dir.Names()
 	if err != nil {
-		return Fail(Halted, "make room or mend the disk, then run the same command again", "the folder %s cannot be used: %w", f.Dir, err)
+		return f.refuse(err)
 	}
-	f.unlock = unlock
+	if slices.Contains(names, report.RunName) {
+		return nil
+	}
+	foreign := slices.DeleteFunc(names, func(name string) bool {
+		return name == report.LockName || name == report.InputName || journal.IsTemporary(name)
+	})
+	if len(foreign) == 0 {
+		return nil
+	}
+	if slices.Contains(foreign, report.AuditName) {
+		return Fail(Guard, "restore run.json, or choose another folder with --out",
+			"the folder %s holds an audit but no run.json to say what it is about", f.Path)
+	}
+	return Fail(Guard, anotherHint, "the folder %s holds %s and no run.json: it is not a run's, and nothing is written into it",
+		f.Path, strings.Join(foreign[:min(len(foreign), 3)], ", "))
+}
+
+func (f *Folder) lock(name string) error {
+	unlock, err := f.dir.Lock(name)
+	switch {
+	case errors.Is(err, journal.ErrInUse):
+		holder, _ := f.dir.ReadFile(report.LockName, 1<<10) // whoever holds it may not have written it yet
+		return Fail(Guard, "wait for the other run to end; two runs never work on one folder",
+			"the folder %s cannot be used: another run works on it: process %s", f.Path, cmp.Or(strings.TrimSpace(string(holder)), "unknown"))
+	case err != nil:
+		return f.refuse(err)
+	}
+	f.unlock = append(f.unlock, unlock)
 	return nil
 }
 
-// Adopt says which run the folder is for. A folder that holds another run is refused with what differs, unless that
-// run never sent anything.
-func (f *Folder) Adopt(want *report.Run) error {
-	if f.Run == nil {
-		if _, err := os.Stat(f.path(auditName)); err == nil {
-			return Fail(Guard, "restore run.json, or choose another folder with --out", "the folder %s holds an audit but no run.json to say what it is about", f.Dir)
-		}
-		f.Run = want
-	} else if diff := differences(f.Run, want); len(diff) > 0 {
-		if !f.unused() {
-			return f.foreign(diff)
-		}
-		f.Run = want
-	}
-	f.progress = newProgress(f.Run.Accepted, f.Run.ChunkSize, f.Run.Chunks)
-	if f.keep != nil {
-		f.progress.leaveOut(f.keep)
-	}
-	if f.Run.Options[optionBackup] != "" {
-		f.savesTo = report.BackupName
-	}
-	if f.unlock == nil {
+// lockAudit holds the audit too: whoever removes the lock does not get in.
+func (f *Folder) lockAudit() error {
+	if !f.dir.Has(report.AuditName) {
 		return nil
 	}
-	return f.openAudit(os.O_RDWR)
+	return f.lock(report.AuditName)
+}
+
+// signLock says in the lock who holds the folder.
+func (f *Folder) signLock() error {
+	file, err := f.dir.OpenFile(report.LockName, os.O_WRONLY|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	host, _ := os.Hostname()
+	_, err = fmt.Fprintf(file, "%d on %s\n", os.Getpid(), host)
+	return errors.Join(err, file.Close())
+}
+
+// refuse explains why a folder cannot be used.
+func (f *Folder) refuse(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return Fail(Usage, "give it to the user who runs this, or choose another folder with --out; nothing was sent",
+			"the folder %s cannot be written: %w; %s", f.Path, err, whose(f.Path))
+	case errors.Is(err, journal.ErrNotRegular):
+		return Fail(Guard, "a run's own files are plain files: "+anotherHint, "the folder %s cannot be trusted: %w", f.Path, err)
+	case errors.Is(err, errNotDir):
+		return Fail(Usage, anotherHint, "%s is not a folder", f.Path)
+	}
+	return Fail(Halted, roomHint, "the folder %s cannot be used: %w", f.Path, err)
+}
+
+// Adopt says which run the folder is for, and reads what earlier runs on it did. A folder that holds another run is refused
+// with what differs, unless that run can never have sent anything; so is one whose audit is not what was written.
+// plan is what want describes; nil: a restore.
+func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan) (*Adopted, error) {
+	switch {
+	case f.Run == nil || f.unused():
+		f.Run = want
+	default:
+		if diff := differences(f.Run, want); len(diff) > 0 {
+			return nil, f.foreign(diff)
+		}
+	}
+	a, err := f.readAudit()
+	if err != nil {
+		return nil, err
+	}
+	if plan != nil {
+		a.protect = protectList(plan.Options)
+	}
+	if f.Run.Asked.Backup != "" {
+		a.saves = report.BackupName
+	}
+	return a, nil
 }
 
 // unused says that no run on this folder can have sent anything: it is safe to plan anew.
-func (f *Folder) unused() bool {
-	info, err := os.Stat(f.path(auditName))
-	return !f.Run.Open && len(f.Run.InDoubt) == 0 && (errors.Is(err, fs.ErrNotExist) || err == nil && f.Run.Accepted == 0 && info.Size() < 1<<10)
+func (f *Folder) unused() bool { return !f.Run.Begun() || f.Run.Asked.Plan.Accepted == 0 }
+
+func (f *Folder) readAudit() (*Adopted, error) {
+	index, err := report.ReadIndex(f.dir, f.Run, func(*report.Row) {})
+	if err != nil {
+		return nil, auditError(f.dir, err)
+	}
+	return &Adopted{Folder: f, cover: index.Coverage}, index.Close()
 }
 
-const auditName = "audit.csv"
-
-func (f *Folder) path(name string) string { return filepath.Join(f.Dir, name) }
-
-// openAudit reads what earlier runs settled. Without os.O_CREATE in flag a missing audit is an empty one.
-func (f *Folder) openAudit(flag int) error {
-	file, err := os.OpenFile(f.path(auditName), flag, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// auditError explains why an audit or a backup cannot be gone on with.
+func auditError(dir *journal.Dir, err error) error {
+	_, damaged := errors.AsType[*report.DamageError](err)
+	if damaged || errors.Is(err, journal.ErrNotRegular) {
+		return Fail(Guard, copyHint, "the folder %s cannot be believed, and nothing in it was touched: %w", dir.Path, err)
 	}
-	if err != nil {
-		return Fail(Halted, "mend the disk, then run the same command again", "the audit cannot be opened: %w", err)
+	return Fail(Halted, roomHint, "what earlier runs wrote in %s cannot be read: %w", dir.Path, err)
+}
+
+func (f *Folder) foreign(diff []string) error {
+	return Fail(Guard, "choose another folder with --out, or give the input and options of before",
+		"the folder %s belongs to another run:%s", f.Path, list(diff))
+}
+
+// Close gives the folder free. One that Claim made and that nothing was written into is removed again.
+func (f *Folder) Close() error {
+	if f.dir == nil {
+		return f.removeMade()
 	}
-	f.audit, err = report.OpenAudit(file, f.Run.Input.SHA256, max(1, f.Run.Workers), f.progress.add)
-	if err != nil {
-		return Fail(Guard, "restore audit.csv from a copy, or start over in another folder with --out", "the audit %s cannot be gone on with: %w", file.Name(), err)
+	names, err := f.dir.Names()
+	if err == nil && len(f.made) > 0 && len(names) == 1 && names[0] == report.LockName {
+		err = errors.Join(f.dir.Remove(report.LockName), f.removeMade())
+	}
+	for _, unlock := range slices.Backward(f.unlock) {
+		err = errors.Join(err, unlock())
+	}
+	err = errors.Join(err, f.dir.Close())
+	f.dir, f.unlock, f.made = nil, nil, nil
+	return err
+}
+
+func (f *Folder) removeMade() error {
+	for _, path := range slices.Backward(f.made) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil //nolint:nilerr // somebody else uses it by now
+		}
 	}
 	return nil
 }
 
-// begin makes the folder ready for sending and gives the suspects. Whatever happens from here on, run.json says that
-// calls may be under way.
-func (f *Folder) begin(workers int) (_ suspects, err error) {
-	if f.unlock == nil {
-		if err := report.MakeDir(f.Dir); err != nil {
-			return nil, Fail(Halted, "make room or mend the disk, or choose another folder with --out", "the run's folder cannot be made: %w", err)
-		}
-		if err := f.lock(); err != nil {
-			return nil, err
-		}
-	}
-	f.suspects = f.findSuspects()
-	f.Run.Open, f.Run.Ended, f.Run.Workers = true, nil, max(f.Run.Workers, workers)
-	if err := f.save(); err != nil {
-		return nil, err
-	}
-	if f.audit == nil {
-		if err := f.openAudit(os.O_RDWR | os.O_CREATE); err != nil {
-			return nil, err
-		}
-	}
-	if f.savesTo != "" {
-		if f.backup, err = openSaved(f.path(f.savesTo), f.Run.Workers); err != nil {
-			return nil, err
-		}
-	}
-	if err := syncDir(f.Dir); err != nil {
-		return nil, Fail(Halted, "", "the run's folder cannot be made durable: %w", err)
-	}
-	return f.suspects, nil
+// Adopted is a folder of which is known what for, and what earlier runs did.
+type Adopted struct {
+	*Folder
+	cover   *report.Coverage
+	keep    func(chunk int) (places uint64) // a restore: which places it is about; nil: all
+	saves   string                          // the file that users are saved to; "": none
+	protect []byte                          // protect.csv of a folder that is new
 }
 
-// findSuspects: chunks are fed in order and a slot is freed by a row on disk, so what a crash left in flight is among
-// the first unfinished chunks, as many as the largest run had workers. A run that ended in order left a list.
-func (f *Folder) findSuspects() suspects {
-	s := suspects{}
-	for _, n := range f.Run.InDoubt {
-		s[n] = !f.progress.isDone(n)
+// AdoptTarget completes what the run is for once the API has said whose user pool it is.
+func (a *Adopted) AdoptTarget(want *report.Run) error {
+	if !a.Run.Begun() {
+		a.Run.Asked.UserPool = want.Asked.UserPool
 	}
-	if !f.Run.Open {
-		return s
+	if diff := differences(a.Run, want); len(diff) > 0 {
+		return a.foreign(diff)
 	}
-	for n, found := 1, 0; n <= f.Run.Chunks && found < f.Run.Workers; n++ {
-		if !f.progress.isDone(n) {
+	return nil
+}
+
+// Finished says whether every accepted row has an outcome and the run that wrote the last one ended in order.
+func (a *Adopted) Finished() bool { return a.cover.Complete() && a.Run.Begun() && !a.Run.Open }
+
+// Remaining is the number of users without a row in the audit.
+func (a *Adopted) Remaining() int { return a.cover.Left() }
+
+// Users is the number of users whom earlier runs on this folder have recorded with an outcome.
+func (a *Adopted) Users(o report.Outcome) int { return a.cover.Users[o] }
+
+// active is a folder while a run works on it.
+type active struct {
+	*Adopted
+	audit    *report.Audit
+	backup   *report.Backup // nil: nobody is saved
+	suspects map[int]bool   // chunks that may have been sent without a row to show for it
+	torn     int            // rows that a run which died had left half written
+}
+
+// begin makes the folder ready for sending. Whatever happens from then on, run.json says that calls may be under way.
+func (a *Adopted) begin(s report.Session) (_ *active, err error) {
+	f := &active{Adopted: a}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.close())
+		}
+	}()
+	if err := a.describe(); err != nil {
+		return nil, err
+	}
+	if err := f.open(); err != nil {
+		return nil, err
+	}
+	f.suspects = f.findSuspects()
+	run := a.Run
+	run.Format, run.Program, run.Open, run.Workers = report.RunFormat, s.Program, true, max(run.Workers, s.Workers)
+	s.StartedAt, s.Torn = time.Now().UTC(), f.torn
+	run.Runs = append(run.Runs, s)
+	return f, a.save()
+}
+
+// describe writes down what a new folder is for, before anything else is in it.
+func (a *Adopted) describe() error {
+	if a.Run.Begun() {
+		return nil
+	}
+	a.Run.Format = report.RunFormat
+	if err := a.save(); err != nil {
+		return err
+	}
+	if a.protect == nil {
+		return nil
+	}
+	if err := a.dir.WriteFile(report.ProtectName, a.protect); err != nil {
+		return a.refuse(err)
+	}
+	return nil
+}
+
+// open reads the audit and the backup to their ends and makes them ready to append.
+func (f *active) open() (err error) {
+	held := f.dir.Has(report.AuditName)
+	cover := report.NewCoverage(f.Run.Asked.Plan)
+	if f.audit, f.torn, err = report.OpenAudit(f.dir, f.Run, cover.Add); err != nil {
+		return auditError(f.dir, err)
+	}
+	if !held {
+		if err := f.lockAudit(); err != nil {
+			return err
+		}
+	}
+	if f.keep != nil {
+		cover.LeaveOut(f.keep)
+	}
+	f.cover = cover
+	if f.saves != "" {
+		if f.backup, _, err = report.OpenBackup(f.dir, f.Run, f.saves); err != nil {
+			return auditError(f.dir, err)
+		}
+	}
+	if err := f.dir.Sync(); err != nil {
+		return f.refuse(err)
+	}
+	return nil
+}
+
+// findSuspects: chunks are fed in order and a slot is freed by a row on disk, so what a crash left in flight is among the
+// first unfinished chunks, as many as the largest run had workers. A run that ended in order left a list.
+func (f *active) findSuspects() map[int]bool {
+	s := map[int]bool{}
+	if e := f.Run.LastEnd(); e != nil {
+		for _, n := range e.InDoubt {
 			s[n] = true
-			found++
+		}
+	}
+	if f.Run.Open {
+		for _, n := range f.cover.FirstOpen(f.Run.Workers) {
+			s[n] = true
 		}
 	}
 	return s
 }
 
 func (f *Folder) save() error {
-	if err := f.Run.Save(f.Dir); err != nil {
-		return Fail(Halted, "make room or mend the disk, then run the same command again", "run.json cannot be written: %w", err)
+	if err := f.Run.Save(f.dir); err != nil {
+		return f.refuse(err)
 	}
 	return nil
 }
 
-func (f *Folder) isDone(chunk int) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.progress.isDone(chunk)
-}
-
-func (f *Folder) open(chunk int) []int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.progress.open(chunk)
-}
-
-// append returns when the row is durable.
-func (f *Folder) append(row report.Row) error {
-	if err := f.audit.Append(row); err != nil {
-		return err
+// end notes in run.json how the run ended and which chunks it left in doubt. After a failure of the audit run.json stays
+// as it is, open, as after a crash.
+func (f *active) end(stopped *Error, left []int, unclean bool) error {
+	if unclean {
+		return nil
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.progress.add(row)
-}
-
-// end notes in run.json how the run ended and which chunks it left in doubt. After a failure of the audit run.json
-// stays open, as after a crash.
-func (f *Folder) end(stopped *Error, left []int, unclean bool) error {
-	ended := report.Ended{At: time.Now().UTC(), ExitCode: int(f.finishedCode())}
+	ended := report.Ended{At: time.Now().UTC(), ExitCode: int(f.finishedCode()), LastHash: f.audit.Hash()}
 	if stopped != nil {
 		ended.ExitCode, ended.Reason = int(stopped.Code), stopped.Error()
 	}
-	f.Run.Ended, f.Run.Open = &ended, unclean
-	for n, suspect := range f.suspects {
-		if suspect {
-			left = append(left, n)
-		}
+	for n := range f.suspects {
+		left = append(left, n)
 	}
-	left = slices.DeleteFunc(left, f.progress.isDone)
+	left = slices.DeleteFunc(left, f.cover.IsDone)
 	slices.Sort(left)
-	f.Run.InDoubt = slices.Compact(left)
+	ended.InDoubt = slices.Compact(left)
+	f.Run.Last().Ended, f.Run.Open = &ended, false
 	return f.save()
 }
 
-func (f *Folder) finishedCode() Code {
-	if f.Run.Invalid > 0 || f.progress.users[report.Failed]+f.progress.users[report.Unknown] > 0 {
+func (f *active) finishedCode() Code {
+	if f.Run.Asked.Plan.Invalid > 0 || f.cover.Users[report.Failed]+f.cover.Users[report.Unknown] > 0 {
 		return Incomplete
 	}
 	return OK
 }
 
-// Finished says whether every accepted row has been settled.
-func (f *Folder) Finished() bool { return f.progress != nil && f.progress.finished() }
-
-// Remaining is the number of users without a row in the audit.
-func (f *Folder) Remaining() int { return f.Run.Accepted - f.progress.usersDone }
-
-// Settled is the number of users that earlier runs on this folder settled with each outcome.
-func (f *Folder) Settled(o report.Outcome) int { return f.progress.users[o] }
-
-// HasFiles says whether the files of a finished run have been made.
-func (f *Folder) HasFiles() bool {
-	s, err := report.LoadSummary(f.Dir)
-	return err == nil && s.State == "finished"
-}
-
-// AdoptTarget completes what the run is for once the API has said whose user pool it is.
-func (f *Folder) AdoptTarget(want *report.Run) error {
-	if f.Run.UserPool == "" {
-		f.Run.UserPool = want.UserPool
-	}
-	if diff := differences(f.Run, want); len(diff) > 0 {
-		return f.foreign(diff)
-	}
-	return nil
-}
-
-func (f *Folder) foreign(diff []string) error {
-	return Fail(Guard, "choose another folder with --out, or give the input and options of before",
-		"the folder %s belongs to another run:%s", f.Dir, list(diff))
-}
-
-// Close lets go of the folder.
-func (f *Folder) Close() error {
-	var errs []error
+func (f *active) close() error {
+	var err error
 	if f.audit != nil {
-		errs = append(errs, f.audit.Close())
+		err = f.audit.Close()
 	}
 	if f.backup != nil {
-		errs = append(errs, f.backup.Close())
+		err = errors.Join(err, f.backup.Close())
 	}
-	if f.unlock != nil {
-		errs = append(errs, f.unlock())
-	}
-	f.audit, f.backup, f.unlock = nil, nil, nil
-	return errors.Join(errs...)
+	return err
 }
 
-func syncDir(dir string) error {
-	for _, name := range []string{dir, filepath.Dir(dir)} {
-		d, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(d.Sync(), d.Close()); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return nil
-}
+// parent is the folder above, the same where there is none.
+func parent(path string) string { return filepath.Dir(filepath.Clean(path)) }

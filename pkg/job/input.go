@@ -1,7 +1,6 @@
 package job
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -10,8 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/google/renameio/v2"
 
 	"bulkdelete/pkg/report"
 )
@@ -47,14 +44,11 @@ func OpenInput(path string) (*Input, error) {
 	return &Input{Name: path, Path: abs, file: f, info: info}, nil
 }
 
-// SpoolName is the name that the copy of standard input or of an object has in the run's folder.
-const SpoolName = "input"
-
-// Spool copies a stream into dir, which must exist, and opens the copy: a job reads its input several times, and a run
-// that goes on tomorrow needs it again. A copy that is there already is kept if it is the same, and is never replaced
-// once the folder belongs to a run.
-func Spool(r io.Reader, dir string) (*Input, error) {
-	in, err := spool(r, dir, "standard input", exists(filepath.Join(dir, report.RunName)))
+// Spool copies a stream into a folder and opens the copy: a job reads its input several times, and a run that goes on
+// tomorrow needs it again. A copy that is there already is kept if it is the same, and is never replaced once the folder
+// belongs to a run.
+func (f *Folder) Spool(r io.Reader) (*Input, error) {
+	in, err := f.spool(r, "standard input", f.Run != nil && !f.unused())
 	if err != nil {
 		return nil, err
 	}
@@ -62,61 +56,54 @@ func Spool(r io.Reader, dir string) (*Input, error) {
 	return in, nil
 }
 
-// spool copies what is called name into dir. Where the folder is taken, only what its run was planned with may enter.
-func spool(r io.Reader, dir, name string, taken bool) (*Input, error) {
-	path := filepath.Join(dir, SpoolName)
-	t, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o600))
+// spool copies what is called name into the folder. Where the folder is taken, only what its run was planned with may enter.
+func (f *Folder) spool(r io.Reader, name string, taken bool) (*Input, error) {
+	t, err := f.dir.Create(report.InputName)
 	if err != nil {
-		return nil, fmt.Errorf("cannot keep %s: %w", name, err)
+		return nil, f.refuse(err)
 	}
-	defer t.Cleanup()
-	sum := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(t, sum), r); err != nil {
-		return nil, fmt.Errorf("cannot keep %s in %s: %w", name, dir, err)
+	defer t.Discard()
+	hash := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(t, hash), r); err != nil {
+		return nil, fmt.Errorf("cannot keep %s in %s: %w", name, f.Path, err)
 	}
-	switch same, err := hasSum(path, sum.Sum(nil)); {
-	case err != nil:
+	sum := hex.EncodeToString(hash.Sum(nil))
+	there, err := report.Sum(f.dir, report.InputName)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
-	case !same && taken && !planned(dir, sum.Sum(nil)):
-		return nil, Fail(Guard, keptHint(dir), "%s is not what the run in %s was planned with", name, dir)
-	case !same:
-		if err := t.CloseAtomicallyReplace(); err != nil {
-			return nil, fmt.Errorf("cannot keep %s in %s: %w", name, dir, err)
+	case err == nil && there.SHA256 == sum:
+	case taken && f.Run.Asked.Input.SHA256 != sum:
+		return nil, Fail(Guard, keptHint(f.Path), "%s is not what the run in %s was planned with", name, f.Path)
+	default:
+		if err := t.Commit(); err != nil {
+			return nil, fmt.Errorf("cannot keep %s in %s: %w", name, f.Path, err)
 		}
 	}
-	return OpenInput(path)
+	return OpenInput(f.dir.Name(report.InputName))
+}
+
+// Keep copies a stream into a file that has no name and is gone when the process ends, however it ends.
+func Keep(r io.Reader) (*Input, error) {
+	file, err := os.CreateTemp("", "bulkdelete-")
+	if err != nil {
+		return nil, fmt.Errorf("the input cannot be kept: %w", err)
+	}
+	err = os.Remove(file.Name())
+	if err == nil {
+		_, err = io.Copy(file, r)
+	}
+	info, failed := file.Stat()
+	if err := errors.Join(err, failed); err != nil {
+		return nil, errors.Join(fmt.Errorf("the input cannot be kept: %w", err), file.Close())
+	}
+	return &Input{Name: "-", file: file, info: info}, nil
 }
 
 // keptHint says how a run whose input is another one by now goes on.
 func keptHint(dir string) string {
 	return fmt.Sprintf("to go on with that run: bulkdelete run %s --out %s; for another input choose another folder with --out",
-		filepath.Join(dir, SpoolName), dir)
-}
-
-// planned says whether the run in dir was planned with what has that SHA-256: its copy was lost and may come back.
-func planned(dir string, sum []byte) bool {
-	run, err := report.LoadRun(dir)
-	return err == nil && run.Input.SHA256 == hex.EncodeToString(sum)
-}
-
-// hasSum says whether the file at path exists and has that SHA-256.
-func hasSum(path string, want []byte) (bool, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	_, err = io.Copy(sum, f)
-	return bytes.Equal(sum.Sum(nil), want), err
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+		report.ShellWord(filepath.Join(dir, report.InputName)), report.ShellWord(dir))
 }
 
 // Reader reads the input from its first byte. Readers are independent of each other.
@@ -128,6 +115,9 @@ func (in *Input) Size() int64 { return in.info.Size() }
 // Changed says whether the file at the input's path is still the one that was opened, as long as it was. A rewrite in
 // place that keeps the length is not seen here: the chunks' digests see it.
 func (in *Input) Changed() error {
+	if in.Path == "" { // nobody else can get at it
+		return nil
+	}
 	now, err := os.Stat(in.Path)
 	switch {
 	case err != nil:

@@ -19,27 +19,30 @@ import (
 type Job struct {
 	Record
 	Client      *client.Client
+	Session     report.Session   // who runs it, where, with what approval
 	Workers     int              // calls in flight at the most, from 1
 	StopAfter   int              // users to settle in this run, 0: all
 	MaxFailures Limit            // of failed and unknown users in this run
 	MaxDuration time.Duration    // 0: none
 	Verify      bool             // read each chunk back after deleting it
+	Began       func(torn int)   // called once before the first call, with the rows of a crash that were cut off; may be nil
 	Observe     func(report.Row) // called after a row is on disk, by several goroutines; may be nil
 	Draining    func(calls int)  // called once when no new call starts any more, with the number in flight; may be nil
 
 	chunks   iter.Seq2[chunker.Chunk, error] // what is to be settled, in order
 	settle   func(*work) error               // does that for a chunk's places
-	feed     context.Context                 // ends: no new chunk, no wait, no retry
+	folder   *active
+	feed     context.Context // ends: no new chunk, no wait, no retry
 	stop     context.CancelCauseFunc
 	answered atomic.Int64 // when the API last gave a definite answer, Unix nanoseconds
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards what follows, and the folder's coverage
 	run     tally
 	inDoubt []int // chunks left without a row although a call may have been carried out
 	unclean bool  // the audit failed: run.json must go on saying that anything may have been sent
 }
 
-// tally counts this run alone; the folder's progress counts all runs.
+// tally counts this run alone; the folder's coverage counts all runs.
 type tally struct{ users, failed int }
 
 // Run deletes what is left to delete and returns nil when every chunk is settled. Otherwise the error is an *Error
@@ -50,11 +53,19 @@ func (j *Job) Run(ctx context.Context) error {
 	return j.carryOut(ctx)
 }
 
-func (j *Job) carryOut(ctx context.Context) error {
-	suspects, err := j.Folder.begin(j.Workers)
-	if err != nil {
+func (j *Job) carryOut(ctx context.Context) (err error) {
+	j.Session.Workers = j.Workers
+	if j.folder, err = j.Folder.begin(j.Session); err != nil {
 		return err
 	}
+	if j.Began != nil {
+		j.Began(j.folder.torn)
+	}
+	defer func() {
+		if closed := j.folder.close(); closed != nil {
+			err = errors.Join(err, Fail(Halted, roomHint, "the audit cannot be closed: %w", closed))
+		}
+	}()
 	j.feed, j.stop = context.WithCancelCause(ctx)
 	defer j.stop(nil)
 	if j.MaxDuration > 0 {
@@ -63,27 +74,47 @@ func (j *Job) carryOut(ctx context.Context) error {
 		}).Stop()
 	}
 	defer context.AfterFunc(j.feed, j.drain)()
-	stopped := j.feedChunks(suspects)
-	if cause := context.Cause(j.feed); cause != nil {
-		stopped = asError(cause)
-	}
-	if j.Folder.progress.finished() {
-		stopped = nil // the last call settled the last chunk while the run was being stopped
-	}
-	if stopped == nil {
-		stopped = j.changed()
-	}
-	ended := j.Folder.end(stopped, j.inDoubt, j.unclean)
+	stopped := j.why(j.feedChunks())
+	ended := j.folder.end(stopped, j.inDoubt, j.unclean)
 	if stopped == nil || ended == nil {
 		return errors.Join(errOrNil(stopped), ended)
 	}
 	return &Error{Code: Halted, Err: fmt.Errorf("%w; %w", stopped, ended), Hint: stopped.Hint} // a full disk may be why of both
 }
 
+// why says how the run ended; nil: every chunk is settled, and the folder and the input are what they were.
+func (j *Job) why(stopped *Error) *Error {
+	if cause := context.Cause(j.feed); cause != nil {
+		stopped = asError(cause)
+	}
+	if j.folder.cover.Complete() && (stopped == nil || stopped.Code == Interrupted) {
+		stopped = nil // the last call settled the last chunk while the run was being stopped
+	}
+	if lost := j.lost(); lost != nil {
+		return lost
+	}
+	if stopped == nil {
+		stopped = j.changed()
+	}
+	return stopped
+}
+
+// lost says whether the audit's path leads elsewhere. Rows that are written from then on are in a file that nobody finds.
+func (j *Job) lost() *Error {
+	err := j.folder.audit.Check()
+	if err == nil {
+		return nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.unclean = true
+	return Fail(Halted, "put it back where it was, then run the same command again: it goes on where it stopped",
+		"the audit was taken away, so nothing more is sent: %w", err)
+}
+
 // feedChunks streams the plan's chunks, in order, to Workers goroutines and waits for them. Each of these is a slot: a chunk
-// that leaves the channel, which has no room of its own, is in one. A goroutine for each chunk would have to grow its stack
-// again for each.
-func (j *Job) feedChunks(suspects suspects) *Error {
+// that leaves the channel, which has no room of its own, is in one.
+func (j *Job) feedChunks() *Error {
 	slots, wait := j.openSlots()
 	defer wait() // workers report through j.stop
 	fed := 0
@@ -94,30 +125,51 @@ func (j *Job) feedChunks(suspects suspects) *Error {
 		if j.feed.Err() != nil {
 			return nil
 		}
-		if j.Folder.isDone(chunk.Number) {
+		places := j.open(chunk.Number)
+		if len(places) == 0 {
 			continue
 		}
 		if j.StopAfter > 0 && fed >= j.StopAfter {
 			break
 		}
-		if err := j.changed(); err != nil {
+		if err := j.ready(); err != nil {
 			return err
 		}
-		// A slot may come free only when the row of the call in it is written: room for all slots is room for this one.
-		if err := j.Folder.audit.Reserve(2 * j.Workers); err != nil {
-			return Fail(Halted, roomHint, "the disk is full, so nothing more is sent: %w", err)
-		}
-		places := j.Folder.open(chunk.Number)
 		if j.StopAfter > 0 {
 			places = places[:min(len(places), j.StopAfter-fed)]
 		}
 		fed += len(places)
-		slots <- &work{job: j, chunk: chunk, places: places, suspect: suspects[chunk.Number]}
+		slots <- &work{job: j, chunk: chunk, places: places, suspect: j.folder.suspects[chunk.Number]}
 	}
-	if j.StopAfter > 0 && fed >= j.StopAfter { // maybe within the last chunk, or at its very end, which carryOut sees
+	if j.StopAfter > 0 && fed >= j.StopAfter { // maybe within the last chunk, or at its very end, which why sees
 		return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
 	}
 	return nil
+}
+
+// ready says whether a chunk may be sent: the input and the audit are where they were, and there is room for its row.
+func (j *Job) ready() *Error {
+	if err := j.changed(); err != nil {
+		return err
+	}
+	if err := j.lost(); err != nil {
+		return err
+	}
+	// A slot may come free only when the row of the call in it is written: room for all slots is room for this one.
+	if err := j.folder.audit.Reserve(2 * j.Workers); err != nil {
+		return Fail(Halted, roomHint, "the disk is full, so nothing more is sent: %w", err)
+	}
+	return nil
+}
+
+// open gives the places of a chunk that have no row.
+func (j *Job) open(chunk int) []int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.folder.cover.IsDone(chunk) {
+		return nil
+	}
+	return j.folder.cover.Open(chunk)
 }
 
 // openSlots starts the workers. wait closes the channel and waits for them.
@@ -141,16 +193,16 @@ func (j *Job) drain() {
 	}
 }
 
-const roomHint = "make room or mend the disk, then run the same command again: it goes on where it stopped"
-
 // record puts a row on disk, then counts it. Nothing else may be sent once that has failed.
 func (j *Job) record(row report.Row) error {
-	if err := j.Folder.append(row); err != nil {
-		j.mu.Lock()
-		j.unclean = true
-		j.mu.Unlock()
-		j.stop(Fail(Halted, roomHint,
-			"the audit cannot be written, so nothing more is sent: %w", err))
+	err := j.folder.audit.Append(row)
+	j.mu.Lock()
+	if j.unclean = j.unclean || err != nil; err == nil {
+		err = j.folder.cover.Add(row)
+	}
+	j.mu.Unlock()
+	if err != nil {
+		j.stop(Fail(Halted, roomHint, "the audit cannot be written, so nothing more is sent: %w", err))
 		return err
 	}
 	if j.Observe != nil {

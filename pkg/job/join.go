@@ -8,41 +8,39 @@ import (
 	"strings"
 
 	"bulkdelete/pkg/chunker"
+	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
 
 // Whole describes the job of which run is one shard's part: what a plan that was approved is compared with.
 func Whole(run *report.Run, plan *chunker.Plan) *report.Run {
 	whole := *run
-	whole.Rows, whole.Accepted = plan.Whole()
-	whole.Chunks = (whole.Accepted + whole.ChunkSize - 1) / whole.ChunkSize
-	whole.Options = maps.Clone(run.Options)
-	delete(whole.Options, "shard")
+	whole.Asked = run.Asked.Copy()
+	p := &whole.Asked.Plan
+	p.Rows, p.Accepted = plan.Whole()
+	p.Chunks = (p.Accepted + p.ChunkSize - 1) / p.ChunkSize
+	whole.Asked.Options = maps.Clone(run.Asked.Options)
+	delete(whole.Asked.Options, "shard")
 	return &whole
 }
 
 // Join makes the files in the folders of a job's shards again and, in out, those of the whole job; out "" makes no files of the
 // whole. The summary is the whole's. It is an error if the folders do not belong to one job, or if together they do not account
 // for every row of the input.
-func Join(dirs []string, out, input string, protected func([]string, chunker.Options) ([]string, error)) (_ *report.Summary, err error) {
+func Join(dirs []string, out, input string) (_ *report.Summary, err error) {
 	var all shards
 	defer func() { err = errors.Join(err, all.close()) }()
 	for i, dir := range dirs {
 		if slices.Contains(dirs[:i], dir) {
 			return nil, Fail(Guard, "give each shard's folder once", "%s is given twice", dir)
 		}
-		if err := all.add(dir, input, protected); err != nil {
+		if err := all.add(dir, input); err != nil {
 			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
 	}
 	ordered, err := all.inOrder()
 	if err != nil {
 		return nil, err
-	}
-	if out != "" {
-		if err := report.MakeDir(out); err != nil {
-			return nil, Fail(Halted, "give a folder that can be made with --out", "the folder of the joined report cannot be made: %w", err)
-		}
 	}
 	return all.records[0].joinFiles(out, all.whole, ordered)
 }
@@ -53,17 +51,14 @@ type shards struct {
 	records []*Record
 }
 
-// add verifies a shard's folder, makes its files again, and counts it into the whole.
-func (s *shards) add(dir, input string, protected func([]string, chunker.Options) ([]string, error)) error {
-	r, err := Reopen(dir, input, true, protected)
+// add makes a shard's files again, and counts it into the whole.
+func (s *shards) add(dir, input string) error {
+	r, err := Reopen(dir, input)
 	if err != nil {
 		return err
 	}
 	s.records = append(s.records, r)
-	if _, err := r.Verify(); err != nil {
-		return err
-	}
-	if _, err := r.WriteFiles(""); err != nil {
+	if _, _, err := r.Refresh(); err != nil {
 		return err
 	}
 	run := r.Folder.Run
@@ -73,20 +68,26 @@ func (s *shards) add(dir, input string, protected func([]string, chunker.Options
 		return nil
 	}
 	if diff := differences(s.whole, whole); len(diff) > 0 {
-		return Fail(Guard, "give the folders of one job's shards", "it is of another job than %s:%s", s.records[0].Folder.Dir, list(diff))
+		return Fail(Guard, "give the folders of one job's shards", "it is of another job than %s:%s", s.records[0].Folder.Path, list(diff))
 	}
-	s.whole.Invalid, s.whole.Duplicates, s.whole.Protected = s.whole.Invalid+run.Invalid, s.whole.Duplicates+run.Duplicates, s.whole.Protected+run.Protected
+	p, own := &s.whole.Asked.Plan, run.Asked.Plan
+	p.Invalid, p.Duplicates, p.Protected = p.Invalid+own.Invalid, p.Duplicates+own.Duplicates, p.Protected+own.Protected
 	s.whole.Workers += run.Workers
-	s.whole.Ended = worse(s.whole.Ended, run.Ended)
+	s.whole.Open = s.whole.Open || run.Open
+	s.whole.Runs = worse(s.whole.Runs, run.Runs)
 	return nil
 }
 
-// worse is the end of two that has more to tell. No end means that a run died or was never begun.
-func worse(a, b *report.Ended) *report.Ended {
-	if a == nil || b != nil && a.ExitCode >= b.ExitCode {
+// worse are the runs of two shards that end with more to tell. No end means that a run died or was never begun.
+func worse(a, b []report.Session) []report.Session {
+	end := func(s []report.Session) *report.Ended { return (&report.Run{Runs: s}).LastEnd() }
+	if len(a) == 0 || end(a) == nil {
 		return a
 	}
-	return b
+	if len(b) == 0 || end(b) == nil || end(b).ExitCode > end(a).ExitCode {
+		return b
+	}
+	return a
 }
 
 // inOrder gives the shards from the first to the last, if all are there.
@@ -95,23 +96,23 @@ func (s *shards) inOrder() ([]*report.Shard, error) {
 	ordered := make([]*report.Shard, n)
 	rows := 0
 	for _, r := range s.records {
-		o, name := r.Plan.Options, r.Folder.Run.Options["shard"]
+		o, name := r.Plan.Options, r.Folder.Run.Asked.Options["shard"]
 		switch {
 		case max(1, o.Shards) != n:
-			return nil, Fail(Guard, "give the folders of one job's shards", "%s is one of %d shards, and %s one of %d", s.records[0].Folder.Dir, n, r.Folder.Dir, o.Shards)
+			return nil, Fail(Guard, "give the folders of one job's shards", "%s is one of %d shards, and %s one of %d", s.records[0].Folder.Path, n, r.Folder.Path, o.Shards)
 		case ordered[o.Shard] != nil:
-			return nil, Fail(Guard, "give each shard's folder once", "%s and %s are both of shard %s", ordered[o.Shard].Dir, r.Folder.Dir, orNone(name))
+			return nil, Fail(Guard, "give each shard's folder once", "%s and %s are both of shard %s", ordered[o.Shard].Dir, r.Folder.Path, orNone(name))
 		}
-		ordered[o.Shard] = &report.Shard{Name: name, Dir: r.Folder.Dir, Run: r.Folder.Run}
-		rows += r.Folder.Run.Rows
+		ordered[o.Shard] = &report.Shard{Name: name, Dir: r.Folder.Path, Run: r.Folder.Run, Folder: r.Folder.dir}
+		rows += r.Folder.Run.Asked.Plan.Rows
 	}
-	if len(s.records) < n || rows != s.whole.Rows {
+	if len(s.records) < n || rows != s.whole.Asked.Plan.Rows {
 		var dirs []string
 		for _, r := range s.records {
-			dirs = append(dirs, r.Folder.Dir)
+			dirs = append(dirs, r.Folder.Path)
 		}
 		return nil, Fail(Incomplete, "give the folders of all shards; those given are "+strings.Join(dirs, ", "),
-			"the folders account for %d of %d rows", rows, s.whole.Rows)
+			"the folders account for %d of %d rows", rows, s.whole.Asked.Plan.Rows)
 	}
 	return ordered, nil
 }
@@ -125,14 +126,44 @@ func (s *shards) close() error {
 }
 
 // joinFiles makes the files of the whole from a shard's input.
-func (r *Record) joinFiles(dir string, run *report.Run, all []*report.Shard) (*report.Summary, error) {
+func (r *Record) joinFiles(out string, run *report.Run, all []*report.Shard) (*report.Summary, error) {
 	o := r.Plan.Options
 	o.Shard, o.Shards = 0, 1
 	plan, err := chunker.Scan(r.Input.Reader(), o, nil)
 	if err != nil {
 		return nil, Fail(Usage, "", "%s: %w", r.Input.Path, err)
 	}
-	whole := &Record{Folder: &Folder{Dir: dir, Run: run}, Input: r.Input, Plan: plan}
-	summary, err := report.WriteJoined(dir, run, all, whole.layout(), whole.lines())
-	return summary, filesError(dir, err)
+	if out == "" {
+		s, err := report.WriteJoined(nil, run, all, layoutOf(plan), linesOf(plan, r.Input))
+		return s, filesError(r.Folder.Folder, err)
+	}
+	dir, err := claimJoined(out)
+	if err != nil {
+		return nil, err
+	}
+	s, err := report.WriteJoined(dir, run, all, layoutOf(plan), linesOf(plan, r.Input))
+	return s, errors.Join(filesError(&Folder{Path: out, dir: dir}, err), dir.Close())
+}
+
+// claimJoined opens the folder for the files of a whole job, which holds nothing else.
+func claimJoined(out string) (*journal.Dir, error) {
+	f := &Folder{Path: out}
+	if _, err := journal.MakeDir(out); err != nil {
+		return nil, f.refuse(err)
+	}
+	dir, err := journal.OpenDir(out)
+	if err != nil {
+		return nil, f.refuse(err)
+	}
+	f.dir = dir
+	names, err := dir.Names()
+	for _, name := range names {
+		if !report.IsMade(name) {
+			err = errors.Join(err, Fail(Guard, anotherHint, "the folder %s holds %s: the files of the whole get a folder of their own", out, name))
+		}
+	}
+	if err = errors.Join(err, f.trusted()); err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return dir, nil
 }

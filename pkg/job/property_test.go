@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"bulkdelete/internal/sandbox"
+	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
 
@@ -112,13 +113,18 @@ func appendTo(t *testing.T, path, text string) {
 }
 
 // kill makes a folder look as if its last run had died instead of ending in order.
-func kill(t *testing.T, dir string) {
+func kill(t *testing.T, path string) {
 	t.Helper()
+	dir, err := journal.OpenDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
 	run, err := report.LoadRun(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run.Open, run.InDoubt, run.Ended = true, nil, nil
+	run.Open, run.Last().Ended = true, nil
 	if err := run.Save(dir); err != nil {
 		t.Fatal(err)
 	}

@@ -17,13 +17,14 @@ import (
 
 	"bulkdelete/internal/sandbox"
 	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
 
 // restore brings the bench's users back once.
-func (b *bench) restore(ctx context.Context) (*report.RestoreSummary, error) {
+func (b *bench) restore(ctx context.Context) (*report.Summary, error) {
 	b.t.Helper()
-	r, err := OpenRestore(b.dir, "test")
+	r, err := OpenRestore(b.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -39,11 +40,11 @@ func (b *bench) restore(ctx context.Context) (*report.RestoreSummary, error) {
 	if !r.Folder.Finished() {
 		ended = r.CarryOut(ctx, j)
 	}
-	s, err := r.WriteFiles("")
+	s, err := r.WriteFiles()
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if s.Users != r.Users || s.Users != s.Restored+s.Exists+s.Failed+s.Unknown+s.Remaining {
+	if s.Accepted != r.Users || s.Accepted != s.Restored+s.Exists+s.Failed+s.Unknown+s.Remaining {
 		b.t.Errorf("the summary does not add up: %+v", s)
 	}
 	return s, ended
@@ -52,7 +53,7 @@ func (b *bench) restore(ctx context.Context) (*report.RestoreSummary, error) {
 // returns reads a file of the restore: outcome, id, old and new user_id, for each row.
 func (b *bench) returns(name string) (rows []map[string]string) {
 	b.t.Helper()
-	of := &bench{t: b.t, dir: filepath.Join(b.dir, RestoreName)}
+	of := &bench{t: b.t, dir: filepath.Join(b.dir, report.RestoreName)}
 	return of.rows(name)
 }
 
@@ -68,20 +69,28 @@ func seeded(t *testing.T, spec string) sandbox.Faults {
 // savedIDs are the IDs in the backup for which there was a user.
 func (b *bench) savedIDs() map[string]bool {
 	b.t.Helper()
-	f, err := os.Open(filepath.Join(b.dir, report.BackupName))
+	dir, err := journal.OpenDir(b.dir)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	defer f.Close()
+	defer dir.Close()
+	run, err := report.LoadRun(dir)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	saved, closer, err := report.ReadProfiles(dir, run, report.BackupName)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer closer()
 	ids := map[string]bool{}
-	for frame, err := range report.ReadBackup(f, b.cfg.Workers) {
+	for n := 1; n <= run.Asked.Plan.Chunks; n++ {
+		users, err := saved.Chunk(n)
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		for _, u := range frame.Users {
-			if !isNull(u.User) {
-				ids[u.ID] = true
-			}
+		for _, u := range users {
+			ids[u[0].ID] = true
 		}
 	}
 	return ids
@@ -197,7 +206,7 @@ func TestOneUserWhoCannotComeBack(t *testing.T) {
 		if err != nil || s.Restored != 99 || s.Failed != 1 || s.ExitCode != 1 || b.api.Len() != 199 {
 			t.Errorf("%+v, %v, %d users", s, err, b.api.Len())
 		}
-		if rows := b.returns("failed.csv"); len(rows) != 1 || rows[0]["id"] != id(31) || !strings.Contains(rows[0]["reason"], "refused because of one") {
+		if rows := b.returns("failed.csv"); len(rows) != 1 || rows[0]["id"] != id(31) || !strings.Contains(rows[0]["bulkdelete_reason"], "refused because of one") {
 			t.Errorf("failed are %v", rows)
 		}
 	})
@@ -221,7 +230,7 @@ func TestWhoIsThereIsNotCreated(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, err := b.restore(t.Context())
-		if err != nil || s.Users != 60 || s.Restored != 59 || s.Exists != 1 || b.api.Len() != 100 {
+		if err != nil || s.Accepted != 60 || s.Restored != 59 || s.Exists != 1 || b.api.Len() != 100 {
 			t.Errorf("%+v, %v, %d users", s, err, b.api.Len())
 		}
 	})
@@ -369,8 +378,8 @@ func (c comeback) try(t *testing.T) {
 			t.Errorf("%+v: %s was named in a deletion and is not in the backup", c, n)
 		}
 	}
-	var s *report.RestoreSummary
-	again(filepath.Join(b.dir, RestoreName), c.returns, func() (err error) {
+	var s *report.Summary
+	again(filepath.Join(b.dir, report.RestoreName), c.returns, func() (err error) {
 		s, err = b.restore(t.Context())
 		if s == nil {
 			t.Fatal(err)
@@ -381,7 +390,7 @@ func (c comeback) try(t *testing.T) {
 }
 
 // countReturns holds what a restore says against who is there.
-func (b *bench) countReturns(c comeback, s *report.RestoreSummary) {
+func (b *bench) countReturns(c comeback, s *report.Summary) {
 	b.t.Helper()
 	there, missing := 0, 0
 	for i := range c.rows {
@@ -397,7 +406,7 @@ func (b *bench) countReturns(c comeback, s *report.RestoreSummary) {
 		var n int
 		fmt.Sscanf(row["id"], "%x", &n) //nolint:errcheck // this test's own
 		if row["outcome"] == "failed" && b.api.Has("external_id", fmt.Sprintf("external-%d", n-1)) {
-			b.t.Errorf("%+v: %s is called failed and is there: %s", c, row["id"], row["reason"])
+			b.t.Errorf("%+v: %s is called failed and is there: %s", c, row["id"], row["bulkdelete_reason"])
 		}
 	}
 	if there < c.rows-missing || s.Remaining != 0 || s.NotSaved != 0 {
@@ -428,9 +437,9 @@ func TestARestoreThatDied(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.adjust = nil
-			dir := filepath.Join(b.dir, RestoreName)
+			dir := filepath.Join(b.dir, report.RestoreName)
 			kill(t, dir)
-			if err := os.Truncate(filepath.Join(dir, auditName), 0); err != nil {
+			if err := os.Truncate(filepath.Join(dir, report.AuditName), 0); err != nil {
 				t.Fatal(err)
 			}
 			s, err := b.restore(t.Context())
@@ -450,7 +459,7 @@ func TestOnlyTheDeletedComeBack(t *testing.T) {
 			t.Fatalf("%+v, %v", s, err)
 		}
 		s, err := b.restore(t.Context())
-		if err != nil || s.Users != 59 || s.Restored != 59 || b.api.Len() != 60 {
+		if err != nil || s.Accepted != 59 || s.Restored != 59 || b.api.Len() != 60 {
 			t.Errorf("%+v, %v", s, err)
 		}
 	})
@@ -462,25 +471,25 @@ func TestWhoIsMissingFromTheBackup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, sandbox.Config{Unknown: sandbox.UnknownSucceeds}, 100, 150)
 		b.backup = true
-		if s, err := b.run(t.Context()); err != nil || s.Deleted != 150 {
+		if s, err := b.run(t.Context()); err != nil || s.Deleted != 100 || s.Absent != 50 {
 			t.Fatalf("%+v, %v", s, err)
 		}
 		s, err := b.restore(t.Context())
 		if err != nil || s.Restored != 100 || s.NotSaved != 0 || s.ExitCode != 0 {
 			t.Errorf("%+v, %v", s, err)
 		}
-		if err := os.RemoveAll(filepath.Join(b.dir, RestoreName)); err != nil {
+		if err := os.RemoveAll(filepath.Join(b.dir, report.RestoreName)); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.Truncate(filepath.Join(b.dir, report.BackupName), 0); err != nil {
 			t.Fatal(err)
 		}
-		r, err := OpenRestore(b.dir, "test")
+		r, err := OpenRestore(b.dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer r.Close()
-		if r.Users != 0 || r.Unsaved != 150 {
+		if r.Users != 0 || r.Unsaved != 100 {
 			t.Errorf("%d users can come back, %d are missing", r.Users, r.Unsaved)
 		}
 	})

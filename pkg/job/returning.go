@@ -26,7 +26,7 @@ type key struct {
 }
 
 func newReturn(w *work, users map[int][]report.Saved) *returning {
-	size := w.job.Folder.Run.ChunkSize
+	size := w.job.folder.Run.Asked.Plan.ChunkSize
 	w.chunk.IDs, w.chunk.Lines = make([]string, size), make([]int, size)
 	keys := map[int]key{}
 	for place, u := range users {
@@ -40,9 +40,6 @@ func newReturn(w *work, users map[int][]report.Saved) *returning {
 	}
 	return &returning{w, users, keys}
 }
-
-// mostTries is how often a lone user is created whose creation remains in doubt.
-const mostTries = 3
 
 // settle finds out who of places exists, creates the others in one call, and records what became of them. Creating is never
 // repeated without looking: a creation whose answer was lost may have been carried out.
@@ -122,9 +119,9 @@ func (b *returning) blind(places []int, t trail, began time.Time, err error) err
 	switch {
 	case errors.Is(err, client.Stopped):
 		return b.leave(t, nil)
-	case hopeless(err):
+	case hopeless(err), errors.Is(err, client.Blind):
 		return b.leave(t, Fail(Halted, "allow the access key to read users", "the API refuses to show users, and nobody is created who may exist: %w", err))
-	case errors.Is(err, client.Unavailable) && !b.job.answeredSince(began):
+	case errors.Is(err, client.Unavailable) && !b.job.answeredSince(middle(began)):
 		return b.leave(t, outOfReach(err))
 	case t.inDoubt:
 		return b.record(places, report.Unknown, t, "looking did not settle it: "+err.Error())
@@ -220,7 +217,7 @@ func (b *returning) back(places []int, users map[int]json.RawMessage, t trail, n
 		u.User = users[place]
 		saved = append(saved, u)
 	}
-	if err := b.job.Folder.backup.Append(saved); err != nil {
+	if err := b.job.folder.backup.Append(saved); err != nil {
 		t.inDoubt = true
 		return b.leave(t, Fail(Halted, roomHint, "who was created cannot be written down, so nobody more is: %w", err))
 	}

@@ -3,6 +3,8 @@ package job
 import (
 	"context"
 	"errors"
+	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -39,7 +41,8 @@ func ChunkOf(ctx context.Context) int {
 type trail struct {
 	receipt client.Receipt
 	inDoubt bool // some attempt may have deleted the users without saying so
-	outage  bool // an outage has used up the attempts of one call already
+	tries   int  // calls whose attempts were used up without an answer
+	saved   bool // each of the users was found, and is in the backup
 }
 
 func (t trail) add(r client.Receipt) trail {
@@ -67,8 +70,16 @@ func (t trail) begin(r client.Receipt) trail {
 	return t
 }
 
-// do settles the chunk's places.
+// do settles the chunk's places. A mistake in the program stops the job as any other reason does: what was sent is recorded
+// or in doubt, and run.json says so.
 func (w *work) do() {
+	defer func() {
+		if mistake := recover(); mistake != nil {
+			w.job.leave(w.chunk.Number, true)
+			w.job.stop(Fail(Halted, "please report this, with the lines below\n"+string(debug.Stack()),
+				"internal error at chunk %d: %v", w.chunk.Number, mistake))
+		}
+	}()
 	if w.job.feed.Err() != nil {
 		return // the slot came free because the job is ending
 	}
@@ -79,11 +90,10 @@ func (w *work) do() {
 
 // erase is how they are settled where users are to be deleted.
 func (w *work) erase() error {
-	t := trail{inDoubt: w.suspect}
-	if w.job.Folder.backup != nil {
-		return w.saveFirst(w.places, t)
+	if w.job.folder.backup != nil {
+		return w.saveFirst(w.places, trail{})
 	}
-	return w.settle(w.places, t)
+	return w.settle(w.places, trail{inDoubt: w.suspect})
 }
 
 // errLeft says that a worker gave up some of its places because the job is ending.
@@ -112,25 +122,55 @@ func (w *work) settle(places []int, t trail) error {
 	}
 }
 
-// deleted records that the API said so, after reading back if that was asked for.
+// lags are the waits between readings of users who are said to be deleted and can be read.
+var lags = [...]time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
+
+// deleted records that the API said so, after reading back if that was asked for. What is deleted may be readable for some
+// seconds.
 func (w *work) deleted(places []int, t trail) error {
 	if !w.job.Verify {
 		return w.record(places, report.Deleted, t, "")
 	}
+	for try := 0; ; try++ {
+		alive, gone, after, err := w.look(places, t)
+		t = after
+		switch {
+		case errors.Is(err, client.Stopped):
+			return w.record(places, report.Deleted, t, "not read back: the run was stopped")
+		case err != nil:
+			return w.record(places, report.Deleted, t, "could not be read back: "+err.Error())
+		}
+		if err := w.record(gone, report.Deleted, t, "read back: gone"); err != nil || len(alive) == 0 {
+			return err
+		}
+		if places = alive; try == len(lags) || !w.sleep(lags[try]) {
+			return w.record(alive, report.Failed, t, "the API said deleted, but reading back finds the user")
+		}
+	}
+}
+
+// sleep waits; false: the job is ending.
+func (w *work) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-w.job.feed.Done():
+		return false
+	}
+}
+
+// look reads which users at places exist now.
+func (w *work) look(places []int, t trail) (alive, gone []int, _ trail, err error) {
 	living, r, err := w.job.Client.Existing(w.ctx(), w.idType(), w.ids(places))
 	w.job.heard(err)
 	t = t.addRead(r)
-	switch {
-	case errors.Is(err, client.Stopped):
-		return w.record(places, report.Deleted, t, "not read back: the run was stopped")
-	case err != nil:
-		return w.record(places, report.Deleted, t, "could not be read back: "+err.Error())
+	if err != nil {
+		return nil, nil, t, err
 	}
-	alive, gone := w.part(places, living)
-	if err := w.record(gone, report.Deleted, t, "read back: gone"); err != nil {
-		return err
-	}
-	return w.record(alive, report.Failed, t, "the API said deleted, but reading back finds the user")
+	alive, gone = w.part(places, living)
+	return alive, gone, t, nil
 }
 
 // notFound isolates the users that the API does not know: reading tells which they are and the others go in one call. A
@@ -140,42 +180,61 @@ func (w *work) notFound(places []int, t trail) error {
 	if len(places) == 1 && sure {
 		return w.gone(places, t, "")
 	}
-	living, r, err := w.job.Client.Existing(w.ctx(), w.idType(), w.ids(places))
-	w.job.heard(err)
-	t = t.addRead(r)
-	if errors.Is(err, client.Stopped) {
+	alive, gone, t, err := w.look(places, t)
+	switch {
+	case errors.Is(err, client.Stopped):
 		return w.leave(t, nil)
-	}
-	alive, gone := w.part(places, living)
-	if len(places) == 1 && (err != nil || len(gone) == 0) {
+	case len(places) == 1 && errors.Is(err, client.Blind):
+		return w.record(places, report.Unknown, t, "404 without a word of a missing user, and reading did not settle it: "+err.Error())
+	case len(places) == 1 && (err != nil || len(gone) == 0):
 		return w.record(places, report.Failed, t, "404 without a word of a missing user, and reading back does not say that the user is gone")
-	}
-	if err != nil || len(gone) == 0 {
+	case err != nil || len(gone) == 0:
 		return w.halves(places, t) // reading is not permitted, or does not agree: ask each user alone
 	}
-	if err := w.gone(gone, t, "not among the users that exist"); err != nil {
+	begun := leading(places, gone)
+	if len(begun) < 2 || len(alive) == 0 {
+		begun = nil
+	}
+	doubted := t
+	doubted.inDoubt = true
+	if err := w.gone(begun, doubted, "among the first that the refused call named, and gone"); err != nil {
 		return err
 	}
-	if len(alive) == 0 {
-		return nil
+	if err := w.gone(gone[len(begun):], t, "not among the users that exist"); err != nil || len(alive) == 0 {
+		return err
 	}
 	return w.settle(alive, t)
 }
 
-// gone records users that the API does not know. After an attempt that may have deleted them, that is what success
-// looks like; otherwise they were gone before.
+// leading gives those of gone with which a call began. An API that works through a list and stops at the first user it does
+// not know has deleted those before.
+func leading(places, gone []int) []int {
+	n := 0
+	for n < len(gone) && gone[n] == places[n] {
+		n++
+	}
+	return gone[:n]
+}
+
+// gone records users that the API does not know. Who was there when read, or may have been deleted by an earlier attempt,
+// is deleted: that is what success looks like. Others were gone before.
 func (w *work) gone(places []int, t trail, how string) error {
-	if t.inDoubt {
+	switch {
+	case t.saved:
+		return w.record(places, report.Deleted, t, join("there when saved, and gone after this call", how))
+	case t.inDoubt:
 		return w.record(places, report.Deleted, t, join("not found after an earlier attempt without an answer: taken for deleted by it", how))
 	}
 	return w.record(places, report.Absent, t, how)
 }
 
-// refused isolates the culprit by halving. A lone user has failed.
+// refused isolates the culprit by halving. A lone user has failed. A call that named several may have been carried out in
+// part before it was refused.
 func (w *work) refused(places []int, t trail) error {
 	if len(places) == 1 {
 		return w.record(places, report.Failed, t, "")
 	}
+	t.inDoubt = t.inDoubt || t.receipt.HTTPStatus != http.StatusRequestEntityTooLarge && t.receipt.StatusCode != http.StatusRequestEntityTooLarge
 	return w.halves(places, t)
 }
 
@@ -196,38 +255,42 @@ func (w *work) divide(places []int, t trail, settle func(half []int) error) erro
 	return settle(places[half:])
 }
 
-// unanswered settles users after the attempts ran out: reading back says who still exists. Where that cannot be had
-// either, an API that answers nobody stops the job; one that answers others leaves these users unknown. Where nobody had an
-// answer for the later half of the call it was an outage that used the attempts up: whoever is found alive behind it gets the
-// attempts of one more call.
+// mostTries is how many calls for the same users may go without an answer before their outcome is unknown.
+const mostTries = 3
+
+// unanswered settles users after the attempts at a call ran out: reading back says who still exists. Where that cannot be
+// had either, an API that answers nobody stops the job; one that answers others leaves these users unknown. Whoever is found
+// alive after attempts that nobody answered was refused by nobody, and is tried again.
 func (w *work) unanswered(places []int, t trail, began time.Time, cause error) error {
-	outage := t.receipt.HTTPStatus == 0 && !w.job.answeredSince(began.Add(time.Since(began)/2))
-	living, r, err := w.job.Client.Existing(w.ctx(), w.idType(), w.ids(places))
-	w.job.heard(err)
-	t = t.addRead(r)
+	silent := t.receipt.Unanswered
+	alive, gone, t, err := w.look(places, t)
 	switch {
 	case errors.Is(err, client.Stopped):
 		return w.leave(t, nil)
-	case err != nil && !w.job.answeredSince(began):
+	case err != nil && !w.job.answeredSince(middle(began)):
 		return w.leave(t, outOfReach(cause))
-	case err != nil && t.inDoubt:
+	case err != nil && (t.inDoubt || silent):
 		return w.record(places, report.Unknown, t, "reading back did not settle it: "+err.Error())
 	case err != nil:
 		return w.record(places, report.Failed, t, "")
 	}
-	alive, gone := w.part(places, living)
-	if err := w.gone(gone, t, "gone when read back"); err != nil {
+	if err := w.gone(gone, t, "gone when read back"); err != nil || len(alive) == 0 {
 		return err
+	}
+	if t.tries++; silent && t.tries < mostTries {
+		return w.settle(alive, t)
 	}
 	if errors.Is(cause, client.ServerError) && len(alive) > 1 {
 		return w.halves(alive, t) // some plain bad arguments are answered with 500
 	}
-	if outage && !t.outage && len(alive) > 0 {
-		t.outage = true
-		return w.settle(alive, t)
+	if silent {
+		return w.record(alive, report.Unknown, t, "still there when read back, and no attempt was answered")
 	}
 	return w.record(alive, report.Failed, t, "still there when read back")
 }
+
+// middle is the time halfway between then and now: an API that answered somebody before it may be out of reach since.
+func middle(began time.Time) time.Time { return began.Add(time.Since(began) / 2) }
 
 func outOfReach(cause error) *Error {
 	return Fail(Halted, "check the network and --host, then run the same command again: it goes on where it stopped", "the API is out of reach: %w", cause)
@@ -299,7 +362,7 @@ func (j *Job) answeredSince(t time.Time) bool { return j.answered.Load() >= t.Un
 
 // heard notes when the API last gave a definite answer, good or bad.
 func (j *Job) heard(err error) {
-	for _, vague := range []error{client.Stopped, client.Unavailable, client.ServerError} {
+	for _, vague := range []error{client.Stopped, client.Unavailable, client.ServerError, client.Blind} {
 		if errors.Is(err, vague) {
 			return
 		}

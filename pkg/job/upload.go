@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/objects"
 	"bulkdelete/pkg/report"
 )
@@ -31,7 +32,7 @@ func NewUpload(dir string, to *objects.Folder) (*Upload, error) {
 	return &Upload{dir, to.In(filepath.Base(abs))}, nil
 }
 
-// Begin finds out, before anybody is deleted, whether the copy can be written: it writes run.json, and takes the summary of
+// Begin finds out, before anybody is deleted, whether the copy can be written: it writes run.json, and takes the seal of
 // an earlier copy away, because it is not true any more. A copy of another run is refused with Guard, other errors are fit
 // for exit code 2.
 func (u *Upload) Begin(ctx context.Context, run *report.Run) error {
@@ -42,7 +43,7 @@ func (u *Upload) Begin(ctx context.Context, run *report.Run) error {
 	if err != nil {
 		return err
 	}
-	if err := u.To.Remove(ctx, report.SummaryName); err != nil {
+	if err := u.To.Remove(ctx, report.SealName); err != nil {
 		return Fail(Usage, "give credentials that may replace what is there, or another --upload; nothing was sent", "--upload: %w", err)
 	}
 	text = append(text, '\n')
@@ -59,9 +60,9 @@ func (u *Upload) refuseOther(ctx context.Context, run *report.Run) error {
 		return nil
 	}
 	var there report.Run
-	if err := json.Unmarshal(text, &there); err == nil && there.PlanDigest == run.PlanDigest {
-		_, err := u.To.Read(ctx, report.SummaryName, 16<<20)
-		if there.CreatedAt.Equal(run.CreatedAt) || errors.Is(err, fs.ErrNotExist) { // such as a run that died before its first call
+	if err := json.Unmarshal(text, &there); err == nil && there.Asked.Plan.Digest == run.Asked.Plan.Digest {
+		_, err := u.To.Read(ctx, report.SealName, 16<<20)
+		if there.Asked.At == run.Asked.At && there.Asked.By == run.Asked.By || errors.Is(err, fs.ErrNotExist) { // such as a run that died before its first call
 			return nil
 		}
 	}
@@ -69,17 +70,22 @@ func (u *Upload) refuseOther(ctx context.Context, run *report.Run) error {
 		"%s holds the copy of another run", u.To)
 }
 
-// Finish copies the folder's files and gives their number. The summary comes last, so that its presence says that the copy
+// Finish copies the folder's files and gives their number. The seal comes last, so that its presence says that the copy
 // is whole. Not copied are lock, and the spooled input, which lies where it came from.
 func (u *Upload) Finish(ctx context.Context) (int, error) {
-	run, err := report.LoadRun(u.Dir)
+	dir, err := journal.OpenDir(u.Dir)
+	if err != nil {
+		return 0, err
+	}
+	defer dir.Close()
+	run, err := report.LoadRun(dir)
 	if err != nil {
 		return 0, err
 	}
 	if err := u.Begin(ctx, run); err != nil {
 		return 0, err
 	}
-	names, err := u.names()
+	names, err := u.names(dir)
 	if err != nil {
 		return 0, err
 	}
@@ -91,18 +97,18 @@ func (u *Upload) Finish(ctx context.Context) (int, error) {
 	return len(names), nil
 }
 
-// Done says whether the copy is there already: whether its summary is the folder's own.
+// Done says whether the copy is there already: whether its seal is the folder's own.
 func (u *Upload) Done(ctx context.Context) bool {
-	own, err := os.ReadFile(filepath.Join(u.Dir, report.SummaryName))
+	own, err := os.ReadFile(filepath.Join(u.Dir, report.SealName))
 	if err != nil {
 		return false
 	}
-	there, err := u.To.Read(ctx, report.SummaryName, int64(len(own)))
+	there, err := u.To.Read(ctx, report.SealName, int64(len(own)))
 	return err == nil && bytes.Equal(own, there)
 }
 
-// names gives the files to copy, relative to the folder and with slashes, the summary last.
-func (u *Upload) names() ([]string, error) {
+// names gives the files to copy, relative to the folder and with slashes, the seal last.
+func (u *Upload) names(dir *journal.Dir) ([]string, error) {
 	var names []string
 	root := os.DirFS(u.Dir)
 	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
@@ -112,13 +118,13 @@ func (u *Upload) names() ([]string, error) {
 			return err
 		case hidden && d.IsDir():
 			return fs.SkipDir
-		case !hidden && d.Type().IsRegular() && !slices.Contains([]string{report.LockName, SpoolName, report.SummaryName}, name):
+		case !hidden && d.Type().IsRegular() && !slices.Contains([]string{report.LockName, report.InputName, report.SealName}, name):
 			names = append(names, name)
 		}
 		return nil
 	})
-	if err == nil && exists(filepath.Join(u.Dir, report.SummaryName)) {
-		names = append(names, report.SummaryName)
+	if err == nil && dir.Has(report.SealName) {
+		names = append(names, report.SealName)
 	}
 	return names, err
 }

@@ -1,18 +1,18 @@
 package report
 
 import (
-	"bufio"
 	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
-	"sync"
+	"io/fs"
+	"math/bits"
+	"os"
 
 	"github.com/klauspost/compress/zstd"
+
+	"bulkdelete/pkg/journal"
 )
 
 // Saved is one line of backup.jsonl.zst: what the API knew of a user when it was read. An ID that names several users has
@@ -22,63 +22,59 @@ type Saved struct {
 	Place int             `json:"place"` // inside the chunk, from 1
 	Line  int             `json:"line"`  // of the input
 	ID    string          `json:"id"`    // as the input has it
-	User  json.RawMessage `json:"user"`  // as the API wrote it; null: no such user
+	User  json.RawMessage `json:"user"`  // as the API wrote it
 }
 
-// Backup appends users to a file like backup.jsonl.zst. It may be used by any number of goroutines.
-//
-// The file is one zstd frame after another, so that `zstd -dc` prints its lines, and each Append is one frame. In front of it
-// stands a skippable frame (RFC 8878, 3.1.2), which zstd passes over: the length of the frame that follows, as 4 bytes,
-// little endian, and the SHA-256 of the sum before and of that frame, which chains the frames. What a crash tore is known by
-// that and cut off, as the audit's end is.
+// Backup is a file like backup.jsonl.zst: a journal of zstd frames, each of which holds what was saved of one chunk in one
+// go. It may be used by any number of goroutines.
 type Backup struct {
-	commit sync.Mutex // held by the one that syncs for all
-	synced int        // how many frames are on disk
-
-	mu     sync.Mutex // guards what follows
-	file   File
-	zstd   *zstd.Encoder
-	sum    [32]byte // of the last frame
-	frames int      // written
-	err    error    // of the write or sync that failed: there is no going on after it
+	*Profiles
+	journal *journal.Journal
+	zstd    *zstd.Encoder
 }
 
-const (
-	frameMagic = 0x184D2A5B // one of zstd's 16 for skippable frames
-	headerSize = 8 + sumsSize
-	sumsSize   = 4 + sha256.Size
-	// maxFrame bounds a frame, packed and unpacked: a chunk's users come in answers of 16 MiB at most, three of them.
-	maxFrame = 64 << 20
-)
+// OpenBackup reads what the file holds already and is then ready to append. What may stand at its end is said by [Run.Tail];
+// torn is the number of frames that were cut off there.
+func OpenBackup(dir *journal.Dir, run *Run, name string) (b *Backup, torn int, err error) {
+	flag := os.O_RDWR
+	if !run.Begun() {
+		flag |= os.O_CREATE
+	}
+	file, err := dir.OpenFile(name, flag)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, &DamageError{File: name, Err: errGone}
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	if b, torn, err = continueBackup(file, file, run, name); err != nil {
+		return nil, 0, errors.Join(err, file.Close())
+	}
+	return b, torn, nil
+}
 
-// OpenBackup finds the end of what a file holds and is then ready to append. Up to tail frames behind the last one that
-// holds, which a crash can leave, are cut off; more than that is an error, and the file is not touched.
-func OpenBackup(f File, tail int) (*Backup, error) {
-	s := newFrames(f)
-	for s.next() {
+func continueBackup(f journal.File, at io.ReaderAt, run *Run, name string) (*Backup, int, error) {
+	p := newProfiles(at, name, run.Asked.Plan)
+	r := journal.NewReader(f, journal.Frames{}, run.Seed())
+	torn, err := p.read(r, run)
+	if err != nil {
+		return nil, 0, err
 	}
-	if s.err != nil {
-		if err := s.damage(tail); err != nil {
-			return nil, err
-		}
-		if err := f.Truncate(s.good); err != nil {
-			return nil, fmt.Errorf("its torn end cannot be cut off: %w", err)
-		}
-	}
-	if _, err := f.Seek(s.good, io.SeekStart); err != nil {
-		return nil, err
+	j, err := journal.Continue(f, r, run.Tail())
+	if err != nil {
+		return nil, 0, err
 	}
 	// A frame is small and many workers pack at once: a window of its own size is enough.
 	encoder, err := zstd.NewWriter(nil, zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true))
-	if err != nil {
-		return nil, err
-	}
-	return &Backup{file: f, zstd: encoder, sum: s.sum}, nil
+	return &Backup{p, j, encoder}, torn, err
 }
 
-// Append puts users on disk: when it returns nil, they are there whatever happens to the machine. Those that come in while a
-// sync is under way share the next one. After an error every later call fails too.
+// Append puts users of one chunk on disk: when it returns nil, they are there whatever happens to the machine. After an
+// error every later call fails too.
 func (b *Backup) Append(users []Saved) error {
+	if len(users) == 0 {
+		return nil
+	}
 	var lines bytes.Buffer
 	enc := json.NewEncoder(&lines)
 	enc.SetEscapeHTML(false)
@@ -87,112 +83,113 @@ func (b *Backup) Append(users []Saved) error {
 			return fmt.Errorf("line %d: %w", u.Line, err)
 		}
 	}
-	if lines.Len() > maxFrame {
+	if lines.Len() > journal.MaxFrame {
 		return fmt.Errorf("chunk %d has %d bytes of profiles, more than fit", users[0].Chunk, lines.Len())
 	}
-	n, err := b.write(b.zstd.EncodeAll(lines.Bytes(), nil))
-	if err != nil {
-		return err
-	}
-	return b.sync(n)
-}
-
-// write appends a frame and gives its number.
-func (b *Backup) write(frame []byte) (n int, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.err != nil {
-		return 0, b.err
-	}
-	sum := chain(b.sum, frame)
-	out := make([]byte, 0, headerSize+len(frame))
-	out = binary.LittleEndian.AppendUint32(out, frameMagic)
-	out = binary.LittleEndian.AppendUint32(out, sumsSize)
-	out = binary.LittleEndian.AppendUint32(out, uint32(len(frame)))
-	out = append(append(out, sum[:]...), frame...)
-	if _, err := b.file.Write(out); err != nil {
-		b.err = fmt.Errorf("cannot write: %w", err)
-		return 0, b.err
-	}
-	b.sum = sum
-	b.frames++
-	return b.frames, nil
-}
-
-// sync returns when the first n frames are on disk.
-func (b *Backup) sync(n int) error {
-	b.commit.Lock()
-	defer b.commit.Unlock()
-	if b.synced >= n {
-		return nil
-	}
-	written, err := b.state()
-	if err != nil {
-		return err
-	}
-	if err := b.file.Sync(); err != nil {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.err = fmt.Errorf("cannot sync: %w", err)
-		return b.err
-	}
-	b.synced = written
-	return nil
-}
-
-func (b *Backup) state() (written int, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.frames, b.err
+	return b.journal.Append(b.zstd.EncodeAll(lines.Bytes(), nil))
 }
 
 // Close closes the file. Everything that Append has taken is on disk already.
-func (b *Backup) Close() error { return errors.Join(b.zstd.Close(), b.file.Close()) }
+func (b *Backup) Close() error { return errors.Join(b.zstd.Close(), b.journal.Close()) }
 
-func chain(before [32]byte, frame []byte) (sum [32]byte) {
-	h := sha256.New()
-	h.Write(before[:])
-	h.Write(frame)
-	h.Sum(sum[:0])
-	return sum
+// Profiles finds the users in a file like backup.jsonl.zst by chunk and place.
+type Profiles struct {
+	Users int // who are in it
+
+	at     io.ReaderAt
+	name   string
+	size   int
+	chunks []savedChunk // the first is for no chunk
 }
 
-// Frame is what one Append wrote, and where it stands in the file.
-type Frame struct {
-	Offset int64
-	Users  []Saved
+// savedChunk is what the file has of one chunk.
+type savedChunk struct {
+	offsets []int64 // of its frames, in the order they were written
+	places  uint64  // bit p-1: somebody is saved of place p
 }
 
-// ReadBackup gives the frames of a file like backup.jsonl.zst, in the order they were written, and checks that they are
-// whole and follow each other. Up to tail frames that a crash tore at the end are left out: nobody was deleted for them. Only
-// the last element can be an error. Memory is bounded by a frame.
-func ReadBackup(r io.Reader, tail int) iter.Seq2[Frame, error] {
-	return func(yield func(Frame, error) bool) {
-		s := newFrames(r)
-		decoder, err := newDecoder()
+func newProfiles(at io.ReaderAt, name string, plan Plan) *Profiles {
+	return &Profiles{at: at, name: name, size: plan.ChunkSize, chunks: make([]savedChunk, plan.Chunks+1)}
+}
+
+// ReadProfiles reads a file like backup.jsonl.zst to its end; one that is not there has nobody. close closes it. The error
+// is a *DamageError if it is not what was written.
+func ReadProfiles(dir *journal.Dir, run *Run, name string) (p *Profiles, close func() error, err error) {
+	f, err := dir.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return newProfiles(nil, name, run.Asked.Plan), func() error { return nil }, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	p = newProfiles(f, name, run.Asked.Plan)
+	if _, err := p.read(journal.NewReader(f, journal.Frames{}, run.Seed()), run); err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return p, f.Close, nil
+}
+
+func (p *Profiles) read(r *journal.Reader, run *Run) (torn int, err error) {
+	decoder, err := newDecoder()
+	if err != nil {
+		return 0, err
+	}
+	defer decoder.Close()
+	for r.Next() {
+		users, err := unpack(decoder, r.Record)
+		if err == nil {
+			err = p.add(users, r.Offset)
+		}
 		if err != nil {
-			yield(Frame{}, err)
-			return
-		}
-		defer decoder.Close()
-		for at := int64(0); s.next(); at = s.good {
-			users, err := unpack(decoder, s.frame)
-			if !yield(Frame{at, users}, err) || err != nil {
-				return
-			}
-		}
-		if s.err != nil {
-			if err := s.damage(tail); err != nil {
-				yield(Frame{}, err)
-			}
+			return 0, &DamageError{File: p.name, Err: fmt.Errorf("byte %d: %w", r.Offset, err)}
 		}
 	}
+	torn, err = r.End(run.Tail())
+	if d, ok := errors.AsType[*journal.DamageError](err); ok {
+		err = &DamageError{File: p.name, Err: d}
+	}
+	return torn, err
 }
 
-// ReadFrame reads the frame at an offset that ReadBackup gave.
-func ReadFrame(r io.ReaderAt, offset int64) ([]Saved, error) {
-	s := newFrames(io.NewSectionReader(r, offset, headerSize+maxFrame))
-	frame, _, err := s.read()
+func (p *Profiles) add(users []Saved, offset int64) error {
+	for i, u := range users {
+		if u.Chunk < 1 || u.Chunk >= len(p.chunks) || u.Place < 1 || u.Place > p.size || u.Chunk != users[0].Chunk {
+			return fmt.Errorf("chunk %d place %d is not part of the plan", u.Chunk, u.Place)
+		}
+		c := &p.chunks[u.Chunk]
+		if i == 0 {
+			c.offsets = append(c.offsets, offset)
+		}
+		p.Users += bits.OnesCount64(PlacesMask(u.Place, u.Place) &^ c.places)
+		c.places |= PlacesMask(u.Place, u.Place)
+	}
+	return nil
+}
+
+// Places says of which places of a chunk somebody is saved, bit p-1 for place p.
+func (p *Profiles) Places(chunk int) uint64 { return p.chunks[chunk].places }
+
+// Chunk reads a chunk's users by place. A user who was read again has the newer profile.
+func (p *Profiles) Chunk(n int) (map[int][]Saved, error) {
+	users := map[int][]Saved{}
+	for _, at := range p.chunks[n].offsets {
+		frame, err := readFrame(p.at, at)
+		if err != nil {
+			return nil, fmt.Errorf("%s, byte %d: %w", p.name, at, err)
+		}
+		again := map[int][]Saved{}
+		for _, u := range frame {
+			again[u.Place] = append(again[u.Place], u)
+		}
+		for place, saved := range again {
+			users[place] = saved
+		}
+	}
+	return users, nil
+}
+
+func readFrame(r io.ReaderAt, offset int64) ([]Saved, error) {
+	frame, err := journal.ReadFrame(r, offset)
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +202,7 @@ func ReadFrame(r io.ReaderAt, offset int64) ([]Saved, error) {
 }
 
 func newDecoder() (*zstd.Decoder, error) {
-	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxFrame))
+	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(journal.MaxFrame))
 }
 
 func unpack(decoder *zstd.Decoder, frame []byte) (users []Saved, err error) {
@@ -221,94 +218,4 @@ func unpack(decoder *zstd.Decoder, frame []byte) (users []Saved, err error) {
 		users = append(users, u)
 	}
 	return users, nil
-}
-
-// frames reads a file frame by frame.
-type frames struct {
-	r     *bufio.Reader
-	frame []byte
-	sum   [32]byte // of the last frame that holds
-	good  int64    // offset behind it
-	err   error    // what is wrong behind it; nil at the end
-	rest  []byte   // read already of what is wrong
-}
-
-func newFrames(r io.Reader) *frames { return &frames{r: bufio.NewReaderSize(r, 64<<10)} }
-
-// next goes to the next frame. It is false at the end and at one that does not hold, which err then says.
-func (s *frames) next() bool {
-	frame, sum, err := s.read()
-	if err == io.EOF {
-		return false
-	}
-	if err == nil && chain(s.sum, frame) != sum {
-		err = errors.New("a part does not follow from the one before")
-	}
-	if s.err = err; err != nil {
-		s.err = fmt.Errorf("byte %d: %w", s.good, err)
-		return false
-	}
-	s.frame, s.sum = frame, sum
-	s.good += headerSize + int64(len(frame))
-	return true
-}
-
-// read takes one frame as it stands. It is io.EOF if there is nothing.
-func (s *frames) read() (frame []byte, sum [32]byte, err error) {
-	header := make([]byte, headerSize)
-	n, err := io.ReadFull(s.r, header)
-	s.rest = header[:n]
-	if err == io.ErrUnexpectedEOF {
-		err = errors.New("it is cut off")
-	}
-	if err != nil {
-		return nil, sum, err
-	}
-	size := binary.LittleEndian.Uint32(header[8:])
-	if !bytes.HasPrefix(header, frameStart()) || size > maxFrame {
-		return nil, sum, errors.New("this is not the beginning of a part")
-	}
-	copy(sum[:], header[12:])
-	frame = make([]byte, size)
-	n, err = io.ReadFull(s.r, frame)
-	s.rest = append(s.rest, frame[:n]...)
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		err = errors.New("it is cut off")
-	}
-	return frame, sum, err
-}
-
-// damage says why what is wrong cannot be what a crash left of tail frames, nil if it can.
-func (s *frames) damage(tail int) error {
-	rest, err := s.countRest()
-	if err != nil {
-		return fmt.Errorf("it cannot be read: %w", err)
-	}
-	if rest > tail {
-		return fmt.Errorf("%w, and %d parts stand there where a crash leaves %d at the most", s.err, rest, tail)
-	}
-	return nil
-}
-
-func frameStart() []byte {
-	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, frameMagic), sumsSize)
-}
-
-// countRest counts the beginnings of frames in what is wrong and all behind it, at least 1.
-func (s *frames) countRest() (int, error) {
-	start, text := frameStart(), s.rest
-	count := 0
-	for {
-		count += bytes.Count(text, start)
-		text = append([]byte(nil), text[max(0, len(text)-len(start)+1):]...)
-		more := make([]byte, 64<<10)
-		n, err := s.r.Read(more)
-		text = append(text, more[:n]...)
-		switch {
-		case err == io.EOF:
-			return max(1, count+bytes.Count(text, start)), nil
-		case err != nil:
-			return 0, err
-		}
-	}
 }

@@ -2,10 +2,11 @@ package report
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
+
+	"bulkdelete/pkg/journal"
 )
 
 // Shard is the folder of one of the shards that a job was divided among.
@@ -15,41 +16,46 @@ type Shard struct {
 	AuditRows   int    `json:"audit_rows"`
 	LastRowHash string `json:"last_row_hash"` // each shard has a chain of its own
 
-	Run *Run `json:"-"`
+	Run    *Run         `json:"-"`
+	Folder *journal.Dir `json:"-"`
 }
 
 // WriteJoined makes in dir the files that Write would have made if one run had done the work of all the shards, which
-// stand in their order: of the lines' chunks, in turn, each has one. Chunks are numbered as in the whole. Where dir is "",
+// stand in their order: of the lines' chunks, in turn, each has one. Chunks are numbered as in the whole. Where dir is nil,
 // nothing is written, and what there is to know is in the summary.
-func WriteJoined(dir string, whole *Run, shards []*Shard, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
-	s := newSummary(whole, "")
+func WriteJoined(dir *journal.Dir, whole *Run, shards []*Shard, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
+	s := newSummary(whole)
 	rows := make(joined, len(shards))
 	for i, shard := range shards {
-		own := newSummary(shard.Run, "")
-		x, err := openIndex(filepath.Join(shard.Dir, AuditName), shard.Run, layout, own)
+		x, err := ReadIndex(shard.Folder, shard.Run, func(*Row) {})
 		if err != nil {
 			return nil, err
 		}
-		defer x.close()
+		defer x.Close()
 		x.shard, x.shards = i, len(shards)
 		rows[i] = x
-		shard.AuditRows, shard.LastRowHash = own.AuditRows, own.LastRowHash
+		shard.AuditRows, shard.LastRowHash = x.Rows, x.LastHash
+		s.AuditRows += x.Rows
 		s.Shards = append(s.Shards, *shard)
 	}
 	for row, err := range inTime(shards) {
 		if err != nil {
 			return nil, err
 		}
-		s.settle(&row)
+		s.count(&row)
 	}
-	return s, write(dir, whole, layout, lines, rows, s)
+	var t target = discard{}
+	if dir != nil {
+		t = writeTo{dir}
+	}
+	return s, source{whole, layout, lines, rows}.writeTo(t, s)
 }
 
 // joined are the rows of all shards.
-type joined []*index
+type joined []*Index
 
-func (j joined) find(chunk, place int) (*settled, error) {
-	return j[(chunk-1)%len(j)].find((chunk-1)/len(j)+1, place)
+func (j joined) Find(chunk, place int) (*Row, error) {
+	return j[(chunk-1)%len(j)].Find((chunk-1)/len(j)+1, place)
 }
 
 // inTime gives the rows of all shards in the order in which they ended, with chunks numbered as in the whole.
@@ -57,7 +63,7 @@ func inTime(shards []*Shard) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		heads := make([]head, len(shards))
 		for i, shard := range shards {
-			f, err := os.Open(filepath.Join(shard.Dir, AuditName))
+			f, err := shard.Folder.Open(AuditName)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
@@ -66,7 +72,7 @@ func inTime(shards []*Shard) iter.Seq2[Row, error] {
 				return
 			}
 			defer f.Close()
-			next, stop := iter.Pull2(ReadAudit(f, shard.Run.Input.SHA256))
+			next, stop := iter.Pull2(rowsOf(f, shard.Run))
 			defer stop()
 			heads[i].next = next
 			heads[i].advance()
@@ -108,4 +114,20 @@ func first(heads []head) int {
 		}
 	}
 	return at
+}
+
+// rowsOf gives the rows of a whole audit, in the order in which they were written.
+func rowsOf(f io.Reader, run *Run) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		errEnough := errors.New("enough")
+		_, err := readRows(journal.NewReader(f, auditFormat{}, run.Seed()), run, func(r Row) error {
+			if !yield(r, nil) {
+				return errEnough
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(Row{}, err)
+		}
+	}
 }

@@ -7,14 +7,11 @@ import (
 	"fmt"
 	"html/template"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/google/renameio/v2"
 )
 
 //go:embed page.html
@@ -58,23 +55,16 @@ type kind struct {
 }
 
 // writePage makes report.html: one file that needs no other, no script and no network.
-func writePage(path string, run *Run, s *Summary) error {
-	text, err := renderPage(filepath.Dir(path), run, s)
+func writePage(t target, run *Run, s *Summary) error {
+	dir := "."
+	if last := run.Last(); last != nil {
+		dir = last.Dir
+	}
+	text, err := renderPage(dir, run, s)
 	if err != nil {
 		return fmt.Errorf("%s cannot be made: %w", PageName, err)
 	}
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o600)) // whatever those of an older page are
-	if err != nil {
-		return fmt.Errorf("%s cannot be written: %w", PageName, err)
-	}
-	defer f.Cleanup() //nolint:errcheck // a temporary file that cannot be removed harms nobody
-	if _, err := f.Write(text); err != nil {
-		return fmt.Errorf("%s cannot be written: %w", PageName, err)
-	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
-		return fmt.Errorf("%s cannot be written: %w", PageName, err)
-	}
-	return nil
+	return writeWhole(t, PageName, text)
 }
 
 func renderPage(dir string, run *Run, s *Summary) ([]byte, error) {
@@ -104,7 +94,7 @@ func renderPage(dir string, run *Run, s *Summary) ([]byte, error) {
 
 func newPage(dir string, run *Run, s *Summary) (*page, error) {
 	t := &s.stats
-	p := &page{Summary: s, Run: run, Dir: shellWord(dir), Parts: parts(s), Options: options(run),
+	p := &page{Summary: s, Run: run, Dir: ShellWord(dir), Parts: parts(s), Options: options(run),
 		Failures: kinds(s.FailedBy), Refusals: kinds(s.RejectedBy), FailedRows: grouped(t.failed), RejectedRows: grouped(t.rejected),
 		Slowest: t.slowest, Retried: t.retried,
 		Repeated: t.series.repeated(), Pauses: t.series.pauses, MorePauses: t.series.paused - len(t.series.pauses)}
@@ -153,8 +143,8 @@ func parts(s *Summary) []part {
 }
 
 func options(run *Run) (all []option) {
-	for _, name := range slices.Sorted(maps.Keys(run.Options)) {
-		all = append(all, option{"--" + strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(run.Options[name], "\n", ", ")})
+	for _, name := range slices.Sorted(maps.Keys(run.Asked.Options)) {
+		all = append(all, option{"--" + strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(run.Asked.Options[name], "\n", ", ")})
 	}
 	return all
 }
@@ -286,8 +276,8 @@ func shownIDs(all []string) (shown []string) {
 	return shown
 }
 
-// shellWord makes one word of a POSIX shell's command line.
-func shellWord(s string) string {
+// ShellWord makes one word of a POSIX shell's command line.
+func ShellWord(s string) string {
 	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return !strings.ContainsRune("-_./+,:@%=", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
 	}) {

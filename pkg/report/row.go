@@ -1,11 +1,13 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/hex"
 	"errors"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +47,8 @@ type Row struct {
 	Duration            time.Duration
 	IDsSHA256           string // hexadecimal; see IDsSHA256
 	Hash                string // hexadecimal; the audit fills it in
+
+	whole int // the chunk's number in the whole of which this is a shard's; 0: Chunk
 }
 
 // IDsSHA256 is the SHA-256 of the IDs, each followed by a newline, in hexadecimal.
@@ -60,6 +64,18 @@ func IDsSHA256(ids []string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// joinIDs writes all request IDs, each as one word. Of more than any line could hold the first are left out.
+func joinIDs(ids []string) string {
+	if n := len(ids) - maxIDs; n > 0 {
+		ids = ids[n:]
+	}
+	words := make([]string, len(ids))
+	for i, id := range ids {
+		words[i] = strings.ReplaceAll(shorten(oneLine(id), maxShownID), " ", "_")
+	}
+	return strings.Join(words, " ")
+}
+
 var columns = []string{"chunk", "part", "first_line", "last_line", "users", "outcome", "attempts", "http_status", "status_code", "api_code",
 	"message", "request_ids", "started_at", "duration_ms", "ids_sha256", "row_hash"}
 
@@ -68,7 +84,8 @@ var header = []byte(strings.Join(columns, ",") + "\n")
 
 const (
 	timeLayout = "2006-01-02T15:04:05.000Z07:00"
-	maxMessage = 500 // runes
+	maxMessage = 500    // runes
+	maxIDs     = 30_000 // request IDs of a row
 )
 
 // appendFields appends the row's fields but for its hash, as they stand in the file, each followed by a newline. No field
@@ -95,15 +112,23 @@ func (r *Row) appendFields(b []byte) []byte {
 	code(r.StatusCode)
 	code(r.APICode)
 	text(Harmless(oneLine(r.Message)))
-	text(Harmless(oneLine(strings.Join(r.RequestIDs, " "))))
+	text(Harmless(joinIDs(r.RequestIDs)))
 	text(r.StartedAt.UTC().Format(timeLayout))
 	number(int(r.Duration.Milliseconds()))
 	text(r.IDsSHA256)
 	return b
 }
 
+// auditFormat is how rows stand in audit.csv: one physical line each, as encoding/csv writes it. A record is a row's fields
+// but for the hash, each followed by a newline.
+type auditFormat struct{}
+
+func (auditFormat) Preamble() []byte { return header }
+
+func (auditFormat) Mark() (string, bool) { return "\n", true }
+
 // rowHash chains a row to the one before: the SHA-256 of that one's hash and of this row's other fields, each followed by
-// a newline. fields has them that way.
+// a newline.
 func rowHash(before string, fields []byte) string {
 	text := make([]byte, 0, 1<<10) // few rows are longer
 	text = append(append(text, before...), '\n')
@@ -111,50 +136,74 @@ func rowHash(before string, fields []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// appendRow writes the row as one line, chained to the row before, and gives its hash. Every worker waits here for its
-// turn in the chain, so the fields become text once, for the hash and the line alike.
-func appendRow(b []byte, r Row, before string) (line []byte, hash string) {
-	fields := r.appendFields(make([]byte, 0, 1<<10))
+func (auditFormat) Encode(dst, fields []byte, before string) (line []byte, hash string) {
 	hash = rowHash(before, fields)
+	return appendLine(dst, fields, hash), hash
+}
+
+func appendLine(dst, fields []byte, hash string) []byte {
 	if bytes.IndexByte(fields, ',') < 0 && bytes.IndexByte(fields, '"') < 0 { // nothing to quote
-		start := len(b)
-		b = append(b, fields...)
-		for i := range b[start:] {
-			if b[start+i] == '\n' {
-				b[start+i] = ','
+		start := len(dst)
+		dst = append(dst, fields...)
+		for i := range dst[start:] {
+			if dst[start+i] == '\n' {
+				dst[start+i] = ','
 			}
 		}
-		return append(append(b, hash...), '\n'), hash
+		return append(append(dst, hash...), '\n')
 	}
-	buf := bytes.NewBuffer(b)
+	buf := bytes.NewBuffer(dst)
 	w := csv.NewWriter(buf)
 	w.Write(append(strings.Split(string(fields[:len(fields)-1]), "\n"), hash)) //nolint:errcheck // a buffer takes everything
 	w.Flush()
-	return buf.Bytes(), hash
+	return buf.Bytes()
+}
+
+// maxLine bounds a line of the audit. Only the request IDs of a call that was throttled for days come near it.
+const maxLine = 16 << 20
+
+func (auditFormat) Read(r *bufio.Reader) (line []byte, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if err == nil && line == nil {
+			return part, nil
+		}
+		line = append(line, part...)
+		switch {
+		case err == nil:
+			return line, nil
+		case errors.Is(err, io.EOF) && len(line) > 0:
+			return line, io.ErrUnexpectedEOF
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return line, err
+		case len(line) > maxLine:
+			return line, errors.New("the line is too long")
+		}
+	}
 }
 
 var errHash = errors.New("the row's hash does not follow from the row before")
 
-// parseRow reads a line without its end and checks its hash.
-func parseRow(line []byte, before string) (Row, error) {
-	f, err := splitRow(line)
+func (auditFormat) Decode(line []byte, before string) (fields []byte, hash string, err error) {
+	f, err := splitLine(bytes.TrimSuffix(line, []byte{'\n'}))
 	if err != nil {
-		return Row{}, err
+		return nil, "", err
 	}
 	last := len(f) - 1
-	text := make([]byte, 0, 1<<10)
 	for _, field := range f[:last] {
-		text = append(append(text, field...), '\n')
+		fields = append(append(fields, field...), '\n')
 	}
-	if f[last] != rowHash(before, text) {
-		return Row{}, errHash
+	if hash = rowHash(before, fields); f[last] != hash {
+		return nil, "", errHash
 	}
-	return fromFields(f)
+	if bytes.IndexByte(line, '"') >= 0 && !bytes.Equal(line, appendLine(nil, fields, hash)) {
+		return nil, "", errors.New("the row is not written as it was")
+	}
+	return fields, hash, nil
 }
 
-// splitRow takes a line apart. Few have a quote, and for all others a csv.Reader would cost most of the reading: a buffer
-// of 4 KiB for each.
-func splitRow(line []byte) ([]string, error) {
+// splitLine takes a line apart. Few have a quote, and for all others a csv.Reader would cost most of the reading.
+func splitLine(line []byte) ([]string, error) {
 	if bytes.IndexByte(line, '"') >= 0 {
 		c := csv.NewReader(bytes.NewReader(line))
 		c.FieldsPerRecord = len(columns)
@@ -165,6 +214,11 @@ func splitRow(line []byte) ([]string, error) {
 		return nil, csv.ErrFieldCount
 	}
 	return f, nil
+}
+
+// parseRow makes a row of the record that the journal gives.
+func parseRow(record []byte, hash string) (Row, error) {
+	return fromFields(append(strings.Split(string(bytes.TrimSuffix(record, []byte{'\n'})), "\n"), hash))
 }
 
 func fromFields(f []string) (r Row, err error) {

@@ -1,16 +1,17 @@
 package report
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
+	"maps"
+	"slices"
 	"time"
 
-	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2"
+	"bulkdelete/pkg/journal"
 )
 
 // The names of the files in a run's folder.
@@ -18,124 +19,328 @@ const (
 	RunName       = "run.json"
 	AuditName     = "audit.csv"
 	DeletedName   = "deleted.csv"
+	RestoredName  = "restored.csv"
 	FailedName    = "failed.csv"
 	RejectedName  = "rejected.csv"
 	RemainingName = "remaining.csv"
 	SummaryName   = "summary.json"
 	PageName      = "report.html"
 	BackupName    = "backup.jsonl.zst"
+	CreatedName   = "created.jsonl.zst" // of a restore: the users as they are now, in the form of the backup
+	ProtectName   = "protect.csv"
+	SealName      = "seal.json"
+	InputName     = "input" // the copy of an input that is no file
 	LockName      = "lock"
+	RestoreName   = "restore" // a folder of its own, with the same files
 )
 
-// Run is run.json: what was asked, and what a run that goes on has to know besides the audit.
+// Deed is what a run does to users.
+type Deed string
+
+// The deeds.
+const (
+	Delete  Deed = "delete"
+	Restore Deed = "restore"
+)
+
+// Run is run.json: what was asked, which never changes, and what a run that goes on has to know besides the audit.
 type Run struct {
-	Version    int               `json:"version"` // of this file's form: 1
-	Program    string            `json:"program"` // version of bulkdelete
-	CreatedAt  time.Time         `json:"created_at"`
-	By         string            `json:"by"` // the operating system's user and machine that planned it
-	Input      Input             `json:"input"`
-	Options    map[string]string `json:"options"` // those that change the result
-	PlanDigest string            `json:"plan_digest"`
-	Rows       int               `json:"rows"`
-	Accepted   int               `json:"accepted"`
-	Invalid    int               `json:"invalid"`
-	Duplicates int               `json:"duplicates"`
-	Protected  int               `json:"protected"`
-	Chunks     int               `json:"chunks"`
-	ChunkSize  int               `json:"chunk_size"`
-	Host       string            `json:"host"`
-	UserPool   string            `json:"user_pool"`
-	Workers    int               `json:"workers"`  // the largest number of any run on this folder
-	Open       bool              `json:"open"`     // a run is sending, or died doing so
-	InDoubt    []int             `json:"in_doubt"` // chunks that a run which ended in order left without a settled answer
-	Ended      *Ended            `json:"ended,omitempty"`
+	Format  int       `json:"format"`  // of the folder: RunFormat
+	Program string    `json:"program"` // the version of bulkdelete that wrote this file last
+	Asked   Asked     `json:"asked"`
+	Workers int       `json:"workers"` // the largest number of any run on this folder
+	Open    bool      `json:"open"`    // a run is sending, or died doing so
+	Runs    []Session `json:"runs"`    // on this folder, that sent something or found nothing left to send
 }
 
-// Input is the file that a run deletes from.
+// RunFormat is the format that this version reads and writes.
+const RunFormat = 2
+
+// Asked is what every run on a folder has to agree with, and who asked for it first. The chain of the audit's rows begins
+// with its SHA-256, so none of it can be changed later without being seen. All its values are strings in JSON.
+type Asked struct {
+	Deed     Deed              `json:"deed"`
+	Input    Input             `json:"input"`
+	Plan     Plan              `json:"plan"`
+	Options  map[string]string `json:"options"` // of planning
+	Protect  string            `json:"protect"` // SHA-256 of protect.csv; "": nobody is protected
+	Backup   string            `json:"backup"`  // "true" or ""
+	Host     string            `json:"host"`
+	UserPool string            `json:"user_pool"`
+	TenantID string            `json:"tenant_id"`
+	By       string            `json:"by"` // the operating system's user and machine
+	At       string            `json:"at"` // RFC 3339, UTC
+	Reason   string            `json:"reason"`
+
+	raw json.RawMessage // as run.json has it
+}
+
+// Copy gives the same, to be changed into what is asked of another run.
+func (a Asked) Copy() Asked {
+	a.raw = nil
+	return a
+}
+
+// Input is the file whose users a run is about.
 type Input struct {
-	Name   string `json:"name"`           // as it was given; a URL without its query
-	Path   string `json:"path"`           // absolute
-	URL    string `json:"url,omitempty"`  // where Path was copied from, without its query
-	ETag   string `json:"etag,omitempty"` // what the object at URL had then
-	Bytes  int64  `json:"bytes"`
+	Name   string `json:"name"` // as it was given; a URL without its query
+	Path   string `json:"path"` // absolute
+	URL    string `json:"url"`  // where Path was copied from, without its query
+	ETag   string `json:"etag"` // what the object at URL had then
+	Bytes  int64  `json:"bytes,string"`
 	SHA256 string `json:"sha256"`
 }
 
-// Ended is how the last run on a folder ended.
-type Ended struct {
-	At       time.Time `json:"at"`
-	ExitCode int       `json:"exit_code"`
-	Reason   string    `json:"reason,omitempty"`
+// Plan is what planning the input came to.
+type Plan struct {
+	Digest     string `json:"digest"` // of its chunks
+	Rows       int    `json:"rows,string"`
+	Accepted   int    `json:"accepted,string"`
+	Invalid    int    `json:"invalid,string"`
+	Duplicates int    `json:"duplicates,string"`
+	Protected  int    `json:"protected,string"`
+	Chunks     int    `json:"chunks,string"`
+	ChunkSize  int    `json:"chunk_size,string"`
 }
 
-// maxRun bounds run.json and summary.json when they are read.
+// Session is one run on a folder: what may differ from one to the next.
+type Session struct {
+	StartedAt  time.Time         `json:"started_at"`
+	Program    string            `json:"program"` // version of bulkdelete
+	By         string            `json:"by"`      // the operating system's user and machine
+	PID        int               `json:"pid"`
+	Dir        string            `json:"dir"`      // the folder, as it was given
+	Approved   string            `json:"approved"` // typed, or --yes
+	Plan       *Approval         `json:"plan,omitempty"`
+	Reason     string            `json:"reason,omitempty"`
+	Guards     map[string]string `json:"guards,omitempty"` // flags that could have refused or stopped it
+	Workers    int               `json:"workers"`
+	Rate       string            `json:"rate,omitempty"`
+	Resume     string            `json:"resume"`                // the command that goes on with it
+	Torn       int               `json:"torn,omitempty"`        // rows of a run that died that were cut off
+	PoolBefore *int              `json:"pool_before,omitempty"` // users in the pool, where they could be counted
+	Ended      *Ended            `json:"ended,omitempty"`       // nil: it runs, or died
+}
+
+// Approval is the plan that a second person approved.
+type Approval struct {
+	By     string `json:"by"`
+	Digest string `json:"digest"`
+}
+
+// Ended is how a run ended.
+type Ended struct {
+	At        time.Time `json:"at"`
+	ExitCode  int       `json:"exit_code"`
+	Reason    string    `json:"reason,omitempty"`
+	LastHash  string    `json:"last_hash"`          // of the audit's last row
+	InDoubt   []int     `json:"in_doubt,omitempty"` // chunks that were left without a row although a call may have been carried out
+	PoolAfter *int      `json:"pool_after,omitempty"`
+}
+
+// maxRun bounds run.json and other files of JSON when they are read.
 const maxRun = 16 << 20
 
-// LoadRun reads run.json. The error wraps fs.ErrNotExist if there is none.
-func LoadRun(dir string) (*Run, error) {
-	var r Run
-	if err := load(filepath.Join(dir, RunName), &r); err != nil {
+// FormatError is a run.json that another version of bulkdelete made.
+type FormatError struct {
+	Format  int
+	Program string
+}
+
+// Error names the version.
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("%s has format %d, and this version reads format %d: use bulkdelete %s, which made it",
+		RunName, e.Format, RunFormat, e.Program)
+}
+
+// LoadRun reads run.json. The error wraps fs.ErrNotExist if there is none, and is a *FormatError if another version of
+// bulkdelete made it.
+func LoadRun(dir *journal.Dir) (*Run, error) {
+	text, err := dir.ReadFile(RunName, maxRun)
+	if err != nil {
 		return nil, err
 	}
-	if r.Version != 1 {
-		return nil, fmt.Errorf("%s has version %d: it was made by another version of bulkdelete", filepath.Join(dir, RunName), r.Version)
+	var r Run
+	var old struct {
+		Version int             `json:"version"` // of the first format
+		Asked   json.RawMessage `json:"asked"`
 	}
-	if r.ChunkSize < 1 || r.ChunkSize > 64 || r.Accepted < 0 || r.Chunks != (r.Accepted+r.ChunkSize-1)/r.ChunkSize {
-		return nil, fmt.Errorf("%s contradicts itself: it was edited", filepath.Join(dir, RunName))
+	err = json.Unmarshal(text, &r)
+	if known := json.Unmarshal(text, &old) == nil && r.Format == 0; known && old.Version > 0 {
+		return nil, &FormatError{old.Version, r.Program}
+	}
+	if r.Format > 0 && r.Format != RunFormat {
+		return nil, &FormatError{r.Format, r.Program}
+	}
+	if err == nil {
+		r.Asked.raw = old.Asked
+		err = r.check()
+	}
+	if err != nil {
+		return nil, &DamageError{File: RunName, Err: err}
 	}
 	return &r, nil
 }
 
-func load(path string, into any) error {
-	info, err := os.Stat(path)
-	if err != nil {
+// check refuses what no version can have written.
+func (r *Run) check() error {
+	p := r.Asked.Plan
+	if _, err := canonical(r.Asked.raw); err != nil {
 		return err
 	}
-	if info.Size() > maxRun {
-		return fmt.Errorf("%s is %d bytes long: that is no file of bulkdelete's", path, info.Size())
+	if r.Format != RunFormat || p.ChunkSize < 1 || p.ChunkSize > 64 || p.Accepted < 0 || p.Chunks != (p.Accepted+p.ChunkSize-1)/p.ChunkSize {
+		return errors.New("it contradicts itself")
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("%s cannot be understood: %w", path, err)
+	if last := r.Last(); r.Open != (last != nil && last.Ended == nil) {
+		return errors.New("it contradicts itself about whether a run is open")
 	}
 	return nil
 }
 
-// Save writes run.json whole: a crash leaves the old one or the new one.
-func (r *Run) Save(dir string) error { return save(filepath.Join(dir, RunName), r) }
+// Begun says whether a run on the folder has begun, so that something may have been sent.
+func (r *Run) Begun() bool { return len(r.Runs) > 0 }
 
-func save(path string, from any) error {
-	text, err := json.MarshalIndent(from, "", "  ")
+// Last is the latest run on the folder, nil if there is none.
+func (r *Run) Last() *Session {
+	if len(r.Runs) == 0 {
+		return nil
+	}
+	return &r.Runs[len(r.Runs)-1]
+}
+
+// LastEnd is how the latest run that ended did, nil if none has.
+func (r *Run) LastEnd() *Ended {
+	for _, s := range slices.Backward(r.Runs) {
+		if s.Ended != nil {
+			return s.Ended
+		}
+	}
+	return nil
+}
+
+// LastHash is that of the audit's last row when a run last ended, "" if none has.
+func (r *Run) LastHash() string {
+	if e := r.LastEnd(); e != nil {
+		return e.LastHash
+	}
+	return ""
+}
+
+// Tail is how many rows a crash can have torn at the end of the audit: none unless a run is open.
+func (r *Run) Tail() int {
+	if !r.Open {
+		return 0
+	}
+	return max(1, r.Workers)
+}
+
+// Seed is what the audit's first row follows: the SHA-256, in hexadecimal, of asked in its canonical form.
+func (r *Run) Seed() string {
+	raw := r.Asked.raw
+	if raw == nil {
+		raw, _ = json.Marshal(r.Asked) // strings and integers: cannot fail
+	}
+	text, _ := canonical(raw) // check has done it
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// Save writes run.json whole: a crash leaves the old one or the new one.
+func (r *Run) Save(dir *journal.Dir) error { return save(dir, RunName, r) }
+
+// MarshalJSON keeps what was read as it was.
+func (a Asked) MarshalJSON() ([]byte, error) {
+	if a.raw != nil {
+		return a.raw, nil
+	}
+	type plain Asked
+	return marshal(plain(a))
+}
+
+func save(dir *journal.Dir, name string, from any) error {
+	text, err := indented(from)
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, append(text, '\n'), 0o600, renameio.WithStaticPermissions(0o600))
+	return dir.WriteFile(name, text)
 }
 
-// MakeDir makes a run's folder, for its owner alone. One that is there is left as it is.
-func MakeDir(dir string) error { return os.MkdirAll(dir, 0o700) }
-
-// ErrInUse says that another run works on the folder. It comes wrapped, with the process that does.
-var ErrInUse = errors.New("another run works on it")
-
-// Lock holds a run's folder until unlock is called or the process ends, however it ends.
-func Lock(dir string) (unlock func() error, err error) {
-	path := filepath.Join(dir, LockName)
-	l := flock.New(path, flock.SetPermissions(0o600))
-	locked, err := l.TryLock()
+// indented is how all files of JSON are written.
+func indented(from any) ([]byte, error) {
+	text, err := marshal(from)
 	if err != nil {
-		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
+		return nil, err
 	}
-	if !locked {
-		holder, _ := os.ReadFile(path) // whoever locked it may not have written it yet
-		return nil, fmt.Errorf("%w: process %s", ErrInUse, strings.TrimSpace(string(holder)))
+	var b bytes.Buffer
+	err = json.Indent(&b, text, "", "  ")
+	return b.Bytes(), err
+}
+
+// marshal leaves <, > and & as they are.
+func marshal(from any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(from)
+	return b.Bytes(), err
+}
+
+func load(dir *journal.Dir, name string, into any) error {
+	text, err := dir.ReadFile(name, maxRun)
+	if err != nil {
+		return err
 	}
-	host, _ := os.Hostname()
-	if err := os.WriteFile(path, fmt.Appendf(nil, "%d on %s\n", os.Getpid(), host), 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot write %s: %w", path, err), l.Unlock())
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("%s cannot be understood: %w", name, err)
 	}
-	return l.Unlock, nil
+	return nil
+}
+
+// canonical gives JSON whose values are all strings as Python's json.dumps(asked, sort_keys=True, separators=(",", ":"),
+// ensure_ascii=False) writes it.
+func canonical(raw json.RawMessage) ([]byte, error) {
+	var value any
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return nil, err
+	}
+	return appendCanonical(nil, value)
+}
+
+func appendCanonical(b []byte, value any) (_ []byte, err error) {
+	switch v := value.(type) {
+	case string:
+		return appendPython(b, v), nil
+	case map[string]any:
+		b = append(b, '{')
+		for i, name := range slices.Sorted(maps.Keys(v)) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = appendCanonical(append(appendPython(b, name), ':'), v[name]); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, '}'), nil
+	}
+	return nil, fmt.Errorf("asked holds %v, which is no text", value)
+}
+
+// appendPython writes a string as Python does: of what JSON can escape only what it has to.
+func appendPython(b []byte, s string) []byte {
+	b = append(b, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c >= ' ':
+			b = append(b, c)
+		default:
+			if at := bytes.IndexByte([]byte("\b\t\n\f\r"), c); at >= 0 {
+				b = append(b, '\\', "btnfr"[at])
+			} else {
+				b = fmt.Appendf(b, `\u%04x`, c)
+			}
+		}
+	}
+	return append(b, '"')
 }

@@ -1,22 +1,23 @@
 package report
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"time"
 )
 
-// Summary is summary.json, schema 1. Fields are only ever added.
+// Summary is summary.json, schema 2. Fields are only ever added.
 type Summary struct {
-	Schema  int    `json:"schema"` // 1
+	Schema  int    `json:"schema"` // 2
 	Program string `json:"program"`
+	Deed    Deed   `json:"deed"`
 	Input   Input  `json:"input"`
 
 	Host     string `json:"host"`
 	UserPool string `json:"user_pool"`
+	TenantID string `json:"tenant_id,omitempty"`
 	IDType   string `json:"id_type"`
+	Asked    string `json:"asked_reason,omitempty"` // the ticket or ground
 
 	State    string `json:"state"` // finished or unfinished
 	ExitCode int    `json:"exit_code"`
@@ -24,16 +25,22 @@ type Summary struct {
 	Resume   string `json:"resume,omitempty"` // the command that goes on
 
 	Rows       int `json:"rows"`     // accepted + rejected
-	Accepted   int `json:"accepted"` // deleted + absent + failed + unknown + remaining
+	Accepted   int `json:"accepted"` // the sum of all outcomes and remaining
 	Rejected   int `json:"rejected"` // invalid + duplicates + protected
 	Invalid    int `json:"invalid"`
 	Duplicates int `json:"duplicates"`
 	Protected  int `json:"protected"`
 	Deleted    int `json:"deleted"`
 	Absent     int `json:"absent"`
+	Restored   int `json:"restored"`
+	Exists     int `json:"exists"`
 	Failed     int `json:"failed"`
 	Unknown    int `json:"unknown"`
 	Remaining  int `json:"remaining"`
+	NotSaved   int `json:"not_saved"` // of a restore: deleted users who are not in the backup
+
+	PoolBefore *int `json:"pool_before,omitempty"` // users in the pool, where they could be counted
+	PoolAfter  *int `json:"pool_after,omitempty"`
 
 	Chunks    int `json:"chunks"`
 	AuditRows int `json:"audit_rows"`
@@ -68,36 +75,59 @@ const (
 	Unfinished = "unfinished"
 )
 
-// LoadSummary reads summary.json.
-func LoadSummary(dir string) (*Summary, error) {
-	var s Summary
-	if err := load(filepath.Join(dir, SummaryName), &s); err != nil {
-		return nil, err
-	}
-	if s.Schema != 1 {
-		return nil, fmt.Errorf("%s has schema %d: it was made by another version of bulkdelete", filepath.Join(dir, SummaryName), s.Schema)
-	}
-	return &s, nil
+// Finished says whether every accepted row has an outcome and the run that wrote the last one ended in order.
+func (s *Summary) Finished() bool { return s.State == Finished }
+
+// deedWords are how a deed is called in files.
+type deedWords struct {
+	file          string // of those it was done to
+	past          string
+	rejectsNobody bool
 }
 
-func newSummary(run *Run, resume string) *Summary {
-	return &Summary{Schema: 1, Program: run.Program, Input: run.Input, Host: run.Host, UserPool: run.UserPool, IDType: run.Options["id_type"],
-		Resume: resume, Chunks: run.Chunks, RejectedBy: map[string]int{}, FailedBy: map[string]int{}}
+func (d Deed) words() deedWords {
+	if d == Restore {
+		return deedWords{RestoredName, "restored", true}
+	}
+	return deedWords{DeletedName, "deleted", false}
 }
 
-// settle counts an audit row.
-func (s *Summary) settle(r *Row) {
-	s.AuditRows++
-	switch r.Outcome {
+func newSummary(run *Run) *Summary {
+	a := run.Asked
+	s := &Summary{Schema: 2, Program: run.Program, Deed: a.Deed, Input: a.Input, Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
+		IDType: a.Options["id_type"], Asked: a.Reason, Chunks: a.Plan.Chunks, RejectedBy: map[string]int{}, FailedBy: map[string]int{}}
+	if a.Deed == Restore {
+		s.NotSaved = a.Plan.Invalid
+	}
+	if len(run.Runs) > 0 {
+		s.PoolBefore = run.Runs[0].PoolBefore
+	}
+	if e := run.LastEnd(); e != nil {
+		s.PoolAfter = e.PoolAfter
+	}
+	return s
+}
+
+// of gives the count of an outcome.
+func (s *Summary) of(o Outcome) *int {
+	switch o {
 	case Deleted:
-		s.Deleted += r.Users
+		return &s.Deleted
 	case Absent:
-		s.Absent += r.Users
+		return &s.Absent
+	case Restored:
+		return &s.Restored
+	case Exists:
+		return &s.Exists
 	case Failed:
-		s.Failed += r.Users
-	case Unknown:
-		s.Unknown += r.Users
+		return &s.Failed
 	}
+	return &s.Unknown
+}
+
+// count counts an audit row.
+func (s *Summary) count(r *Row) {
+	*s.of(r.Outcome) += r.Users
 	end := r.StartedAt.Add(r.Duration)
 	if s.StartedAt == nil || r.StartedAt.Before(*s.StartedAt) {
 		at := r.StartedAt
@@ -149,28 +179,45 @@ func (s *Summary) fail(l Line, r *Row) { s.stats.sample(&s.stats.failed, l, r.re
 
 // finish adds up. Counts that do not are a mistake that nobody may overlook.
 func (s *Summary) finish(run *Run) error {
-	settled := s.Deleted + s.Absent + s.Failed + s.Unknown
-	if s.Accepted != settled+s.Remaining || s.Rows != run.Rows || s.Accepted != run.Accepted || s.Invalid != run.Invalid {
-		return errors.New("the rows of the input and of the audit do not add up to the plan: the audit is another run's, or was edited")
+	done, plan := s.Deleted+s.Absent+s.Restored+s.Exists+s.Failed+s.Unknown, run.Asked.Plan
+	accepted, invalid := plan.Accepted, plan.Invalid
+	if s.Deed == Restore {
+		accepted, invalid = plan.Rows, 0
+	}
+	if s.Rows != plan.Rows || s.Accepted != accepted || s.Invalid != invalid || s.Accepted != done+s.Remaining {
+		return errNotThePlan
 	}
 	if s.StartedAt != nil {
 		s.Seconds = round(s.EndedAt.Sub(*s.StartedAt).Seconds())
-		s.UsersPerSecond = round(float64(settled) / max(s.Seconds, 0.001))
+		s.UsersPerSecond = round(float64(done) / max(s.Seconds, 0.001))
 	}
 	s.LatencyMS = s.stats.latency()
-	s.State = Finished
-	if s.Remaining == 0 {
-		if s.Failed+s.Unknown+s.Invalid > 0 {
+	s.conclude(run)
+	return nil
+}
+
+// conclude says whether the run is finished, and its exit code.
+func (s *Summary) conclude(run *Run) {
+	if s.Remaining == 0 && !run.Open {
+		s.State = Finished
+		if s.Failed+s.Unknown+s.Invalid+s.NotSaved > 0 {
 			s.ExitCode = 1
 		}
-		s.Resume = ""
-		return nil
+		return
 	}
 	s.State, s.ExitCode, s.Reason = Unfinished, 4, "the run died"
-	if run.Ended != nil {
-		s.ExitCode, s.Reason = run.Ended.ExitCode, run.Ended.Reason
+	last := run.Last()
+	switch {
+	case last == nil:
+		s.Reason = "no run has begun"
+		return
+	case last.Ended != nil:
+		s.ExitCode, s.Reason = last.Ended.ExitCode, last.Ended.Reason
 	}
-	return nil
+	if s.ExitCode < 2 { // an edited run.json
+		s.ExitCode = 4
+	}
+	s.Resume = last.Resume
 }
 
 func round(f float64) float64 { return math.Round(f*1000) / 1000 }

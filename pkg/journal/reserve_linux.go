@@ -1,4 +1,4 @@
-package report
+package journal
 
 import (
 	"errors"
@@ -15,10 +15,4 @@ func reserve(f *os.File, from, size int64) error {
 		return nil
 	}
 	return err
-}
-
-// writeBack begins to write a part of a file to disk and does not wait for it. That it may fail is for the sync at the end
-// to tell.
-func writeBack(f *os.File, from, size int64) {
-	unix.SyncFileRange(int(f.Fd()), from, size, unix.SYNC_FILE_RANGE_WRITE) //nolint:errcheck // see above
 }

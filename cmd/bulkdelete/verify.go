@@ -1,0 +1,190 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/report"
+)
+
+func verifyCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "verify",
+		Usage:     "check everything in a run's folder that can be checked",
+		ArgsUsage: "DIR",
+		Description: `Example: with credentials in the environment, also ask the API who still exists
+   bulkdelete verify users.bulkdelete --live`,
+		Flags: append(clientFlags(),
+			text(inputFlags, "input", "", "where the input `FILE` is now, if it was moved"),
+			text(inputFlags, "expect-hash", "", "`H`: the hash that the audit's last row has to have"),
+			toggle(apiFlags, "live", "read every user back from the API"),
+			toggle(outputFlags, "json", "print the result as JSON"),
+			text(outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
+		),
+		OnUsageError: usageError,
+		Action: func(ctx context.Context, c *cli.Command) error {
+			k, err := newConsole(c)
+			if err != nil {
+				return err
+			}
+			dir, err := folderOf(c)
+			if err != nil {
+				return err
+			}
+			return verify(ctx, c, k, dir)
+		},
+	}
+}
+
+func verify(ctx context.Context, c *cli.Command, k *console, dir string) error {
+	v, f, err := job.Verify(dir, job.Expect{Input: c.String("input"), Hash: strings.ToLower(c.String("expect-hash")), Program: version()})
+	if err != nil {
+		return err
+	}
+	if c.Bool("live") {
+		err = verifyLive(ctx, c, k, v, f)
+	}
+	if k.json {
+		err = errors.Join(err, k.showJSON(f))
+	} else {
+		k.showFindings(f)
+	}
+	if err = errors.Join(err, v.Close()); err != nil {
+		return err
+	}
+	return judge(f, dir)
+}
+
+// showFindings says what was checked, what could not be, and what does not hold.
+func (k *console) showFindings(f *job.Findings) {
+	if f.LastRowHash != "" {
+		k.print("the audit is whole: %s; the last one's hash is\n%s", things(f.AuditRows, "row"), f.LastRowHash)
+		if f.Restored != nil || f.Users[report.Restored]+f.Users[report.Exists] == 0 {
+			k.print("%s deleted, %s absent, %s failed, %s unknown, %s without an outcome", count(f.Deleted), count(f.Absent), count(f.Failed),
+				count(f.Unknown), count(f.Remaining))
+		} else {
+			k.print("%s restored, %s exist, %s failed, %s unknown, %s without an outcome", count(f.Users[report.Restored]), count(f.Users[report.Exists]),
+				count(f.Failed), count(f.Unknown), count(f.Remaining))
+		}
+	}
+	if f.Saved != nil && f.Whole {
+		k.print("the backup is whole: %s users, everybody deleted among them; %s were restored", count(*f.Saved), count(*f.Restored))
+	}
+	if f.Torn > 0 {
+		k.print("%s at the audit's end: a run died while it wrote; the next one cuts them off and tries their users again", things(f.Torn, "torn row"))
+	}
+	for _, u := range f.Unchecked {
+		k.print("unchecked: %s", u)
+	}
+	for _, p := range f.Problems {
+		k.print("problem: %s", p)
+	}
+}
+
+// judge turns findings into an exit code.
+func judge(f *job.Findings, dir string) error {
+	switch {
+	case !f.Whole:
+		more := ""
+		if n := len(f.Problems) - 1; n > 0 {
+			more = fmt.Sprintf(", and %s", things(n, "more problem"))
+		}
+		return job.Fail(job.Incomplete, "compare the folder with a copy", "%s is not whole: %s%s", dir, f.Problems[0], more)
+	case !f.Finished:
+		return job.Fail(job.Incomplete, "the command of the run goes on where it stopped", "whole so far, %s without an outcome", count(f.Remaining))
+	case f.Failed+f.Unknown > 0:
+		return job.Fail(job.Incomplete, report.FailedName+" says why", "whole, but %s failed and %s are unknown", count(f.Failed), count(f.Unknown))
+	case f.Living != nil && *f.Living > 0:
+		return job.Fail(job.Incomplete, "they may have been created again since; look at the lines above", "%s still exist", things(*f.Living, "user"))
+	}
+	return nil
+}
+
+func verifyLive(ctx context.Context, c *cli.Command, k *console, v *job.View, f *job.Findings) error {
+	if v.Plan == nil {
+		return job.Fail(job.Usage, "say where the input is now with --input FILE", "--live needs the input: %s", strings.Join(f.Unchecked, "; "))
+	}
+	cfg, api, err := connect(ctx, c, v.Run)
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	return k.showLiving(ctx, v, api, cfg.Workers, f)
+}
+
+// connect makes a client for the pool and the tenant that a run was about.
+func connect(ctx context.Context, c *cli.Command, run *report.Run) (client.Config, *client.Client, error) {
+	cfg, err := clientConfig(c)
+	if err != nil {
+		return cfg, nil, err
+	}
+	if cfg.TenantID, err = tenantOf(c, run); err != nil {
+		return cfg, nil, err
+	}
+	if err := credentials(&cfg); err != nil {
+		return cfg, nil, err
+	}
+	api, err := client.New(cfg)
+	if err != nil {
+		return cfg, nil, err
+	}
+	pool, err := api.Login(ctx)
+	if err != nil {
+		return cfg, nil, loginFailed(ctx, err)
+	}
+	return cfg, api, samePool(run, cfg.Host, cmp.Or(pool, cfg.AccessKeyID))
+}
+
+// tenantOf is the tenant of the run that a command goes on with.
+func tenantOf(c *cli.Command, run *report.Run) (string, error) {
+	if given := c.String("tenant-id"); given != "" && given != run.Asked.TenantID {
+		return "", job.Fail(job.Guard, "leave --tenant-id out: it is the run's", "the run was about tenant %s, not %s", cmp.Or(run.Asked.TenantID, "none"), given)
+	}
+	return run.Asked.TenantID, nil
+}
+
+// samePool refuses the credentials of another pool. Signed calls do not say which it is; the key does.
+func samePool(run *report.Run, host, pool string) error {
+	if pool != run.Asked.UserPool || host != run.Asked.Host {
+		return job.Fail(job.Guard, "give the --host and the credentials of the run",
+			"the run was about user pool %s of %s; this is %s of %s", run.Asked.UserPool, run.Asked.Host, pool, host)
+	}
+	return nil
+}
+
+const mostLiving = 20 // shown one by one
+
+// showLiving asks the API who still exists.
+func (k *console) showLiving(ctx context.Context, v *job.View, api *client.Client, workers int, f *job.Findings) error {
+	living := 0
+	err := v.FindLiving(ctx, api, workers, func(l job.Living) {
+		if living++; living <= mostLiving {
+			k.find("line %d: %s still exists (the audit says: %s)", l.Line, l.ID, cmp.Or(string(l.Outcome), "nothing yet"))
+		}
+	})
+	if err != nil {
+		return job.Fail(job.Halted, "run the same command again", "not everybody could be read back: %w", err)
+	}
+	if f.Living = &living; living == 0 {
+		k.find("nobody of the %s accepted users exists any more", count(v.Plan.Accepted))
+	} else {
+		k.find("%s of the %s accepted users still exist", count(living), count(v.Plan.Accepted))
+	}
+	return nil
+}
+
+// find says something about the audit: to standard output, unless JSON goes there.
+func (k *console) find(format string, args ...any) {
+	if k.json {
+		k.say(format, args...)
+	} else {
+		k.print(format, args...)
+	}
+}

@@ -1,0 +1,111 @@
+package job
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+
+	"bulkdelete/pkg/journal"
+	"bulkdelete/pkg/report"
+)
+
+// savedPlan is plan.json: what a second person approves.
+type savedPlan struct {
+	Version    int               `json:"version"` // 2
+	Program    string            `json:"program"`
+	CreatedAt  string            `json:"created_at"` // RFC 3339
+	By         string            `json:"by"`
+	Input      savedInput        `json:"input"`
+	Rows       int               `json:"rows"`
+	Accepted   int               `json:"accepted"`
+	Invalid    int               `json:"invalid"`
+	Duplicates int               `json:"duplicates"`
+	Protected  int               `json:"protected"`
+	Calls      int               `json:"calls"`
+	ChunkSize  int               `json:"chunk_size"`
+	Options    map[string]string `json:"options"`
+	Protect    string            `json:"protect"` // SHA-256 of the protected IDs
+	Backup     string            `json:"backup"`
+	Host       string            `json:"host"`
+	UserPool   string            `json:"user_pool"`
+	TenantID   string            `json:"tenant_id"`
+	Reason     string            `json:"reason"`
+	PlanDigest string            `json:"plan_digest"`
+	Digest     string            `json:"digest"` // SHA-256 of this file's JSON with an empty digest
+}
+
+type savedInput struct {
+	Name   string `json:"name"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+func (s savedPlan) digest() string {
+	s.Digest = ""
+	text, _ := json.Marshal(s) // strings, integers and a time: cannot fail
+	return sha256Hex(text)
+}
+
+// MarshalPlan gives what run describes as the JSON of a plan, with its digest.
+func MarshalPlan(run *report.Run) ([]byte, error) {
+	a := run.Asked
+	s := savedPlan{
+		Version: 2, Program: run.Program, CreatedAt: a.At, By: a.By, Input: savedInput{a.Input.Name, a.Input.Bytes, a.Input.SHA256},
+		Rows: a.Plan.Rows, Accepted: a.Plan.Accepted, Invalid: a.Plan.Invalid, Duplicates: a.Plan.Duplicates, Protected: a.Plan.Protected,
+		Calls: a.Plan.Chunks, ChunkSize: a.Plan.ChunkSize, Options: a.Options, Protect: a.Protect, Backup: a.Backup,
+		Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID, Reason: a.Reason, PlanDigest: a.Plan.Digest,
+	}
+	s.Digest = s.digest()
+	text, err := json.MarshalIndent(s, "", "  ")
+	return append(text, '\n'), err
+}
+
+// run describes what was approved, as far as a run has to agree with it.
+func (s savedPlan) run() *report.Run {
+	return &report.Run{Asked: report.Asked{
+		Deed: report.Delete, Input: report.Input{SHA256: s.Input.SHA256},
+		Plan: report.Plan{Digest: s.PlanDigest, Rows: s.Rows, Accepted: s.Accepted}, Options: s.Options,
+		Protect: s.Protect, Backup: s.Backup, Host: s.Host, UserPool: s.UserPool, TenantID: s.TenantID,
+	}}
+}
+
+// SavePlan writes what run describes to path, whole, for a second person to approve.
+func SavePlan(path string, run *report.Run) error {
+	text, err := MarshalPlan(run)
+	if err == nil {
+		err = writeWhole(path, text)
+	}
+	if err != nil {
+		return Fail(Usage, "give a path that can be written with --save", "the plan cannot be saved: %w", err)
+	}
+	return nil
+}
+
+func writeWhole(path string, text []byte) error {
+	dir, err := journal.OpenDir(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.WriteFile(filepath.Base(path), text)
+}
+
+// CheckPlan refuses a run that is not what the plan at path says, and shows the difference. It gives who approved what.
+func CheckPlan(path string, run *report.Run) (*report.Approval, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, Fail(Usage, "", "the plan cannot be read: %w", err)
+	}
+	var s savedPlan
+	if err := json.Unmarshal(text, &s); err != nil || s.Version != 2 {
+		return nil, Fail(Usage, "make one with bulkdelete plan FILE --save plan.json", "%s is not a plan that this version can read (%v)", path, err)
+	}
+	if s.Digest != s.digest() {
+		return nil, Fail(Guard, "have it approved again", "the plan %s has been edited since it was saved: its digest does not fit", path)
+	}
+	if diff := differences(s.run(), run); len(diff) > 0 {
+		return nil, Fail(Guard, "plan again and have it approved, or give the input and options that were approved",
+			"this run is not what the plan %s says:%s", path, list(diff))
+	}
+	return &report.Approval{By: s.By, Digest: s.Digest}, nil
+}

@@ -1,0 +1,131 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"bulkdelete/pkg/journal"
+)
+
+// Index finds an audit's rows by chunk: they stand in the order in which they were written, the input's in the order of
+// chunks. It takes 8 bytes a chunk.
+type Index struct {
+	*Coverage
+	Rows     int
+	LastHash string // of the last row; the seed if there is none
+	Torn     int    // rows at the end that a crash has torn
+
+	file interface { // nil: there are no rows
+		io.ReaderAt
+		io.Closer
+	}
+	first  []int64         // offset of a chunk's first row, plus 1; 0: none
+	others map[int][]int64 // offsets of further rows of the few chunks that were split
+	chunk  int             // whose rows are at hand
+	rows   []Row
+	buf    []byte
+
+	shard, shards int // whose chunks these are: every shards-th of the whole from shard, which counts from 0, on
+}
+
+// ReadIndex reads the whole audit of a folder, which also checks its chain, and calls visit with each row. The error is a
+// *DamageError if the audit is not what was written.
+func ReadIndex(dir *journal.Dir, run *Run, visit func(*Row)) (*Index, error) {
+	chunks := run.Asked.Plan.Chunks
+	x := &Index{Coverage: NewCoverage(run.Asked.Plan), LastHash: run.Seed(), first: make([]int64, chunks+1),
+		others: map[int][]int64{}, buf: make([]byte, 4<<10)}
+	f, err := dir.Open(AuditName)
+	if errors.Is(err, fs.ErrNotExist) {
+		if run.Begun() {
+			return nil, &DamageError{File: AuditName, Err: errGone}
+		}
+		return x, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	x.file = f
+	r := journal.NewReader(f, auditFormat{}, run.Seed())
+	x.Torn, err = readRows(r, run, func(row Row) error {
+		if err := x.Add(row); err != nil {
+			return err
+		}
+		if x.first[row.Chunk] == 0 {
+			x.first[row.Chunk] = r.Offset + 1
+		} else {
+			x.others[row.Chunk] = append(x.others[row.Chunk], r.Offset)
+		}
+		visit(&row)
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	x.Rows, x.LastHash = r.Count, r.Sum
+	return x, nil
+}
+
+// Close closes the audit.
+func (x *Index) Close() error {
+	if x.file == nil {
+		return nil
+	}
+	return x.file.Close()
+}
+
+// Find gives the row about a place of a chunk, nil if there is none. It is valid until another chunk is asked about.
+func (x *Index) Find(chunk, place int) (*Row, error) {
+	rows, err := x.Chunk(chunk)
+	for i := range rows {
+		if r := &rows[i]; r.From <= place && place <= r.To {
+			return r, nil
+		}
+	}
+	return nil, err
+}
+
+// Chunk gives the rows about a chunk, valid until another one is asked about.
+func (x *Index) Chunk(n int) ([]Row, error) {
+	if n < 1 || n >= len(x.first) {
+		return nil, fmt.Errorf("the input has a chunk %d that the run does not have", n)
+	}
+	if n == x.chunk {
+		return x.rows, nil
+	}
+	x.chunk, x.rows = n, x.rows[:0]
+	if x.first[n] == 0 {
+		return nil, nil
+	}
+	for _, at := range append([]int64{x.first[n] - 1}, x.others[n]...) {
+		row, err := x.read(at)
+		if err != nil {
+			x.chunk = 0
+			return nil, fmt.Errorf("%s, byte %d: %w", AuditName, at, err)
+		}
+		if x.shards > 1 {
+			row.whole = (n-1)*x.shards + x.shard + 1
+		}
+		x.rows = append(x.rows, row)
+	}
+	return x.rows, nil
+}
+
+func (x *Index) read(at int64) (Row, error) {
+	for {
+		n, err := x.file.ReadAt(x.buf, at)
+		if line, _, ok := strings.Cut(string(x.buf[:n]), "\n"); ok {
+			f, err := splitLine([]byte(line))
+			if err != nil {
+				return Row{}, err
+			}
+			return fromFields(f)
+		}
+		if err != nil {
+			return Row{}, err
+		}
+		x.buf = make([]byte, 2*len(x.buf))
+	}
+}

@@ -1,0 +1,188 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"reflect"
+	"slices"
+	"time"
+
+	"bulkdelete/pkg/journal"
+)
+
+// Seal is seal.json, which ends a run: what every other file of the folder is, by its hash.
+type Seal struct {
+	Format    int            `json:"format"` // 1
+	Program   string         `json:"program"`
+	SealedAt  time.Time      `json:"sealed_at"`
+	Deed      Deed           `json:"deed"`
+	State     string         `json:"state"`
+	ExitCode  int            `json:"exit_code"`
+	Counts    map[string]int `json:"counts"`     // users by outcome, and remaining; rows by why they were rejected
+	FirstHash string         `json:"first_hash"` // what the audit's first row follows
+	LastHash  string         `json:"last_hash"`  // of the audit's last row
+	Rows      int            `json:"rows"`       // of the audit
+	Host      string         `json:"host"`
+	UserPool  string         `json:"user_pool"`
+	TenantID  string         `json:"tenant_id,omitempty"`
+	By        string         `json:"by"` // the operating system's user and machine of the last run
+	Approved  string         `json:"approved,omitempty"`
+	Plan      *Approval      `json:"plan,omitempty"`
+	Reason    string         `json:"reason,omitempty"`
+	Files     []SealedFile   `json:"files"`
+	Replaces  *SealedFile    `json:"replaces,omitempty"` // the seal before
+}
+
+// SealedFile is a file of the folder as it was.
+type SealedFile struct {
+	Name   string `json:"name"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// LoadSeal reads seal.json, nil if there is none.
+func LoadSeal(dir *journal.Dir) (*Seal, error) {
+	var s Seal
+	err := load(dir, SealName, &s)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if s.Format != 1 {
+		return nil, fmt.Errorf("%s has format %d: it was made by another version of bulkdelete, or edited", SealName, s.Format)
+	}
+	return &s, nil
+}
+
+// WriteSeal seals a run that has ended and whose files are made. A seal that is there becomes seal.N.json.
+func WriteSeal(dir *journal.Dir, run *Run, s *Summary) error {
+	replaced, err := setAside(dir)
+	if err != nil {
+		return err
+	}
+	seal := newSeal(run, s)
+	seal.Replaces = replaced
+	names, err := sealedNames(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		f, err := Sum(dir, name)
+		if err != nil {
+			return err
+		}
+		seal.Files = append(seal.Files, f)
+	}
+	return save(dir, SealName, seal)
+}
+
+func newSeal(run *Run, s *Summary) *Seal {
+	last, a := run.Last(), run.Asked
+	seal := &Seal{Format: 1, Program: run.Program, SealedAt: time.Now().UTC(), Deed: a.Deed, State: s.State, ExitCode: s.ExitCode,
+		Counts:    map[string]int{"invalid": s.Invalid, "duplicates": s.Duplicates, "protected": s.Protected, "remaining": s.Remaining},
+		FirstHash: run.Seed(), LastHash: s.LastRowHash, Rows: s.AuditRows, Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
+		By: last.By, Approved: last.Approved, Plan: last.Plan, Reason: a.Reason}
+	for _, o := range []Outcome{Deleted, Absent, Restored, Exists, Failed, Unknown} {
+		if n := *s.of(o); n > 0 {
+			seal.Counts[string(o)] = n
+		}
+	}
+	return seal
+}
+
+// setAside gives the seal that is there a name of its own. It is copied, so that there is one whatever happens.
+func setAside(dir *journal.Dir) (*SealedFile, error) {
+	text, err := dir.ReadFile(SealName, maxRun)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	n := 1
+	for dir.Has(oldSealName(n + 1)) {
+		n++
+	}
+	if there, err := dir.ReadFile(oldSealName(n), maxRun); err == nil && !bytes.Equal(there, text) {
+		n++ // else a run died here before
+	}
+	if err := dir.WriteFile(oldSealName(n), text); err != nil {
+		return nil, err
+	}
+	f, err := Sum(dir, oldSealName(n))
+	return &f, err
+}
+
+func oldSealName(n int) string { return fmt.Sprintf("seal.%d.json", n) }
+
+// unsealed are files that a seal is not about: they come and go with runs, or are elsewhere too.
+var unsealed = []string{LockName, "status.json", "control.json", InputName, SealName, SealName + ".sig", SealName + ".tsr"}
+
+// sealedNames gives the names of the files that a seal is about.
+func sealedNames(dir *journal.Dir) ([]string, error) {
+	names, err := dir.Files()
+	return slices.DeleteFunc(names, func(name string) bool {
+		return slices.Contains(unsealed, name) || journal.IsTemporary(name)
+	}), err
+}
+
+// Sum describes a file of a folder as it is now.
+func Sum(dir *journal.Dir, name string) (SealedFile, error) {
+	f, err := dir.Open(name)
+	if err != nil {
+		return SealedFile{}, err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	n, err := io.Copy(sum, f)
+	return SealedFile{name, n, hex.EncodeToString(sum.Sum(nil))}, err
+}
+
+// Check gives the files that are not what was sealed, each with what is wrong in a line of its own.
+func (s *Seal) Check(dir *journal.Dir) (wrong []string, err error) {
+	names, err := sealedNames(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range s.Files {
+		i := slices.Index(names, f.Name)
+		if i < 0 {
+			wrong = append(wrong, f.Name+" is sealed and missing")
+			continue
+		}
+		names = slices.Delete(names, i, i+1)
+		now, err := Sum(dir, f.Name)
+		if err != nil && !errors.Is(err, journal.ErrNotRegular) {
+			return nil, err
+		}
+		if now != f {
+			wrong = append(wrong, f.Name+" is not the file that was sealed")
+		}
+	}
+	for _, name := range names {
+		wrong = append(wrong, name+" is not in the seal")
+	}
+	return wrong, nil
+}
+
+// Tells says whether what the seal says of a run is so.
+func (s *Seal) Tells(run *Run, sum *Summary) bool {
+	is := *s
+	is.SealedAt, is.Files, is.Replaces = time.Time{}, nil, nil
+	should := newSeal(run, sum)
+	should.SealedAt = time.Time{}
+	return reflect.DeepEqual(&is, should)
+}
+
+// Holds says whether a run that ended has been sealed since: whether the seal is about run.json as it is now.
+func (s *Seal) Holds(dir *journal.Dir) bool {
+	now, err := Sum(dir, RunName)
+	return err == nil && slices.Contains(s.Files, now)
+}
