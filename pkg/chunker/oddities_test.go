@@ -118,6 +118,7 @@ func TestRefusedGiants(t *testing.T) {
 	for name, text := range map[string]string{
 		"field above 1 MiB": "userId,n\n" + a + "," + strings.Repeat("x", maxField+1) + "\n",
 		"endless line":      "userId,n\n" + a + "," + strings.Repeat("x", 2*maxRecord),
+		"million commas":    "userId,n\n" + strings.Repeat(",", 1_000_000) + "\n",
 		"endless quote":     "userId,n\n" + a + ",\"" + strings.Repeat("x\n", maxRecord),
 	} {
 		refused(t, name, []byte(text), 2, Options{})
