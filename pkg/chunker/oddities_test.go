@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// testdata/oddities holds one file for each oddity that people have met, named after what it shows. This is what becomes
-// of their rows.
+// testdata/oddities holds one file for each oddity that people have met, named after what it shows. This is what
+// becomes of their rows.
 func TestOddities(t *testing.T) {
 	for name, x := range map[string]struct {
 		want string
@@ -106,7 +106,7 @@ func TestRefusedOddities(t *testing.T) {
 
 func refused(t *testing.T, name string, text []byte, line int, o Options) {
 	t.Helper()
-	_, err := Scan(bytes.NewReader(text), o, nil)
+	_, err := Scan(t.Context(), bytes.NewReader(text), o, nil)
 	var e *Error
 	if !errors.As(err, &e) || line > 0 && e.Line != line {
 		t.Errorf("%s: %v, want line %d", name, err, line)

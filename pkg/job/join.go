@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -128,7 +129,7 @@ func (s *shards) close() error {
 func (r *Record) joinFiles(dir string, run *report.Run, all []*report.Shard) (*report.Summary, error) {
 	o := r.Plan.Options
 	o.Shard, o.Shards = 0, 1
-	plan, err := chunker.Scan(r.Input.Reader(), o, nil)
+	plan, err := chunker.Scan(context.Background(), r.Input.Reader(), o, nil)
 	if err != nil {
 		return nil, Fail(Usage, "", "%s: %w", r.Input.Path, err)
 	}

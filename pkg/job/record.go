@@ -53,7 +53,7 @@ func Reopen(dir, input string, lock bool, protected func(files []string, o chunk
 	if options.Protect, err = protected(files, options); err != nil {
 		return nil, err
 	}
-	if r.Plan, err = chunker.Scan(r.Input.Reader(), options, nil); err != nil {
+	if r.Plan, err = chunker.Scan(context.Background(), r.Input.Reader(), options, nil); err != nil {
 		return nil, Fail(Usage, "", "%s: %w", r.Input.Path, err)
 	}
 	want := Describe(r.Input, r.Plan, Target{Host: run.Host, UserPool: run.UserPool, TenantID: run.Options["tenant_id"], Backup: run.Options[optionBackup] != ""}, files)
