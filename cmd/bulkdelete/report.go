@@ -36,7 +36,7 @@ func reportCommand() *cli.Command {
 				return err
 			}
 			if c.NArg() > 1 || c.String("out") != "" {
-				return joinShards(c, k)
+				return joinShards(ctx, c, k)
 			}
 			return reportOne(ctx, c, k)
 		},
@@ -56,7 +56,7 @@ func reportOne(ctx context.Context, c *cli.Command, k *console) error {
 	if err != nil {
 		return err
 	}
-	summary, differ, err := refresh(dir, c.String("input"))
+	summary, differ, err := refresh(ctx, dir, c.String("input"))
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func reportOne(ctx context.Context, c *cli.Command, k *console) error {
 }
 
 // refresh makes the files of a run or of a restore.
-func refresh(dir, input string) (s *report.Summary, differ []string, err error) {
+func refresh(ctx context.Context, dir, input string) (s *report.Summary, differ []string, err error) {
 	run, err := job.Asked(dir)
 	if err == nil && run != nil && run.Asked.Deed == report.Restore {
 		r, err := job.OpenRestore(filepath.Dir(filepath.Clean(dir)))
@@ -82,7 +82,7 @@ func refresh(dir, input string) (s *report.Summary, differ []string, err error) 
 		s, differ, err = r.Refresh()
 		return s, differ, errors.Join(err, r.Close())
 	}
-	r, err := job.Reopen(dir, input)
+	r, err := job.Reopen(ctx, dir, input)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,7 +91,7 @@ func refresh(dir, input string) (s *report.Summary, differ []string, err error) 
 }
 
 // joinShards shows the folders of a job's shards as one run.
-func joinShards(c *cli.Command, k *console) error {
+func joinShards(ctx context.Context, c *cli.Command, k *console) error {
 	dirs, out := c.Args().Slice(), c.String("out")
 	if len(dirs) == 0 {
 		return job.Fail(job.Usage, "for example: bulkdelete report users.?-of-4.bulkdelete --out users", "give the folders of a job's shards")
@@ -99,7 +99,7 @@ func joinShards(c *cli.Command, k *console) error {
 	if c.String("upload") != "" {
 		return job.Fail(job.Usage, "give --upload to each shard's run, or one folder DIR here", "--upload copies one run's folder; there are %d", c.NArg())
 	}
-	summary, err := job.Join(dirs, out, c.String("input"))
+	summary, err := job.Join(ctx, dirs, out, c.String("input"))
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func serveSandbox(ctx context.Context, c *cli.Command) error {
 		if err != nil {
 			return err
 		}
-		plan, err := chunker.Scan(input.Reader(), o, nil)
+		plan, err := chunker.Scan(ctx, input.Reader(), o, nil)
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}

@@ -124,14 +124,14 @@ func (s *session) open(ctx context.Context, f *job.Folder) (err error) {
 
 // scan is the first pass over the input.
 func (s *session) scan(ctx context.Context) (err error) {
-	s.plan, err = chunker.Scan(s.input.Reader(), s.options, func(row chunker.Row) error {
+	s.plan, err = chunker.Scan(ctx, s.input.Reader(), s.options, func(row chunker.Row) error {
 		switch {
 		case row.Reject == nil && len(s.first) < samples:
 			s.first = append(s.first, sample{row.Line, string(row.ID)})
 		case row.Reject != nil && len(s.refused) < samples:
 			s.refused = append(s.refused, sample{row.Line, row.Reject.Reason})
 		}
-		return ctx.Err()
+		return nil
 	})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

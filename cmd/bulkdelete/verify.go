@@ -44,7 +44,7 @@ func verifyCommand() *cli.Command {
 }
 
 func verify(ctx context.Context, c *cli.Command, k *console, dir string) error {
-	v, f, err := job.Verify(dir, job.Expect{Input: c.String("input"), Hash: strings.ToLower(c.String("expect-hash")), Program: version()})
+	v, f, err := job.Verify(ctx, dir, job.Expect{Input: c.String("input"), Hash: strings.ToLower(c.String("expect-hash")), Program: version()})
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func BenchmarkScan(b *testing.B) {
 	data := column(benchRows)
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
-		if _, err := Scan(bytes.NewReader(data), Options{}, nil); err != nil {
+		if _, err := Scan(b.Context(), bytes.NewReader(data), Options{}, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

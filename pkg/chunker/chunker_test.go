@@ -26,7 +26,7 @@ func read(t testing.TB, text []byte, o Options) (*Plan, []Row, error) {
 		}
 	}
 	var rows, again []Row
-	p, err := Scan(bytes.NewReader(text), o, collect(&rows))
+	p, err := Scan(t.Context(), bytes.NewReader(text), o, collect(&rows))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,8 +49,10 @@ func read(t testing.TB, text []byte, o Options) (*Plan, []Row, error) {
 		if err != nil {
 			t.Fatalf("split: %v", err)
 		}
-		if want := len(split)/p.Options.ChunkSize + 1; chunk.Number != want || len(chunk.IDs) > p.Options.ChunkSize || len(chunk.Lines) != len(chunk.IDs) {
-			t.Fatalf("chunk %d of %d IDs and %d lines, want number %d", chunk.Number, len(chunk.IDs), len(chunk.Lines), want)
+		want := len(split)/p.Options.ChunkSize + 1
+		if chunk.Number != want || len(chunk.IDs) > p.Options.ChunkSize || len(chunk.Lines) != len(chunk.IDs) {
+			t.Fatalf("chunk %d of %d IDs and %d lines, want number %d",
+				chunk.Number, len(chunk.IDs), len(chunk.Lines), want)
 		}
 		split = append(split, chunk.IDs...)
 	}
@@ -78,9 +80,11 @@ func summary(rows []Row) string {
 
 func TestIDTypes(t *testing.T) {
 	for idType, ids := range map[string]struct{ good, bad []string }{
-		UserID:       {[]string{a, strings.ToUpper(a)}, []string{a[1:], a + "0", "g" + a[1:], "x"}},
-		Phone:        {[]string{"13800138000", "+8613800138000", "12345"}, []string{"1234", "138-0013-8000", "abc", "+", "1234567890123456"}},
-		Email:        {[]string{"a@b.co", "张三@例子.中国", "a+b@x-y.example.com"}, []string{"a", "a@", "@b.c", "a@b", "a b@c.de", "a@b@c.de"}},
+		UserID: {[]string{a, strings.ToUpper(a)}, []string{a[1:], a + "0", "g" + a[1:], "x"}},
+		Phone: {[]string{"13800138000", "+8613800138000", "12345"},
+			[]string{"1234", "138-0013-8000", "abc", "+", "1234567890123456"}},
+		Email: {[]string{"a@b.co", "张三@例子.中国", "a+b@x-y.example.com"},
+			[]string{"a", "a@", "@b.c", "a@b", "a b@c.de", "a@b@c.de"}},
 		Username:     {[]string{"ada", "张三", "a@b.co"}, []string{"null"}},
 		ExternalID:   {[]string{"7", "E-7"}, []string{"NULL"}},
 		Identity:     {[]string{a + ":x", "idp:7"}, []string{"x", ":x", "x:"}},
@@ -112,7 +116,8 @@ func TestReasonsSayHowToMend(t *testing.T) {
 		"userId\n\"" + a + "\u200b\u200b9\"\n": "U+200B",
 	} {
 		name, _, _ := strings.Cut(text, "\n")
-		_, rows, err := read(t, []byte(text), Options{IDType: map[string]string{"userId": UserID, "email": Email, "phone": Phone}[name]})
+		idType := map[string]string{"userId": UserID, "email": Email, "phone": Phone}[name]
+		_, rows, err := read(t, []byte(text), Options{IDType: idType})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +151,7 @@ func TestChangedInput(t *testing.T) {
 		planned[hexID(i%160)] = true
 	}
 	for _, size := range []int{50, 7} {
-		p, err := Scan(bytes.NewReader(text.Bytes()), Options{ChunkSize: size}, nil)
+		p, err := Scan(t.Context(), bytes.NewReader(text.Bytes()), Options{ChunkSize: size}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,8 +12,8 @@
 // Three kinds of trouble are told apart. An [*Error] means that the input cannot be read, so nothing of it may be sent;
 // a [*RejectError] concerns one row; [ErrChanged] means that the input is not any more what was planned.
 //
-// Nothing here is global and nothing runs in the background. A plan may be used by several goroutines, each with a
-// reader of its own; an iterator belongs to one goroutine. Memory is bounded by a few MiB whatever the input's size, but
-// for the duplicate check during Scan: at most 24 bytes an ID. Do not use this package to read CSV in general: it knows
-// one column.
+// Nothing here is global, and nothing is left running: Scan, Split and All read in a goroutine that has ended when they
+// have. A plan may be used by several goroutines, each with a reader of its own; an iterator belongs to one goroutine.
+// Memory is bounded by a few MiB whatever the input's size, but for the duplicate check during Scan: at most 38 bytes
+// an ID. Do not use this package to read CSV in general: it knows one column.
 package chunker

@@ -1,6 +1,7 @@
 package chunker_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -9,8 +10,10 @@ import (
 
 // Plan a file, then read it again in chunks of two.
 func Example() {
-	const file = "E-Mail;Name\nada@example.com;Ada\nben@example.com;Ben\nADA@example.com;Ada again\nnot an address;?\nchen@example.com;Chen\n"
-	plan, err := chunker.Scan(strings.NewReader(file), chunker.Options{IDType: chunker.Email, ChunkSize: 2}, func(row chunker.Row) error {
+	const file = "E-Mail;Name\nada@example.com;Ada\nben@example.com;Ben\nADA@example.com;Ada again\n" +
+		"not an address;?\nchen@example.com;Chen\n"
+	options := chunker.Options{IDType: chunker.Email, ChunkSize: 2}
+	plan, err := chunker.Scan(context.Background(), strings.NewReader(file), options, func(row chunker.Row) error {
 		if row.Reject != nil {
 			fmt.Println(row.Reject)
 		}

@@ -2,6 +2,7 @@ package chunker
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -32,7 +33,8 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte, pick uint8) {
 		types := []string{UserID, Phone, Email, Username, ExternalID, Identity, SyncRelation, CustomField}
-		o := Options{IDType: types[pick&7], NoHeader: pick&8 > 0, NoValidate: pick&16 > 0, Encoding: []string{"", "gbk", "utf-16", "gb18030"}[pick>>5&3]}
+		o := Options{IDType: types[pick&7], NoHeader: pick&8 > 0, NoValidate: pick&16 > 0,
+			Encoding: []string{"", "gbk", "utf-16", "gb18030"}[pick>>5&3]}
 		_, _, err := read(t, text, o)
 		if e := (*Error)(nil); err != nil && !errors.As(err, &e) {
 			t.Errorf("%v is no *Error", err)
@@ -121,7 +123,7 @@ func dialect(t *rapid.T, text []byte) (packed []byte, encoding string) {
 // compare reads a text and finds the records in it as they were written.
 func compare(t *rapid.T, text []byte, o Options, want []string) {
 	i := 0
-	_, err := Scan(bytes.NewReader(text), o, func(r Row) error {
+	_, err := Scan(context.Background(), bytes.NewReader(text), o, func(r Row) error {
 		if i == len(want) || r.Reject != nil || string(r.ID) != hexID(i) || string(r.Raw) != want[i] {
 			return fmt.Errorf("row %d is %q, ID %s (%v)", i, r.Raw, r.ID, r.Reject)
 		}

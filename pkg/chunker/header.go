@@ -2,6 +2,7 @@ package chunker
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -36,8 +37,8 @@ func findColumn(cells []string, o Options) (layout, error) {
 			case len(found) == 1:
 				return layout{column: found[0], header: true, named: true}, nil
 			case len(found) > 1:
-				return layout{}, fmt.Errorf("%d columns could hold the %s: choose one with --column; the columns are %s",
-					len(found), o.IDType, listColumns(cells))
+				return layout{}, fmt.Errorf("%d columns could hold the %s: "+
+					"choose one with --column; the columns are %s", len(found), o.IDType, listColumns(cells))
 			}
 		}
 	}
@@ -62,16 +63,12 @@ func headless(cells []string, ours []int, o Options) (layout, error) {
 
 // askedColumn finds --column: a very name, else a name in a loose spelling, else a number.
 func askedColumn(cells []string, o Options) (layout, error) {
-	all := make([]int, len(cells))
-	for i := range all {
-		all[i] = i
-	}
 	if !o.NoHeader {
 		for _, fits := range []func(string) bool{
 			func(name string) bool { return name == o.Column },
 			func(name string) bool { return fold(name) == fold(o.Column) },
 		} {
-			switch found := pick(cells, all, fits); {
+			switch found := pick(cells, every(cells), fits); {
 			case len(found) == 1:
 				return layout{column: found[0], header: true, named: true}, nil
 			case len(found) > 1:
@@ -83,7 +80,8 @@ func askedColumn(cells []string, o Options) (layout, error) {
 	n, err := strconv.Atoi(o.Column)
 	switch {
 	case err != nil && o.NoHeader:
-		return layout{}, fmt.Errorf("without a header a column has no name: give --column a number from 1 to %d", len(cells))
+		return layout{}, fmt.Errorf("without a header a column has no name: "+
+			"give --column a number from 1 to %d", len(cells))
 	case err != nil || n < 1 || n > len(cells):
 		return layout{}, fmt.Errorf("there is no column %s: the columns are %s", quote(o.Column), listColumns(cells))
 	}
@@ -97,39 +95,41 @@ func numbered(cells []string, column int, o Options) layout {
 	case o.NoHeader:
 	case isData(cell, o.IDType):
 		l.note = "the first row is data, not a header: its cell is itself an ID"
-		if t := looksLike(cell); t != "" {
+		if t := looksLike([]byte(cell)); t != "" {
 			l.note = "the first row is data, not a header: its cell is itself a " + t
 		}
 	default:
 		l.header = true
-		l.note = fmt.Sprintf("the first row is taken for the header, with %s for the IDs: if it is a user, give --no-header", quote(cell))
+		l.note = fmt.Sprintf("the first row is taken for the header, with %s for the IDs: "+
+			"if it is a user, give --no-header", quote(cell))
 	}
 	return l
 }
 
 // usable gives the columns that may hold the IDs: all but those that a run added.
 func usable(cells []string) []int {
-	return pick(cells, nil, func(name string) bool { return !strings.HasPrefix(strings.ToLower(name), ownPrefix) })
+	ours := func(name string) bool { return !strings.HasPrefix(strings.ToLower(name), ownPrefix) }
+	return pick(cells, every(cells), ours)
 }
 
-// pick gives those of the columns (nil: all) whose cell fits.
+// every gives all columns.
+func every(cells []string) []int {
+	all := make([]int, len(cells))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// pick gives those of the columns whose cell fits.
 func pick(cells []string, columns []int, fits func(string) bool) []int {
 	var found []int
-	for i, c := range cells {
-		if (columns == nil || contains(columns, i)) && fits(c) {
+	for _, i := range columns {
+		if fits(cells[i]) {
 			found = append(found, i)
 		}
 	}
 	return found
-}
-
-func contains(columns []int, i int) bool {
-	for _, c := range columns {
-		if c == i {
-			return true
-		}
-	}
-	return false
 }
 
 // isData says whether a first row's cell is an ID itself, or one that a spreadsheet damaged, so that no user is lost to
@@ -138,16 +138,16 @@ func isData(cell, idType string) bool {
 	if cell == "" {
 		return false
 	}
-	if looksLike(cell) != "" {
+	if looksLike([]byte(cell)) != "" {
 		return true
 	}
 	c := checker{idType: idType}
 	switch idType {
 	case UserID, Phone, Email:
-		_, code, _ := c.check([]byte(cell))
+		code, _ := c.judge([]byte(cell))
 		return code == "" || code == CodeSpreadsheet
 	case Identity, SyncRelation:
-		_, code, _ := c.check([]byte(cell))
+		code, _ := c.judge([]byte(cell))
 		return code == "" && !namesBothHalves(cell)
 	}
 	return false
@@ -156,8 +156,8 @@ func isData(cell, idType string) bool {
 // namesBothHalves tells a header such as extIdpId:userIdInIdp from an identity.
 func namesBothHalves(cell string) bool {
 	left, right, _ := strings.Cut(cell, ":")
-	words := []string{"extidpid", "idpid", "idp", "provider", "connection", "source", "userid", "useridinidp", "id", "openid",
-		"unionid", "identity", "relation", "身份源", "用户id"}
+	words := []string{"extidpid", "idpid", "idp", "provider", "connection", "source", "userid", "useridinidp",
+		"id", "openid", "unionid", "identity", "relation", "身份源", "用户id"}
 	return spelledAs(left, words) && spelledAs(right, words)
 }
 
@@ -174,15 +174,7 @@ func fold(name string) string {
 	}, name)
 }
 
-func spelledAs(name string, words []string) bool {
-	name = fold(name)
-	for _, w := range words {
-		if w == name {
-			return true
-		}
-	}
-	return false
-}
+func spelledAs(name string, words []string) bool { return slices.Contains(words, fold(name)) }
 
 // names are a type's headers as fold writes them. An exact name beats the loose ones.
 type names struct{ exact, loose []string }
@@ -190,14 +182,18 @@ type names struct{ exact, loose []string }
 func headerNames(idType string) names {
 	switch idType {
 	case UserID:
-		return names{[]string{"userid", "用户id"}, []string{"id", "uid", "userids", "authinguserid", "genauthuserid", "用户编号", "用户标识"}}
+		return names{[]string{"userid", "用户id"},
+			[]string{"id", "uid", "userids", "authinguserid", "genauthuserid", "用户编号", "用户标识"}}
 	case Phone:
-		return names{[]string{"phone", "手机号"}, []string{"phonenumber", "mobile", "mobilephone", "mobilenumber", "cellphone", "tel",
-			"telephone", "手机", "手机号码", "电话", "电话号码", "联系电话", "移动电话"}}
+		return names{[]string{"phone", "手机号"},
+			[]string{"phonenumber", "mobile", "mobilephone", "mobilenumber", "cellphone", "tel",
+				"telephone", "手机", "手机号码", "电话", "电话号码", "联系电话", "移动电话"}}
 	case Email:
-		return names{[]string{"email", "邮箱"}, []string{"emailaddress", "mail", "mailaddress", "邮箱地址", "电子邮箱", "电子邮件", "邮件", "邮件地址"}}
+		return names{[]string{"email", "邮箱"},
+			[]string{"emailaddress", "mail", "mailaddress", "邮箱地址", "电子邮箱", "电子邮件", "邮件", "邮件地址"}}
 	case Username:
-		return names{[]string{"username", "用户名"}, []string{"login", "loginname", "account", "accountname", "账号", "帐号", "账户", "登录名"}}
+		return names{[]string{"username", "用户名"},
+			[]string{"login", "loginname", "account", "accountname", "账号", "帐号", "账户", "登录名"}}
 	case ExternalID:
 		return names{[]string{"externalid", "外部id"}, []string{"extid", "externaluserid", "外部用户id", "外部编号"}}
 	case Identity:

@@ -1,19 +1,17 @@
 package chunker
 
-import (
-	"fmt"
-	"io"
-)
+import "io"
 
 // IDs reads the IDs of a list such as --protect's, in any of the formats of an input. The header may be missing: a
-// first row that is not plainly a header is an ID. A single row that is not a valid ID is an error, for a protection must
-// never be dropped in silence; so is an empty list. Duplicates do no harm. Of o, Protect and ChunkSize mean nothing.
+// first row that is not plainly a header is an ID. A single row that is not a valid ID is an error, for a protection
+// must never be dropped in silence; so is an empty list. Duplicates do no harm. Of o, Protect and ChunkSize mean
+// nothing.
 func IDs(r io.Reader, o Options) ([]string, error) {
 	o.Protect, o.ChunkSize = nil, 0
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	in, err := openPass(r, o.filled(), 0)
+	in, err := openPass(r, o.filled())
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +29,7 @@ func IDs(r io.Reader, o Options) ([]string, error) {
 		case err != nil:
 			return nil, err
 		case in.reject != nil:
-			return nil, &Error{Line: in.line, Err: fmt.Errorf("%s (no row of such a list is passed over)", in.reject.Reason)}
+			return nil, fail(in.line, "%s (no row of such a list is passed over)", in.reject.Reason)
 		}
 		ids = append(ids, string(in.id))
 	}

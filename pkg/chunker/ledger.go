@@ -6,19 +6,21 @@ import (
 	"hash"
 )
 
-// digestRows is how many accepted rows at least share one digest. A later pass holds back that many until they are
+// digestRows is how many accepted rows at least share one digest. The second pass holds back that many until they are
 // found unchanged; one digest takes 16 bytes of the plan.
 const digestRows = 50
 
 type digest [16]byte
 
-// ledger adds up a pass's decisions: a digest for each block of accepted rows, which are whole chunks, and one for all
-// decisions. It takes IDs with their lines, so that a block holds only if its rows stand where they stood.
+// ledger adds up the decisions of a pass: a digest for each block of accepted rows, which are whole chunks, and one for
+// all decisions. It takes IDs with their lines, so that a block holds only if its rows stand where they stood.
 type ledger struct {
 	size     int // rows of a block
+	rows     int
 	accepted int
-	first    int    // line of the block's first row
-	last     int    // line of the block's last row
+	blocks   int    // that are complete
+	first    int    // line of the latest block's first row
+	last     int    // line of its last row
 	text     []byte // the block so far
 	all      hash.Hash
 }
@@ -28,31 +30,32 @@ func newLedger(chunkSize int) *ledger {
 	return &ledger{size: chunks * chunkSize, all: sha256.New()}
 }
 
-// accept adds a row and says whether it fills its block: then the caller takes the block's digest with sum.
-func (l *ledger) accept(id []byte, line int) (full bool) {
-	if len(l.text) == 0 {
-		l.first = line
+// add accounts for a row and says whether it completes a block: then closeBlock has to be called.
+func (l *ledger) add(row Row) (complete bool) {
+	l.rows++
+	if e := row.Reject; e != nil {
+		l.all.Write(binary.LittleEndian.AppendUint32([]byte("rejected "+e.Code+" "), uint32(e.Line)))
+		return false
 	}
-	l.last = line
-	l.text = append(l.text, id...)
-	l.text = append(l.text, '\n')
-	l.text = binary.LittleEndian.AppendUint32(l.text, uint32(line))
+	if len(l.text) == 0 {
+		l.first = row.Line
+	}
+	l.last = row.Line
+	l.text = append(append(l.text, row.ID...), '\n')
+	l.text = binary.LittleEndian.AppendUint32(l.text, uint32(row.Line))
 	l.accepted++
 	return l.accepted%l.size == 0
 }
 
-func (l *ledger) reject(e *RejectError) {
-	l.all.Write(binary.LittleEndian.AppendUint32([]byte("rejected "+e.Code+" "), uint32(e.Line)))
-}
-
-// sum ends a block.
-func (l *ledger) sum() (d digest) {
+// closeBlock ends the block that has begun, and gives its digest.
+func (l *ledger) closeBlock() (d digest) {
 	full := sha256.Sum256(l.text)
-	l.text = l.text[:0]
 	copy(d[:], full[:])
 	l.all.Write(d[:])
+	l.text = l.text[:0]
+	l.blocks++
 	return d
 }
 
-// open says whether a block has begun.
-func (l *ledger) open() bool { return len(l.text) > 0 }
+// begun says whether a block has.
+func (l *ledger) begun() bool { return len(l.text) > 0 }

@@ -30,8 +30,8 @@ type lines struct {
 	decoded bool
 }
 
-// window reads ahead, without handing out anything, so that the layout can be found. whole says that it is all.
-func (l *lines) window(size int) (text []byte, whole bool) {
+// peek reads ahead, without handing out anything, so that the layout can be found. whole says that it is all.
+func (l *lines) peek(size int) (text []byte, whole bool) {
 	for l.err == nil && l.end-l.pos < size {
 		l.fill()
 	}

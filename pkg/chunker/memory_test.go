@@ -15,7 +15,7 @@ func TestSecondPassStaysWithin64MiB(t *testing.T) {
 	}
 	text := column(rows)
 	before := live()
-	p, err := Scan(bytes.NewReader(text), Options{}, nil)
+	p, err := Scan(t.Context(), bytes.NewReader(text), Options{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// testdata/oddities holds one file for each oddity that people have met, named after what it shows. This is what becomes
-// of their rows.
+// testdata/oddities holds one file for each oddity that people have met, named after what it shows. This is what
+// becomes of their rows.
 func TestOddities(t *testing.T) {
 	for name, x := range map[string]struct {
 		want string
@@ -106,7 +106,7 @@ func TestRefusedOddities(t *testing.T) {
 
 func refused(t *testing.T, name string, text []byte, line int, o Options) {
 	t.Helper()
-	_, err := Scan(bytes.NewReader(text), o, nil)
+	_, err := Scan(t.Context(), bytes.NewReader(text), o, nil)
 	var e *Error
 	if !errors.As(err, &e) || line > 0 && e.Line != line {
 		t.Errorf("%s: %v, want line %d", name, err, line)
@@ -118,6 +118,7 @@ func TestRefusedGiants(t *testing.T) {
 	for name, text := range map[string]string{
 		"field above 1 MiB": "userId,n\n" + a + "," + strings.Repeat("x", maxField+1) + "\n",
 		"endless line":      "userId,n\n" + a + "," + strings.Repeat("x", 2*maxRecord),
+		"million commas":    "userId,n\n" + strings.Repeat(",", 1_000_000) + "\n",
 		"endless quote":     "userId,n\n" + a + ",\"" + strings.Repeat("x\n", maxRecord),
 	} {
 		refused(t, name, []byte(text), 2, Options{})

@@ -28,7 +28,7 @@ type Options struct {
 	Column     string   // the ID's column: a header, or a 1-based number; "": found
 	IDType     string   // "": UserID
 	Delimiter  rune     // ',', ';', '\t' or '|'; 0: found
-	Encoding   string   // utf-8, utf-16, gbk or gb18030; "": by the byte order mark, else utf-8. A byte order mark beats it
+	Encoding   string   // utf-8, utf-16, gbk or gb18030; "": utf-8. A byte order mark beats it
 	NoHeader   bool     // the first row is data
 	NoValidate bool     // accept IDs that do not look like their type
 	Protect    []string // IDs that are never accepted, as IDs reads them
@@ -54,21 +54,21 @@ func (o Options) Validate() error {
 		return fmt.Errorf("a chunk of %d users cannot be sent: give 1 to %d", o.ChunkSize, MaxChunk)
 	}
 	if o.Shards < 1 || o.Shard < 0 || o.Shard >= o.Shards {
-		return fmt.Errorf("there is no shard %d/%d: they are counted from 0, so give 0/%[2]d to %d/%[2]d", o.Shard, o.Shards, max(0, o.Shards-1))
+		return fmt.Errorf("there is no shard %d/%d: they are counted from 0, so give 0/%[2]d to %d/%[2]d",
+			o.Shard, o.Shards, max(0, o.Shards-1))
 	}
 	return nil
 }
 
-// ours says whether a row is one of the shard's, accepted being the number of accepted rows before it. Chunks are dealt
-// out in turn; rejected rows are the first shard's.
-func (o *Options) ours(reject *RejectError, accepted int) bool {
-	if o.Shards == 1 {
-		return true
-	}
-	if reject != nil {
+// place gives an accepted row its chunk and its place there, accepted being the number of accepted rows before it, and
+// says whether the row is one of the shard's. Chunks are dealt out in turn; rejected rows are the first shard's.
+func (o *Options) place(row *Row, accepted int) (ours bool) {
+	if row.Reject != nil {
 		return o.Shard == 0
 	}
-	return accepted/o.ChunkSize%o.Shards == o.Shard
+	chunk := accepted / o.ChunkSize
+	row.Chunk, row.Place = chunk/o.Shards+1, accepted%o.ChunkSize+1
+	return chunk%o.Shards == o.Shard
 }
 
 // filled gives the options with their defaults.

@@ -2,6 +2,7 @@ package chunker
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"iter"
@@ -16,9 +17,8 @@ type pass struct {
 	header  []string
 	rawHead []byte // the header as it stands
 	columns int
-	sep     bool // the input starts with a line sep=
 	opts    Options
-	check   checker
+	check   *checker
 	protect map[key]struct{}
 	pending bool // the first record is data and has yet to be given
 
@@ -29,13 +29,13 @@ type pass struct {
 }
 
 // openPass finds out all about the input that holds for every row. o is filled and valid. The caller closes the source.
-func openPass(r io.Reader, o Options, seed uint64) (*pass, error) {
+func openPass(r io.Reader, o Options) (*pass, error) {
 	src, err := openSource(r, o.Encoding)
 	if err != nil {
 		return nil, err
 	}
-	p := &pass{src: src, rec: newRecords(src), opts: o, check: checker{idType: o.IDType, noValidate: o.NoValidate, seed: seed}}
-	p.protect = make(map[key]struct{}, len(o.Protect))
+	p := &pass{src: src, rec: newRecords(src), opts: o, check: newChecker(o),
+		protect: make(map[key]struct{}, len(o.Protect))}
 	for _, id := range o.Protect {
 		p.protect[p.check.key(trim([]byte(id)))] = struct{}{}
 	}
@@ -48,10 +48,10 @@ func openPass(r io.Reader, o Options, seed uint64) (*pass, error) {
 
 // begin finds line end, delimiter and columns, and reads the first record.
 func (p *pass) begin() error {
-	text, whole := p.rec.lines.window(sniffBytes)
+	text, whole := p.rec.lines.peek(sniffBytes)
 	eol := findEOL(text)
 	p.rec.lines.eol = eol
-	comma, err := p.delimiter(text, whole, eol)
+	comma, err := p.readDelimiter(text, whole, eol)
 	if err != nil {
 		return err
 	}
@@ -74,15 +74,15 @@ func (p *pass) begin() error {
 	return nil
 }
 
-// delimiter takes the delimiter from the options, a line sep= (which it reads), or the text, in this order.
-func (p *pass) delimiter(text []byte, whole bool, eol byte) (byte, error) {
+// readDelimiter takes the delimiter from the options, a line sep= (which it reads), or the text, in this order.
+func (p *pass) readDelimiter(text []byte, whole bool, eol byte) (byte, error) {
 	sep := sepLine(text, eol)
 	if sep != 0 {
 		line, err := p.rec.lines.next()
 		if err != nil {
 			return 0, p.rec.failure(err)
 		}
-		text, p.sep = text[len(line):], true
+		text = text[len(line):]
 	}
 	switch {
 	case p.opts.Delimiter != 0:
@@ -123,7 +123,8 @@ func (p *pass) judge() (code, reason string) {
 		if p.lay.column < n {
 			p.id = trim(p.rec.cell(p.lay.column))
 		}
-		return CodeColumns, fmt.Sprintf("the row has %d columns and the first has %d: put a cell that holds the delimiter in quotes, and write a delimiter for each empty cell", n, p.columns)
+		return CodeColumns, fmt.Sprintf("the row has %d columns and the first has %d: "+
+			"put a cell that holds the delimiter in quotes, and write a delimiter for each empty cell", n, p.columns)
 	}
 	p.id = trim(p.rec.cell(p.lay.column))
 	if p.key, code, reason = p.check.check(p.id); code != "" {
@@ -142,28 +143,81 @@ func duplicateOf(line int, first uint32) *RejectError {
 	return &RejectError{Line: line, Code: CodeDuplicate, Reason: fmt.Sprintf("the same ID as in line %d", first)}
 }
 
-// rows gives the rows one by one, without a place; each is valid until the next one.
-func (p *pass) rows() iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) {
-		for {
-			switch err := p.next(); {
-			case err == io.EOF:
-				return
-			case err != nil:
-				yield(Row{}, err)
+const (
+	batchCount = 4         // one in each hand, the others waiting
+	batchRows  = 1024      // a handover wakes the other goroutine, which costs as much as hundreds of rows
+	batchBytes = 256 << 10 // about; one row may be longer
+)
+
+// batch is a run of rows, without their chunks and places, with copies of what they point to.
+type batch struct {
+	rows []Row
+	keys []key // of the rows that are not rejected; of the others, anything
+	text []byte
+	err  error // why no batch follows this one; io.EOF at the input's end
+}
+
+// batches gives the rows to the input's end. A batch is valid until the next one. Another goroutine reads ahead while
+// the caller works, and has ended when the sequence has. It hears ctx between rows; its cause is the error then.
+func (p *pass) batches(ctx context.Context) iter.Seq2[*batch, error] {
+	return func(yield func(*batch, error) bool) {
+		full, empty := make(chan *batch, batchCount), make(chan *batch, batchCount) // so that sending never waits
+		for range batchCount {
+			empty <- new(batch)
+		}
+		go func() {
+			defer close(full)
+			for b := range empty {
+				b.fill(ctx, p)
+				full <- b
+				if b.err != nil {
+					return
+				}
+			}
+		}()
+		defer func() {
+			close(empty)
+			for range empty { // so that nothing more is read
+			}
+			for range full { // until the goroutine has ended
+			}
+		}()
+		for b := range full {
+			if !yield(b, nil) {
 				return
 			}
-			if !yield(Row{Line: p.line, ID: p.id, Raw: p.rec.raw, Reject: p.reject}, nil) {
+			if b.err != nil && b.err != io.EOF {
+				yield(nil, b.err)
+			}
+			if b.err != nil {
 				return
 			}
+			empty <- b
 		}
 	}
 }
 
-// placed gives an accepted row its chunk and place; accepted counts those before it.
-func (r Row) placed(accepted int, o *Options) Row {
-	if r.Reject == nil {
-		r.Chunk, r.Place = accepted/o.ChunkSize/o.Shards+1, accepted%o.ChunkSize+1
+// fill reads the batch's rows.
+func (b *batch) fill(ctx context.Context, p *pass) {
+	b.rows, b.keys, b.text = b.rows[:0], b.keys[:0], b.text[:0]
+	if cap(b.text) > 4*batchBytes { // one enormous row made it large
+		b.text = nil
 	}
-	return r
+	for len(b.rows) < batchRows && len(b.text) < batchBytes {
+		if ctx.Err() != nil {
+			b.err = context.Cause(ctx)
+			return
+		}
+		if b.err = p.next(); b.err != nil {
+			return
+		}
+		// Where the buffer grows, the rows before go on pointing into the old one.
+		from := len(b.text)
+		b.text = append(b.text, p.id...)
+		to := len(b.text)
+		b.text = append(b.text, p.rec.raw...)
+		b.rows = append(b.rows, Row{Line: p.line, ID: b.text[from:to:to], Raw: b.text[to:len(b.text):len(b.text)],
+			Reject: p.reject})
+		b.keys = append(b.keys, p.key)
+	}
 }

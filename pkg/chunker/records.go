@@ -4,14 +4,19 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
-	"regexp"
+	"slices"
+	"strings"
 )
+
+// maxColumns is the most cells that one row may have: as many as a spreadsheet takes.
+const maxColumns = 16_384
 
 // records reads CSV records, each with its line and its bytes as they stand.
 //
-// A record without a quote is its line, cut at the delimiters: that is what encoding/csv makes of it too, but it costs a
-// string for every record, which for single-column files was most of the time. Only records with a quote go through
+// A record without a quote is its line, cut at the delimiters: that is what encoding/csv makes of it too, but it costs
+// a string for every record, which for single-column files was most of the time. Only records with a quote go through
 // encoding/csv, which then pulls exactly the lines it needs, so that the dialect is the standard one.
 type records struct {
 	src   *source
@@ -74,31 +79,69 @@ func (r *records) cut(line []byte) error {
 		}
 		r.quoted = cells
 	}
-	if len(r.raw) > maxField {
-		return r.checkCells()
-	}
-	return nil
+	return r.checkSizes()
 }
 
-func (r *records) checkCells() error {
+// checkSizes refuses what no list of users holds.
+func (r *records) checkSizes() error {
+	if n := r.columns(); n > maxColumns {
+		return fail(r.line, "a row of %d columns, %d are the most: "+
+			"is the delimiter another one (--delimiter), or a line end missing?", n, maxColumns)
+	}
+	if len(r.raw) <= maxField {
+		return nil
+	}
 	for _, c := range r.cells() {
 		if len(c) > maxField {
-			return fail(r.line, "a field of more than 1 MiB: this is no list of users; give a file with the IDs in a column of their own")
+			return fail(r.line, "a field of more than 1 MiB: "+
+				"this is no list of users; give a file with the IDs in a column of their own")
 		}
 	}
 	return nil
 }
 
 // formulas reads the record again when it holds cells such as ="00123", which people write to keep a spreadsheet from
-// dropping zeros. The standard dialect knows no quote inside an unquoted cell.
+// dropping zeros.
 func (r *records) formulas() ([]string, error) {
-	comma := regexp.QuoteMeta(string(r.comma))
-	cell := regexp.MustCompile(`(^|` + comma + `)="([^"\n]*)"(` + comma + `|$)`)
-	fixed := r.raw
-	for range 2 { // neighbours share a delimiter
-		fixed = cell.ReplaceAll(fixed, []byte(`$1"=""$2"""$3`))
+	return newCSV(bytes.NewReader(quoteFormulas(r.raw, r.comma)), r.comma).Read()
+}
+
+// quoteFormulas puts cells such as ="00123" into quotes: the standard dialect knows no quote inside an unquoted cell.
+func quoteFormulas(text []byte, comma byte) []byte {
+	var quoted []byte
+	starts := true // a cell does, here
+	for len(text) > 0 {
+		n := 0
+		if starts {
+			n = formulaLen(text, comma)
+		}
+		if n > 0 {
+			quoted = fmt.Appendf(quoted, `"=""%s"""`, text[len(`="`):n-1])
+		} else {
+			n = 1
+			quoted = append(quoted, text[0])
+		}
+		starts = text[n-1] == comma
+		text = text[n:]
 	}
-	return newCSV(bytes.NewReader(fixed), r.comma).Read()
+	return quoted
+}
+
+// formulaLen gives the length of the cell ="..." that text begins with, or 0.
+func formulaLen(text []byte, comma byte) int {
+	inside, ok := bytes.CutPrefix(text, []byte(`="`))
+	if !ok {
+		return 0
+	}
+	end := bytes.IndexAny(inside, "\"\n")
+	if end < 0 || inside[end] == '\n' {
+		return 0
+	}
+	n := len(`="`) + end + len(`"`)
+	if n < len(text) && text[n] != comma {
+		return 0
+	}
+	return n
 }
 
 // columns counts the current record's cells.
@@ -127,11 +170,10 @@ func (r *records) cell(i int) []byte {
 
 // cells gives all cells of the current record, in strings of their own.
 func (r *records) cells() []string {
-	all := make([]string, r.columns())
-	for i := range all {
-		all[i] = string(r.cell(i))
+	if r.quoted != nil {
+		return slices.Clone(r.quoted)
 	}
-	return all
+	return strings.Split(string(r.raw), string(r.comma))
 }
 
 // trimEnd cuts the line end. It is written out because bytes.TrimSuffix took a tenth of the reading.
@@ -166,9 +208,11 @@ func (r *records) failure(err error) error {
 	case errors.Is(err, errLongRecord):
 		return r.longRecord()
 	case errors.Is(err, csv.ErrQuote) && r.unclosed():
-		return fail(r.quoteLine(), "a quoted field is never closed: close it with a quote, or double a quote that belongs to the text")
+		return fail(r.quoteLine(), "a quoted field is never closed: "+
+			"close it with a quote, or double a quote that belongs to the text")
 	case errors.Is(err, csv.ErrQuote), errors.Is(err, csv.ErrBareQuote):
-		return fail(r.line, `a quote in the middle of a field: put the whole field in quotes and double the quotes inside it, as in "say ""hi"""`)
+		return fail(r.line, `a quote in the middle of a field: `+
+			`put the whole field in quotes and double the quotes inside it, as in "say ""hi"""`)
 	}
 	return r.src.readError(r.lines.n+1, err)
 }
@@ -178,7 +222,8 @@ func (r *records) longRecord() *Error {
 	if bytes.IndexByte(r.raw, '"') >= 0 {
 		return fail(r.quoteLine(), "a quoted field goes on for megabytes: its closing quote is probably missing")
 	}
-	return fail(r.lines.n+1, "a line of more than %d MiB: this is no list of users; give a file with one user a line", maxRecord>>20)
+	return fail(r.lines.n+1, "a line of more than %d MiB: "+
+		"this is no list of users; give a file with one user a line", maxRecord>>20)
 }
 
 func (r *records) encodingError() *Error {

@@ -1,26 +1,26 @@
 package chunker
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 )
 
 // Row is one record of the input, but for the header.
 type Row struct {
 	Line   int          // input line on which the record starts, from 1
 	ID     []byte       // as it will be sent, without the spaces around it; valid until the next row
-	Raw    []byte       // the record as it stands in the text (as UTF-8), without its line end; valid until the next row
+	Raw    []byte       // the record as it stands (in UTF-8), without its line end; valid until the next row
 	Chunk  int          // from 1; 0: rejected
 	Place  int          // inside the chunk, from 1; 0: rejected
 	Reject *RejectError // nil: accepted
 }
 
-// Plan is what came of an input's first pass. Where the input is divided among several shards (Options.Shards), each takes
-// every Shards-th chunk: the counts, and the rows that Scan, All and Split give, are then the shard's own, its chunks are
-// numbered from 1, and rejected rows are the first shard's. Digest is the same for all of them, and together they account
-// for every row once. A plan is a pure function of the input's bytes and the options. Its fields
-// are to be read only; it may then be used by several goroutines at once.
+// Plan is what came of an input's first pass. Where the input is divided among several shards (Options.Shards), each
+// takes every Shards-th chunk: the counts, and the rows that Scan, All and Split give, are then the shard's own, its
+// chunks are numbered from 1, and rejected rows are the first shard's. Digest is the same for all of them, and together
+// they account for every row once. A plan is a pure function of the input's bytes and the options. Its fields are to be
+// read only; it may then be used by several goroutines at once.
 type Plan struct {
 	SHA256 [32]byte // of the input's bytes as they are, compressed or not
 	Bytes  int64    // of the input
@@ -51,39 +51,44 @@ type Plan struct {
 	Digest [32]byte
 
 	all        counts // of all shards together
-	seed       uint64
 	blocks     []digest
 	duplicates []uint64 // one bit a row
 	firsts     []uint32 // for each duplicate, the line of its first
 }
 
 // Scan reads the whole input, checks every row and gives the plan. It calls visit, unless nil, with every row in order,
-// and stops with visit's error as it is. What cannot be read gives an *Error. Memory grows by at most 24 bytes for each
-// accepted ID, and Scan lets go of most of it (all but half a byte) when it ends.
-func Scan(r io.Reader, o Options, visit func(Row) error) (*Plan, error) {
+// and stops with visit's error as it is, or between two rows with ctx's cause. What cannot be read gives an *Error.
+// Memory grows by at most 38 bytes for each accepted ID, and Scan lets go of most of it (all but half a byte) when it
+// ends. r is read by another goroutine, which has ended when Scan returns.
+func Scan(ctx context.Context, r io.Reader, o Options, visit func(Row) error) (*Plan, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	seed := rand.Uint64()
-	in, err := openPass(r, o.filled(), seed)
+	in, err := openPass(r, o.filled())
 	if err != nil {
 		return nil, err
 	}
 	defer in.src.close()
-	s := &scan{in: in, size: sizeOf(r), ledger: newLedger(in.opts.ChunkSize), visit: visit,
-		plan: &Plan{Reasons: map[string]int{}, Options: in.opts, seed: seed}, looks: map[string]int{}}
-	if err := s.readAll(); err != nil {
-		return nil, err
+	s := &scan{plan: &Plan{Reasons: map[string]int{}, Options: in.opts}, seen: newSeen(),
+		ledger: newLedger(in.opts.ChunkSize), looks: map[string]int{}}
+	for b, err := range in.batches(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		s.seen.touch(b.keys)
+		for i, row := range b.rows {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			if !s.decide(&row, b.keys[i]) || visit == nil {
+				continue
+			}
+			if err := visit(row); err != nil {
+				return nil, err
+			}
+		}
 	}
-	return s.finish()
-}
-
-// sizeOf gives the size of a reader that knows it, as an io.SectionReader does, and else 0.
-func sizeOf(r io.Reader) int64 {
-	if s, ok := r.(interface{ Size() int64 }); ok {
-		return s.Size()
-	}
-	return 0
+	return s.finish(in)
 }
 
 // counts are of a whole input.
@@ -111,82 +116,48 @@ func (p *Plan) share() {
 // Whole counts the rows of the input and the accepted ones among them, for all shards together.
 func (p *Plan) Whole() (rows, accepted int) { return p.all.rows, p.all.accepted }
 
+// scan is what the first pass gathers.
 type scan struct {
-	in     *pass
 	plan   *Plan
-	size   int64 // of the input, in bytes; 0: not known
+	seen   *seen
 	ledger *ledger
-	visit  func(Row) error
 	looks  map[string]int // IDs that look like another type
 }
 
-// readAll goes through the rows. When it returns the input is no longer read.
-func (s *scan) readAll() error {
-	a := readAhead(s.in, newSeen(), s.size, s.visit != nil)
-	defer a.close()
-	for b := a.next(nil); ; b = a.next(b) {
-		if err := s.settle(b); err != nil {
-			return err
-		}
-		switch b.err {
-		case nil:
-		case io.EOF:
-			return nil
-		default:
-			return b.err
+// decide says what becomes of a row, accounts for it, and says whether it is one of the shard's.
+func (s *scan) decide(row *Row, k key) (ours bool) {
+	if row.Reject == nil {
+		if first := s.seen.add(k, uint32(row.Line)); first != 0 {
+			row.Reject = duplicateOf(row.Line, first)
+			s.plan.markDuplicate(s.ledger.rows, first)
 		}
 	}
-}
-
-// settle decides what becomes of a batch's rows.
-func (s *scan) settle(b *batch) error {
-	checked := 0
-	for row := range b.all() {
-		if row.Reject == nil {
-			if first := b.firsts[checked]; first != 0 {
-				row.Reject = duplicateOf(row.Line, first)
-				s.plan.markDuplicate(first)
-			}
-			checked++
-		}
-		s.plan.Rows++
-		if s.visit != nil && s.in.opts.ours(row.Reject, s.ledger.accepted) {
-			if err := s.visit(row.placed(s.ledger.accepted, &s.in.opts)); err != nil {
-				return err
-			}
-		}
-		s.count(row)
-	}
-	return nil
-}
-
-func (s *scan) count(row Row) {
-	if row.Reject != nil || !checkable(s.in.opts.IDType) {
-		if t := looksLike(string(row.ID)); t != "" && t != s.in.opts.IDType {
+	ours = s.plan.Options.place(row, s.ledger.accepted)
+	if row.Reject != nil || !checkable(s.plan.Options.IDType) {
+		if t := looksLike(row.ID); t != "" && t != s.plan.Options.IDType {
 			s.looks[t]++
 		}
 	}
-	if e := row.Reject; e != nil {
-		s.plan.Reasons[e.Code]++
-		s.ledger.reject(e)
-		return
+	if row.Reject != nil {
+		s.plan.Reasons[row.Reject.Code]++
 	}
-	if s.ledger.accept(row.ID, row.Line) {
-		s.plan.blocks = append(s.plan.blocks, s.ledger.sum())
+	if s.ledger.add(*row) {
+		s.plan.blocks = append(s.plan.blocks, s.ledger.closeBlock())
 	}
+	return ours
 }
 
 // finish completes the plan at the input's end.
-func (s *scan) finish() (*Plan, error) {
-	if err := s.in.src.drain(); err != nil {
+func (s *scan) finish(in *pass) (*Plan, error) {
+	if err := in.src.drain(); err != nil {
 		return nil, err
 	}
-	if s.ledger.open() {
-		s.plan.blocks = append(s.plan.blocks, s.ledger.sum())
+	if s.ledger.begun() {
+		s.plan.blocks = append(s.plan.blocks, s.ledger.closeBlock())
 	}
-	p, in := s.plan, s.in
+	p := s.plan
 	p.SHA256, p.Bytes = [32]byte(in.src.raw.sum.Sum(nil)), in.src.raw.n
-	p.all = counts{p.Rows, s.ledger.accepted}
+	p.all = counts{s.ledger.rows, s.ledger.accepted}
 	p.Header, p.HeaderRaw = in.header, in.rawHead
 	p.Column, p.Columns = in.lay.column+1, in.columns
 	if p.Header != nil {
@@ -194,39 +165,39 @@ func (s *scan) finish() (*Plan, error) {
 	}
 	p.Delimiter, p.Encoding = rune(in.rec.comma), in.src.encoding
 	p.BOM, p.Compression = in.src.bom, in.src.compression
-	fmt.Fprintf(s.ledger.all, "%s %d %d", p.Options.IDType, p.Options.ChunkSize, p.Rows)
+	fmt.Fprintf(s.ledger.all, "%s %d %d", p.Options.IDType, p.Options.ChunkSize, p.all.rows)
 	p.Digest = [32]byte(s.ledger.all.Sum(nil))
-	s.notes()
+	s.addNotes(in.lay.note)
 	p.share()
 	return p, nil
 }
 
-// notes tells people what was guessed and what looks odd.
-func (s *scan) notes() {
-	p := s.plan
-	if s.in.lay.note != "" {
-		p.Notes = append(p.Notes, s.in.lay.note)
+// addNotes tells people what was guessed and what looks odd.
+func (s *scan) addNotes(layout string) {
+	p, rows := s.plan, s.ledger.rows
+	if layout != "" {
+		p.Notes = append(p.Notes, layout)
 	}
 	for _, t := range []string{UserID, Email, Phone} {
-		if n := s.looks[t]; n > p.Rows/2 {
-			p.Notes = append(p.Notes, fmt.Sprintf("%d of %d IDs look like a %s: --id-type %s?", n, p.Rows, t, t))
+		if n := s.looks[t]; n > rows/2 {
+			p.Notes = append(p.Notes, fmt.Sprintf("%d of %d IDs look like a %s: --id-type %s?", n, rows, t, t))
 		}
 	}
-	if p.Rows == 0 {
+	if rows == 0 {
 		p.Notes = append(p.Notes, "the input has a header and no rows: there is nobody to delete")
 	}
 }
 
-// markDuplicate notes that the next row is the copy of an earlier one.
-func (p *Plan) markDuplicate(first uint32) {
-	for len(p.duplicates) <= p.Rows/64 {
+// markDuplicate notes that row i, from 0, is the copy of an earlier one.
+func (p *Plan) markDuplicate(i int, first uint32) {
+	for len(p.duplicates) <= i/64 {
 		p.duplicates = append(p.duplicates, 0)
 	}
-	p.duplicates[p.Rows/64] |= 1 << (p.Rows % 64)
+	p.duplicates[i/64] |= 1 << (i % 64)
 	p.firsts = append(p.firsts, first)
 }
 
-// duplicate says whether row i, from 0, was rejected as a duplicate.
-func (p *Plan) duplicate(i int) bool {
+// isDuplicate says whether row i, from 0, was rejected as a duplicate.
+func (p *Plan) isDuplicate(i int) bool {
 	return i/64 < len(p.duplicates) && p.duplicates[i/64]>>(i%64)&1 == 1
 }

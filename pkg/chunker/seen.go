@@ -1,212 +1,138 @@
 package chunker
 
 import (
-	"math"
+	"encoding/binary"
+	"encoding/hex"
 	"math/bits"
 	"math/rand/v2"
-	"strings"
 )
 
-// key is the 96 bits by which two IDs are told apart.
+// key is what two IDs are compared by: a user ID's own 96 bits, and a hash of as many of any other ID. See checker.key.
 type key struct {
 	a uint64
 	b uint32
 }
 
-// seen remembers the line of every accepted ID, exactly, in at most 24 bytes an ID from 100,000 IDs on (less than 3 MiB
-// before that), growth included. It is an open-addressing table in shards, each of them made of small blocks:
-//   - a slot is 16 bytes, and a shard grows by two fifths when it is 88% full. The shards' sizes are spread over those two
-//     fifths, so that they grow one after another and together hold 16/0.88*1.19 = 21.6 bytes an ID at any time. Were they
-//     all of one size, the same bound would take steps of a fifth, and each ID would move twice as often;
-//   - where it is known how much of the input is still to come, a shard grows at once to what it will need: 18.7 bytes for
-//     each ID there will be if the rest is like what was read. If the rest repeats earlier IDs, that is 18.7 bytes a row;
-//   - only one shard grows at a time, and the blocks it leaves are the next one's: no table is ever left to the garbage
-//     collector, which would let the old ones pile up to the size of the new.
-type seen struct {
-	shards [shardCount]shard
-	spare  []*block
-	blocks int // ever made
-	seed   [2]uint64
-	warm   uint32 // see addAll
+const keySize = 12
 
-	// progress is the share of the input that was read, for guessing how much is to come; 0: not known.
-	progress float64
+// hexKey reads a user ID's 24 hexadecimal digits. Only lower case has this form: whether the API takes the same digits
+// in capitals for the same user is not known, so those are another text with a hashed key.
+func hexKey(id []byte) (k key, ok bool) {
+	if len(id) != 2*keySize {
+		return key{}, false
+	}
+	var b [keySize]byte
+	if _, err := hex.Decode(b[:], id); err != nil {
+		return key{}, false
+	}
+	var lower [2 * keySize]byte
+	hex.Encode(lower[:], b[:])
+	k = key{binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint32(b[8:])}
+	return k, lower == [2 * keySize]byte(id)
+}
+
+// seen remembers the line of every accepted ID, by its key. It is a hash table in parts, each of which grows alone:
+// what is moved then is small enough for the processor's caches.
+type seen struct {
+	seed    [2]uint64 // whoever makes IDs must not be able to choose their slots
+	parts   [256]part
+	touched uint32 // see touch
+}
+
+// part is a hash table of its own. Its entries lie in the order of the input, in blocks that never move: 16 bytes an
+// ID. Beside them are slots of 4 bytes, searched one after another, which are doubled when three quarters of them are
+// taken. Old and new ones together take at most 16 bytes an ID, and all that were outgrown before another 6: though the
+// garbage collector may have taken nothing yet, an ID takes no more than 38.
+type part struct {
+	blocks []*[blockEntries]entry
+	count  int
+	slots  []uint32 // as many as a power of two; see slot
+}
+
+type entry struct {
+	a       uint64 // of the key
+	b, line uint32
 }
 
 const (
-	shardCount = 32
-	blockSlots = 256
-	firstSize  = 8 // blocks of the smallest shard
-	growth     = 1.4
-	fill       = 0.88 // used slots at which a shard grows
+	blockEntries = 256
+	firstSlots   = 64
 )
-
-type slot struct {
-	a    uint64
-	b    uint32
-	line uint32 // 0: the slot is free
-}
-
-type block [blockSlots]slot
-
-type shard struct {
-	blocks []*block
-	used   int
-	limit  int     // used slots at which the shard grows
-	size   float64 // in blocks, before rounding
-}
 
 func newSeen() *seen {
 	s := &seen{seed: [2]uint64{rand.Uint64(), rand.Uint64()}}
-	for i := range s.shards {
-		s.shards[i].size = firstSize * math.Pow(growth, float64(i)/shardCount-1)
+	for i := range s.parts {
+		s.parts[i].slots = make([]uint32, firstSlots)
 	}
 	return s
 }
 
-// addAll adds keys with their lines, in their order. It gives each one the line of the first ID with that key, or 0 for
-// the first itself.
-//
-// The table is larger than the processor's caches, so that nearly every ID costs a wait for memory. Reading all slots
-// once before the first is needed lets those waits overlap: for ten million IDs that took a third off the whole check.
-func (s *seen) addAll(keys []key, lines, firsts []uint32) {
-	const window = 128 // as many slots as surely stay in the first cache until they are needed
-	for len(keys) > window {
-		s.addAll(keys[:window], lines[:window], firsts[:window])
-		keys, lines, firsts = keys[window:], lines[window:], firsts[window:]
-	}
+// touch reads the slots that add will begin with. They are more than the caches hold, so that nearly every key costs a
+// wait for memory, and waiting for many at once takes little longer than for one: that is a fifth of planning ten
+// million rows.
+func (s *seen) touch(keys []key) {
 	for _, k := range keys {
-		h := s.mix(k)
-		if sh := &s.shards[h>>59]; len(sh.blocks) > 0 {
-			pos := sh.home(h)
-			b, i := sh.blocks[pos/blockSlots], pos%blockSlots
-			s.warm += b[i].line + b[min(i+4, blockSlots-1)].line + b[min(i+8, blockSlots-1)].line
-		}
-	}
-	for i, k := range keys {
-		firsts[i] = s.add(k, lines[i])
+		p, h := s.part(k)
+		at, _ := p.slot(h)
+		s.touched += p.slots[at]
 	}
 }
 
 // add gives the line of the first ID with that key, or remembers this one's and gives 0.
-func (s *seen) add(k key, line uint32) uint32 {
-	h := s.mix(k)
-	sh := &s.shards[h>>59]
-	if sh.used >= sh.limit {
-		s.grow(sh)
+func (s *seen) add(k key, line uint32) (first uint32) {
+	p, h := s.part(k)
+	if p.count >= len(p.slots)/4*3 {
+		s.grow(p)
 	}
-	at := sh.find(k, h)
-	if at.line != 0 {
-		return at.line
+	mask := uint32(len(p.slots) - 1)
+	at, tag := p.slot(h)
+	for ; p.slots[at] != 0; at = (at + 1) & mask {
+		if p.slots[at]&^mask != tag {
+			continue
+		}
+		if e := p.entry(p.slots[at] & mask); e.a == k.a && e.b == k.b {
+			return e.line
+		}
 	}
-	*at = slot{k.a, k.b, line}
-	sh.used++
+	if p.count%blockEntries == 0 {
+		p.blocks = append(p.blocks, new([blockEntries]entry))
+	}
+	p.count++
+	*p.entry(uint32(p.count)) = entry{k.a, k.b, line}
+	p.slots[at] = tag | uint32(p.count)
 	return 0
 }
 
-// home is the place at which the search for a key begins.
-func (sh *shard) home(h uint64) uint64 {
-	pos, _ := bits.Mul64(h<<5, uint64(len(sh.blocks))*blockSlots)
-	return pos
-}
-
-func (sh *shard) at(pos uint64) *slot { return &sh.blocks[pos/blockSlots][pos%blockSlots] }
-
-// find gives the slot that holds the key, or the free one where it belongs.
-func (sh *shard) find(k key, h uint64) *slot {
-	size := uint64(len(sh.blocks)) * blockSlots
-	pos := sh.home(h)
-	for {
-		at := sh.at(pos)
-		if at.line == 0 || at.a == k.a && at.b == k.b {
-			return at
+// grow doubles the part's slots.
+func (s *seen) grow(p *part) {
+	p.slots = make([]uint32, 2*len(p.slots))
+	mask := uint32(len(p.slots) - 1)
+	for number := uint32(1); number <= uint32(p.count); number++ {
+		e := p.entry(number)
+		_, h := s.part(key{e.a, e.b})
+		at, tag := p.slot(h)
+		for p.slots[at] != 0 {
+			at = (at + 1) & mask
 		}
-		if pos++; pos == size {
-			pos = 0
-		}
+		p.slots[at] = tag | number
 	}
 }
 
-// mix spreads a key over all bits. User IDs count up, and whoever makes IDs must not be able to choose their slots:
-// hence the seed.
-func (s *seen) mix(k key) uint64 {
+// part gives the part that a key belongs to, and the key's hash: user IDs count up, so they have to be spread.
+func (s *seen) part(k key) (*part, uint64) {
 	hi, lo := bits.Mul64(k.a^s.seed[0], uint64(k.b)*0x9e3779b97f4a7c15^s.seed[1])
-	return hi ^ lo
+	h := hi ^ lo
+	return &s.parts[h>>56], h
 }
 
-// grow makes a shard larger: by two fifths, or to what it will need at the input's end as far as can be told, which saves
-// moving each ID several times.
-func (s *seen) grow(sh *shard) {
-	const (
-		early = 0.02 // of the input: before that its rows say little about the others
-		spare = 1.03 // for what the rows before do not tell
-		least = 1.1
-	)
-	old := sh.blocks
-	if s.progress < early {
-		sh.size *= growth
-	} else {
-		sh.size = max(sh.size*least, float64(sh.used)/s.progress*spare/(fill*blockSlots))
-	}
-	sh.blocks = make([]*block, int(sh.size+0.5))
-	for i := range sh.blocks {
-		sh.blocks[i] = s.block()
-	}
-	sh.limit = int(fill * blockSlots * float64(len(sh.blocks)))
-	for _, b := range old {
-		for i := range b {
-			if at := &b[i]; at.line != 0 {
-				k := key{at.a, at.b}
-				*sh.find(k, s.mix(k)) = *at
-			}
-		}
-		*b = block{}
-		s.spare = append(s.spare, b)
-	}
+// slot gives the slot at which the search for a hash begins, and the tag that its slot holds. A slot is 0 where it is
+// free; else its lower bits, as many as it takes to count the slots, are the entry's number from 1, and those above are
+// a tag made of the hash: by it most other keys are told without a look at their entries.
+func (p *part) slot(h uint64) (at, tag uint32) {
+	mask := uint32(len(p.slots) - 1)
+	return uint32(h) & mask, uint32(h>>24) &^ mask
 }
 
-func (s *seen) block() *block {
-	if n := len(s.spare); n > 0 {
-		b := s.spare[n-1]
-		s.spare = s.spare[:n-1]
-		return b
-	}
-	s.blocks++
-	return new(block)
+func (p *part) entry(number uint32) *entry {
+	return &p.blocks[(number-1)/blockEntries][(number-1)%blockEntries]
 }
-
-// hexKey reads a user ID's 24 hexadecimal digits as the ID's own 96 bits. Only lower case has this form: whether the API
-// takes the same digits in capitals for the same user is not known, so those are another text with a hashed key.
-func hexKey(id []byte) (k key, ok bool) {
-	if len(id) != 24 {
-		return key{}, false
-	}
-	var bad byte
-	for _, c := range id[:16] {
-		n := nibbles[c]
-		bad |= n
-		k.a = k.a<<4 | uint64(n&15)
-	}
-	for _, c := range id[16:24] {
-		n := nibbles[c]
-		bad |= n
-		k.b = k.b<<4 | uint32(n&15)
-	}
-	return k, bad < 16
-}
-
-// isUserID says whether an ID has 24 hexadecimal digits, in either case.
-func isUserID(id string) bool {
-	return len(id) == 24 && strings.Trim(id, "0123456789abcdefABCDEF") == ""
-}
-
-// nibbles are the values of the hexadecimal digits in lower case, and 16 for every other byte.
-var nibbles = func() (t [256]byte) {
-	for c := range t {
-		t[c] = 16
-	}
-	for i := range byte(16) {
-		t["0123456789abcdef"[i]] = i
-	}
-	return t
-}()

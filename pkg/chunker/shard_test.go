@@ -46,7 +46,8 @@ func TestShardsTogetherAreTheWhole(t *testing.T) {
 			n := 0
 			for c := range p.Split(bytes.NewReader(text)) {
 				n++
-				if w := want[(n-1)*shards+i]; c.Number != n || fmt.Sprint(c.IDs, c.Lines) != fmt.Sprint(w.IDs, w.Lines) {
+				w := want[(n-1)*shards+i]
+				if c.Number != n || fmt.Sprint(c.IDs, c.Lines) != fmt.Sprint(w.IDs, w.Lines) {
 					rt.Fatalf("shard %d/%d: chunk %v, want %v as number %d", i, shards, c, w, n)
 				}
 			}

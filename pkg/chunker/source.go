@@ -87,7 +87,8 @@ func (s *source) unpack(br *bufio.Reader) error {
 		s.compression, s.Reader = "gzip", z
 	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		// One goroutine and little memory: the reader beneath is then only ever called from Read.
-		z, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		z, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return s.readError(0, err)
 		}
@@ -187,7 +188,8 @@ func (s *source) readError(line int, err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fail(line, "the %s data ends too early: the file was cut off; get it again", s.compression)
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrWindowSizeTooSmall):
-		return fail(line, "the zstd data needs more than %d MiB of memory: compress it again without --ultra and --long", maxWindow>>20)
+		return fail(line, "the zstd data needs more than %d MiB of memory: "+
+			"compress it again without --ultra and --long", maxWindow>>20)
 	case s.compression != "":
 		return fail(line, "the %s data is damaged (%w): get the file again", s.compression, err)
 	}

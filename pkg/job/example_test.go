@@ -30,7 +30,7 @@ func Example() {
 
 	input, err := job.OpenInput(users)
 	check(err)
-	plan, err := chunker.Scan(input.Reader(), chunker.Options{IDType: "email"}, nil)
+	plan, err := chunker.Scan(context.Background(), input.Reader(), chunker.Options{IDType: "email"}, nil)
 	check(err)
 	folder, err := job.Claim(filepath.Join(dir, "users.bulkdelete"))
 	check(err)

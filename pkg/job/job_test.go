@@ -119,7 +119,7 @@ func (b *bench) run(ctx context.Context) (*report.Summary, error) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	plan, err := chunker.Scan(in.Reader(), chunker.Options{ChunkSize: b.chunk}, nil)
+	plan, err := chunker.Scan(context.Background(), in.Reader(), chunker.Options{ChunkSize: b.chunk}, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

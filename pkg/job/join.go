@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,14 +28,14 @@ func Whole(run *report.Run, plan *chunker.Plan) *report.Run {
 // Join makes the files in the folders of a job's shards again and, in out, those of the whole job; out "" makes no files of the
 // whole. The summary is the whole's. It is an error if the folders do not belong to one job, or if together they do not account
 // for every row of the input.
-func Join(dirs []string, out, input string) (_ *report.Summary, err error) {
+func Join(ctx context.Context, dirs []string, out, input string) (_ *report.Summary, err error) {
 	var all shards
 	defer func() { err = errors.Join(err, all.close()) }()
 	for i, dir := range dirs {
 		if slices.Contains(dirs[:i], dir) {
 			return nil, Fail(Guard, "give each shard's folder once", "%s is given twice", dir)
 		}
-		if err := all.add(dir, input); err != nil {
+		if err := all.add(ctx, dir, input); err != nil {
 			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
 	}
@@ -42,7 +43,7 @@ func Join(dirs []string, out, input string) (_ *report.Summary, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return all.records[0].joinFiles(out, all.whole, ordered)
+	return all.records[0].joinFiles(ctx, out, all.whole, ordered)
 }
 
 // shards are the folders of one job.
@@ -52,8 +53,8 @@ type shards struct {
 }
 
 // add makes a shard's files again, and counts it into the whole.
-func (s *shards) add(dir, input string) error {
-	r, err := Reopen(dir, input)
+func (s *shards) add(ctx context.Context, dir, input string) error {
+	r, err := Reopen(ctx, dir, input)
 	if err != nil {
 		return err
 	}
@@ -126,10 +127,10 @@ func (s *shards) close() error {
 }
 
 // joinFiles makes the files of the whole from a shard's input.
-func (r *Record) joinFiles(out string, run *report.Run, all []*report.Shard) (*report.Summary, error) {
+func (r *Record) joinFiles(ctx context.Context, out string, run *report.Run, all []*report.Shard) (*report.Summary, error) {
 	o := r.Plan.Options
 	o.Shard, o.Shards = 0, 1
-	plan, err := chunker.Scan(r.Input.Reader(), o, nil)
+	plan, err := chunker.Scan(ctx, r.Input.Reader(), o, nil)
 	if err != nil {
 		return nil, Fail(Usage, "", "%s: %w", r.Input.Path, err)
 	}

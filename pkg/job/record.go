@@ -27,7 +27,7 @@ type Record struct {
 
 // Reopen holds the folder that a run left in dir and plans its input again, so that its files can be made. input says where
 // the input is now; empty, it is where it was.
-func Reopen(dir, input string) (*Record, error) {
+func Reopen(ctx context.Context, dir, input string) (*Record, error) {
 	f, err := Reclaim(dir)
 	if err != nil {
 		return nil, err
@@ -37,27 +37,27 @@ func Reopen(dir, input string) (*Record, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	r := &Record{Folder: a}
-	if r.Input, r.Plan, err = planAgain(f.dir, f.Run, input); err != nil {
+	if r.Input, r.Plan, err = planAgain(ctx, f.dir, f.Run, input); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return r, nil
 }
 
 // planAgain plans a run's input once more. The error is an *Error with the code Guard if it is not what was planned.
-func planAgain(dir *journal.Dir, run *report.Run, input string) (*Input, *chunker.Plan, error) {
+func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input string) (*Input, *chunker.Plan, error) {
 	in, err := OpenInput(findInput(dir, run, input))
 	if err != nil {
 		return nil, nil, Fail(Usage, "say where the input is now with --input FILE", "%w", err)
 	}
 	in.Name = run.Asked.Input.Name
-	plan, err := planWith(dir, run, in)
+	plan, err := planWith(ctx, dir, run, in)
 	if err != nil {
 		return nil, nil, errors.Join(err, in.Close())
 	}
 	return in, plan, nil
 }
 
-func planWith(dir *journal.Dir, run *report.Run, in *Input) (*chunker.Plan, error) {
+func planWith(ctx context.Context, dir *journal.Dir, run *report.Run, in *Input) (*chunker.Plan, error) {
 	options, err := planned(run.Asked.Options)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func planWith(dir *journal.Dir, run *report.Run, in *Input) (*chunker.Plan, erro
 	if options.Protect, err = readProtectList(dir, run); err != nil {
 		return nil, auditError(dir, err)
 	}
-	plan, err := chunker.Scan(in.Reader(), options, nil)
+	plan, err := chunker.Scan(ctx, in.Reader(), options, nil)
 	if err != nil {
 		return nil, Fail(Usage, "", "%s: %w", in.Path, err)
 	}

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -65,7 +66,7 @@ type Expect struct {
 
 // Verify holds the folder in dir to everything that can be checked. An error means that there is no run's folder, or that it
 // cannot be read; whatever does not hold is in the findings. Close the view after use.
-func Verify(dir string, want Expect) (v *View, f *Findings, err error) {
+func Verify(ctx context.Context, dir string, want Expect) (v *View, f *Findings, err error) {
 	v, f = &View{}, &Findings{Unchecked: []string{}, Problems: []string{}, Users: map[report.Outcome]int{}}
 	if v.dir, err = journal.OpenDir(dir); err != nil {
 		return nil, nil, Fail(Usage, "give the folder that a run made, such as users.bulkdelete", "%s is not a run's folder: %w", dir, err)
@@ -75,7 +76,7 @@ func Verify(dir string, want Expect) (v *View, f *Findings, err error) {
 		err = Fail(Usage, "give the folder that a run made, such as users.bulkdelete", "%s is not a run's folder: it has no %s", dir, report.RunName)
 	}
 	if err == nil {
-		err = v.check(want, f)
+		err = v.check(ctx, want, f)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, v.Close())
@@ -95,7 +96,7 @@ func (v *View) Close() error {
 }
 
 // check goes from what all else rests on to what is made from it. An audit that does not hold ends it.
-func (v *View) check(want Expect, f *Findings) error {
+func (v *View) check(ctx context.Context, want Expect, f *Findings) error {
 	if ok, err := v.checkAudit(want, f); !ok || err != nil {
 		return errors.Join(err, v.checkSeal(f))
 	}
@@ -103,13 +104,13 @@ func (v *View) check(want Expect, f *Findings) error {
 		if err := v.openRestore(want, f); err != nil {
 			return err
 		}
-	} else if err := v.checkPlan(want, f); err != nil {
+	} else if err := v.checkPlan(ctx, want, f); err != nil {
 		return err
 	}
 	if err := v.checkFiles(want, f); err != nil {
 		return err
 	}
-	if err := v.checkBackup(f); err != nil {
+	if err := v.checkBackup(ctx, f); err != nil {
 		return err
 	}
 	return v.checkSeal(f)
@@ -139,8 +140,8 @@ func (v *View) checkAudit(want Expect, f *Findings) (ok bool, err error) {
 }
 
 // checkPlan holds the audit's rows to the users that were planned.
-func (v *View) checkPlan(want Expect, f *Findings) error {
-	in, plan, err := planAgain(v.dir, v.Run, want.Input)
+func (v *View) checkPlan(ctx context.Context, want Expect, f *Findings) error {
+	in, plan, err := planAgain(ctx, v.dir, v.Run, want.Input)
 	if damage, ok := errors.AsType[*report.DamageError](err); ok {
 		f.problem("%v", damage)
 	}
@@ -250,7 +251,7 @@ func (v *View) checkFiles(want Expect, f *Findings) error {
 }
 
 // checkBackup holds the backup to the audit: everybody deleted is in it.
-func (v *View) checkBackup(f *Findings) error {
+func (v *View) checkBackup(ctx context.Context, f *Findings) error {
 	if v.Run.Asked.Backup == "" {
 		return nil
 	}
@@ -283,17 +284,17 @@ func (v *View) checkBackup(f *Findings) error {
 	if lost > 0 {
 		f.problem("%d users were deleted and are not in the backup", lost)
 	}
-	return v.checkRestored(f)
+	return v.checkRestored(ctx, f)
 }
 
 // checkRestored reads the chain of the restore that a folder holds.
-func (v *View) checkRestored(f *Findings) error {
+func (v *View) checkRestored(ctx context.Context, f *Findings) error {
 	none := 0
 	if f.Restored = &none; !v.dir.Has(report.RestoreName) {
 		return nil
 	}
 	path := v.dir.Name(report.RestoreName)
-	sub, found, err := Verify(path, Expect{Program: v.Run.Program})
+	sub, found, err := Verify(ctx, path, Expect{Program: v.Run.Program})
 	if err != nil {
 		f.unchecked("%s: %v", path, err)
 		return nil //nolint:nilerr // said in the findings
