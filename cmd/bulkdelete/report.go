@@ -44,12 +44,9 @@ func reportCommand() *cli.Command {
 
 // reportOne makes one folder's files again.
 func reportOne(ctx context.Context, c *cli.Command, k *console) error {
-	to, err := openUpload(ctx, c)
+	to, err := openUpload(c, nil)
 	if err != nil {
 		return err
-	}
-	if to != nil {
-		defer to.Close()
 	}
 	r, err := reopen(c, true)
 	if err != nil {
