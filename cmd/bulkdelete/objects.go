@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
+	"crypto/x509"
 	"fmt"
 
 	"github.com/urfave/cli/v3"
@@ -12,8 +12,8 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// urlVariable names the input where the command line does not: a presigned URL is a secret, which other users of the machine
-// could read there.
+// urlVariable names the input where the command line does not: a presigned URL is a secret, which other users of the
+// machine could read there.
 const urlVariable = "BULKDELETE_URL"
 
 // givenInput is the input as it was given.
@@ -40,25 +40,22 @@ func uploadFlag() cli.Flag {
 func (s *session) readURLs() (err error) {
 	if objects.IsURL(s.given) {
 		if s.object, err = objects.New(s.given, s.config.RootCAs); err != nil {
-			return explainURL(err)
+			return job.Fail(job.Usage, "nothing was sent", "%w", err)
 		}
 		s.name = s.object.Name()
 	}
-	s.upload, err = openUpload(context.Background(), s.flags)
-	if s.upload != nil {
-		s.close = append(s.close, s.upload.Close)
-	}
+	s.upload, err = openUpload(s.flags, s.config.RootCAs)
 	return err
 }
 
 // openUpload opens what --upload names; nil: nothing.
-func openUpload(ctx context.Context, c *cli.Command) (*objects.Folder, error) {
+func openUpload(c *cli.Command, roots *x509.CertPool) (*objects.Folder, error) {
 	if c.String("upload") == "" {
 		return nil, nil
 	}
-	to, err := objects.OpenFolder(ctx, c.String("upload"))
+	to, err := objects.OpenFolder(c.String("upload"), roots)
 	if err != nil {
-		return nil, explainURL(fmt.Errorf("--upload: %w", err))
+		return nil, job.Fail(job.Usage, "nothing was sent", "--upload: %w", err)
 	}
 	return to, nil
 }
@@ -69,15 +66,6 @@ func onlyFile(flag, name string) error {
 		return job.Fail(job.Usage, "copy it to a file first", "--%s takes a file, not a URL", flag)
 	}
 	return nil
-}
-
-// explainURL says where to get a build that can use object stores, if that is what is missing.
-func explainURL(err error) error {
-	hint := "nothing was sent"
-	if errors.Is(err, objects.ErrNoStores) {
-		hint = "make one that has it: go install -tags blob ./cmd/bulkdelete\nor the image: docker build --build-arg TAGS=blob -t bulkdelete:blob ."
-	}
-	return job.Fail(job.Usage, hint, "%w", err)
 }
 
 // beginUpload finds out whether the folder can be copied, while nobody has been deleted.
@@ -92,9 +80,9 @@ func (s *session) beginUpload(ctx context.Context, run *report.Run) error {
 	return u.Begin(ctx, run)
 }
 
-// finishUpload copies the folder of a run that ended with result; again: one that had ended before, whose copy may be there.
-// The copy changes nothing for the users, so a run that was not whole keeps its exit code. One that was ends with Halted: the
-// same command, or report, tries again.
+// finishUpload copies the folder of a run that ended with result; again: one that had ended before, whose copy may be
+// there. The copy changes nothing for the users, so a run that was not whole keeps its exit code. One that was ends
+// with Halted: the same command, or report, tries again.
 func (s *session) finishUpload(ctx context.Context, dir string, again bool, result error) error {
 	if s.upload == nil {
 		return result

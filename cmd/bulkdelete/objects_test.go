@@ -139,8 +139,8 @@ func wants(t *testing.T, c *exec.Cmd, want int, words ...string) string {
 	return printed
 }
 
-// An object is transferred once, whatever becomes of the run; its presigned URL is neither stored nor shown, and the command
-// that goes on works without it.
+// An object is transferred once, whatever becomes of the run; its presigned URL is neither stored nor shown, and the
+// command that goes on works without it.
 func TestPresignedURL(t *testing.T) {
 	p := newPool(t, 200, "")
 	w := newWebServer(t, csvOf(t, 1, 200))
@@ -195,7 +195,7 @@ func TestObjectsThatCannotBeHad(t *testing.T) {
 	refused("is not https", strings.Replace(w.presigned(), "https://127.0.0.1", "http://192.0.2.1", 1))
 	refused("holds a user name", strings.Replace(w.presigned(), "https://", "https://admin:hunter2@", 1))
 	refused("is not a URL", strings.Replace(w.presigned(), "https://", "https://admin:hunter2@%zz", 1))
-	refused("ftp:// cannot be read", "ftp://example.com/all.csv?"+signature)
+	refused("ftp:// can be neither read nor written", "ftp://example.com/all.csv?"+signature)
 	refused("connection refused", "https://127.0.0.1:1/all.csv?"+signature)
 	refused("no name to make a folder from", append(trust, w.URL+"/?X-Amz-Signature="+signature)...)
 	refused("--protect takes a file", append(trust, w.presigned(), "--protect", w.presigned())...)
@@ -273,7 +273,8 @@ func TestURLFromAFile(t *testing.T) {
 	noSecret(t, dir, printed, signature)
 }
 
-// A schedule that reads the same URL every day goes on with what it copied on the day before, and then looks for what is new.
+// A schedule that reads the same URL every day goes on with what it copied on the day before, and then looks for what
+// is new.
 func TestScheduleReadsTheSameURLEveryDay(t *testing.T) {
 	p := newPool(t, 200, "")
 	w := newWebServer(t, csvOf(t, 1, 100))

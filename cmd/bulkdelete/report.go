@@ -45,12 +45,9 @@ func reportCommand() *cli.Command {
 
 // reportOne makes one folder's files again. Its exit code is that of the run's state.
 func reportOne(ctx context.Context, c *cli.Command, k *console) error {
-	to, err := openUpload(ctx, c)
+	to, err := openUpload(c, nil)
 	if err != nil {
 		return err
-	}
-	if to != nil {
-		defer to.Close()
 	}
 	dir, err := folderOf(c)
 	if err != nil {

@@ -2,6 +2,7 @@ package objects
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -12,46 +13,38 @@ import (
 	"time"
 )
 
-// store is a bucket. An error wraps fs.ErrNotExist if there is no such object.
-type store interface {
-	get(ctx context.Context, key, have string) (*Content, error)
-	put(ctx context.Context, key, contentType string, r io.Reader) error
-	exists(ctx context.Context, key string) (bool, error)
-	remove(ctx context.Context, key string) error
-	close() error
-}
-
 // key is the name of an object in its bucket.
 func key(u *url.URL) string { return strings.TrimPrefix(u.Path, "/") }
 
 // Folder is a place in an object store that files are copied to. It may be used by several goroutines.
 type Folder struct {
-	url   *url.URL
-	store store
+	url    *url.URL
+	bucket *bucket
 }
 
-// OpenFolder reads the URL of a place to copy to, such as s3://bucket/prefix, and opens its bucket. Whether anything can be
-// written there only Put can tell. Errors are fit for exit code 2.
-func OpenFolder(ctx context.Context, raw string) (*Folder, error) {
+// OpenFolder reads the URL of a place to copy to, such as s3://bucket/prefix. roots are the certificates to trust;
+// nil: the system's. Nothing is asked over the network: whether anything can be written there only Put can tell.
+// Errors are fit for exit code 2.
+func OpenFolder(raw string, roots *x509.CertPool) (*Folder, error) {
 	u, err := parse(raw)
 	if err != nil {
 		return nil, err
 	}
-	if u.Scheme == "https" || u.Scheme == "http" {
-		return nil, fmt.Errorf("%s is no place to copy to: give s3://BUCKET/PREFIX, gs:// or azblob://", show(u))
+	if u.Scheme != "s3" {
+		return nil, fmt.Errorf("%s is no place to copy to: give s3://BUCKET/PREFIX", show(u))
 	}
-	s, err := openStore(ctx, u)
+	b, err := openBucket(u, roots)
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be opened: %w", show(u), scrub(err))
+		return nil, err
 	}
-	return &Folder{u, s}, nil
+	return &Folder{u, b}, nil
 }
 
-// In gives the folder of that name in f. It is closed with f.
+// In gives the folder of that name in f.
 func (f *Folder) In(name string) *Folder {
 	u := *f.url
 	u.Path, u.RawPath = path.Join("/", f.url.Path, name), ""
-	return &Folder{&u, f.store}
+	return &Folder{&u, f.bucket}
 }
 
 // String gives the URL without its query.
@@ -66,12 +59,12 @@ func (f *Folder) at(name string) (string, string) {
 	return key(u), show(u)
 }
 
-// Put writes a file whole, or not at all. size is how long it is, which bounds the time that it may take.
+// Put writes a file whole, or not at all. size is how long it is, which also bounds the time that it may take.
 func (f *Folder) Put(ctx context.Context, name string, r io.Reader, size int64) error {
 	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(size/slowest)*time.Second)
 	defer cancel()
 	to, shown := f.at(name)
-	if err := f.store.put(ctx, to, contentType(name), r); err != nil {
+	if err := f.bucket.put(ctx, to, contentType(name), r, size); err != nil {
 		return fmt.Errorf("%s cannot be written: %w", shown, scrub(err))
 	}
 	return nil
@@ -84,7 +77,7 @@ func (f *Folder) Read(ctx context.Context, name string, most int64) ([]byte, err
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	from, shown := f.at(name)
-	c, err := f.store.get(ctx, from, "")
+	c, err := f.bucket.get(ctx, from, "")
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be read: %w", shown, scrub(err))
 	}
@@ -99,22 +92,17 @@ func (f *Folder) Read(ctx context.Context, name string, most int64) ([]byte, err
 	return text, nil
 }
 
-// Remove removes a file. That there is none is no error, and where the store does not say whether there is one, it is left.
+// Remove removes a file. That there is none is no error, and where the store does not say whether there is one, it is
+// left.
 func (f *Folder) Remove(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	at, shown := f.at(name)
-	if there, err := f.store.exists(ctx, at); err != nil || !there {
-		return nil // credentials that may write alone are not told
-	}
-	if err := f.store.remove(ctx, at); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := f.bucket.remove(ctx, at); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s cannot be removed: %w", shown, scrub(err))
 	}
 	return nil
 }
-
-// Close lets go of the bucket.
-func (f *Folder) Close() error { return f.store.close() }
 
 func contentType(name string) string {
 	switch path.Ext(name) {

@@ -15,24 +15,28 @@ var ErrUnchanged = errors.New("the object has not changed")
 
 // Object is a file on a web server or in an object store. It may be used by several goroutines.
 type Object struct {
-	url *url.URL
-	web *web // nil: a store's
+	url  *url.URL
+	open func(ctx context.Context, have string) (*Content, error)
 }
 
-// New reads an object's URL. roots are further certificates to trust for https; nil: the system's. Nothing is asked over the
+// New reads an object's URL. roots are the certificates to trust; nil: the system's. Nothing is asked over the
 // network. Errors are fit for exit code 2.
 func New(raw string, roots *x509.CertPool) (*Object, error) {
 	u, err := parse(raw)
 	if err != nil {
 		return nil, err
 	}
-	o := &Object{url: u}
-	if u.Scheme == "https" || u.Scheme == "http" {
-		o.web = newWeb(u, roots)
-	} else if lastElement(u) == "" {
-		return nil, fmt.Errorf("%s names no object: give %s://BUCKET/KEY", show(u), u.Scheme)
+	if u.Scheme != "s3" {
+		return &Object{u, newWeb(u, roots).get}, nil
 	}
-	return o, nil
+	if lastElement(u) == "" {
+		return nil, fmt.Errorf("%s names no object: give s3://BUCKET/KEY", show(u))
+	}
+	b, err := openBucket(u, roots)
+	if err != nil {
+		return nil, err
+	}
+	return &Object{u, func(ctx context.Context, have string) (*Content, error) { return b.get(ctx, key(u), have) }}, nil
 }
 
 // String gives the URL without its query.
@@ -42,7 +46,7 @@ func (o *Object) String() string { return show(o.url) }
 func (o *Object) Name() string { return lastElement(o.url) }
 
 // Presigned says whether the URL holds what may be a secret: a query on a web server. A store's parameters are none.
-func (o *Object) Presigned() bool { return o.web != nil && o.url.RawQuery != "" }
+func (o *Object) Presigned() bool { return o.url.Scheme != "s3" && o.url.RawQuery != "" }
 
 // Content is what an object held when it was opened. It is read by one goroutine, and closed.
 type Content struct {
@@ -56,12 +60,12 @@ type Content struct {
 	cancel context.CancelCauseFunc
 }
 
-// Open begins to read the object. Where have is not "" and the object still has that ETag, nothing is transferred and the
-// error is ErrUnchanged. It wraps fs.ErrNotExist if there is no such object.
+// Open begins to read the object. Where have is not "" and the object still has that ETag, nothing is transferred and
+// the error is ErrUnchanged. It wraps fs.ErrNotExist if there is no such object.
 func (o *Object) Open(ctx context.Context, have string) (*Content, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	silent := time.AfterFunc(patience, func() { cancel(errSilent) }) // a library may try again for ever
-	c, err := o.get(ctx, have)
+	c, err := o.open(ctx, have)
 	if err != nil {
 		silent.Stop()
 		if cause := context.Cause(ctx); cause != nil {
@@ -74,22 +78,6 @@ func (o *Object) Open(ctx context.Context, have string) (*Content, error) {
 		c.ETag = "" // as if there were none
 	}
 	c.ctx, c.cancel, c.silent = ctx, cancel, silent
-	return c, nil
-}
-
-func (o *Object) get(ctx context.Context, have string) (*Content, error) {
-	if o.web != nil {
-		return o.web.get(ctx, have)
-	}
-	s, err := openStore(ctx, o.url)
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.get(ctx, key(o.url), have)
-	if err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	c.body = &both{c.body, s.close}
 	return c, nil
 }
 
@@ -125,11 +113,3 @@ func (c *Content) Close() error {
 	defer c.cancel(nil)
 	return c.body.Close()
 }
-
-// both closes a body and what it came from.
-type both struct {
-	io.ReadCloser
-	then func() error
-}
-
-func (b *both) Close() error { return errors.Join(b.ReadCloser.Close(), b.then()) }

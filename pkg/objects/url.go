@@ -1,7 +1,6 @@
 package objects
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -12,27 +11,10 @@ import (
 	"strings"
 )
 
-// ErrNoStores says that the program was built without the tag blob. It comes wrapped, with the URL's scheme.
-var ErrNoStores = errors.New("this build has no object-store support")
-
 var hasScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 
 // IsURL says whether name is a URL rather than the name of a file.
 func IsURL(name string) bool { return hasScheme.MatchString(name) }
-
-// parameters gives what may stand in the query of a store's URL. None of it is a secret, so such a URL may be shown.
-func parameters(scheme string) []string {
-	switch scheme {
-	case "s3":
-		return []string{"accelerate", "anonymous", "dualstack", "endpoint", "fips", "hostname_immutable", "kmskeyid", "profile", "region",
-			"request_checksum_calculation", "response_checksum_validation", "role", "ssetype", "use_path_style"}
-	case "gs":
-		return []string{"anonymous"}
-	case "azblob":
-		return []string{"cdn", "domain", "localemu", "protocol", "storage_account"}
-	}
-	return nil
-}
 
 // parse reads a URL. Its errors do not show the URL's query, in which a signature may stand, nor a password.
 func parse(raw string) (*url.URL, error) {
@@ -48,52 +30,15 @@ func parse(raw string) (*url.URL, error) {
 	case u.Fragment != "":
 		return nil, fmt.Errorf("%s has a part after #: write # as %%23 and ? as %%3F where they belong to the name", show(u))
 	}
-	switch u.Scheme {
-	case "https":
-		return u, nil
-	case "http":
-		if !loopback(u) {
-			return nil, fmt.Errorf("%s is not https: the list could be changed on the way (plain http is for loopback alone)", show(u))
-		}
-		return u, nil
-	case "s3", "gs", "azblob":
-		return u, checkStore(u)
-	}
-	return nil, fmt.Errorf("%s:// cannot be read: give a file, or s3://, gs://, azblob:// or https://", u.Scheme)
-}
-
-func checkStore(u *url.URL) error {
-	if !stores {
-		return fmt.Errorf("%s:// cannot be used: %w", u.Scheme, ErrNoStores)
-	}
-	may := parameters(u.Scheme)
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return fmt.Errorf("%s has parameters that cannot be read", show(u))
-	}
-	for name := range query {
-		if !slices.Contains(may, name) { // whatever it is, it may be a secret
-			return fmt.Errorf("%s has a parameter that is not known: there are %s", show(u), strings.Join(may, ", "))
-		}
-	}
-	return checkEndpoint(query.Get("endpoint"))
-}
-
-// checkEndpoint refuses an address of a store's service at which everybody on the way could read along.
-func checkEndpoint(endpoint string) error {
-	if endpoint == "" {
-		return nil
-	}
-	u, err := url.Parse(endpoint)
 	switch {
-	case err != nil || u.Host == "":
-		return errors.New("the store's endpoint is not a URL such as https://s3.example.com")
-	case u.User != nil:
-		return errors.New("the store's endpoint holds a user name: credentials do not belong into a URL")
-	case u.Scheme != "https" && !(u.Scheme == "http" && loopback(u)):
-		return fmt.Errorf("the store's endpoint %s is not https (plain http is for loopback alone)", show(u))
+	case u.Scheme == "http" && !loopback(u):
+		return nil, fmt.Errorf("%s is not https: the list could be changed on the way (plain http is for loopback alone)",
+			show(u))
+	case slices.Contains([]string{"https", "http", "s3"}, u.Scheme):
+		return u, nil
 	}
-	return nil
+	return nil, fmt.Errorf("%s:// can be neither read nor written: give a signed https:// URL to read, or s3:// "+
+		"with the endpoint of a store that speaks S3's language; docs/objects.md has the way for each cloud", u.Scheme)
 }
 
 func loopback(u *url.URL) bool {

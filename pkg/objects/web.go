@@ -27,24 +27,27 @@ func newWeb(u *url.URL, roots *x509.CertPool) *web {
 	c.Logger = nil // it prints URLs
 	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = 2, 500*time.Millisecond, 2*time.Second
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	c.HTTPClient = &http.Client{
-		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-			TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    10 * time.Second,
-			ResponseHeaderTimeout:  30 * time.Second,
-			MaxResponseHeaderBytes: 1 << 20,
-			ForceAttemptHTTP2:      true,
-			DisableKeepAlives:      true, // one object, one connection
-		},
-		CheckRedirect: checkRedirect,
-	}
+	c.HTTPClient = &http.Client{Transport: newTransport(roots), CheckRedirect: checkRedirect}
 	return &web{u, c}
 }
 
-// checkRedirect follows a server that keeps its objects elsewhere, as many do, but never from https to http, and without
-// telling the next server the URL that led there: it may hold a signature.
+// newTransport gives what web servers and stores are spoken to with.
+func newTransport(roots *x509.CertPool) *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    10 * time.Second,
+		ResponseHeaderTimeout:  30 * time.Second,
+		MaxResponseHeaderBytes: 1 << 20,
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true, // the ETag and the length speak of the bytes as they are kept
+		DisableKeepAlives:      true, // objects are few, so that nothing has to be closed
+	}
+}
+
+// checkRedirect follows a server that keeps its objects elsewhere, as many do, but never from https to http, and
+// without telling the next server the URL that led there: it may hold a signature.
 func checkRedirect(next *http.Request, via []*http.Request) error {
 	next.Header.Del("Referer")
 	if len(via) > mostRedirects {
