@@ -10,9 +10,8 @@ ARG VERSION=
 # TAGS=blob adds object stores (s3://, gs://, azblob://), which more than double the image.
 ARG TAGS=
 # No go mod download before: the build fetches what it needs itself, which without object stores is a small part of go.mod.
-# minimal leaves out gonum/plot's back ends for formats that the report does not use, disable_grpc_modules what Google's library
-# has for a protocol that is not used.
-RUN CGO_ENABLED=0 go build -trimpath -tags "minimal disable_grpc_modules ${TAGS}" -ldflags="-s -w -X main.release=${VERSION}" -o /out/bulkdelete ./cmd/bulkdelete \
+# disable_grpc_modules leaves out what Google's library has for a protocol that is not used.
+RUN CGO_ENABLED=0 go build -trimpath -tags "disable_grpc_modules ${TAGS}" -ldflags="-s -w -X main.release=${VERSION}" -o /out/bulkdelete ./cmd/bulkdelete \
  && mkdir /out/data
 
 FROM ${CERTS_IMAGE} AS certs

@@ -7,14 +7,15 @@ import (
 	"testing"
 )
 
-// Who may know whom: job knows chunker, client, objects and report; these know nothing of each other; nothing but the command and
-// tests knows the sandbox, and the sandbox knows nobody.
+// Who may know whom: job knows chunker, client, objects and report; these know nothing of each other, and report knows
+// how charts are drawn; nothing but the command and tests knows the sandbox, and sandbox and charts know nobody.
 func TestArrows(t *testing.T) {
 	may := map[string][]string{
 		"bulkdelete/pkg/chunker":      {},
 		"bulkdelete/pkg/client":       {},
 		"bulkdelete/pkg/objects":      {},
-		"bulkdelete/pkg/report":       {},
+		"bulkdelete/pkg/report":       {"bulkdelete/internal/chart"},
+		"bulkdelete/internal/chart":   {},
 		"bulkdelete/internal/sandbox": {},
 		"bulkdelete/pkg/job":          {"bulkdelete/pkg/chunker", "bulkdelete/pkg/client", "bulkdelete/pkg/objects", "bulkdelete/pkg/report"},
 	}
