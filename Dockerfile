@@ -8,8 +8,7 @@ WORKDIR /src
 COPY . .
 ARG VERSION=
 # No go mod download before: the build fetches what it needs itself, which is a part of go.mod.
-# minimal leaves out gonum/plot's back ends for formats that the report does not use.
-RUN CGO_ENABLED=0 go build -trimpath -tags minimal -ldflags="-s -w -X main.release=${VERSION}" -o /out/bulkdelete ./cmd/bulkdelete \
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.release=${VERSION}" -o /out/bulkdelete ./cmd/bulkdelete \
  && mkdir /out/data
 
 FROM ${CERTS_IMAGE} AS certs

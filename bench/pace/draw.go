@@ -1,123 +1,86 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"image/color"
+	"html/template"
 	"os"
-	"time"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/text"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
+	"bulkdelete/internal/chart"
 )
 
-// Colours that are told apart by people who see red and green alike, on the white that the picture brings along.
-var (
-	blue   = color.RGBA{R: 0x00, G: 0x72, B: 0xb2, A: 0xff}
-	pale   = color.RGBA{R: 0xd6, G: 0xe8, B: 0xf3, A: 0xff}
-	orange = color.RGBA{R: 0xd5, G: 0x5e, B: 0x00, A: 0xff}
-	dark   = color.RGBA{R: 0x44, G: 0x44, B: 0x44, A: 0xff}
-	light  = color.RGBA{R: 0xdd, G: 0xdd, B: 0xdd, A: 0xff}
-)
+// Colours that are told apart by people who see red and green alike. The picture brings its paper along, because nobody
+// knows what it will lie on, and fonts that every reader has.
+const style template.CSS = `
+svg { color: #333; font-family: "Liberation Sans", Arial, Helvetica, sans-serif; }
+.paper { fill: #fff; } .grid { color: #ddd; }
+.accepted { color: #0072b2; } .area { fill: #d6e8f3; fill-opacity: 1; } .refused { color: #d55e00; }
+@media (prefers-color-scheme: dark) {
+  svg { color: #ddd; }
+  .paper { fill: #1b2024; } .grid { color: #3d464e; }
+  .accepted { color: #6fb1de; } .area { fill: #22394a; } .refused { color: #f0904a; }
+}
+`
 
 // draw writes the picture: calls accepted and refused a second, the server's limit, and what the run allowed itself.
 func (t *trial) draw(samples []sample) error {
-	p := t.frame(samples[len(samples)-1].at)
+	svg, err := t.chart(samples).SVG()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(t.svg, []byte(svg), 0o644)
+}
+
+func (t *trial) chart(samples []sample) *chart.Chart {
+	end := samples[len(samples)-1].at.Seconds()
 	accepted, refused := perSecond(samples)
-	area, err := plotter.NewLine(accepted)
-	if err != nil {
-		return err
+	limit := []chart.Point{{X: 0, Y: t.limit}, {X: end, Y: t.limit}}
+	return &chart.Chart{
+		Title: "How the pace finds the server's limit",
+		Desc:  fmt.Sprintf("Calls a second over %.0f seconds: accepted, refused, the limit and the run's own pace", end),
+		Width: 800, Style: style, X: axis(end, 12, " s"),
+		Panels: []chart.Panel{{
+			Name:   fmt.Sprintf("calls a second: run --rate %g against a server that allows %g", t.rate, t.limit),
+			Height: 220, Y: axis(t.rate*1.05, 4, ""),
+			Areas: []chart.Steps{{Class: "accepted", Name: "calls accepted", Steps: accepted}},
+			Bars:  []chart.Steps{{Class: "refused", Name: "calls refused with 429", Steps: refused}},
+			Lines: []chart.Line{
+				{Name: fmt.Sprintf("the server's limit, %g", t.limit), Dashed: true, Points: limit},
+				{Name: "the run's own pace", Points: paces(samples)},
+			},
+		}},
 	}
-	area.StepStyle, area.FillColor, area.Color, area.Width = plotter.PostStep, pale, blue, 1.5
-	bars := &plotter.Histogram{Bins: refused, FillColor: orange, Width: 1}
-	own, err := plotter.NewLine(paces(samples))
-	if err != nil {
-		return err
-	}
-	own.Color, own.Width = dark, 1
-	limit := &plotter.Line{XYs: plotter.XYs{{X: 0, Y: t.limit}, {X: p.X.Max, Y: t.limit}},
-		LineStyle: draw.LineStyle{Color: dark, Width: 1, Dashes: []vg.Length{4, 3}}}
-	p.Add(area, bars, limit, own)
-	p.Legend.Add("calls accepted", area)
-	p.Legend.Add("calls refused with 429", bars)
-	p.Legend.Add(fmt.Sprintf("the server's limit, %g", t.limit), limit)
-	p.Legend.Add("the run's own pace", own)
-	return write(p, t.svg)
 }
 
-// frame is an empty plot.
-func (t *trial) frame(end time.Duration) *plot.Plot {
-	p := plot.New()
-	p.BackgroundColor = color.White
-	p.Title.Text = fmt.Sprintf("run --rate %g against a server that allows %g calls a second", t.rate, t.limit)
-	p.Title.Padding = 8
-	p.X.Label.Text, p.Y.Label.Text = "seconds", "calls a second"
-	p.X.Min, p.X.Max = 0, end.Seconds()
-	p.Y.Min, p.Y.Max = 0, t.rate*1.05
-	p.X.Padding, p.Y.Padding = 0, 0
-	p.X.Tick.Marker, p.Y.Tick.Marker = every(10), every(25)
-	for _, f := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
-		f.Font.Variant = "Sans"
+// axis is one from nought to last.
+func axis(last float64, limit int, unit string) chart.Axis {
+	a := chart.Axis{Max: last}
+	for _, n := range chart.Counts(last, limit) {
+		a.Ticks = append(a.Ticks, chart.Tick{At: n, Label: fmt.Sprint(n, unit)})
 	}
-	p.Legend.Top = true
-	p.Legend.Padding = 2
-	g := plotter.NewGrid()
-	g.Vertical.Color = nil
-	g.Horizontal.Color = light
-	p.Add(g)
-	return p
-}
-
-// every puts a number at each multiple of step.
-func every(step float64) plot.Ticker {
-	return plot.TickerFunc(func(least, most float64) (ticks []plot.Tick) {
-		for n := least; n <= most; n += step {
-			ticks = append(ticks, plot.Tick{Value: n, Label: fmt.Sprint(n)})
-		}
-		return ticks
-	})
+	return a
 }
 
 // perSecond turns what was counted so far into what came a second, for each whole second: an average over the samples
 // that lie in it.
-func perSecond(samples []sample) (accepted plotter.XYs, refused []plotter.HistogramBin) {
+func perSecond(samples []sample) (accepted, refused []chart.Step) {
 	from := sample{} // the first call is at 0, and nothing was counted before
 	for _, s := range samples {
 		d := (s.at - from.at).Seconds()
 		if d < 0.95 {
 			continue
 		}
-		accepted = append(accepted, plotter.XY{X: from.at.Seconds(), Y: (s.accepted - from.accepted) / d})
-		if s.refused > from.refused {
-			refused = append(refused, plotter.HistogramBin{Min: from.at.Seconds(), Max: s.at.Seconds(), Weight: (s.refused - from.refused) / d})
-		}
+		step := chart.Step{From: from.at.Seconds(), To: s.at.Seconds(), Y: (s.accepted - from.accepted) / d}
+		accepted = append(accepted, step)
+		step.Y = (s.refused - from.refused) / d
+		refused = append(refused, step)
 		from = s
 	}
 	return accepted, refused
 }
 
-func paces(samples []sample) (xys plotter.XYs) {
+func paces(samples []sample) (points []chart.Point) {
 	for _, s := range samples {
-		xys = append(xys, plotter.XY{X: s.at.Seconds(), Y: s.limit})
+		points = append(points, chart.Point{X: s.at.Seconds(), Y: s.limit})
 	}
-	return xys
-}
-
-// write makes the SVG, with fonts that every reader has.
-func write(p *plot.Plot, path string) error {
-	c := vgsvg.New(800, 300)
-	whole := draw.New(c)
-	whole.SetColor(color.White)
-	whole.Fill(whole.Rectangle.Path())
-	p.Draw(draw.Crop(whole, 4, -12, 4, -6))
-	var b bytes.Buffer
-	if _, err := c.WriteTo(&b); err != nil {
-		return err
-	}
-	svg := bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif"))
-	return os.WriteFile(path, svg, 0o644)
+	return points
 }

@@ -7,15 +7,16 @@ import (
 	"testing"
 )
 
-// Who may know whom: job knows chunker, client, journal, objects and report; of these report alone knows another, the
-// journal; nothing but the command and tests knows the sandbox, and the sandbox knows nobody.
+// Who may know whom: job knows chunker, client, journal, objects and report; of these report alone knows others, the journal
+// and how charts are drawn; nothing but the command and tests knows the sandbox, and sandbox and charts know nobody.
 func TestArrows(t *testing.T) {
 	may := map[string][]string{
 		"bulkdelete/pkg/chunker":      {},
 		"bulkdelete/pkg/client":       {},
 		"bulkdelete/pkg/objects":      {},
 		"bulkdelete/pkg/journal":      {},
-		"bulkdelete/pkg/report":       {"bulkdelete/pkg/journal"},
+		"bulkdelete/pkg/report":       {"bulkdelete/internal/chart", "bulkdelete/pkg/journal"},
+		"bulkdelete/internal/chart":   {},
 		"bulkdelete/internal/sandbox": {},
 		"bulkdelete/pkg/job":          {"bulkdelete/pkg/chunker", "bulkdelete/pkg/client", "bulkdelete/pkg/journal", "bulkdelete/pkg/objects", "bulkdelete/pkg/report"},
 	}

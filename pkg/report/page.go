@@ -104,6 +104,9 @@ func newPage(dir string, run *Run, s *Summary) (*page, error) {
 	}
 	p.Working = t.series.working()
 	p.WorkingPace = float64(s.Accepted-s.Remaining) / max(p.Working.Seconds(), 0.001)
+	if t.n < fewestRows {
+		return p, nil
+	}
 	var err error
 	if p.Pace, err = drawPace(&t.series); err != nil {
 		return nil, err
