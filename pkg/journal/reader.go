@@ -109,7 +109,7 @@ func (r *Reader) readPreamble() bool {
 	case n == 0 && err == io.EOF:
 		r.err = io.EOF
 		return false
-	case !bytes.HasPrefix(want, text[:n]) && !(n > 0 && len(bytes.Trim(text[:n], "\x00")) == 0):
+	case !canBegin(text[:n], want):
 		r.err, r.alien = errors.New("this is not how such a file begins"), true
 		return false
 	case err != nil || !bytes.Equal(text, want):
@@ -120,9 +120,17 @@ func (r *Reader) readPreamble() bool {
 	return true
 }
 
+// canBegin says whether a crash can have left a text of what was to begin in this way: a beginning of it, or zeros behind.
+func canBegin(text, want []byte) bool {
+	return bytes.HasPrefix(want, bytes.TrimRight(text[:min(len(text), len(want))], "\x00"))
+}
+
 // fail notes what stands behind the last record that holds.
 func (r *Reader) fail(text []byte, err error) {
 	r.rest = bytes.Clone(text)
+	if mark, atEnd := r.format.Mark(); r.end == 0 && !atEnd {
+		r.alien = !canBegin(text, []byte(mark))
+	}
 	if r.err = err; errors.Is(err, io.ErrUnexpectedEOF) {
 		r.err = errCutOff
 	}

@@ -112,11 +112,14 @@ func newProfiles(at io.ReaderAt, name string, plan Plan) *Profiles {
 	return &Profiles{at: at, name: name, size: plan.ChunkSize, chunks: make([]savedChunk, plan.Chunks+1)}
 }
 
-// ReadProfiles reads a file like backup.jsonl.zst to its end; one that is not there has nobody. close closes it. The error
-// is a *DamageError if it is not what was written.
+// ReadProfiles reads a file like backup.jsonl.zst to its end; before a run has begun one that is not there has nobody. close
+// closes it. The error is a *DamageError if it is not what was written.
 func ReadProfiles(dir *journal.Dir, run *Run, name string) (p *Profiles, close func() error, err error) {
 	f, err := dir.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && run.Begun():
+		return nil, nil, &DamageError{File: name, Err: errGone}
+	case errors.Is(err, fs.ErrNotExist):
 		return newProfiles(nil, name, run.Asked.Plan), func() error { return nil }, nil
 	}
 	if err != nil {

@@ -29,7 +29,7 @@ func TestPageDrawsNoPictureOfNextToNothing(t *testing.T) {
 	} {
 		run, s := madeUp(t, 0, 0, true)
 		for i := range c.rows {
-			s.count(&Row{Chunk: i, Users: 1, Outcome: Deleted, Attempts: c.attempts, Duration: c.took,
+			settle(s, &Row{Chunk: i, Users: 1, Outcome: Deleted, Attempts: c.attempts, Duration: c.took,
 				StartedAt: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC).Add(time.Duration(i) * c.every)})
 		}
 		b, err := renderPage("a.bulkdelete", run, s)

@@ -173,7 +173,9 @@ func LoadRun(dir *journal.Dir) (*Run, error) {
 		return nil, &FormatError{r.Format, r.Program}
 	}
 	if err == nil {
-		r.Asked.raw = old.Asked
+		r.Asked, err = readAsked(old.Asked)
+	}
+	if err == nil {
 		err = r.check()
 	}
 	if err != nil {
@@ -182,12 +184,19 @@ func LoadRun(dir *journal.Dir) (*Run, error) {
 	return &r, nil
 }
 
+// readAsked reads the canonical form, which the audit is bound to, and nothing that a name given twice could add to it.
+func readAsked(raw json.RawMessage) (a Asked, err error) {
+	text, err := canonical(raw)
+	if err == nil {
+		err = json.Unmarshal(text, &a)
+	}
+	a.raw = raw
+	return a, err
+}
+
 // check refuses what no version can have written.
 func (r *Run) check() error {
 	p := r.Asked.Plan
-	if _, err := canonical(r.Asked.raw); err != nil {
-		return err
-	}
 	if r.Format != RunFormat || p.ChunkSize < 1 || p.ChunkSize > 64 || p.Accepted < 0 || p.Chunks != (p.Accepted+p.ChunkSize-1)/p.ChunkSize {
 		return errors.New("it contradicts itself")
 	}

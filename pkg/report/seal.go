@@ -24,6 +24,7 @@ type Seal struct {
 	State     string         `json:"state"`
 	ExitCode  int            `json:"exit_code"`
 	Counts    map[string]int `json:"counts"`     // users by outcome, and remaining; rows by why they were rejected
+	Runs      int            `json:"runs"`       // on the folder, this one included
 	FirstHash string         `json:"first_hash"` // what the audit's first row follows
 	LastHash  string         `json:"last_hash"`  // of the audit's last row
 	Rows      int            `json:"rows"`       // of the audit
@@ -87,7 +88,7 @@ func newSeal(run *Run, s *Summary) *Seal {
 	last, a := run.Last(), run.Asked
 	seal := &Seal{Format: 1, Program: run.Program, SealedAt: time.Now().UTC(), Deed: a.Deed, State: s.State, ExitCode: s.ExitCode,
 		Counts:    map[string]int{"invalid": s.Invalid, "duplicates": s.Duplicates, "protected": s.Protected, "remaining": s.Remaining},
-		FirstHash: run.Seed(), LastHash: s.LastRowHash, Rows: s.AuditRows, Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
+		Runs: len(run.Runs), FirstHash: run.Seed(), LastHash: s.LastRowHash, Rows: s.AuditRows, Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
 		By: last.By, Approved: last.Approved, Plan: last.Plan, Reason: a.Reason}
 	for _, o := range []Outcome{Deleted, Absent, Restored, Exists, Failed, Unknown} {
 		if n := *s.of(o); n > 0 {
@@ -145,16 +146,17 @@ func Sum(dir *journal.Dir, name string) (SealedFile, error) {
 	return SealedFile{name, n, hex.EncodeToString(sum.Sum(nil))}, err
 }
 
-// Check gives the files that are not what was sealed, each with what is wrong in a line of its own.
-func (s *Seal) Check(dir *journal.Dir) (wrong []string, err error) {
+// Check gives the files that are not what was sealed, and what is wrong with each.
+func (s *Seal) Check(dir *journal.Dir) (wrong map[string]string, err error) {
 	names, err := sealedNames(dir)
 	if err != nil {
 		return nil, err
 	}
+	wrong = map[string]string{}
 	for _, f := range s.Files {
 		i := slices.Index(names, f.Name)
 		if i < 0 {
-			wrong = append(wrong, f.Name+" is sealed and missing")
+			wrong[f.Name] = "is sealed and missing"
 			continue
 		}
 		names = slices.Delete(names, i, i+1)
@@ -163,11 +165,11 @@ func (s *Seal) Check(dir *journal.Dir) (wrong []string, err error) {
 			return nil, err
 		}
 		if now != f {
-			wrong = append(wrong, f.Name+" is not the file that was sealed")
+			wrong[f.Name] = "is not the file that was sealed"
 		}
 	}
 	for _, name := range names {
-		wrong = append(wrong, name+" is not in the seal")
+		wrong[name] = "is not in the seal"
 	}
 	return wrong, nil
 }

@@ -1,5 +1,5 @@
-// Package journaltest has a file for tests of what reaches the disk: it fails on demand, and it knows what is left of it
-// when the power goes.
+// Package journaltest has a file for tests of what reaches the disk: it fails on demand, and it knows what is left of
+// it when the power goes.
 package journaltest
 
 import (
@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// Disk is a file in memory. What is written can be read at once, and is on disk only after a Sync that succeeds. As with
-// Linux, a Sync that fails takes what was written for written: it can still be read, and no later Sync puts it on disk
-// unless it is written again. A Disk may be used by any number of goroutines.
+// Disk is a file in memory. What is written can be read at once, and is on disk only after a Sync that succeeds. As
+// with Linux, a Sync that fails takes what was written for written: it can still be read, and no later Sync puts it on
+// disk unless it is written again. A Disk may be used by any number of goroutines.
 type Disk struct {
 	// OnSync is called at the beginning of each Sync with its number, from 1. It may make that very Sync fail.
 	OnSync func(n int)
@@ -25,12 +25,13 @@ type Disk struct {
 	syncs   int
 	room    int // bytes that can still be written; negative: no bound
 	syncErr error
-	readEnd int64 // reads from here on fail; negative: none does
+	readEnd int64 // reads from here on fail
+	failing int   // so many times; negative: always
 }
 
 // New is a file with these bytes, all of them on disk.
 func New(data []byte) *Disk {
-	return &Disk{data: bytes.Clone(data), dirty: make([]bool, len(data)), disk: bytes.Clone(data), room: -1, readEnd: -1}
+	return &Disk{data: bytes.Clone(data), dirty: make([]bool, len(data)), disk: bytes.Clone(data), room: -1}
 }
 
 // Fill lets so many bytes more be written and then no further one, as a full disk does. A negative number lifts that.
@@ -47,18 +48,19 @@ func (d *Disk) FailSync(err error) {
 	d.syncErr = err
 }
 
-// FailRead makes all reading from offset on fail with EIO, also where nothing is left to read. A negative offset lifts that.
-func (d *Disk) FailRead(offset int64) {
+// FailRead makes reading from offset on fail with EIO so many times, also where nothing is left to read. A negative
+// number of times has no end.
+func (d *Disk) FailRead(offset int64, times int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.readEnd = offset
+	d.readEnd, d.failing = offset, times
 }
 
 // Reopen lifts all failures and goes to the beginning, where another process would begin.
 func (d *Disk) Reopen() *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.at, d.room, d.syncErr, d.readEnd = 0, -1, nil, -1
+	d.at, d.room, d.syncErr, d.failing = 0, -1, nil, 0
 	return d
 }
 
@@ -90,8 +92,8 @@ func (d *Disk) Behind() int {
 	return max(0, len(d.data)-len(d.disk))
 }
 
-// PowerLoss is the file after the power went: what was on disk, and as many of the bytes behind as happen to be kept, the
-// last of which are zeros.
+// PowerLoss is the file after the power went: what was on disk, and as many of the bytes behind as happen to be kept,
+// the last of which are zeros.
 func (d *Disk) PowerLoss(kept, zeros int) *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -127,11 +129,12 @@ func (d *Disk) ReadAt(p []byte, offset int64) (n int, err error) {
 func (d *Disk) read(p []byte, at int64) (int, error) {
 	end := int64(len(d.data))
 	switch {
-	case d.readEnd >= 0 && at >= d.readEnd:
+	case d.failing != 0 && at >= d.readEnd:
+		d.failing--
 		return 0, syscall.EIO
 	case at >= end:
 		return 0, io.EOF
-	case d.readEnd >= 0:
+	case d.failing != 0:
 		end = min(end, d.readEnd)
 	}
 	return copy(p, d.data[at:end]), nil

@@ -1,0 +1,55 @@
+package report_test
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"bulkdelete/pkg/journal"
+	"bulkdelete/pkg/report"
+)
+
+// Record a chunk, and read the audit back with its chain checked.
+func Example() {
+	path, err := os.MkdirTemp("", "example")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(path)
+	dir, err := journal.OpenDir(path)
+	if err != nil {
+		panic(err)
+	}
+	defer dir.Close()
+
+	run := &report.Run{Asked: report.Asked{Deed: report.Delete, Options: map[string]string{"id_type": "username"},
+		Plan: report.Plan{Rows: 2, Accepted: 2, Chunks: 1, ChunkSize: 50}}}
+	audit, _, err := report.OpenAudit(dir, run, func(report.Row) error { return nil })
+	if err != nil {
+		panic(err)
+	}
+	err = audit.Append(report.Row{
+		Chunk: 1, From: 1, To: 2, FirstLine: 2, LastLine: 3, Users: 2, Outcome: report.Deleted, Attempts: 1,
+		HTTPStatus: 200, StatusCode: 200, RequestIDs: []string{"r-1"},
+		StartedAt: time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC), Duration: 80 * time.Millisecond,
+		IDsSHA256: report.IDsSHA256([]string{"ada", "ben"}),
+	})
+	if err != nil {
+		panic(err) // nothing may be deleted any more
+	}
+	if err := audit.Close(); err != nil {
+		panic(err)
+	}
+
+	index, err := report.ReadIndex(dir, run, func(row *report.Row) {
+		fmt.Println("chunk", row.Chunk, "users", row.Users, row.Outcome)
+	})
+	if err != nil {
+		panic(err)
+	}
+	defer index.Close()
+	fmt.Println("left:", index.Left())
+	// Output:
+	// chunk 1 users 2 deleted
+	// left: 0
+}

@@ -1,0 +1,275 @@
+package report
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+const hostile = `<script>alert("1")</script>' onload='x <!-- &` + "\u2028\u202e\x00\xff"
+
+// foreign makes a run in which every text that is not bulkdelete's own is text.
+func foreign(t *testing.T, text string) []byte {
+	t.Helper()
+	run, s := madeUp(t, 20_000, 400, false)
+	s.Input.Name, s.Input.Path, s.Input.SHA256 = text, text, text
+	s.Host, s.UserPool, s.IDType, s.Program, s.Reason, s.Resume, s.LastRowHash = text, text, text, text, text, text, text
+	run.Asked.Options = map[string]string{text: text}
+	run.Asked.At, run.Asked.By, run.Asked.Reason = text, text, text
+	s.FailedBy, s.RejectedBy = map[string]int{text: 3}, map[string]int{text: 4}
+	s.stats.failed, s.stats.rejected = nil, nil
+	s.fail(Line{Line: 2, ID: []byte(text)}, &Row{Message: text})
+	s.reject(Line{Line: 3, ID: []byte(text), Code: text, Reason: text})
+	for _, rows := range [][]Row{s.stats.slowest, s.stats.retried} {
+		rows[0].Outcome, rows[0].RequestIDs = Outcome(text), []string{text}
+	}
+	b, err := renderPage(text, run, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestPageEscapesForeignText(t *testing.T) {
+	harmless, attacked := string(foreign(t, "x")), string(foreign(t, hostile))
+	for _, bad := range []string{"<script", "<!-- &", "\u2028", "\u202e", "\x00", "\xff", `"1"`} {
+		if strings.Contains(attacked, bad) {
+			t.Errorf("the page holds %q as it came", bad)
+		}
+	}
+	for _, mark := range []string{"<", ">", `"`} {
+		if h, a := strings.Count(harmless, mark), strings.Count(attacked, mark); h != a {
+			t.Errorf("foreign text changed how often %s stands on the page, from %d to %d", mark, h, a)
+		}
+	}
+	// Name, path, hash, host, pool, type, option twice, program, reason, command, last hash, folder twice, kinds twice,
+	// two samples of ID and reason, two chunks of outcome and request ID, and when it was asked, by whom and why.
+	if n := strings.Count(attacked, "&lt;script&gt;"); n != 27 {
+		t.Errorf("%d foreign texts are shown, 27 were given", n)
+	}
+	if !strings.Contains(attacked, `\u2028\u202e\u0000`) {
+		t.Error("invisible characters are not made visible")
+	}
+}
+
+func TestPageShowsEveryCountOfTheSummary(t *testing.T) {
+	run, s := madeUp(t, 1000, 0, false)
+	var want []string
+	v := reflect.ValueOf(s).Elem()
+	for i := range v.NumField() {
+		f, n := v.Field(i), 10_007+1_111*i
+		switch v.Type().Field(i).Name {
+		case "Schema": // of the file summary.json
+		case "Restored", "Exists", "NotSaved": // of a restore
+		case "ExitCode":
+			f.SetInt(77)
+			want = append(want, "<dd>77</dd>")
+		default:
+			if f.Kind() == reflect.Int {
+				f.SetInt(int64(n))
+				want = append(want, count(n))
+			}
+		}
+	}
+	s.RejectedBy, s.FailedBy = map[string]int{"spreadsheet": 90_001, "duplicate": 90_002}, map[string]int{"failed: statusCode 403": 90_003, "other": 90_004}
+	s.LatencyMS, s.Seconds, s.UsersPerSecond = Latency{P50: 101, P90: 202, P99: 303, Max: 404}, 7384, 91_234.4
+	want = append(want, "spreadsheet", "90,001", "90,002", "failed: statusCode 403", "90,003", "other", "90,004", "101 ms", "202 ms", "303 ms", "404 ms", "2 h 3 min", "91,234",
+		s.Input.Name, s.Input.Path, s.Input.SHA256, s.Host, s.UserPool, s.IDType, s.Program, s.LastRowHash, clock(*s.StartedAt), clock(*s.EndedAt),
+		"--column userId", "bulkdelete verify &#39;my leavers.bulkdelete&#39;")
+	b, err := renderPage("my leavers.bulkdelete", run, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range want {
+		if !strings.Contains(string(b), w) {
+			t.Errorf("the page lacks %s", w)
+		}
+	}
+}
+
+func TestPageSaysWhatHappenedInOneSentence(t *testing.T) {
+	for _, c := range []struct {
+		s     Summary
+		class string
+		want  string
+	}{
+		{Summary{State: Finished, Accepted: 1_000_000, Deleted: 999_000, Absent: 1000}, "good", "Finished: 1,000,000 users are gone."},
+		{Summary{State: Finished, Accepted: 1, Deleted: 1, Duplicates: 4, Rejected: 4}, "good", "Finished: 1 user is gone."},
+		{Summary{State: Finished}, "good", "Finished: there was no user to delete."},
+		{Summary{State: Finished, Accepted: 50, Deleted: 50, Invalid: 1}, "fair", "Finished: 50 users are gone, but 1 input row is invalid, so never sent."},
+		{Summary{State: Finished, Invalid: 3}, "fair", "Finished: nothing was sent, and 3 input rows are invalid."},
+		{Summary{State: Finished, Accepted: 5000, Deleted: 4990, Failed: 7, Unknown: 3, Invalid: 1}, "bad", "Finished, but 10 of 5,000 users may still exist."},
+		{Summary{State: Unfinished, Accepted: 5000, Deleted: 1000, Failed: 7, Remaining: 3993}, "bad", "Unfinished: 1,007 of 5,000 users done, 3,993 still to come."},
+	} {
+		if class, got := verdict(&c.s); class != c.class || got != c.want {
+			t.Errorf("got %s, %q; want %s, %q", class, got, c.class, c.want)
+		}
+	}
+}
+
+func TestPageSaysHowToGoOn(t *testing.T) {
+	run, s := madeUp(t, 1000, 400, true)
+	for resume, want := range map[string]string{"bulkdelete run a.csv --yes": "<pre>bulkdelete run a.csv --yes</pre>", "": "Run the same command again"} {
+		s.Resume = resume
+		b, err := renderPage("a.bulkdelete", run, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range []string{want, "Why it stopped: stopped by --max-duration"} {
+			if !strings.Contains(string(b), w) {
+				t.Errorf("the page of an unfinished run lacks %q", w)
+			}
+		}
+	}
+}
+
+func TestPageNeedsNothingFromElsewhere(t *testing.T) {
+	run, s := madeUp(t, 1000, 0, false)
+	s.Host = "sandbox"
+	b, err := renderPage("a.bulkdelete", run, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ToLower(string(b))
+	for _, bad := range []string{"://", "<script", "<link", "<img", "<iframe", "<image", "src=", "href", "url(", "@import", "refresh", "javascript:", "<?xml"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("the page holds %q", bad)
+		}
+	}
+	for _, good := range []string{`content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"`, "rehearsal"} {
+		if !strings.Contains(text, good) {
+			t.Errorf("the page lacks %q", good)
+		}
+	}
+	if svg := strings.Count(text, "<svg"); svg != 4 || strings.Count(text, "</svg>") != svg || strings.Count(text, "<g") != strings.Count(text, "</g>") {
+		t.Errorf("%d drawings, want two in two sizes, each whole", svg)
+	}
+	for _, part := range strings.Split(text, "<svg")[1:] {
+		drawing, _, _ := strings.Cut(part, "</svg>")
+		if strings.Contains(drawing, "#") || strings.Contains(drawing, "style") {
+			t.Error("a drawing has colours that the dark page cannot change")
+		}
+		if !strings.Contains(drawing, "<title>") || !strings.Contains(drawing, "<desc>") {
+			t.Error("a drawing says nothing to those who cannot see it")
+		}
+	}
+}
+
+func TestPageOfAnEmptyRun(t *testing.T) {
+	run, s := madeUp(t, 0, 0, true)
+	b, err := renderPage("a.bulkdelete", run, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(b); strings.Contains(text, "<svg") || !strings.Contains(text, "The audit holds no row yet") {
+		t.Error("the page shows what never was")
+	}
+}
+
+func TestPageSizeIsBounded(t *testing.T) {
+	size := func(run *Run, s *Summary) int {
+		b, err := renderPage("a.bulkdelete", run, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(b)
+	}
+	if n := size(madeUp(t, 1_000_000, 0, false)); n > 100<<10 {
+		t.Errorf("the page of 1,000,000 users has %d bytes", n)
+	}
+	run, s := madeUp(t, 1000, 0, false)
+	long := strings.Repeat(`<"&`, 400_000)
+	for i := range 10_000 {
+		r := Row{Chunk: i + 1, Users: 1, Outcome: Failed, APICode: i, Attempts: 100 + i, Duration: time.Hour, StartedAt: time.Unix(0, 0), Message: fmt.Sprint(i, long[:1500])}
+		for range 1000 {
+			r.RequestIDs = append(r.RequestIDs, long)
+		}
+		settle(s, &r)
+		s.fail(Line{Line: i, ID: []byte(long)}, &r)
+	}
+	s.Reason, s.Input.Name, s.State = long, long, Unfinished
+	if n := size(run, s); n > 1<<20 {
+		t.Errorf("the page of an API that answers anything has %d bytes", n)
+	}
+}
+
+func TestPageIsForItsOwnerAloneAndReplacedWhole(t *testing.T) {
+	dir := openDir(t, t.TempDir())
+	must(t, os.WriteFile(dir.Name(PageName), []byte("an older page"), 0o644))
+	run, s := madeUp(t, 100, 0, true)
+	must(t, writePage(writeTo{dir}, run, s))
+	info, err := os.Stat(dir.Name(PageName))
+	must(t, err)
+	text := read(t, dir, PageName)
+	if info.Mode() != 0o600 || !strings.HasPrefix(text, "<!DOCTYPE html>") || !strings.HasSuffix(text, "</html>\n") {
+		t.Errorf("mode %v, %d bytes that begin %.20q", info.Mode(), len(text), text)
+	}
+	must(t, os.Remove(dir.Name(PageName)))
+	must(t, os.Mkdir(dir.Name(PageName), 0o700))
+	if err := writePage(writeTo{dir}, run, s); err == nil {
+		t.Error("a page that cannot be written is no error")
+	}
+}
+
+func TestTopRows(t *testing.T) {
+	var s stats
+	for i := range 100 {
+		s.add(&Row{Chunk: i + 1, Duration: time.Duration(i%50) * time.Second, Attempts: 1 + i%2})
+	}
+	s.add(&Row{Chunk: 50, Duration: 99 * time.Second, Attempts: 9}) // a further part of a chunk that is there already
+	got := []int{}
+	for _, r := range s.slowest {
+		got = append(got, r.Chunk)
+	}
+	if want := []int{50, 100, 49, 99, 48, 98, 47, 97, 46, 96}; !reflect.DeepEqual(got, want) {
+		t.Errorf("the slowest chunks are %v, want %v", got, want)
+	}
+	if len(s.retried) != topRows || s.retried[0].Chunk != 50 || s.retried[1].Chunk != 2 {
+		t.Errorf("the most repeated chunks begin with %d and %d, %d in all", s.retried[0].Chunk, s.retried[1].Chunk, len(s.retried))
+	}
+}
+
+func TestSamplesShowEveryKind(t *testing.T) {
+	var s stats
+	for i := range 1000 {
+		s.sample(&s.rejected, Line{Line: i, Code: "duplicate"}, fmt.Sprintf("the same ID stands in line %d", i))
+	}
+	s.sample(&s.rejected, Line{Line: 1000, Code: "type"}, "not a user_id")
+	if n := len(s.rejected); n != samplesOfKind+1 || s.rejected[n-1].Line != 1000 {
+		t.Errorf("%d rows are kept, the last one line %d", n, s.rejected[n-1].Line)
+	}
+	shown := grouped([]Sample{{Line: 1, Kind: "b"}, {Line: 2, Kind: "a"}, {Line: 3, Kind: "b"}})
+	if shown[0].Line != 1 || shown[1].Line != 3 || shown[2].Line != 2 {
+		t.Errorf("rows of one kind do not stand together: %v", shown)
+	}
+}
+
+func TestNumbersForPeople(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1: "-1", -100: "-100", -1000: "-1,000"} {
+		if got := count(n); got != want {
+			t.Errorf("%d is written %s", n, got)
+		}
+	}
+	for d, want := range map[time.Duration]string{0: "0 ms", 999 * time.Millisecond: "999 ms", time.Second: "1 s", 59_990 * time.Millisecond: "59.9 s", time.Minute: "1 min",
+		61 * time.Second: "1 min 1 s", 3599 * time.Second: "59 min 59 s", 90 * time.Minute: "1 h 30 min", 49 * time.Hour: "2 d 1 h"} {
+		if got := span(d); got != want {
+			t.Errorf("%v is written %s, want %s", time.Duration(d), got, want)
+		}
+	}
+	for _, c := range []struct {
+		n, of int
+		want  string
+	}{{0, 0, "0%"}, {0, 9, "0%"}, {9, 9, "100%"}, {1, 10_000, "< 0.1%"}, {9999, 10_000, "> 99.9%"}, {1, 8, "12.5%"}} {
+		if got := percent(c.n, c.of); got != c.want {
+			t.Errorf("%d of %d is written %s, want %s", c.n, c.of, got, c.want)
+		}
+	}
+	for word, want := range map[string]string{"a.bulkdelete": "a.bulkdelete", "": "''", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "用户.bulkdelete": "用户.bulkdelete"} {
+		if got := ShellWord(word); got != want {
+			t.Errorf("%q becomes %s, want %s", word, got, want)
+		}
+	}
+}
