@@ -57,11 +57,11 @@ func withoutURLSecrets(text string) string {
 }
 
 // commandLine is the command that does something else with the same run: with those flags of this one that were given.
-func (s *session) commandLine(verb, argument string, names ...string) string {
+func (o *operation) commandLine(verb, argument string, names ...string) string {
 	words := []string{programName(os.Args[0]), verb, report.ShellWord(argument)}
-	for _, f := range s.flags.Flags {
+	for _, f := range o.command.Flags {
 		if name := f.Names()[0]; f.IsSet() && slices.Contains(names, name) {
-			words = append(words, flagWords(s.flags, name)...)
+			words = append(words, flagWords(o.command, name)...)
 		}
 	}
 	return strings.Join(words, " ")
@@ -91,17 +91,6 @@ func apiNames() []string {
 // retryNames are those that a run of failed.csv needs besides: what the run was about, not how its input was written.
 func retryNames() []string {
 	return append(apiNames(), "column", "id-type", "delimiter", "no-validate", "protect", "backup", "verify", "rate", "workers")
-}
-
-// checkNeeds refuses a flag that would be ignored because another one is missing.
-func checkNeeds(c *cli.Command) error {
-	if c.String("faults") != "" && !c.Bool("sandbox") {
-		return job.Fail(job.Usage, "add --sandbox, or leave --faults out", "--faults is for the sandbox, and without --sandbox real users would be deleted")
-	}
-	if c.IsSet("signature-dialect") && c.String("auth") != "signature" {
-		return job.Fail(job.Usage, "add --auth signature, or leave --signature-dialect out", "--signature-dialect is for signatures, and --auth is %s", c.String("auth"))
-	}
-	return nil
 }
 
 // checkEnvironment refuses variables that look like a flag's and are none's: a guard that is misspelt guards nobody.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,21 +43,21 @@ type console struct {
 	stopping                        atomic.Bool
 }
 
-func newConsole(c *cli.Command) (*console, error) {
+func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	root := c.Root()
-	k := &console{in: root.Reader, out: root.Writer, err: &redirect{w: root.ErrWriter}, json: c.Bool("json")}
+	k := &console{in: root.Reader, out: root.Writer, err: &redirect{w: root.ErrWriter}, json: o.json}
 	k.terminal = isTerminal(root.ErrWriter)
 	k.cursor = k.terminal && os.Getenv("TERM") != "dumb"
 	k.interactive = k.terminal && (isTerminal(root.Reader) || c.Args().First() == "-")
-	if err := k.setProgress(c.String("progress")); err != nil {
+	if err := k.setProgress(o.progress); err != nil {
 		return nil, err
 	}
-	level, err := zerolog.ParseLevel(c.String("log-level"))
+	level, err := zerolog.ParseLevel(o.logLevel)
 	if err != nil || level == zerolog.NoLevel {
-		return nil, fmt.Errorf("--log-level %q: give debug, info, warn or error", c.String("log-level"))
+		return nil, fmt.Errorf("--log-level %q: give debug, info, warn or error", o.logLevel)
 	}
 	var w io.Writer = k.err
-	switch format := c.String("log-format"); {
+	switch format := o.logFormat; {
 	case format == "console" || format == "" && k.terminal:
 		w = zerolog.ConsoleWriter{Out: k.err, NoColor: !k.cursor || os.Getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}
 	case format != "json" && format != "":
@@ -91,77 +90,6 @@ func count(n int) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
-}
-
-// showPlan says what is about to be deleted, from where, and how long that takes. left is how many users earlier runs on
-// the folder have not settled; offline is why the API was not asked, if it was not.
-func (k *console) showPlan(w io.Writer, s *session, left int, offline string) error {
-	p := s.plan
-	var b strings.Builder
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
-	}
-	undo := "This cannot be undone."
-	if s.flags.Bool("backup") {
-		undo = "Their profiles are saved first."
-	}
-	fmt.Fprintf(&b, "%s of %s rows name users to delete. %s\n\n", count(p.Accepted), count(p.Rows), undo)
-	row("file", "%s, %s bytes, SHA-256 %x", s.input.Name, count(int(p.Bytes)), p.SHA256[:6])
-	row("column", "%d %s, read as %s", p.Column, cmp.Or(clean(p.ColumnName), "(no header)"), p.Options.IDType)
-	for _, note := range p.Notes {
-		row("note", "%s", note)
-	}
-	if o := p.Options; o.Shards > 1 {
-		_, all := p.Whole()
-		row("shard", "%d of 0 to %d: every %dth chunk; %s users in all", o.Shard, o.Shards-1, o.Shards, count(all))
-	}
-	row("accepted", "%s", count(p.Accepted))
-	if left < p.Accepted {
-		row("", "%s of them were settled by earlier runs, %s are left", count(p.Accepted-left), count(left))
-	}
-	showUsers := w == k.out || k.terminal // elsewhere standard error is a log, and logs name no user
-	if showUsers {
-		showSamples(row, "first users", s.first)
-	}
-	row("rejected", "%s (%s invalid, %s duplicate, %s protected)", count(p.Rows-p.Accepted), count(p.Invalid), count(p.Duplicates), count(p.Protected))
-	if showUsers {
-		showSamples(row, "", s.refused)
-	}
-	row("host", "%s", s.target.Host)
-	if offline == "" {
-		row("user pool", "%s", clean(s.target.UserPool))
-	} else {
-		row("user pool", "not asked: %s", offline)
-	}
-	if s.flags.Bool("backup") {
-		row("backup", "restore can create users like them, not with their IDs and passwords")
-	}
-	row("calls", "%s", s.callsText(left))
-	_, err := fmt.Fprintln(w, cleanLines(b.String()))
-	return err
-}
-
-// callsText says how many calls there are left to make, and how long they take at least.
-func (s *session) callsText(left int) string {
-	size := s.plan.Options.ChunkSize
-	calls := (left + size - 1) / size
-	reads := s.readings() * calls * ((size + client.ReadBatch - 1) / client.ReadBatch)
-	also := ""
-	if reads > 0 {
-		also = fmt.Sprintf(" and %s that read", count(reads))
-	}
-	took := time.Duration(float64(calls+reads) / s.config.Rate * float64(time.Second)).Round(time.Second)
-	return fmt.Sprintf("%s of up to %d users%s, at most %v a second: %s or more", count(calls), size, also, s.config.Rate, took)
-}
-
-// readings is how many times each user is read.
-func (s *session) readings() (n int) {
-	for _, flag := range []string{"backup", "verify"} {
-		if s.flags.Bool(flag) {
-			n++
-		}
-	}
-	return n
 }
 
 func showSamples(row func(name, format string, args ...any), name string, samples []sample) {

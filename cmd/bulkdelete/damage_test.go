@@ -114,6 +114,11 @@ func damages() []damage {
 		{"report.html edited", file("report.html", replace("gone", "here")), 0, 0, 1, "report.html differs"},
 		{"seal.json edited", file("seal.json", replace(`"exit_code": 0`, `"exit_code": 1`)), 0, 0, 1, "seal.json does not tell"},
 		{"seal.json removed", remove("seal.json"), 0, 0, 1, "seal.json is missing"},
+		{"a file put in", func(t *testing.T, dir string) {
+			if err := os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, 0, 0, 1, "notes.txt is not in the seal"},
 		{"a guard in run.json edited", file("run.json", replace(`"max_failures": "10%"`, `"max_failures": "90%"`)), 0, 0, 1, "run.json is not the file that was sealed"},
 	}
 }
@@ -153,10 +158,11 @@ func TestAFolderThatCannotLie(t *testing.T) {
 					t.Errorf("%s exits with %d and has touched the folder", verb, want)
 				}
 				if verb != "verify" && want == 0 {
-					again := wants(t, p.command(dir, "verify", folder), 0)
-					if strings.Contains(again, "problem") {
-						t.Errorf("after %s the folder is not whole:\n%s", verb, again)
+					after := 0
+					if slices.Contains([]string{"a file put in", "a guard in run.json edited"}, d.what) {
+						after = 1 // that cannot be made again, and is not sealed anew
 					}
+					wants(t, p.command(dir, "verify", folder), after)
 				}
 			}
 		})

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -38,108 +40,208 @@ func sources(flag string, others ...string) cli.ValueSourceChain {
 	return cli.EnvVars(append([]string{own}, others...)...)
 }
 
-func text(category, name, value, usage string, others ...string) *cli.StringFlag {
-	return &cli.StringFlag{Category: category, Name: name, Value: value, Usage: usage, Sources: sources(name, others...)}
+func text(to *string, category, name, value, usage string, others ...string) *cli.StringFlag {
+	return &cli.StringFlag{Destination: to, Category: category, Name: name, Value: value, Usage: usage, Sources: sources(name, others...)}
 }
 
-func number(category, name string, value int, usage string) *cli.IntFlag {
-	return &cli.IntFlag{Category: category, Name: name, Value: value, HideDefault: value == 0, Usage: usage, Sources: sources(name)}
+func number(to *int, category, name string, value int, usage string) *cli.IntFlag {
+	return &cli.IntFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value <= 0, Usage: usage, Sources: sources(name)}
 }
 
-func span(category, name string, value time.Duration, usage string) *cli.DurationFlag {
-	return &cli.DurationFlag{Category: category, Name: name, Value: value, HideDefault: value == 0, Usage: usage, Sources: sources(name)}
+func fraction(to *float64, category, name string, value float64, usage string) *cli.FloatFlag {
+	return &cli.FloatFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value == 0, Usage: usage, Sources: sources(name)}
 }
 
-func toggle(category, name, usage string, aliases ...string) *cli.BoolFlag {
-	return &cli.BoolFlag{Category: category, Name: name, Usage: usage, Aliases: aliases, HideDefault: true, Sources: sources(name)}
+func span(to *time.Duration, category, name string, value time.Duration, usage string) *cli.DurationFlag {
+	return &cli.DurationFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value == 0, Usage: usage, Sources: sources(name)}
 }
 
-// jobFlags are those of run, which plan takes too, so that one command line serves both.
-func jobFlags() []cli.Flag {
-	return slices.Concat(inputFlagList(), clientFlags(), metricsFlags(), []cli.Flag{
-		&cli.StringSliceFlag{Category: inputFlags, Name: "protect", Usage: "`FILE`: IDs never to be deleted; repeatable", Sources: sources("protect")},
-		number(paceFlags, "chunk-size", 50, "`N`: users per call, 1 to 50"),
-		span(paceFlags, "max-duration", 0, "stop cleanly after `D`, such as 50m"),
-		toggle(guardFlags, "yes", "do not ask", "y"),
-		toggle(guardFlags, "dry-run", "do what plan does; beats --yes", "n"),
-		&cli.IntFlag{Category: guardFlags, Name: "expect", Usage: "refuse unless exactly `N` users would be deleted", HideDefault: true, Sources: sources("expect")},
-		text(paceFlags, "shard", "", "`I/N`: every Nth chunk from I, from 0; /N: JOB_COMPLETION_INDEX"),
-		text(guardFlags, "max-deletes", "", "`N|P%`: refuse if more would be deleted (P%: of the pool)"),
-		number(guardFlags, "stop-after", 0, "stop cleanly once `N` users are done"),
-		text(guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
-		text(guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
-		text(guardFlags, "reason", "", "`TEXT`: the ticket or ground, kept with the proof"),
-		toggle(guardFlags, "backup", "save each user's profile before deleting the user"),
-		toggle(guardFlags, "verify", "read each chunk back after deleting it"),
-		toggle(apiFlags, "sandbox", "an embedded sandbox with FILE's users: no account needed"),
-		text(apiFlags, "faults", "", "`SPEC`: what the sandbox does wrong, such as all=25%"),
-		text(outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in (default: FILE's name + .bulkdelete)"),
-		uploadFlag(),
-		text(outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
-		toggle(outputFlags, "json", "print the summary as JSON"),
-		text(outputFlags, "log-format", "", "`F`: console or json (default: console on a terminal)"),
-		text(outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
-	})
+func toggle(to *bool, category, name, usage string, aliases ...string) *cli.BoolFlag {
+	return &cli.BoolFlag{Destination: to, Category: category, Name: name, Usage: usage, Aliases: aliases, HideDefault: true, Sources: sources(name)}
 }
 
-func inputFlagList() []cli.Flag {
+// inputOptions say how a CSV is read.
+type inputOptions struct {
+	column, idType, delimiter, encoding string
+	noHeader, noValidate                bool
+}
+
+func (o *inputOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		text(inputFlags, "column", "", "`NAME|N`: the ID's column (default: found)"),
-		text(inputFlags, "id-type", "user_id", "`T`: "+idTypes),
-		text(inputFlags, "delimiter", "", "`C`: comma, semicolon, tab or pipe (default: found)"),
-		text(inputFlags, "encoding", "", "`E`: utf-8, utf-16, gbk or gb18030 (default: found)"),
-		toggle(inputFlags, "no-header", "the first row is data"),
-		toggle(inputFlags, "no-validate", "send IDs that do not look like their type"),
+		text(&o.column, inputFlags, "column", "", "`NAME|N`: the ID's column (default: found)"),
+		text(&o.idType, inputFlags, "id-type", "user_id", "`T`: "+idTypes),
+		text(&o.delimiter, inputFlags, "delimiter", "", "`C`: comma, semicolon, tab or pipe (default: found)"),
+		text(&o.encoding, inputFlags, "encoding", "", "`E`: utf-8, utf-16, gbk or gb18030 (default: found)"),
+		toggle(&o.noHeader, inputFlags, "no-header", "the first row is data"),
+		toggle(&o.noValidate, inputFlags, "no-validate", "send IDs that do not look like their type"),
 	}
 }
 
-// clientFlags are those of every command that talks to the API.
-func clientFlags() []cli.Flag {
+// apiOptions say how every command that talks to the API does that.
+type apiOptions struct {
+	host, auth, dialect, tenantID, caCert string
+	rate                                  float64
+	workers, retries                      int
+	timeout                               time.Duration
+}
+
+func (o *apiOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		text(apiFlags, "host", defaultHost, "`URL`: the API's root", "GENAUTH_HOST"),
-		text(apiFlags, "auth", "token", "`M`: token or signature"),
-		text(apiFlags, "signature-dialect", "authing", "`D`: authing or genauth"),
-		text(apiFlags, "tenant-id", "", "`ID`: the tenant", "GENAUTH_TENANT_ID"),
-		text(apiFlags, "ca-cert", "", "`FILE`: further root certificates"),
-		&cli.FloatFlag{Category: paceFlags, Name: "rate", Value: 20, Usage: "`R`: calls a second at the most", Sources: sources("rate")},
-		number(paceFlags, "workers", 16, "`N`: calls in flight at the most"),
-		number(paceFlags, "retries", 8, "`N`: more attempts after a passing failure"),
-		span(paceFlags, "timeout", 30*time.Second, "`D`: for one attempt"),
+		text(&o.host, apiFlags, "host", defaultHost, "`URL`: the API's root", "GENAUTH_HOST"),
+		text(&o.auth, apiFlags, "auth", "token", "`M`: token or signature"),
+		text(&o.dialect, apiFlags, "signature-dialect", "", "`D`: authing (default) or genauth"),
+		text(&o.tenantID, apiFlags, "tenant-id", "", "`ID`: the tenant", "GENAUTH_TENANT_ID"),
+		text(&o.caCert, apiFlags, "ca-cert", "", "`FILE`: further root certificates"),
+		fraction(&o.rate, paceFlags, "rate", 20, "`R`: calls a second at the most"),
+		number(&o.workers, paceFlags, "workers", 16, "`N`: calls in flight at the most"),
+		number(&o.retries, paceFlags, "retries", 8, "`N`: more attempts after a passing failure"),
+		span(&o.timeout, paceFlags, "timeout", 30*time.Second, "`D`: for one attempt"),
 	}
 }
 
-// metricsFlags say where a run's metrics go.
-func metricsFlags() []cli.Flag {
+// metricsOptions say where a run's metrics go.
+type metricsOptions struct{ file, addr, push string }
+
+func (o *metricsOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		text(outputFlags, "metrics-file", "", "`FILE`: write metrics for node exporter's textfile"),
-		text(outputFlags, "metrics-addr", "", "`ADDR`: serve /metrics and /healthz while it runs"),
-		text(outputFlags, "metrics-push", "", "`URL`: push metrics to that Pushgateway at the end"),
+		text(&o.file, outputFlags, "metrics-file", "", "`FILE`: write metrics for node exporter's textfile"),
+		text(&o.addr, outputFlags, "metrics-addr", "", "`ADDR`: serve /metrics and /healthz while it runs"),
+		text(&o.push, outputFlags, "metrics-push", "", "`URL`: push metrics to that Pushgateway at the end"),
 	}
 }
 
-func chunkerOptions(c *cli.Command) (chunker.Options, error) {
-	o := chunker.Options{
-		Column: c.String("column"), IDType: c.String("id-type"), Encoding: strings.ToLower(c.String("encoding")),
-		NoHeader: c.Bool("no-header"), NoValidate: c.Bool("no-validate"), ChunkSize: chunker.MaxChunk,
+// outputOptions say how the program talks.
+type outputOptions struct {
+	progress, logFormat, logLevel string
+	json                          bool
+}
+
+func (o *outputOptions) flags() []cli.Flag {
+	return []cli.Flag{
+		text(&o.progress, outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
+		toggle(&o.json, outputFlags, "json", "print the summary as JSON"),
+		text(&o.logFormat, outputFlags, "log-format", "", "`F`: console or json (default: console on a terminal)"),
+		text(&o.logLevel, outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
 	}
-	if c.IsSet("chunk-size") { // not every command has it
-		o.ChunkSize = c.Int("chunk-size")
+}
+
+// quietFlags are those of commands without progress.
+func (o *outputOptions) quietFlags() []cli.Flag { return named(o.flags(), "json", "log-level") }
+
+// jobOptions are those of run; plan takes them too, so that one command line serves both, and restore some of them.
+type jobOptions struct {
+	inputOptions
+	apiOptions
+	metrics metricsOptions
+	outputOptions
+
+	protect                                []string
+	chunkSize, expect, stopAfter           int
+	maxDuration                            time.Duration
+	yes, dryRun, backup, verify, sandbox   bool
+	shard, maxDeletes, maxFailures, reason string
+	plan, faults, out, upload              string
+}
+
+// none is a number that was not given.
+const none = -1
+
+func (o *jobOptions) flags() []cli.Flag {
+	return slices.Concat(o.inputOptions.flags(), o.apiOptions.flags(), o.metrics.flags(), []cli.Flag{
+		&cli.StringSliceFlag{Destination: &o.protect, Category: inputFlags, Name: "protect", Usage: "`FILE`: IDs never to be deleted; repeatable", Sources: sources("protect")},
+		number(&o.chunkSize, paceFlags, "chunk-size", 50, "`N`: users per call, 1 to 50"),
+		span(&o.maxDuration, paceFlags, "max-duration", 0, "stop cleanly after `D`, such as 50m"),
+		toggle(&o.yes, guardFlags, "yes", "do not ask", "y"),
+		toggle(&o.dryRun, guardFlags, "dry-run", "do what plan does; beats --yes", "n"),
+		number(&o.expect, guardFlags, "expect", none, "refuse unless exactly `N` users would be deleted"),
+		text(&o.shard, paceFlags, "shard", "", "`I/N`: every Nth chunk from I, from 0; /N: JOB_COMPLETION_INDEX"),
+		text(&o.maxDeletes, guardFlags, "max-deletes", "", "`N|P%`: refuse if more would be deleted (P%: of the pool)"),
+		number(&o.stopAfter, guardFlags, "stop-after", none, "stop cleanly once `N` users are done"),
+		text(&o.maxFailures, guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
+		text(&o.plan, guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
+		text(&o.reason, guardFlags, "reason", "", "`TEXT`: the ticket or ground, kept with the proof"),
+		toggle(&o.backup, guardFlags, "backup", "save each user's profile before deleting the user"),
+		toggle(&o.verify, guardFlags, "verify", "read each chunk back after deleting it"),
+		toggle(&o.sandbox, apiFlags, "sandbox", "an embedded sandbox with FILE's users: no account needed"),
+		text(&o.faults, apiFlags, "faults", "", "`SPEC`: what the sandbox does wrong, such as all=25%"),
+		text(&o.out, outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in (default: FILE's name + .bulkdelete)"),
+		uploadFlag(&o.upload),
+	}, o.outputOptions.flags())
+}
+
+// named takes some flags of a command, so that they mean the same everywhere.
+func named(all []cli.Flag, names ...string) []cli.Flag {
+	return slices.DeleteFunc(all, func(f cli.Flag) bool { return !slices.Contains(names, f.Names()[0]) })
+}
+
+// check refuses what cannot be meant: a flag that would be ignored because another one is missing, and numbers out of range.
+func (o *jobOptions) check() error {
+	switch {
+	case o.faults != "" && !o.sandbox:
+		return job.Fail(job.Usage, "add --sandbox, or leave --faults out", "--faults is for the sandbox, and without --sandbox real users would be deleted")
+	case o.stopAfter == 0 || o.stopAfter < none:
+		return fmt.Errorf("--stop-after %d: give a number of users from 1", o.stopAfter)
+	case o.expect < none:
+		return fmt.Errorf("--expect %d: give a number of users", o.expect)
+	case o.maxDuration < 0:
+		return fmt.Errorf("--max-duration %s: give a time above 0", o.maxDuration)
 	}
-	if o.ChunkSize == 0 {
-		return o, errors.New("--chunk-size 0: give 1 to 50")
+	_, err := job.ParseLimit(o.maxFailures)
+	if err != nil {
+		return fmt.Errorf("--max-failures: %w", err)
 	}
-	var err error
-	if o.Shard, o.Shards, err = shard(c.String("shard"), os.Getenv("JOB_COMPLETION_INDEX")); err != nil {
-		return o, err
+	if _, err = job.ParseLimit(o.maxDeletes); err != nil {
+		return fmt.Errorf("--max-deletes: %w", err)
 	}
-	if o.Delimiter, err = delimiter(c.String("delimiter")); err != nil {
-		return o, err
+	return nil
+}
+
+// guards are the flags that could have refused or stopped a run, as run.json keeps them.
+func (o *jobOptions) guards() map[string]string {
+	g := map[string]string{"max_deletes": o.maxDeletes, "max_failures": o.maxFailures, "plan": withoutSecrets(o.plan)}
+	if o.expect != none {
+		g["expect"] = strconv.Itoa(o.expect)
 	}
-	if err := o.Validate(); err != nil {
-		return o, err
+	if o.stopAfter != none {
+		g["stop_after"] = strconv.Itoa(o.stopAfter)
 	}
-	o.Protect, err = protected(c.StringSlice("protect"), o)
-	return o, err
+	if o.maxDuration > 0 {
+		g["max_duration"] = o.maxDuration.String()
+	}
+	if o.verify {
+		g["verify"] = "true"
+	}
+	maps.DeleteFunc(g, func(_, value string) bool { return value == "" })
+	return g
+}
+
+// chunking gives what the flags say of planning.
+func (o *jobOptions) chunking() (chunker.Options, error) {
+	if o.chunkSize == 0 {
+		return chunker.Options{}, errors.New("--chunk-size 0: give 1 to 50")
+	}
+	c, err := o.inputOptions.chunking()
+	if err != nil {
+		return c, err
+	}
+	c.ChunkSize = o.chunkSize
+	if c.Shard, c.Shards, err = shard(o.shard, os.Getenv("JOB_COMPLETION_INDEX")); err != nil {
+		return c, err
+	}
+	if err := c.Validate(); err != nil {
+		return c, err
+	}
+	c.Protect, err = protected(o.protect, c)
+	return c, err
+}
+
+func (o *inputOptions) chunking() (c chunker.Options, err error) {
+	c = chunker.Options{Column: o.column, IDType: o.idType, Encoding: strings.ToLower(o.encoding), NoHeader: o.noHeader, NoValidate: o.noValidate,
+		ChunkSize: chunker.MaxChunk}
+	if c.Delimiter, err = delimiter(o.delimiter); err != nil {
+		return c, err
+	}
+	return c, c.Validate()
 }
 
 // shard reads --shard I/N. In /N the I is the index that Kubernetes gives each pod of an Indexed Job.
@@ -197,38 +299,68 @@ func protected(files []string, o chunker.Options) ([]string, error) {
 	return ids, nil
 }
 
-// clientConfig reads the flags of clientFlags, without credentials.
-func clientConfig(c *cli.Command) (client.Config, error) {
-	cfg := client.Config{
-		Host: strings.TrimRight(c.String("host"), "/"), Auth: c.String("auth"), Dialect: c.String("signature-dialect"),
-		TenantID: c.String("tenant-id"), Rate: c.Float("rate"), Workers: c.Int("workers"), Retries: c.Int("retries"),
-		Timeout: c.Duration("timeout"), Version: version(),
-	}
+// config is how the client is to be, without credentials.
+func (o *apiOptions) config() (client.Config, error) {
+	cfg := client.Config{Host: strings.TrimRight(o.host, "/"), Auth: o.auth, Dialect: o.dialect, TenantID: o.tenantID, Rate: o.rate,
+		Workers: o.workers, Retries: o.retries, Timeout: o.timeout, Version: version()}
 	switch {
-	case !(cfg.Rate > 0) || math.IsInf(cfg.Rate, 0):
-		return cfg, fmt.Errorf("--rate %v: give calls a second above 0", cfg.Rate)
-	case cfg.Workers < 1 || cfg.Workers > mostWorkers:
-		return cfg, fmt.Errorf("--workers %d: give 1 to %d", cfg.Workers, mostWorkers)
-	case cfg.Retries < 0:
-		return cfg, fmt.Errorf("--retries %d: give 0 or more", cfg.Retries)
-	case cfg.Timeout <= 0:
-		return cfg, fmt.Errorf("--timeout %s: give a time above 0", cfg.Timeout)
+	case o.dialect != "" && o.auth != "signature":
+		return cfg, job.Fail(job.Usage, "add --auth signature, or leave --signature-dialect out", "--signature-dialect is for signatures, and --auth is %s", o.auth)
+	case !(o.rate > 0) || math.IsInf(o.rate, 0):
+		return cfg, fmt.Errorf("--rate %v: give calls a second above 0", o.rate)
+	case o.workers < 1 || o.workers > mostWorkers:
+		return cfg, fmt.Errorf("--workers %d: give 1 to %d", o.workers, mostWorkers)
+	case o.retries < 0:
+		return cfg, fmt.Errorf("--retries %d: give 0 or more", o.retries)
+	case o.timeout <= 0:
+		return cfg, fmt.Errorf("--timeout %s: give a time above 0", o.timeout)
 	}
 	var err error
-	cfg.RootCAs, err = rootCAs(c.String("ca-cert"))
+	cfg.RootCAs, err = rootCAs(o.caCert)
 	return cfg, err
 }
 
-// outDir is the run's folder: --out, filled in, or the input's name with .bulkdelete for its ending.
-func outDir(c *cli.Command, input string, now time.Time) (string, error) {
-	if dir := c.String("out"); dir != "" {
-		return fillOut(c, dir, input, now)
+func rootCAs(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil
+	}
+	pem, err := readBounded(path, 4<<20)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-cert: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--ca-cert %s holds no certificate in PEM form", path)
+	}
+	return pool, nil
+}
+
+func readBounded(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(text)) > most {
+		err = fmt.Errorf("%s is longer than %d bytes", path, most)
+	}
+	return text, err
+}
+
+// dir is the run's folder: --out, filled in, or the input's name with .bulkdelete for its ending.
+func (o *jobOptions) dir(input string, now time.Time) (string, error) {
+	if o.out != "" {
+		return o.fillOut(input, now)
 	}
 	if input == "-" || input == "" {
 		return "", job.Fail(job.Usage, "give the run's folder with --out DIR", "the input has no name to make a folder from")
 	}
 	name := strings.TrimSuffix(input, filepath.Ext(input))
-	if i, n, err := shard(c.String("shard"), os.Getenv("JOB_COMPLETION_INDEX")); err != nil || n > 1 {
+	if i, n, err := shard(o.shard, os.Getenv("JOB_COMPLETION_INDEX")); err != nil || n > 1 {
 		return fmt.Sprintf("%s.%d-of-%d.bulkdelete", name, i, n), err
 	}
 	return name + ".bulkdelete", nil
@@ -243,12 +375,7 @@ func secret(name string) (string, error) {
 	case path == "":
 		return value, nil
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("%s_FILE: %w", name, err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	text, err := readBounded(path, 64<<10)
 	if err != nil {
 		return "", fmt.Errorf("%s_FILE: %w", name, err)
 	}

@@ -101,7 +101,11 @@ func roff(text string) string {
 func noSuchCommand(root *cli.Command, name string) error {
 	known := append(slices.Clone(root.Commands), &cli.Command{Name: "exit-codes"}, &cli.Command{Name: "audit"})
 	hint := "bulkdelete help lists the commands"
-	if near := cli.SuggestCommand(known, name); near != "" {
+	near := cli.SuggestCommand(known, name)
+	if slices.Contains([]string{"delete", "remove", "rm", "erase"}, name) {
+		near = "run"
+	}
+	if near != "" {
 		if topic(near) != "" {
 			near = "help " + near
 		}
@@ -113,6 +117,9 @@ func noSuchCommand(root *cli.Command, name string) error {
 // helpFirst makes help of a command line that asks for it: to the library, users.csv in run users.csv --help is one more
 // command to explain.
 func helpFirst(args []string) []string {
+	if len(args) == 2 && (args[1] == "--version" || args[1] == "-v") {
+		return []string{args[0], "version"}
+	}
 	if len(args) < 3 || strings.HasPrefix(args[1], "-") {
 		return args
 	}

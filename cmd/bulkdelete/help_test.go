@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -78,35 +78,66 @@ func knows(c *cli.Command, name string) bool {
 	return false
 }
 
-// The topics, the README and the manual page tell the same of every exit code, outcome and column of the audit.
+// The topics, the pages and the manual page tell the same of every exit code, outcome and column of the audit, row by row
+// and word by word.
 func TestTopicsSayWhatTheReadmeSays(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	man := say(t, "man")
-	for name, heading := range map[string]string{"exit-codes": "## Exit codes", "audit": "| outcome | meaning |"} {
-		text := say(t, "help", name)
-		_, section, _ := strings.Cut(string(readme), heading)
-		section, _, _ = strings.Cut(section, "\n\n#")
-		rows := 0
-		for line := range strings.Lines(section) {
-			cells := strings.Split(line, "|")
-			if key := strings.Trim(strings.TrimSpace(cells[min(1, len(cells)-1)]), "`"); len(cells) > 3 && !strings.HasPrefix(key, "-") && key != "code" && key != "" {
-				rows++
-				if !strings.Contains(plainWords(text), plainWords(key + " " + cells[2])[:12]) {
-					t.Errorf("help %s lacks %q", name, line)
-				}
-			}
-		}
-		if rows < 4 {
-			t.Errorf("the README has %d rows on %s", rows, name)
+	for _, table := range []struct{ topic, page, first string }{
+		{"exit-codes", "README.md", "code"},
+		{"audit", "docs/proof.md", "column"},
+		{"audit", "docs/proof.md", "outcome"},
+	} {
+		text := say(t, "help", table.topic)
+		told, shown := topicTable(text, table.first), pageTable(docsPage(t, table.page), table.first)
+		if len(shown) < 6 || !slices.EqualFunc(told, shown, slices.Equal) {
+			t.Errorf("help %s, %s, is\n%q\nand %s has\n%q", table.topic, table.first, told, table.page, shown)
 		}
 		title, _, _ := strings.Cut(strings.SplitN(text, "\n", 2)[0], ":")
 		if !strings.Contains(man, "\n.SH "+strings.ToUpper(title)) {
-			t.Errorf("the manual page lacks %s", name)
+			t.Errorf("the manual page lacks %s", table.topic)
 		}
 	}
+}
+
+// topicTable reads the table of a topic that begins with the column first: cells stand below the words of the heading, and
+// go on in lines without a first cell.
+func topicTable(text, first string) (rows [][]string) {
+	heading := regexp.MustCompile(`(?m)^` + first + ` +meaning.*$`).FindString(text)
+	_, body, _ := strings.Cut(text, heading+"\n")
+	body, _, _ = strings.Cut(body, "\n\n")
+	var at []int
+	for _, word := range regexp.MustCompile(`\S+( \S+)*`).FindAllStringIndex(heading, -1) {
+		at = append(at, word[0])
+	}
+	for line := range strings.Lines(body) {
+		line = strings.TrimRight(line, "\n")
+		if !strings.HasPrefix(line, " ") {
+			rows = append(rows, make([]string, len(at)))
+		}
+		row := rows[len(rows)-1]
+		for i := range at {
+			end := len(line)
+			if i+1 < len(at) {
+				end = min(end, at[i+1])
+			}
+			row[i] = plainWords(row[i] + " " + line[min(at[i], end):end])
+		}
+	}
+	return rows
+}
+
+// pageTable reads the table of a page in Markdown that begins with the column first.
+func pageTable(page, first string) (rows [][]string) {
+	_, body, _ := strings.Cut(page, "\n| "+first+" |")
+	body, _, _ = strings.Cut(body, "\n\n")
+	for _, line := range strings.Split(body, "\n")[2:] { // the rest of the heading, and the line below it
+		var row []string
+		for _, cell := range strings.Split(strings.Trim(line, "|"), "|") {
+			row = append(row, plainWords(cell))
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 func plainWords(s string) string {
@@ -150,6 +181,7 @@ func TestHelpAnywhere(t *testing.T) {
 func TestMistakesAreAnswered(t *testing.T) {
 	for line, want := range map[string]string{
 		"rnu users.csv":          "did you mean bulkdelete run?",
+		"delete users.csv":       "did you mean bulkdelete run?",
 		"help exitcodes":         "did you mean bulkdelete help exit-codes?",
 		"adit":                   "did you mean bulkdelete help audit?",
 		"run --max-delete 5 x":   "did you mean --max-deletes?",
@@ -189,5 +221,14 @@ func TestVerifyJSON(t *testing.T) {
 	}
 	if got["deleted"] != 120.0 || got["audit_rows"] != 3.0 || got["remaining"] != 0.0 || len(got["last_row_hash"].(string)) != 64 {
 		t.Errorf("verify --json prints %v", got)
+	}
+}
+
+func TestVersionHoweverItIsAsked(t *testing.T) {
+	want := say(t, "version")
+	for _, flag := range []string{"--version", "-v"} {
+		if got := say(t, flag); got != want || !strings.HasPrefix(got, "bulkdelete ") {
+			t.Errorf("%s says %q, version says %q", flag, got, want)
+		}
 	}
 }

@@ -140,7 +140,7 @@ func version() string {
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "(devel)" {
-		return "devel"
+		return job.Unversioned
 	}
 	return info.Main.Version
 }

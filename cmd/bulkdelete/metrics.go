@@ -16,7 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/push"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
-	"github.com/urfave/cli/v3"
 
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
@@ -47,7 +46,7 @@ type metrics struct {
 
 // newMetrics reads the --metrics flags. Where none is given the metrics are counted for nobody, which costs nothing
 // that could be measured.
-func newMetrics(c *cli.Command) (*metrics, error) {
+func newMetrics(o metricsOptions) (*metrics, error) {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	}
@@ -63,7 +62,7 @@ func newMetrics(c *cli.Command) (*metrics, error) {
 		exitCode:  gauge(lastExit, "Exit code of the last run that ended."),
 		endedAt:   gauge(lastRun, "When the last run ended, Unix time."),
 		won:       gauge(lastSuccess, "When a run last ended with exit code 0, Unix time; 0: never."),
-		file:      c.String("metrics-file"), push: c.String("metrics-push"),
+		file:      o.file, push: o.push,
 	}
 	m.registry.MustRegister(m.users, m.calls, m.seconds, m.throttled, m.limit, m.remaining, m.startedAt, m.won)
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "bulkdelete_build_info", Help: "1, labelled with the program's version."}, []string{"version"})
@@ -79,7 +78,7 @@ func newMetrics(c *cli.Command) (*metrics, error) {
 	if err := m.write(); err != nil { // now, while nothing has been sent, rather than at the end
 		return m, err
 	}
-	return m, m.listen(c.String("metrics-addr"))
+	return m, m.listen(o.addr)
 }
 
 // now is in seconds, as exact as clocks are.

@@ -32,28 +32,16 @@ func givenInput(c *cli.Command) (string, error) {
 	}
 }
 
-func uploadFlag() cli.Flag {
-	return text(outputFlags, "upload", "", "`URL`: copy the run's folder there, such as s3://bucket/proofs")
-}
-
-// readURLs reads the input and --upload where they are URLs. Nothing is asked over the network yet.
-func (s *session) readURLs() (err error) {
-	if objects.IsURL(s.given) {
-		if s.object, err = objects.New(s.given, s.config.RootCAs); err != nil {
-			return job.Fail(job.Usage, "nothing was sent", "%w", err)
-		}
-		s.name = s.object.Name()
-	}
-	s.upload, err = openUpload(s.flags, s.config.RootCAs)
-	return err
+func uploadFlag(to *string) cli.Flag {
+	return text(to, outputFlags, "upload", "", "`URL`: copy the run's folder there, such as s3://bucket/proofs")
 }
 
 // openUpload opens what --upload names; nil: nothing.
-func openUpload(c *cli.Command, roots *x509.CertPool) (*objects.Folder, error) {
-	if c.String("upload") == "" {
+func openUpload(url string, roots *x509.CertPool) (*objects.Folder, error) {
+	if url == "" {
 		return nil, nil
 	}
-	to, err := objects.OpenFolder(c.String("upload"), roots)
+	to, err := objects.OpenFolder(url, roots)
 	if err != nil {
 		return nil, job.Fail(job.Usage, "nothing was sent", "--upload: %w", err)
 	}
@@ -69,11 +57,11 @@ func onlyFile(flag, name string) error {
 }
 
 // beginUpload finds out whether the folder can be copied, while nobody has been deleted.
-func (s *session) beginUpload(ctx context.Context, run *report.Run) error {
-	if s.upload == nil {
+func (o *operation) beginUpload(ctx context.Context, dir string, run *report.Run) error {
+	if o.upload == nil {
 		return nil
 	}
-	u, err := job.NewUpload(s.dir, s.upload)
+	u, err := job.NewUpload(dir, o.upload)
 	if err != nil {
 		return err
 	}
@@ -83,16 +71,16 @@ func (s *session) beginUpload(ctx context.Context, run *report.Run) error {
 // finishUpload copies the folder of a run that ended with result; again: one that had ended before, whose copy may be
 // there. The copy changes nothing for the users, so a run that was not whole keeps its exit code. One that was ends
 // with Halted: the same command, or report, tries again.
-func (s *session) finishUpload(ctx context.Context, dir string, again bool, result error) error {
-	if s.upload == nil {
+func (o *operation) finishUpload(ctx context.Context, dir string, again bool, result error) error {
+	if o.upload == nil {
 		return result
 	}
 	if again {
-		if u, err := job.NewUpload(dir, s.upload); err == nil && u.Done(ctx) {
+		if u, err := job.NewUpload(dir, o.upload); err == nil && u.Done(ctx) {
 			return result
 		}
 	}
-	err := s.console.copyFolder(ctx, dir, s.upload)
+	err := o.console.copyFolder(ctx, dir, o.upload)
 	if err == nil {
 		return result
 	}
@@ -100,8 +88,8 @@ func (s *session) finishUpload(ctx context.Context, dir string, again bool, resu
 		return err
 	}
 	e := asError(err)
-	s.console.log.Warn().Err(e).Msg("the folder was not copied")
-	s.console.say("hint: %s", e.Hint)
+	o.console.log.Warn().Err(e).Msg("the folder was not copied")
+	o.console.say("hint: %s", e.Hint)
 	return result
 }
 

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/urfave/cli/v3"
-
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/report"
 )
@@ -35,15 +33,16 @@ func timePlaceholders(name string) (layout, pattern string) {
 }
 
 // fillOut fills in an --out: {date} and {time} (UTC), {input}, the input's name without its ending, and {shard}.
-func fillOut(c *cli.Command, out, input string, now time.Time) (string, error) {
-	return replaceOut(c, out, input, func(s string) string { return s }, func(name string) string {
+func (o *jobOptions) fillOut(input string, now time.Time) (string, error) {
+	return o.replaceOut(input, func(s string) string { return s }, func(name string) string {
 		layout, _ := timePlaceholders(name)
 		return now.UTC().Format(layout)
 	})
 }
 
 // replaceOut replaces what is constant for an input, passing all fixed text through fixed, and every placeholder of time.
-func replaceOut(c *cli.Command, out, input string, fixed, moment func(string) string) (string, error) {
+func (o *jobOptions) replaceOut(input string, fixed, moment func(string) string) (string, error) {
+	out := o.out
 	var b strings.Builder
 	last := 0
 	for _, at := range placeholder.FindAllStringIndex(out, -1) {
@@ -57,7 +56,7 @@ func replaceOut(c *cli.Command, out, input string, fixed, moment func(string) st
 		case name == "{input}":
 			b.WriteString(fixed(inputName(input)))
 		case name == "{shard}":
-			i, n, err := shard(c.String("shard"), os.Getenv("JOB_COMPLETION_INDEX"))
+			i, n, err := shard(o.shard, os.Getenv("JOB_COMPLETION_INDEX"))
 			if err == nil && n == 1 {
 				err = fmt.Errorf("--out %q: there is no {shard} without --shard", out)
 			}
@@ -90,8 +89,8 @@ func inputName(input string) string {
 }
 
 // unfinished gives the folders that earlier runs with this --out left unfinished, oldest first, without now's own.
-func unfinished(c *cli.Command, out, input, now string) ([]string, error) {
-	pattern, err := replaceOut(c, out, input, escapeGlob, func(name string) string {
+func (o *jobOptions) unfinished(input, now string) ([]string, error) {
+	pattern, err := o.replaceOut(input, escapeGlob, func(name string) string {
 		_, pattern := timePlaceholders(name)
 		return pattern
 	})
@@ -122,12 +121,11 @@ func escapeGlob(s string) string {
 
 // runEarlier goes on with what earlier runs of the schedule left unfinished, before a new folder is begun. done says that
 // the new run's input was among them.
-func (s *session) runEarlier(ctx context.Context) (done bool, err error) {
-	out := s.flags.String("out")
-	if !placeholder.MatchString(out) {
+func (d *deletion) runEarlier(ctx context.Context) (done bool, err error) {
+	if !placeholder.MatchString(d.out) {
 		return false, nil
 	}
-	dirs, err := unfinished(s.flags, out, s.name, s.dir)
+	dirs, err := d.unfinished(d.name, d.dir)
 	if err != nil {
 		return false, err
 	}
@@ -137,18 +135,13 @@ func (s *session) runEarlier(ctx context.Context) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		s.console.say("going on with %s, which is unfinished", dir)
-		earlier, err := newSession(s.flags)
-		if err != nil {
-			return false, err
-		}
-		earlier.metrics, earlier.name, earlier.object, earlier.dir = s.metrics, run.Asked.Input.Path, nil, dir
-		err = earlier.end(earlier.run(ctx))
-		if asError(err).Code > job.Incomplete {
+		d.console.say("going on with %s, which is unfinished", dir)
+		if err := d.goOn(ctx, dir, run); asError(err).Code > job.Incomplete {
 			return false, fmt.Errorf("%s: %w", dir, explainEarlier(err, dir))
+		} else if err != nil {
+			failed = errors.Join(failed, err)
 		}
-		failed = errors.Join(failed, err)
-		same, err := s.isInput(ctx, run)
+		same, err := d.isInput(ctx, run)
 		if err != nil {
 			return false, err
 		}
@@ -157,13 +150,23 @@ func (s *session) runEarlier(ctx context.Context) (done bool, err error) {
 	return done, failed
 }
 
+// goOn does the rest of an earlier run, with the same flags.
+func (d *deletion) goOn(ctx context.Context, dir string, run *report.Run) error {
+	earlier, err := newDeletion(d.command, d.jobOptions, run.Asked.Input.Path)
+	if err != nil {
+		return err
+	}
+	earlier.metrics, earlier.dir, earlier.given = d.metrics, dir, d.given
+	return earlier.end(earlier.run(ctx))
+}
+
 // isInput says whether the input is what an earlier run had: the very file, unchanged, or its folder would have been
 // refused; or an object that has not changed since it was copied.
-func (s *session) isInput(ctx context.Context, run *report.Run) (bool, error) {
-	if s.object != nil {
-		return job.Same(ctx, s.object, run.Asked.Input)
+func (d *deletion) isInput(ctx context.Context, run *report.Run) (bool, error) {
+	if d.object != nil {
+		return job.Same(ctx, d.object, run.Asked.Input)
 	}
-	now, err := filepath.Abs(s.name)
+	now, err := filepath.Abs(d.name)
 	return err == nil && now == run.Asked.Input.Path, nil
 }
 

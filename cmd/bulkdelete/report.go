@@ -14,7 +14,19 @@ import (
 	"bulkdelete/pkg/report"
 )
 
+// folderOptions are the flags of commands that look at a run's folder.
+type folderOptions struct {
+	outputOptions
+	input string
+}
+
+func (o *folderOptions) flags() []cli.Flag {
+	return append(o.quietFlags(), text(&o.input, inputFlags, "input", "", "where the input `FILE` is now, if it was moved"))
+}
+
 func reportCommand() *cli.Command {
+	var o folderOptions
+	var out, upload string
 	return &cli.Command{
 		Name:      "report",
 		Usage:     "make deleted.csv, failed.csv, summary.json and report.html again",
@@ -22,46 +34,45 @@ func reportCommand() *cli.Command {
 		Description: `Examples:
    bulkdelete report users.bulkdelete
    bulkdelete report users.?-of-4.bulkdelete --out users  # joins the shards`,
-		Flags: []cli.Flag{
-			text(outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
-			text(inputFlags, "input", "", "where the input `FILE` is now, if it was moved"),
-			uploadFlag(),
-			toggle(outputFlags, "json", "print the summary as JSON"),
-			text(outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
-		},
+		Flags: append(o.flags(),
+			text(&out, outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
+			uploadFlag(&upload),
+		),
 		OnUsageError: usageError,
 		Action: func(ctx context.Context, c *cli.Command) error {
-			k, err := newConsole(c)
+			k, err := newConsole(c, o.outputOptions)
 			if err != nil {
 				return err
 			}
-			if c.NArg() > 1 || c.String("out") != "" {
-				return joinShards(ctx, c, k)
+			if c.NArg() > 1 || out != "" {
+				return joinShards(ctx, k, c.Args().Slice(), out, upload, o.input)
 			}
-			return reportOne(ctx, c, k)
+			dir, err := folderOf(c, o.input)
+			if err != nil {
+				return err
+			}
+			return reportOne(ctx, k, dir, o.input, upload)
 		},
 	}
 }
 
 // reportOne makes one folder's files again. Its exit code is that of the run's state.
-func reportOne(ctx context.Context, c *cli.Command, k *console) error {
-	to, err := openUpload(c, nil)
+func reportOne(ctx context.Context, k *console, dir, input, upload string) error {
+	to, err := openUpload(upload, nil)
 	if err != nil {
 		return err
 	}
-	dir, err := folderOf(c)
+	summary, notes, err := refresh(ctx, dir, input)
 	if err != nil {
 		return err
 	}
-	summary, differ, err := refresh(ctx, dir, c.String("input"))
-	if err != nil {
-		return err
-	}
-	k.madeAgain(differ)
+	k.sayAll(notes)
 	if err := k.showSummary(summary, dir); err != nil {
 		return err
 	}
-	state := verdictOf(summary, programName(os.Args[0])+" run "+report.ShellWord(filepath.Join(dir, report.FailedName)))
+	state := verdict(summary, dir, func(verb, argument string, _ ...string) string {
+		return programName(os.Args[0]) + " " + verb + " " + report.ShellWord(argument)
+	})
 	if to == nil {
 		return state
 	}
@@ -69,34 +80,33 @@ func reportOne(ctx context.Context, c *cli.Command, k *console) error {
 }
 
 // refresh makes the files of a run or of a restore.
-func refresh(ctx context.Context, dir, input string) (s *report.Summary, differ []string, err error) {
+func refresh(ctx context.Context, dir, input string) (s *report.Summary, notes []string, err error) {
 	run, err := job.Asked(dir)
 	if err == nil && run != nil && run.Asked.Deed == report.Restore {
 		r, err := job.OpenRestore(filepath.Dir(filepath.Clean(dir)))
 		if err != nil {
 			return nil, nil, err
 		}
-		s, differ, err = r.Refresh()
-		return s, differ, errors.Join(err, r.Close())
+		s, notes, err = job.Refresh(r)
+		return s, notes, errors.Join(err, r.Close())
 	}
 	r, err := job.Reopen(ctx, dir, input)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, differ, err = r.Refresh()
-	return s, differ, errors.Join(err, r.Close())
+	s, notes, err = job.Refresh(r)
+	return s, notes, errors.Join(err, r.Close())
 }
 
 // joinShards shows the folders of a job's shards as one run.
-func joinShards(ctx context.Context, c *cli.Command, k *console) error {
-	dirs, out := c.Args().Slice(), c.String("out")
+func joinShards(ctx context.Context, k *console, dirs []string, out, upload, input string) error {
 	if len(dirs) == 0 {
 		return job.Fail(job.Usage, "for example: bulkdelete report users.?-of-4.bulkdelete --out users", "give the folders of a job's shards")
 	}
-	if c.String("upload") != "" {
-		return job.Fail(job.Usage, "give --upload to each shard's run, or one folder DIR here", "--upload copies one run's folder; there are %d", c.NArg())
+	if upload != "" {
+		return job.Fail(job.Usage, "give --upload to each shard's run, or one folder DIR here", "--upload copies one run's folder; there are %d", len(dirs))
 	}
-	summary, err := job.Join(ctx, dirs, out, c.String("input"))
+	summary, err := job.Join(ctx, dirs, out, input)
 	if err != nil {
 		return err
 	}
@@ -108,9 +118,9 @@ func joinShards(ctx context.Context, c *cli.Command, k *console) error {
 }
 
 // folderOf is the one folder that the command line names.
-func folderOf(c *cli.Command) (string, error) {
+func folderOf(c *cli.Command, input string) (string, error) {
 	if c.NArg() != 1 {
 		return "", job.Fail(job.Usage, fmt.Sprintf("for example: %s users.bulkdelete", c.FullName()), "give one run's folder DIR; there are %d", c.NArg())
 	}
-	return c.Args().First(), onlyFile("input", c.String("input"))
+	return c.Args().First(), onlyFile("input", input)
 }

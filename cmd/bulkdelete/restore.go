@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"encoding/csv"
-	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,6 +19,7 @@ import (
 )
 
 func restoreCommand() *cli.Command {
+	var o jobOptions
 	return &cli.Command{
 		Name:      "restore",
 		Usage:     "create the users of a run with --backup again, with an audit of its own",
@@ -27,22 +28,28 @@ func restoreCommand() *cli.Command {
    bulkdelete restore users.bulkdelete --dry-run  # lists who can come back
    bulkdelete restore users.bulkdelete            # asks, creates, proves it
 What does not come back: ` + lostForEver + `.`,
-		Flags: slices.Concat(clientFlags(), []cli.Flag{
-			toggle(apiFlags, "sandbox", "an embedded sandbox, empty at first: no account needed"),
-			toggle(guardFlags, "dry-run", "list who can come back; beats --yes", "n"),
-		}, jobFlagsNamed("yes", "stop-after", "max-failures", "max-duration", "faults", "progress", "json", "log-format", "log-level")),
+		Flags:        restoreFlags(&o),
 		OnUsageError: usageError,
 		Action: func(ctx context.Context, c *cli.Command) error {
 			if c.NArg() != 1 {
 				return job.Fail(job.Usage, "for example: bulkdelete restore users.bulkdelete", "give one run's folder DIR; there are %d", c.NArg())
 			}
-			s, err := newSession(c)
+			op, err := newOperation(c, &o)
 			if err != nil {
 				return err
 			}
-			return s.end(s.restore(ctx, c.Args().First()))
+			return op.end(op.restore(ctx, c.Args().First()))
 		},
 	}
+}
+
+// restoreFlags are those of run's that mean something for a restore.
+func restoreFlags(o *jobOptions) []cli.Flag {
+	o.expect = none
+	return slices.Concat(o.apiOptions.flags(), []cli.Flag{
+		toggle(&o.sandbox, apiFlags, "sandbox", "an embedded sandbox, empty at first: no account needed"),
+		toggle(&o.dryRun, guardFlags, "dry-run", "list who can come back; beats --yes", "n"),
+	}, named(o.flags(), "yes", "stop-after", "max-failures", "max-duration", "faults", "progress", "json", "log-format", "log-level"))
 }
 
 // lostForEver is what the API has no way to give back.
@@ -50,60 +57,62 @@ const lostForEver = `user IDs (new ones are given), passwords,
 sessions and tokens, second factors, login history, creation dates, and what
 refers to a user ID: roles, groups, permissions`
 
-// jobFlagsNamed takes some of run's flags, so that they mean the same everywhere.
-func jobFlagsNamed(names ...string) []cli.Flag {
-	return slices.DeleteFunc(jobFlags(), func(f cli.Flag) bool { return !slices.Contains(names, f.Names()[0]) })
-}
-
-// restore takes a session from a run's folder to the last file of the restore's.
-func (s *session) restore(ctx context.Context, dir string) error {
+// restore goes from a run's folder to the last file of the restore's.
+func (o *operation) restore(ctx context.Context, dir string) error {
 	r, err := job.OpenRestore(dir)
 	if err != nil {
 		return err
 	}
-	s.close = append(s.close, r.Close)
-	if s.flags.Bool("dry-run") {
-		return s.listRestore(r)
+	o.close = append(o.close, r.Close)
+	switch {
+	case o.dryRun:
+		return o.listRestore(r)
+	case r.Users == 0:
+		o.console.say("there is nobody to restore: %s deleted nobody who is in the backup", dir)
+		if r.Unsaved > 0 {
+			return job.Fail(job.Incomplete, "", "%s deleted users are not in the backup", count(r.Unsaved))
+		}
+		return nil
 	}
-	if r.Folder.Finished() || r.Users == 0 {
-		return s.restoredBefore(r)
-	}
-	if err := s.approveRestore(ctx, r); err != nil {
+	return o.perform(ctx, r, r.Folder, approval{
+		verb: "create", resume: commandLineOf(os.Args),
+		check: func(ctx context.Context) error { return o.checkRestore(ctx, r) },
+		show:  func() error { return o.showRestore(r) },
+	})
+}
+
+// checkRestore connects to the pool and the tenant of the run, and to no other.
+func (o *operation) checkRestore(ctx context.Context, r *job.Restore) (err error) {
+	if o.config.TenantID, err = tenantOf(o.tenantID, r.Run); err != nil {
 		return err
 	}
-	j, err := s.newJob()
-	if err != nil {
+	if err := o.connect(ctx, sandbox.Config{}); err != nil {
 		return err
 	}
-	j.Client, j.Session, j.Began = s.client, s.describeSession(r.Folder.Path), s.began
-	j.Draining = func(calls int) { s.console.draining(calls, ctx.Err() != nil) }
-	stop := s.console.showProgress(r.Folder.Remaining(), s.client)
-	ended := r.CarryOut(ctx, j)
-	stop()
-	return s.concludeRestore(r, j, ended)
+	return samePool(r.Run, o.host, o.pool)
 }
 
 // listRestore writes who can come back to standard output, as CSV, and the rest to standard error.
-func (s *session) listRestore(r *job.Restore) error {
-	if err := s.showRestore(r); err != nil {
+func (o *operation) listRestore(r *job.Restore) error {
+	if err := o.showRestore(r); err != nil {
 		return err
 	}
-	w := csv.NewWriter(s.console.out)
+	w := csv.NewWriter(o.console.out)
 	w.Write([]string{"line", "chunk", "id", "old_user_id", "found_by"}) //nolint:errcheck // remembered until Error
 	for u, err := range r.All() {
 		if err != nil {
 			return err
 		}
 		idType, key := client.KeyOf(u.User)
-		w.Write([]string{strconv.Itoa(u.Line), strconv.Itoa(u.Chunk), report.Harmless(u.ID), client.UserIDOf(u.User), //nolint:errcheck // the same
-			strings.TrimRight(idType+" "+report.Harmless(key), " ")})
+		w.Write([]string{strconv.Itoa(u.Line), strconv.Itoa(u.Chunk), clean(report.Harmless(u.ID)), client.UserIDOf(u.User), //nolint:errcheck // the same
+			strings.TrimRight(idType+" "+clean(report.Harmless(key)), " ")})
 	}
 	w.Flush()
 	return w.Error()
 }
 
 // showRestore says what a restore would do, and what it cannot do.
-func (s *session) showRestore(r *job.Restore) error {
+func (o *operation) showRestore(r *job.Restore) error {
 	var b strings.Builder
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
@@ -127,76 +136,6 @@ func (s *session) showRestore(r *job.Restore) error {
 		}
 		row(name, "%s", line)
 	}
-	_, err := fmt.Fprintln(s.console.err, b.String())
+	_, err := fmt.Fprintln(o.console.err, b.String())
 	return err
-}
-
-// approveRestore is every check before the first call that changes something, the person's own last.
-func (s *session) approveRestore(ctx context.Context, r *job.Restore) error {
-	if !s.flags.Bool("yes") && !s.console.interactive {
-		return job.Fail(job.Guard, "answer on a terminal, or give --yes; look first with --dry-run", "not confirmed: there is no terminal to ask on, and no --yes")
-	}
-	var err error
-	if s.config.TenantID, err = tenantOf(s.flags, r.Run); err != nil {
-		return err
-	}
-	if err := s.connectTo(ctx, sandbox.Config{}); err != nil {
-		return err
-	}
-	if err := samePool(r.Run, s.target.Host, s.target.UserPool); err != nil {
-		return err
-	}
-	if err := s.showRestore(r); err != nil {
-		return err
-	}
-	if s.flags.Bool("yes") {
-		return nil
-	}
-	return s.console.confirm(ctx, "create", r.Folder.Remaining(), false)
-}
-
-// restoredBefore answers a restore that has nothing left to do, without a single call.
-func (s *session) restoredBefore(r *job.Restore) error {
-	if r.Users == 0 {
-		s.console.say("there is nobody to restore: %s deleted nobody who is in the backup", filepath.Dir(r.Folder.Path))
-		return unsaved(r.Unsaved)
-	}
-	summary, differ, err := r.Refresh()
-	if err != nil {
-		return err
-	}
-	s.console.madeAgain(differ)
-	s.console.say("nothing to do: %s is finished", r.Folder.Path)
-	return s.restoreVerdict(summary, r.Folder.Path)
-}
-
-func unsaved(users int) error {
-	if users == 0 {
-		return nil
-	}
-	return job.Fail(job.Incomplete, "", "%s deleted users are not in the backup", count(users))
-}
-
-// concludeRestore makes the restore's files and says what happened and what to do next.
-func (s *session) concludeRestore(r *job.Restore, j *job.Job, ended error) error {
-	summary, err := r.WriteFiles()
-	if err != nil {
-		return errors.Join(ended, err)
-	}
-	if ended == nil {
-		return s.restoreVerdict(summary, r.Folder.Path)
-	}
-	if err := s.console.showSummary(summary, r.Folder.Path); err != nil {
-		return errors.Join(ended, err)
-	}
-	return unfinishedError(ended, summary.Remaining, summary.Accepted, j.Session.Resume)
-}
-
-func (s *session) restoreVerdict(summary *report.Summary, dir string) error {
-	if err := s.console.showSummary(summary, dir); err != nil || summary.ExitCode == 0 {
-		return err
-	}
-	hint := fmt.Sprintf("%s says why; to try again, move %s away and restore anew: who is there by now is left as is", filepath.Join(dir, report.FailedName), dir)
-	return job.Fail(job.Code(summary.ExitCode), hint,
-		"%s users could not be restored, %s may have been, %s were not in the backup", count(summary.Failed), count(summary.Unknown), count(summary.NotSaved))
 }

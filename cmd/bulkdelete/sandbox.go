@@ -19,58 +19,67 @@ import (
 	"bulkdelete/pkg/job"
 )
 
+// sandboxOptions are the flags of sandbox.
+type sandboxOptions struct {
+	inputOptions
+	users, addr, cert, key, faults, unknown string
+	public                                  bool
+	limit                                   float64
+}
+
 func sandboxCommand() *cli.Command {
+	var o sandboxOptions
 	return &cli.Command{
 		Name:  "sandbox",
 		Usage: "serve an imitation of the GenAuth API for rehearsals",
 		Description: `Examples: rehearse against 5% throttling and 2% errors; in a container
    bulkdelete sandbox --users samples/offboarding.csv --faults 429=5%,503=2%
    bulkdelete sandbox --public --addr :8443 --tls-cert FILE --tls-key FILE`,
-		Flags: append(inputFlagList(),
-			text(apiFlags, "users", "", "`FILE`: CSV of the users that exist in the sandbox"),
-			text(apiFlags, "addr", "127.0.0.1:8080", "`ADDR`: loopback unless --public"),
-			toggle(apiFlags, "public", "any address: for private networks, its secret is none"),
-			text(apiFlags, "tls-cert", "", "`FILE`: serve https with this certificate"),
-			text(apiFlags, "tls-key", "", "`FILE`: the certificate's private key"),
-			text(apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25%,latency=20ms,seed=7"),
-			text(apiFlags, "unknown", "success", "`HOW`: success, not-found or partial"),
-			&cli.FloatFlag{Category: apiFlags, Name: "limit", Usage: "`R`: calls a second before it answers 429", HideDefault: true, Sources: sources("limit")},
+		Flags: append(o.inputOptions.flags(),
+			text(&o.users, apiFlags, "users", "", "`FILE`: CSV of the users that exist in the sandbox"),
+			text(&o.addr, apiFlags, "addr", "127.0.0.1:8080", "`ADDR`: loopback unless --public"),
+			toggle(&o.public, apiFlags, "public", "any address: for private networks, its secret is none"),
+			text(&o.cert, apiFlags, "tls-cert", "", "`FILE`: serve https with this certificate"),
+			text(&o.key, apiFlags, "tls-key", "", "`FILE`: the certificate's private key"),
+			text(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25%,latency=20ms,seed=7"),
+			text(&o.unknown, apiFlags, "unknown", "success", "`HOW`: success, not-found or partial"),
+			fraction(&o.limit, apiFlags, "limit", 0, "`R`: calls a second before it answers 429"),
 		),
 		OnUsageError: usageError,
-		Action:       serveSandbox,
+		Action:       func(ctx context.Context, c *cli.Command) error { return o.serve(ctx, c.Root().Writer) },
 	}
 }
 
-func serveSandbox(ctx context.Context, c *cli.Command) error {
-	if err := checkAddr(c.String("addr"), c.Bool("public")); err != nil {
+func (o *sandboxOptions) serve(ctx context.Context, out io.Writer) error {
+	if err := checkAddr(o.addr, o.public); err != nil {
 		return err
 	}
-	cert, err := certificate(c.String("tls-cert"), c.String("tls-key"))
+	cert, err := certificate(o.cert, o.key)
 	if err != nil {
 		return err
 	}
-	cfg := sandbox.Config{Unknown: c.String("unknown"), RateLimit: c.Float("limit"), IDType: c.String("id-type")}
-	if path := c.String("users"); path != "" {
-		input, err := job.OpenInput(path)
+	cfg := sandbox.Config{Unknown: o.unknown, RateLimit: o.limit, IDType: o.idType}
+	if o.users != "" {
+		input, err := job.OpenInput(o.users)
 		if err != nil {
 			return err
 		}
 		defer input.Close()
-		o, err := chunkerOptions(c)
+		c, err := o.chunking()
 		if err != nil {
 			return err
 		}
-		plan, err := chunker.Scan(ctx, input.Reader(), o, nil)
+		plan, err := chunker.Scan(ctx, input.Reader(), c, nil)
 		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: %w", o.users, err)
 		}
 		cfg.IDs = acceptedIDs(plan, input)
 	}
-	server, listener, err := newSandbox(cfg, c.String("faults"), c.String("addr"))
+	server, listener, err := newSandbox(cfg, o.faults, o.addr)
 	if err != nil {
 		return err
 	}
-	return serveUntil(ctx, c.Root().Writer, server, listener, cert)
+	return serveUntil(ctx, out, server, listener, cert)
 }
 
 // checkAddr keeps the sandbox, whose credentials are in its source, from being reached by accident.
@@ -137,8 +146,8 @@ func newSandbox(cfg sandbox.Config, faults, addr string) (*sandbox.Server, net.L
 }
 
 // startSandbox serves an embedded sandbox over a loopback socket: the client is the same as for the real API.
-func (s *session) startSandbox(cfg sandbox.Config) error {
-	server, listener, err := newSandbox(cfg, s.flags.String("faults"), "127.0.0.1:0")
+func (o *operation) startSandbox(cfg sandbox.Config) error {
+	server, listener, err := newSandbox(cfg, o.faults, "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -146,11 +155,11 @@ func (s *session) startSandbox(cfg sandbox.Config) error {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		h.Serve(listener) // ends with ErrServerClosed when the session does
+		h.Serve(listener) // ends with ErrServerClosed when the operation does
 	}()
-	s.close = append(s.close, func() error { err := h.Close(); <-ended; return err })
-	s.config.Host = "http://" + listener.Addr().String()
-	s.config.AccessKeyID, s.config.AccessKeySecret = sandbox.AccessKeyID, client.Secret(sandbox.AccessKeySecret)
+	o.close = append(o.close, func() error { err := h.Close(); <-ended; return err })
+	o.config.Host = "http://" + listener.Addr().String()
+	o.config.AccessKeyID, o.config.AccessKeySecret = sandbox.AccessKeyID, client.Secret(sandbox.AccessKeySecret)
 	return nil
 }
 

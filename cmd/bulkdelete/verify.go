@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -14,42 +15,51 @@ import (
 	"bulkdelete/pkg/report"
 )
 
+// verifyOptions are the flags of verify.
+type verifyOptions struct {
+	apiOptions
+	folderOptions
+	hash string
+	live bool
+}
+
 func verifyCommand() *cli.Command {
+	var o verifyOptions
 	return &cli.Command{
 		Name:      "verify",
 		Usage:     "check everything in a run's folder that can be checked",
 		ArgsUsage: "DIR",
 		Description: `Example: with credentials in the environment, also ask the API who still exists
    bulkdelete verify users.bulkdelete --live`,
-		Flags: append(clientFlags(),
-			text(inputFlags, "input", "", "where the input `FILE` is now, if it was moved"),
-			text(inputFlags, "expect-hash", "", "`H`: the hash that the audit's last row has to have"),
-			toggle(apiFlags, "live", "read every user back from the API"),
-			toggle(outputFlags, "json", "print the result as JSON"),
-			text(outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
-		),
+		Flags: slices.Concat(o.apiOptions.flags(), o.folderOptions.flags(), []cli.Flag{
+			text(&o.hash, inputFlags, "expect-hash", "", "`H`: the hash that the audit's last row has to have"),
+			toggle(&o.live, apiFlags, "live", "read every user back from the API"),
+		}),
 		OnUsageError: usageError,
 		Action: func(ctx context.Context, c *cli.Command) error {
-			k, err := newConsole(c)
+			k, err := newConsole(c, o.outputOptions)
 			if err != nil {
 				return err
 			}
-			dir, err := folderOf(c)
+			dir, err := folderOf(c, o.input)
 			if err != nil {
 				return err
 			}
-			return verify(ctx, c, k, dir)
+			return o.verify(ctx, k, dir)
 		},
 	}
 }
 
-func verify(ctx context.Context, c *cli.Command, k *console, dir string) error {
-	v, f, err := job.Verify(ctx, dir, job.Expect{Input: c.String("input"), Hash: strings.ToLower(c.String("expect-hash")), Program: version()})
+func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) error {
+	if _, err := o.config(); err != nil {
+		return err
+	}
+	v, f, err := job.Verify(ctx, dir, job.Expect{Input: o.input, Hash: strings.ToLower(o.hash), Program: version()})
 	if err != nil {
 		return err
 	}
-	if c.Bool("live") {
-		err = verifyLive(ctx, c, k, v, f)
+	if o.live {
+		err = o.verifyLive(ctx, k, v, f)
 	}
 	if k.json {
 		err = errors.Join(err, k.showJSON(f))
@@ -99,19 +109,20 @@ func judge(f *job.Findings, dir string) error {
 		return job.Fail(job.Incomplete, "compare the folder with a copy", "%s is not whole: %s%s", dir, f.Problems[0], more)
 	case !f.Finished:
 		return job.Fail(job.Incomplete, "the command of the run goes on where it stopped", "whole so far, %s without an outcome", count(f.Remaining))
-	case f.Failed+f.Unknown > 0:
-		return job.Fail(job.Incomplete, report.FailedName+" says why", "whole, but %s failed and %s are unknown", count(f.Failed), count(f.Unknown))
+	case f.Failed+f.Unknown+f.Invalid > 0:
+		return job.Fail(job.Incomplete, "failed.csv and rejected.csv say why", "whole, but %s failed, %s are unknown and %s were invalid",
+			count(f.Failed), count(f.Unknown), things(f.Invalid, "row"))
 	case f.Living != nil && *f.Living > 0:
 		return job.Fail(job.Incomplete, "they may have been created again since; look at the lines above", "%s still exist", things(*f.Living, "user"))
 	}
 	return nil
 }
 
-func verifyLive(ctx context.Context, c *cli.Command, k *console, v *job.View, f *job.Findings) error {
+func (o *verifyOptions) verifyLive(ctx context.Context, k *console, v *job.View, f *job.Findings) error {
 	if v.Plan == nil {
 		return job.Fail(job.Usage, "say where the input is now with --input FILE", "--live needs the input: %s", strings.Join(f.Unchecked, "; "))
 	}
-	cfg, api, err := connect(ctx, c, v.Run)
+	cfg, api, err := o.connect(ctx, v.Run)
 	if err != nil {
 		return err
 	}
@@ -120,12 +131,12 @@ func verifyLive(ctx context.Context, c *cli.Command, k *console, v *job.View, f 
 }
 
 // connect makes a client for the pool and the tenant that a run was about.
-func connect(ctx context.Context, c *cli.Command, run *report.Run) (client.Config, *client.Client, error) {
-	cfg, err := clientConfig(c)
+func (o *apiOptions) connect(ctx context.Context, run *report.Run) (client.Config, *client.Client, error) {
+	cfg, err := o.config()
 	if err != nil {
 		return cfg, nil, err
 	}
-	if cfg.TenantID, err = tenantOf(c, run); err != nil {
+	if cfg.TenantID, err = tenantOf(o.tenantID, run); err != nil {
 		return cfg, nil, err
 	}
 	if err := credentials(&cfg); err != nil {
@@ -143,8 +154,8 @@ func connect(ctx context.Context, c *cli.Command, run *report.Run) (client.Confi
 }
 
 // tenantOf is the tenant of the run that a command goes on with.
-func tenantOf(c *cli.Command, run *report.Run) (string, error) {
-	if given := c.String("tenant-id"); given != "" && given != run.Asked.TenantID {
+func tenantOf(given string, run *report.Run) (string, error) {
+	if given != "" && given != run.Asked.TenantID {
 		return "", job.Fail(job.Guard, "leave --tenant-id out: it is the run's", "the run was about tenant %s, not %s", cmp.Or(run.Asked.TenantID, "none"), given)
 	}
 	return run.Asked.TenantID, nil

@@ -42,10 +42,11 @@ func Example() {
 	adopted, err := folder.Adopt(job.Describe(input, plan, job.Target{Host: server.URL, UserPool: pool}), plan)
 	check(err)
 
-	j := &job.Job{Record: job.Record{Folder: adopted, Input: input, Plan: plan}, Client: api, Workers: 16}
-	defer j.Close()
+	record := &job.Record{Folder: adopted, Input: input, Plan: plan}
+	defer record.Close()
+	j := &job.Job{Deed: record, Client: api, Workers: 16}
 	check(j.Run(context.Background()))
-	summary, err := j.WriteFiles()
+	summary, err := job.WriteFiles(record)
 	check(err)
 	fmt.Println(summary.Deleted, "deleted,", summary.Invalid, "invalid, exit code", summary.ExitCode)
 	// Output: 2 deleted, 1 invalid, exit code 1

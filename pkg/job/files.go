@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/report"
@@ -17,15 +19,18 @@ type made struct {
 	close  func() error
 }
 
-// writeFiles makes a folder's files from what a run left, and seals them if it ended in order. If the input is not what was
-// planned any more, nothing is replaced.
-func writeFiles(m made, err error) (*report.Summary, error) {
+// WriteFiles makes the files in a deed's folder from what a run left, and seals them if it ended in order. If the input is
+// not what was planned any more, nothing is replaced.
+func WriteFiles(d Deed) (*report.Summary, error) { return makeFiles(d, true) }
+
+func makeFiles(d Deed, seal bool) (*report.Summary, error) {
+	m, err := d.files()
 	if err != nil {
 		return nil, err
 	}
 	f := m.folder
 	s, err := report.Write(f.dir, f.Run, m.layout, m.lines)
-	if err == nil && f.Run.Begun() && !f.Run.Open {
+	if err == nil && seal && f.Run.Begun() && !f.Run.Open {
 		err = report.WriteSeal(f.dir, f.Run, s)
 	}
 	if err = errors.Join(err, m.close()); err != nil {
@@ -34,34 +39,63 @@ func writeFiles(m made, err error) (*report.Summary, error) {
 	return s, nil
 }
 
-// refresh makes those files of a folder again that are not what they should be, seals them anew if need be, and says which
-// these were.
-func refresh(m made, err error) (s *report.Summary, differ []string, _ error) {
+// Refresh makes those files again that are not what they should be. notes say which these were, and what else in the folder
+// is not what was sealed: that is neither made again nor sealed anew. A backup that is damaged is refused.
+func Refresh(d Deed) (s *report.Summary, notes []string, _ error) {
+	f := d.adopted().Folder
+	if err := checkSaved(f); err != nil {
+		return nil, nil, err
+	}
+	m, err := d.files()
 	if err != nil {
 		return nil, nil, err
 	}
-	f := m.folder
-	if s, differ, err = report.Compare(f.dir, f.Run, m.layout, m.lines); err != nil {
-		return nil, nil, filesError(f, errors.Join(err, m.close()))
+	s, differ, err := report.Compare(f.dir, f.Run, m.layout, m.lines)
+	if err = errors.Join(err, m.close()); err != nil {
+		return nil, nil, filesError(f, err)
 	}
-	if len(differ) == 0 && sealed(f, s) {
-		return s, nil, m.close()
+	for _, how := range differ {
+		notes = append(notes, "made again from the audit: "+how)
 	}
-	s, err = writeFiles(m, nil)
-	return s, differ, err
+	strange, sealed, err := sealState(f, s)
+	switch {
+	case err != nil:
+		return nil, nil, filesError(f, err)
+	case len(differ) > 0 || !sealed && len(strange) == 0:
+		s, err = makeFiles(d, len(strange) == 0)
+	}
+	return s, append(notes, strange...), err
 }
 
-// sealed says whether the folder's seal is in order, or none is called for.
-func sealed(f *Folder, s *report.Summary) bool {
+// sealState says whether the folder's seal is in order, and names what is not what was sealed and cannot be made again. A
+// run that was not sealed at its end has no such files.
+func sealState(f *Folder, s *report.Summary) (strange []string, sealed bool, err error) {
 	if f.Run.Open || !f.Run.Begun() {
-		return true
+		return nil, true, nil
 	}
 	seal, err := report.LoadSeal(f.dir)
-	if err != nil || seal == nil || !seal.Tells(f.Run, s) {
-		return false
+	if err != nil || seal == nil || seal.Runs != len(f.Run.Runs) {
+		return nil, false, nil //nolint:nilerr // one that cannot be read is set aside
 	}
 	wrong, err := seal.Check(f.dir)
-	return err == nil && len(wrong) == 0
+	for _, name := range slices.Sorted(maps.Keys(wrong)) {
+		if !report.IsMade(name) {
+			strange = append(strange, fmt.Sprintf("not sealed anew: %s %s", name, wrong[name]))
+		}
+	}
+	return strange, len(wrong) == 0 && seal.Tells(f.Run, s), err
+}
+
+// checkSaved refuses a backup that is not what was written.
+func checkSaved(f *Folder) error {
+	if f.Run.Asked.Backup == "" {
+		return nil
+	}
+	_, closer, err := report.ReadProfiles(f.dir, f.Run, report.BackupName)
+	if err != nil {
+		return auditError(f.dir, err)
+	}
+	return closer()
 }
 
 // filesError says why the files in a folder could not be made, if they could not.

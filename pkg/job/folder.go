@@ -29,7 +29,7 @@ type Folder struct {
 const (
 	roomHint    = "make room or mend the disk, then run the same command again: it goes on where it stopped"
 	anotherHint = "choose another folder with --out"
-	copyHint    = "restore it from a copy, or start over in another folder with --out; bulkdelete verify says more"
+	copyHint    = "restore it from a copy, or start over in another folder with --out"
 )
 
 // Claim holds the folder at path against all other processes, and makes it if it is not there. What it holds is read only

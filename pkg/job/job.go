@@ -14,14 +14,24 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// Job deletes the accepted rows of one plan, through one client, into one folder. Its fields are not to be changed
-// once Run has been called, and Run is called once.
+// Deed is what is done to users, chunk by chunk: deleting those of a [Record], or creating those of a [Restore] again. A
+// [Job] carries out either.
+type Deed interface {
+	adopted() *Adopted
+	chunks() iter.Seq2[chunker.Chunk, error] // whom it is done to, in order
+	do(w *work) error                        // does it to a chunk's places, and records what became of each
+	changed() error                          // why what was planned is not there any more
+	files() (made, error)                    // what the folder's files are made from
+}
+
+// Job carries out one deed, through one client, in one folder. Its fields are not to be changed once Run has been called,
+// and Run is called once.
 type Job struct {
-	Record
+	Deed        Deed
 	Client      *client.Client
 	Session     report.Session   // who runs it, where, with what approval
 	Workers     int              // calls in flight at the most, from 1
-	StopAfter   int              // users to settle in this run, 0: all
+	StopAfter   int              // users to be done in this run, 0: all
 	MaxFailures Limit            // of failed and unknown users in this run
 	MaxDuration time.Duration    // 0: none
 	Verify      bool             // read each chunk back after deleting it
@@ -29,33 +39,24 @@ type Job struct {
 	Observe     func(report.Row) // called after a row is on disk, by several goroutines; may be nil
 	Draining    func(calls int)  // called once when no new call starts any more, with the number in flight; may be nil
 
-	chunks   iter.Seq2[chunker.Chunk, error] // what is to be settled, in order
-	settle   func(*work) error               // does that for a chunk's places
 	folder   *active
 	feed     context.Context // ends: no new chunk, no wait, no retry
 	stop     context.CancelCauseFunc
 	answered atomic.Int64 // when the API last gave a definite answer, Unix nanoseconds
 
 	mu      sync.Mutex // guards what follows, and the folder's coverage
-	run     tally
-	inDoubt []int // chunks left without a row although a call may have been carried out
-	unclean bool  // the audit failed: run.json must go on saying that anything may have been sent
+	users   int        // that this run has done
+	failed  int        // of them
+	inDoubt []int      // chunks left without a row although a call may have been carried out
+	unclean bool       // the audit failed: run.json must go on saying that anything may have been sent
 }
 
-// tally counts this run alone; the folder's coverage counts all runs.
-type tally struct{ users, failed int }
-
-// Run deletes what is left to delete and returns nil when every chunk is settled. Otherwise the error is an *Error
-// whose Code says how the run ended; what was settled by then is on disk, and the same job goes on from there.
-// When ctx ends, calls in flight are finished and recorded.
-func (j *Job) Run(ctx context.Context) error {
-	j.chunks, j.settle = j.Plan.Split(j.Input.Reader()), (*work).erase
-	return j.carryOut(ctx)
-}
-
-func (j *Job) carryOut(ctx context.Context) (err error) {
+// Run does what is left to do and returns nil when every user has a row. Otherwise the error is an *Error whose Code says
+// how the run ended; what was done by then is on disk, and the same job goes on from there. When ctx ends, calls in flight
+// are finished and recorded.
+func (j *Job) Run(ctx context.Context) (err error) {
 	j.Session.Workers = j.Workers
-	if j.folder, err = j.Folder.begin(j.Session); err != nil {
+	if j.folder, err = j.Deed.adopted().begin(j.Session); err != nil {
 		return err
 	}
 	if j.Began != nil {
@@ -82,13 +83,13 @@ func (j *Job) carryOut(ctx context.Context) (err error) {
 	return &Error{Code: Halted, Err: fmt.Errorf("%w; %w", stopped, ended), Hint: stopped.Hint} // a full disk may be why of both
 }
 
-// why says how the run ended; nil: every chunk is settled, and the folder and the input are what they were.
+// why says how the run ended; nil: every chunk is done, and the folder and the input are what they were.
 func (j *Job) why(stopped *Error) *Error {
 	if cause := context.Cause(j.feed); cause != nil {
 		stopped = asError(cause)
 	}
 	if j.folder.cover.Complete() && (stopped == nil || stopped.Code == Interrupted) {
-		stopped = nil // the last call settled the last chunk while the run was being stopped
+		stopped = nil // the last call did the last chunk while the run was being stopped
 	}
 	if lost := j.lost(); lost != nil {
 		return lost
@@ -118,7 +119,7 @@ func (j *Job) feedChunks() *Error {
 	slots, wait := j.openSlots()
 	defer wait() // workers report through j.stop
 	fed := 0
-	for chunk, err := range j.chunks {
+	for chunk, err := range j.Deed.chunks() {
 		if err != nil {
 			return changed(err)
 		}
@@ -216,13 +217,13 @@ func (j *Job) record(row report.Row) error {
 func (j *Job) count(row report.Row) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.run.users += row.Users
+	j.users += row.Users
 	if row.Outcome == report.Failed || row.Outcome == report.Unknown {
-		j.run.failed += row.Users
+		j.failed += row.Users
 	}
-	if j.MaxFailures.Reached(j.run.failed, j.run.users) {
+	if j.MaxFailures.Reached(j.failed, j.users) {
 		j.stop(Fail(Halted, "read the messages in audit.csv, mend the cause, then run the same command again; --max-failures sets the limit",
-			"%d of %d users failed in this run: stopped by --max-failures %s", j.run.failed, j.run.users, j.MaxFailures))
+			"%d of %d users failed in this run: stopped by --max-failures %s", j.failed, j.users, j.MaxFailures))
 	}
 }
 
@@ -236,12 +237,9 @@ func (j *Job) leave(chunk int, inDoubt bool) {
 	j.inDoubt = append(j.inDoubt, chunk)
 }
 
-// changed says whether the input's path still leads to what was planned. A restore has no such input.
+// changed says whether what was planned is still there.
 func (j *Job) changed() *Error {
-	if j.Input == nil {
-		return nil
-	}
-	if err := j.Input.Changed(); err != nil {
+	if err := j.Deed.changed(); err != nil {
 		return changed(err)
 	}
 	return nil

@@ -131,8 +131,9 @@ func (b *bench) run(ctx context.Context) (*report.Summary, error) {
 	if err != nil {
 		return nil, errors.Join(err, folder.Close(), in.Close())
 	}
-	j := &Job{Record: Record{Folder: adopted, Input: in, Plan: plan}, Workers: b.cfg.Workers, Session: report.Session{Dir: b.dir}}
-	defer j.Close()
+	record := &Record{Folder: adopted, Input: in, Plan: plan}
+	defer record.Close()
+	j := &Job{Deed: record, Workers: b.cfg.Workers, Session: report.Session{Dir: b.dir}}
 	if j.Client, err = client.New(b.cfg); err != nil {
 		b.t.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func (b *bench) run(ctx context.Context) (*report.Summary, error) {
 		b.adjust(j)
 	}
 	ended := j.Run(ctx)
-	summary, err := j.WriteFiles()
+	summary, err := WriteFiles(record)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func (s *shards) add(ctx context.Context, dir, input string) error {
 		return err
 	}
 	s.records = append(s.records, r)
-	if _, _, err := r.Refresh(); err != nil {
+	if _, _, err := Refresh(r); err != nil {
 		return err
 	}
 	run := r.Folder.Run

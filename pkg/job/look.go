@@ -33,7 +33,7 @@ func (w *work) saveFirst(places []int, t trail) error {
 		return err
 	}
 	t.inDoubt, t.saved = false, true // they are there now
-	return w.settle(found, t)
+	return w.erase(found, t)
 }
 
 // missing records users who were not found when they were looked for. Those whom an earlier run found, and may have named in

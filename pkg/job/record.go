@@ -100,12 +100,20 @@ func (r *Record) files() (made, error) {
 	return made{r.Folder.Folder, layoutOf(r.Plan), linesOf(r.Plan, r.Input), func() error { return nil }}, nil
 }
 
-// WriteFiles makes deleted.csv, failed.csv, rejected.csv, remaining.csv, summary.json and report.html from the input and the
-// audit, and seals them. If the input is not what was planned any more, nothing is replaced.
-func (r *Record) WriteFiles() (*report.Summary, error) { return writeFiles(r.files()) }
+func (r *Record) adopted() *Adopted { return r.Folder }
 
-// Refresh makes those files again that are not what they should be, and says which these were.
-func (r *Record) Refresh() (*report.Summary, []string, error) { return refresh(r.files()) }
+func (r *Record) changed() error { return r.Input.Changed() }
+
+// chunks streams the input again; a chunk that is not what was planned is an error.
+func (r *Record) chunks() iter.Seq2[chunker.Chunk, error] { return r.Plan.Split(r.Input.Reader()) }
+
+// do deletes the users at a chunk's places, after saving them where that was asked for.
+func (r *Record) do(w *work) error {
+	if w.job.folder.backup != nil {
+		return w.saveFirst(w.places, trail{})
+	}
+	return w.erase(w.places, trail{inDoubt: w.suspect})
+}
 
 func layoutOf(p *chunker.Plan) report.Layout {
 	return report.Layout{Header: p.HeaderRaw, Columns: p.Columns, Column: p.Column, IDName: p.Options.IDType, Delimiter: p.Delimiter,

@@ -1,7 +1,6 @@
 package job
 
 import (
-	"context"
 	"errors"
 	"iter"
 	"maps"
@@ -186,26 +185,23 @@ func (r *Restore) lines(created *report.Profiles) iter.Seq2[report.Line, error] 
 	}
 }
 
-// WriteFiles makes the restore's files and seals them.
-func (r *Restore) WriteFiles() (*report.Summary, error) { return writeFiles(r.files()) }
+func (r *Restore) adopted() *Adopted { return r.Folder }
 
-// Refresh makes those files again that are not what they should be, and says which these were.
-func (r *Restore) Refresh() (*report.Summary, []string, error) { return refresh(r.files()) }
+func (r *Restore) changed() error { return nil }
 
-// CarryOut creates everybody who can come back and is not there, as j says: its client, its workers and its limits. It ends
-// as Job.Run does.
-func (r *Restore) CarryOut(ctx context.Context, j *Job) error {
-	j.Folder = r.Folder
-	j.chunks = func(yield func(chunker.Chunk, error) bool) {
+// chunks gives the numbers of the run's chunks: who is in them is read from the backup.
+func (r *Restore) chunks() iter.Seq2[chunker.Chunk, error] {
+	return func(yield func(chunker.Chunk, error) bool) {
 		for n := 1; n < len(r.keep) && yield(chunker.Chunk{Number: n}, nil); n++ {
 		}
 	}
-	j.settle = func(w *work) error {
-		users, err := r.backup.Chunk(w.chunk.Number)
-		if err != nil {
-			return Fail(Halted, "compare it with a copy", "the backup cannot be read any more: %w", err)
-		}
-		return newReturn(w, users).settle(w.places, trail{inDoubt: w.suspect}, 0)
+}
+
+// do creates everybody at a chunk's places who is not there.
+func (r *Restore) do(w *work) error {
+	users, err := r.backup.Chunk(w.chunk.Number)
+	if err != nil {
+		return Fail(Halted, "compare it with a copy", "the backup cannot be read any more: %w", err)
 	}
-	return j.carryOut(ctx)
+	return newReturn(w, users).recreate(w.places, trail{inDoubt: w.suspect}, 0)
 }

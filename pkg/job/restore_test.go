@@ -29,7 +29,7 @@ func (b *bench) restore(ctx context.Context) (*report.Summary, error) {
 		return nil, err
 	}
 	defer r.Close()
-	j := &Job{Workers: b.cfg.Workers}
+	j := &Job{Deed: r, Workers: b.cfg.Workers}
 	if j.Client, err = client.New(b.cfg); err != nil {
 		b.t.Fatal(err)
 	}
@@ -38,9 +38,9 @@ func (b *bench) restore(ctx context.Context) (*report.Summary, error) {
 	}
 	var ended error
 	if !r.Folder.Finished() {
-		ended = r.CarryOut(ctx, j)
+		ended = j.Run(ctx)
 	}
-	s, err := r.WriteFiles()
+	s, err := WriteFiles(r)
 	if err != nil {
 		b.t.Fatal(err)
 	}

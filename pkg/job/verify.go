@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"maps"
 	"math/bits"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"bulkdelete/pkg/chunker"
@@ -43,6 +45,7 @@ type Findings struct {
 	Absent      int                    `json:"absent"`
 	Failed      int                    `json:"failed"`
 	Unknown     int                    `json:"unknown"`
+	Invalid     int                    `json:"invalid"`            // rows
 	Remaining   int                    `json:"remaining"`          // accepted users without an outcome
 	Torn        int                    `json:"torn"`               // rows at the audit's end that a crash left half written
 	Saved       *int                   `json:"saved,omitempty"`    // users in the backup
@@ -133,6 +136,7 @@ func (v *View) checkAudit(want Expect, f *Findings) (ok bool, err error) {
 	v.index, v.close = index, append(v.close, index.Close)
 	f.AuditRows, f.LastRowHash, f.Users, f.Remaining, f.Torn = index.Rows, index.LastHash, index.Users, index.Left(), index.Torn
 	f.Deleted, f.Absent, f.Failed, f.Unknown = f.Users[report.Deleted], f.Users[report.Absent], f.Users[report.Failed], f.Users[report.Unknown]
+	f.Invalid = v.Run.Asked.Plan.Invalid
 	if want.Hash != "" && want.Hash != index.LastHash {
 		f.problem("the audit's last row has the hash %s, not %s", index.LastHash, want.Hash)
 	}
@@ -238,25 +242,33 @@ func (v *View) checkFiles(want Expect, f *Findings) error {
 		return nil
 	}
 	v.sum = sum
-	other := v.Run.Program != want.Program
 	for _, d := range differ {
-		name, _, _ := strings.Cut(d, " ")
-		if other && (name == report.PageName || name == report.SummaryName) {
-			f.unchecked("%s: version %s made it, and this is %s; its hash is in the seal", name, v.Run.Program, want.Program)
-			continue
+		if name, _, _ := strings.Cut(d, " "); v.sealDecides(name, want) {
+			f.unchecked("%s: version %s made it, and this is %s; it is what was sealed", name, v.Run.Program, want.Program)
+		} else {
+			f.problem("%s", d)
 		}
-		f.problem("%s", d)
 	}
 	return nil
 }
 
+// sealDecides says whether another version made a page or a summary, as far as is known, and it is what was sealed then.
+func (v *View) sealDecides(name string, want Expect) bool {
+	other := v.Run.Program != want.Program || want.Program == Unversioned
+	if !other || name != report.PageName && name != report.SummaryName {
+		return false
+	}
+	seal, err := report.LoadSeal(v.dir)
+	is, failed := report.Sum(v.dir, name)
+	return err == nil && failed == nil && seal != nil && slices.Contains(seal.Files, is)
+}
+
+// Unversioned is the version of a build that does not know its own.
+const Unversioned = "devel"
+
 // checkBackup holds the backup to the audit: everybody deleted is in it.
 func (v *View) checkBackup(ctx context.Context, f *Findings) error {
 	if v.Run.Asked.Backup == "" {
-		return nil
-	}
-	if !v.dir.Has(report.BackupName) && v.Run.Begun() {
-		f.problem("%s is not there any more", report.BackupName)
 		return nil
 	}
 	backup, closer, err := report.ReadProfiles(v.dir, v.Run, report.BackupName)
@@ -336,8 +348,8 @@ func (v *View) checkSeal(f *Findings) error {
 	if err != nil {
 		return Fail(Halted, "run the same command again", "the folder cannot be read: %w", err)
 	}
-	for _, w := range wrong {
-		f.problem("%s", w)
+	for _, name := range slices.Sorted(maps.Keys(wrong)) {
+		f.problem("%s %s", name, wrong[name])
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func (t trail) begin(r client.Receipt) trail {
 	return t
 }
 
-// do settles the chunk's places. A mistake in the program stops the job as any other reason does: what was sent is recorded
+// do does the job's deed to the chunk's places. A mistake in the program stops the job as any other reason does: what was sent is recorded
 // or in doubt, and run.json says so.
 func (w *work) do() {
 	defer func() {
@@ -83,25 +83,17 @@ func (w *work) do() {
 	if w.job.feed.Err() != nil {
 		return // the slot came free because the job is ending
 	}
-	if stop, ok := errors.AsType[*Error](w.job.settle(w)); ok {
+	if stop, ok := errors.AsType[*Error](w.job.Deed.do(w)); ok {
 		w.job.stop(stop)
 	}
-}
-
-// erase is how they are settled where users are to be deleted.
-func (w *work) erase() error {
-	if w.job.folder.backup != nil {
-		return w.saveFirst(w.places, trail{})
-	}
-	return w.settle(w.places, trail{inDoubt: w.suspect})
 }
 
 // errLeft says that a worker gave up some of its places because the job is ending.
 var errLeft = errors.New("left for the next run")
 
-// settle deletes the users at places in one call and records what became of them, whatever that takes. An error means
+// erase deletes the users at places in one call and records what became of them, whatever that takes. An error means
 // that some of the places have no row: an *Error is why the whole job has to stop, any other that it is stopping.
-func (w *work) settle(places []int, t trail) error {
+func (w *work) erase(places []int, t trail) error {
 	began := time.Now()
 	receipt, err := w.job.Client.DeleteUsers(w.ctx(), w.idType(), w.ids(places))
 	t = t.add(receipt)
@@ -203,7 +195,7 @@ func (w *work) notFound(places []int, t trail) error {
 	if err := w.gone(gone[len(begun):], t, "not among the users that exist"); err != nil || len(alive) == 0 {
 		return err
 	}
-	return w.settle(alive, t)
+	return w.erase(alive, t)
 }
 
 // leading gives those of gone with which a call began. An API that works through a list and stops at the first user it does
@@ -239,26 +231,26 @@ func (w *work) refused(places []int, t trail) error {
 }
 
 func (w *work) halves(places []int, t trail) error {
-	return w.divide(places, t, func(half []int) error { return w.settle(half, t) })
+	return w.divide(places, t, func(half []int) error { return w.erase(half, t) })
 }
 
 // divide goes on with each half of places by itself, so that one culprit does not keep the others. A job that is ending
 // leaves the second half.
-func (w *work) divide(places []int, t trail, settle func(half []int) error) error {
+func (w *work) divide(places []int, t trail, each func(half []int) error) error {
 	half := len(places) / 2
-	if err := settle(places[:half]); err != nil {
+	if err := each(places[:half]); err != nil {
 		return err
 	}
 	if w.job.feed.Err() != nil {
 		return w.leave(t, nil)
 	}
-	return settle(places[half:])
+	return each(places[half:])
 }
 
 // mostTries is how many calls for the same users may go without an answer before their outcome is unknown.
 const mostTries = 3
 
-// unanswered settles users after the attempts at a call ran out: reading back says who still exists. Where that cannot be
+// unanswered finds out about users after the attempts at a call ran out: reading back says who still exists. Where that cannot be
 // had either, an API that answers nobody stops the job; one that answers others leaves these users unknown. Whoever is found
 // alive after attempts that nobody answered was refused by nobody, and is tried again.
 func (w *work) unanswered(places []int, t trail, began time.Time, cause error) error {
@@ -278,7 +270,7 @@ func (w *work) unanswered(places []int, t trail, began time.Time, cause error) e
 		return err
 	}
 	if t.tries++; silent && t.tries < mostTries {
-		return w.settle(alive, t)
+		return w.erase(alive, t)
 	}
 	if errors.Is(cause, client.ServerError) && len(alive) > 1 {
 		return w.halves(alive, t) // some plain bad arguments are answered with 500
@@ -332,7 +324,7 @@ func (w *work) row(places []int, o report.Outcome, t trail, note string) report.
 	}
 }
 
-func (w *work) idType() string { return w.job.Plan.Options.IDType }
+func (w *work) idType() string { return w.job.folder.Run.Asked.Options["id_type"] }
 
 func (w *work) ids(places []int) []string {
 	if len(places) == len(w.chunk.IDs) { // all of them

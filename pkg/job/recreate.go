@@ -41,9 +41,9 @@ func newReturn(w *work, users map[int][]report.Saved) *returning {
 	return &returning{w, users, keys}
 }
 
-// settle finds out who of places exists, creates the others in one call, and records what became of them. Creating is never
+// recreate finds out who of places exists, creates the others in one call, and records what became of them. Creating is never
 // repeated without looking: a creation whose answer was lost may have been carried out.
-func (b *returning) settle(places []int, t trail, tries int) error {
+func (b *returning) recreate(places []int, t trail, tries int) error {
 	places, err := b.several(places, t)
 	if err != nil || len(places) == 0 {
 		return err
@@ -181,9 +181,9 @@ func (b *returning) create(places []int, t trail, tries int) error {
 	case hopeless(err):
 		return b.leave(t, Fail(Halted, "mend that, then run the same command again: it goes on where it stopped", "the API refuses this restore: %w", err))
 	case len(places) > 1:
-		return b.divide(places, t, func(half []int) error { return b.settle(half, t, tries) })
+		return b.divide(places, t, func(half []int) error { return b.recreate(half, t, tries) })
 	case t.inDoubt:
-		return b.settle(places, t, tries+1)
+		return b.recreate(places, t, tries+1)
 	}
 	return b.record(places, report.Failed, t, "")
 }
@@ -203,7 +203,7 @@ func (b *returning) created(places []int, users []json.RawMessage, t trail, trie
 		return err
 	}
 	t.inDoubt = true
-	return b.settle(out, t, tries+1)
+	return b.recreate(out, t, tries+1)
 }
 
 // back records users who are there again. Their new user_ids are on disk before.

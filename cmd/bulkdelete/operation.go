@@ -1,0 +1,260 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/urfave/cli/v3"
+
+	"bulkdelete/internal/sandbox"
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/objects"
+	"bulkdelete/pkg/report"
+)
+
+// sandboxHost stands in run.json for the embedded sandbox, whose port is another one each time.
+const sandboxHost = "sandbox"
+
+// operation is what run, plan and restore have in common: the way from what was asked to the last file.
+type operation struct {
+	*jobOptions
+	command  *cli.Command
+	console  *console
+	metrics  *metrics // nil: none
+	config   client.Config
+	host     string // as run.json has it
+	pool     string // "": nobody has logged in
+	client   *client.Client
+	upload   *objects.Folder  // where the folder is copied to; nil: nowhere
+	approval *report.Approval // who approved the plan; nil: nobody was asked to
+	close    []func() error
+}
+
+// newOperation reads flags alone: whatever is wrong with them is said before a file is touched.
+func newOperation(c *cli.Command, o *jobOptions) (*operation, error) {
+	k, err := newConsole(c, o.outputOptions)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	op := &operation{jobOptions: o, command: c, console: k}
+	if op.config, err = o.config(); err != nil {
+		return nil, err
+	}
+	op.config.Observe = func(ctx context.Context, a client.Attempt) {
+		k.attempt(job.ChunkOf(ctx), a)
+		if op.metrics != nil {
+			op.metrics.attempt(a)
+		}
+	}
+	if op.host = op.config.Host; o.sandbox {
+		op.host = sandboxHost
+	}
+	op.upload, err = openUpload(o.upload, op.config.RootCAs)
+	return op, err
+}
+
+// end closes everything that is open, the last opened first.
+func (o *operation) end(err error) error {
+	for _, f := range slices.Backward(o.close) {
+		err = errors.Join(err, f())
+	}
+	return err
+}
+
+// connect connects to the API or, with --sandbox, to an embedded sandbox like that, and learns whose user pool it is.
+func (o *operation) connect(ctx context.Context, like sandbox.Config) error {
+	if o.sandbox {
+		if err := o.startSandbox(like); err != nil {
+			return err
+		}
+	} else if err := credentials(&o.config); err != nil {
+		return err
+	}
+	var err error
+	if o.client, err = client.New(o.config); err != nil {
+		return err
+	}
+	o.close = append(o.close, func() error { o.client.Close(); return nil })
+	pool, err := o.client.Login(ctx)
+	if err != nil {
+		return loginFailed(ctx, err)
+	}
+	o.pool = cmp.Or(pool, o.config.AccessKeyID) // signed calls do not say; the key does
+	return nil
+}
+
+func loginFailed(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, client.Unavailable):
+		return job.Fail(job.Halted, "check the network and --host; nothing was sent", "the API is out of reach: %w", err)
+	case errors.Is(err, client.WrongPool):
+		return job.Fail(job.Halted, "give the credentials of the run's pool; nothing was sent", "%w", err)
+	}
+	return job.Fail(job.Halted, "check "+credentialID+" and "+credentialSK+"; nothing was sent", "cannot log in: %w", err)
+}
+
+// approval is what stands between a plan and the first call that changes something.
+type approval struct {
+	verb     string                      // delete or create
+	fromData bool                        // standard input is the data, so the terminal itself is asked
+	check    func(context.Context) error // connects, and refuses what was not meant
+	show     func() error                // says what is about to happen
+	resume   string                      // the command that goes on with it
+}
+
+// approve is every check before the first call that changes something, the person's own last.
+func (o *operation) approve(ctx context.Context, folder *job.Adopted, a approval) error {
+	if !o.yes && !o.console.interactive {
+		return job.Fail(job.Guard, "answer on a terminal, or give --yes; look first with bulkdelete plan or --dry-run",
+			"not confirmed: there is no terminal to ask on, and no --yes")
+	}
+	if err := a.check(ctx); err != nil {
+		return err
+	}
+	if err := a.show(); err != nil || o.yes {
+		return err
+	}
+	return o.console.confirm(ctx, a.verb, folder.Remaining(), a.fromData)
+}
+
+// perform takes a deed from its approval to the last file of its folder. One that is finished is answered without a call.
+func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted, a approval) error {
+	if folder.Finished() {
+		return o.finishedBefore(ctx, d, folder.Path)
+	}
+	if folder.Remaining() > 0 {
+		if err := o.approve(ctx, folder, a); err != nil {
+			return err
+		}
+		if err := o.beginUpload(ctx, folder.Path, folder.Run); err != nil {
+			return err
+		}
+	} else if err := a.show(); err != nil {
+		return err
+	}
+	j := o.newJob(d, folder.Path, a.resume)
+	ended := o.carryOut(ctx, j, folder.Remaining())
+	summary, err := job.WriteFiles(d)
+	if err != nil {
+		return errors.Join(ended, err)
+	}
+	return o.finishUpload(ctx, folder.Path, false, o.result(summary, folder.Path, ended, j.Session.Resume))
+}
+
+func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
+	limit, _ := job.ParseLimit(o.maxFailures) // check has done it
+	return &job.Job{
+		Deed: d, Client: o.client, Session: o.session(dir, resume), Workers: o.config.Workers, StopAfter: max(0, o.stopAfter),
+		MaxFailures: limit, MaxDuration: o.maxDuration, Verify: o.verify, Began: o.began,
+		Observe: func(r report.Row) {
+			o.console.row(r)
+			if o.metrics != nil {
+				o.metrics.row(r)
+			}
+		},
+	}
+}
+
+// session writes down who runs this, where, and with what approval.
+func (o *operation) session(dir, resume string) report.Session {
+	s := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed", Plan: o.approval,
+		Reason: o.reason, Guards: o.guards(), Rate: strconv.FormatFloat(o.config.Rate, 'f', -1, 64), Resume: resume}
+	if o.yes {
+		s.Approved = "--yes"
+	}
+	return s
+}
+
+// began says what was found when the folder was made ready for sending. From now on the exit code speaks of what was sent.
+func (o *operation) began(torn int) {
+	processOf(o.command).sent.Store(true)
+	if torn > 0 {
+		o.console.say("%s at the end of audit.csv: a run that died had not finished writing. Cut off, and the users tried again",
+			things(torn, "torn row"))
+	}
+}
+
+// carryOut runs the job with the progress shown.
+func (o *operation) carryOut(ctx context.Context, j *job.Job, users int) error {
+	if users == 0 {
+		return j.Run(ctx) // which finds that there is nothing to do
+	}
+	if o.metrics != nil {
+		if err := o.metrics.begin(users); err != nil {
+			return err
+		}
+	}
+	j.Draining = func(calls int) { o.console.draining(calls, ctx.Err() != nil) }
+	stop := o.console.showProgress(users, o.client)
+	err := j.Run(ctx)
+	stop()
+	if hint := o.console.fewWorkers(o.config.Workers, o.config.Rate); hint != "" {
+		o.console.say("%s", hint)
+	}
+	return err
+}
+
+// finishedBefore answers for a folder that has nothing left to do, without a single call to the API.
+func (o *operation) finishedBefore(ctx context.Context, d job.Deed, dir string) error {
+	summary, notes, err := job.Refresh(d)
+	if err != nil {
+		return err
+	}
+	o.console.sayAll(notes)
+	o.console.say("nothing to do: %s is finished", dir)
+	return o.finishUpload(ctx, dir, true, o.result(summary, dir, nil, ""))
+}
+
+func (k *console) sayAll(lines []string) {
+	for _, line := range lines {
+		k.say("%s", line)
+	}
+}
+
+// result shows the summary and turns how the run ended into an error that says what to do next.
+func (o *operation) result(s *report.Summary, dir string, ended error, resume string) error {
+	if err := o.console.showSummary(s, dir); err != nil {
+		return errors.Join(ended, err)
+	}
+	if ended != nil {
+		e := asError(ended)
+		return &job.Error{Code: e.Code, Err: fmt.Errorf("%w; %s of %s users are left", e, count(s.Remaining), count(s.Accepted)), Hint: e.Hint, Next: resume}
+	}
+	if o.backup && s.Deleted > 0 {
+		o.console.say("To create the users again from the backup, with new user IDs: %s", o.commandLine("restore", dir, apiNames()...))
+	}
+	return verdict(s, dir, o.commandLine)
+}
+
+// verdict is the error that a summary's exit code leads to. command makes the command that tries failed.csv again.
+func verdict(s *report.Summary, dir string, command func(verb, argument string, flags ...string) string) error {
+	switch {
+	case !s.Finished():
+		e := job.Fail(job.Code(s.ExitCode), "", "%s; %s of %s users are left", s.Reason, count(s.Remaining), count(s.Accepted))
+		e.Next = s.Resume
+		return e
+	case s.ExitCode == 0:
+		return nil
+	case s.Deed == report.Restore:
+		return job.Fail(job.Code(s.ExitCode), fmt.Sprintf("%s/%s says why; to try again, move %s away and restore anew: who is there by now is left as is",
+			dir, report.FailedName, dir), "%s users could not be restored, %s may have been, %s were not in the backup",
+			count(s.Failed), count(s.Unknown), count(s.NotSaved))
+	}
+	hint := report.RejectedName + " says how to mend each row"
+	if s.Failed+s.Unknown > 0 {
+		hint = report.FailedName + " says why; to try them again: " + command("run", dir+"/"+report.FailedName, retryNames()...)
+	}
+	return job.Fail(job.Code(s.ExitCode), hint, "%s users failed, %s are unknown, %s rows were invalid",
+		count(s.Failed), count(s.Unknown), count(s.Invalid))
+}
