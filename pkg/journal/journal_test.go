@@ -116,6 +116,33 @@ func TestNothingIsTakenAfterAFailure(t *testing.T) {
 	}
 }
 
+// A record that came in while another's sync was failing is not taken either, though the disk works again by then.
+func TestNothingThatWaitedForAFailingSyncIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := journaltest.New(nil)
+		j, _, err := resume(d, lines{}, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waited := make(chan error, 1)
+		first := d.Syncs() + 1
+		d.OnSync = func(n int) {
+			d.FailSync(nil)
+			if n == first {
+				go func() { waited <- j.Append(record(2)) }()
+				synctest.Wait() // until it is among those that wait for the next sync
+				d.FailSync(syscall.EIO)
+			}
+		}
+		if err := j.Append(record(1)); err == nil {
+			t.Error("the sync fails, and the record is called safe")
+		}
+		if err := <-waited; err == nil || d.Syncs() > first {
+			t.Errorf("the record behind is called safe: %v", err)
+		}
+	})
+}
+
 // A file that cannot be begun gives no journal: the first line is on disk before Continue returns.
 func TestFileBeginsOnDiskOrNotAtAll(t *testing.T) {
 	d := journaltest.New(nil)

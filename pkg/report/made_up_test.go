@@ -17,7 +17,7 @@ func madeUp(t *testing.T, users, left int, clean bool) (*Run, *Summary) {
 	run := &Run{Format: RunFormat, Program: "v1.0.0", Workers: 16, Asked: Asked{
 		Deed: Delete, Host: "https://api.genauth.ai", UserPool: "6319a1504f30d1f1f214dd5b",
 		Options: map[string]string{"id_type": "user_id", "chunk_size": "50", "column": "userId"},
-		Plan: Plan{Accepted: users, Rows: users, ChunkSize: 50, Chunks: (users + 49) / 50},
+		Plan:    Plan{Accepted: users, Rows: users, ChunkSize: 50, Chunks: (users + 49) / 50},
 		Input: Input{Name: "leavers-2026-11.csv", Path: "/data/leavers-2026-11.csv", Bytes: int64(users) * 34,
 			SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}}}
 	run.Runs = []Session{{Dir: "a.bulkdelete", Resume: "bulkdelete run leavers-2026-11.csv --yes", Ended: &Ended{}}}

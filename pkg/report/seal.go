@@ -87,8 +87,8 @@ func WriteSeal(dir *journal.Dir, run *Run, s *Summary) error {
 func newSeal(run *Run, s *Summary) *Seal {
 	last, a := run.Last(), run.Asked
 	seal := &Seal{Format: 1, Program: run.Program, SealedAt: time.Now().UTC(), Deed: a.Deed, State: s.State, ExitCode: s.ExitCode,
-		Counts:    map[string]int{"invalid": s.Invalid, "duplicates": s.Duplicates, "protected": s.Protected, "remaining": s.Remaining},
-		Runs: len(run.Runs), FirstHash: run.Seed(), LastHash: s.LastRowHash, Rows: s.AuditRows, Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
+		Counts: map[string]int{"invalid": s.Invalid, "duplicates": s.Duplicates, "protected": s.Protected, "remaining": s.Remaining},
+		Runs:   len(run.Runs), FirstHash: run.Seed(), LastHash: s.LastRowHash, Rows: s.AuditRows, Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
 		By: last.By, Approved: last.Approved, Plan: last.Plan, Reason: a.Reason}
 	for _, o := range []Outcome{Deleted, Absent, Restored, Exists, Failed, Unknown} {
 		if n := *s.of(o); n > 0 {
