@@ -79,6 +79,11 @@ func TestDiscardLeavesNothingBehind(t *testing.T) {
 	if err := d.WriteFile("folder", []byte("x")); err == nil {
 		t.Error("a file takes the place of a folder")
 	}
+	p, err = d.Create("folder")
+	must(t, err)
+	if err := p.Commit(); err == nil {
+		t.Error("a file takes the place of a folder")
+	}
 	if err := d.WriteFile("../outside", []byte("x")); err == nil {
 		t.Error("a file is written outside of the folder")
 	}

@@ -45,7 +45,7 @@ func TestCoverageRefusesRowsThatThePlanDoesNotHave(t *testing.T) {
 	for _, bad := range []Row{
 		about(0, 1, 50, Deleted), about(4, 1, 50, Deleted), about(3, 1, 21, Deleted), about(1, 0, 5, Deleted),
 		about(1, 6, 5, Deleted), about(2, 50, 50, Deleted), about(3, 2, 3, Deleted), about(-1, 1, 1, Deleted),
-		about(1, 1, 51, Deleted),
+		about(1, 1, 51, Deleted), about(3, 5, 21, Deleted),
 	} {
 		c := threeChunks()
 		must(t, c.Add(about(2, 1, 50, Deleted)))

@@ -117,32 +117,47 @@ func newPage(dir string, run *Run, s *Summary) (*page, error) {
 
 // verdict is what happened, in one sentence.
 func verdict(s *Summary) (class, sentence string) {
+	w := s.Deed.words()
 	open := s.Failed + s.Unknown
 	switch {
 	case s.State == Unfinished:
 		return "bad", fmt.Sprintf("Unfinished: %s of %s done, %s still to come.", count(s.Accepted-s.Remaining), users(s.Accepted), count(s.Remaining))
 	case open > 0:
-		return "bad", fmt.Sprintf("Finished, but %s of %s may still exist.", count(open), users(s.Accepted))
+		return "bad", fmt.Sprintf("Finished, but %s of %s may still %s.", count(open), users(s.Accepted), w.undone)
 	case s.Accepted == 0 && s.Invalid > 0:
 		return "fair", fmt.Sprintf("Finished: nothing was sent, and %s invalid.", are(s.Invalid, "input row"))
 	case s.Accepted == 0:
-		return "good", "Finished: there was no user to delete."
+		return "good", fmt.Sprintf("Finished: there was no user to %s.", cmp.Or(s.Deed, Delete))
 	case s.Invalid > 0:
-		return "fair", fmt.Sprintf("Finished: %s gone, but %s invalid, so never sent.", are(s.Accepted, "user"), are(s.Invalid, "input row"))
+		return "fair", fmt.Sprintf("Finished: %s %s, but %s invalid, so never sent.", are(s.Accepted, "user"), w.done, are(s.Invalid, "input row"))
+	case s.NotSaved > 0:
+		return "fair", fmt.Sprintf("Finished: %s %s, but %s not in the backup.", are(s.Accepted, "user"), w.done, are(s.NotSaved, "more deleted user"))
 	}
-	return "good", fmt.Sprintf("Finished: %s gone.", are(s.Accepted, "user"))
+	return "good", fmt.Sprintf("Finished: %s %s.", are(s.Accepted, "user"), w.done)
 }
 
 // parts are the sets that every input row stands in exactly one of.
 func parts(s *Summary) []part {
-	return []part{
+	done := []part{
 		{"deleted", "deleted", "the API said that it deleted them", s.Deleted},
 		{"absent", "absent", "the API says that no such user exists", s.Absent},
+	}
+	if s.Deed == Restore {
+		done = []part{
+			{"restored", "deleted", "there again", s.Restored},
+			{"exists", "absent", "a user with the same ID was there: left alone", s.Exists},
+		}
+	}
+	all := append(done, []part{
 		{"failed", "failed", "the API refused for good", s.Failed},
 		{"unknown", "unknown", "no answer, and reading back did not settle it", s.Unknown},
 		{"remaining", "remaining", "their turn has not come", s.Remaining},
 		{"rejected", "rejected", "never sent", s.Rejected},
+	}...)
+	if s.Deed.words().rejectsNobody {
+		all = all[:len(all)-1]
 	}
+	return all
 }
 
 func options(run *Run) (all []option) {

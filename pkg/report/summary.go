@@ -82,14 +82,15 @@ func (s *Summary) Finished() bool { return s.State == Finished }
 type deedWords struct {
 	file          string // of those it was done to
 	past          string
+	done, undone  string // of users
 	rejectsNobody bool
 }
 
 func (d Deed) words() deedWords {
 	if d == Restore {
-		return deedWords{RestoredName, "restored", true}
+		return deedWords{RestoredName, "restored", "there again", "be missing", true}
 	}
-	return deedWords{DeletedName, "deleted", false}
+	return deedWords{DeletedName, "deleted", "gone", "exist", false}
 }
 
 func newSummary(run *Run) *Summary {
