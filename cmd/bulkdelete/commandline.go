@@ -53,7 +53,10 @@ func withoutSecrets(arg string) string {
 
 // withoutURLSecrets does the same for every URL in a message, whoever wrote it.
 func withoutURLSecrets(text string) string {
-	return regexp.MustCompile(`https?://[^\s"'<>]+`).ReplaceAllStringFunc(text, withoutSecrets)
+	urls := regexp.MustCompile(`(https?):/+([^\s"'<>]+)`) // taken for a path, a URL has lost a slash
+	return urls.ReplaceAllStringFunc(text, func(found string) string {
+		return withoutSecrets(urls.ReplaceAllString(found, "$1://$2"))
+	})
 }
 
 // commandLine is the command that does something else with the same run: with those flags of this one that were given.

@@ -225,3 +225,25 @@ func TestAShareOfThePoolCountsWhoIsGone(t *testing.T) {
 	wants(t, p.command(dir, append(args, "--stop-after", "50")...), 5)
 	wants(t, p.command(dir, args...), 0)
 }
+
+// No message shows the user or the query of a URL, wherever it was given by mistake.
+func TestNoURLShowsItsSecrets(t *testing.T) {
+	const url = "https://user:hunter2@example.com/x?token=hunter3"
+	p, dir := newPool(t, 10, ""), t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 10)
+	for _, args := range [][]string{
+		{"report", url}, {"verify", url}, {"restore", url}, {"report", "--input", url, "x"}, {"sandbox", "--users", url},
+		{"run", "all.csv", "--plan", url}, {"run", "all.csv", "--out", url}, {"run", "all.csv", "--host", url},
+		{"run", "all.csv", "--ca-cert", url}, {"run", "all.csv", "--protect", url}, {"run", "all.csv", "--upload", url},
+		{"run", "all.csv", "--metrics-file", url}, {"run", "all.csv", "--rate", url}, {"run", url}, {"plan", "all.csv", "--save", url},
+	} {
+		code, printed := exit(t, p.command(dir, append(args, "--log-level=debug")...))
+		if code == 0 || strings.Contains(printed, "hunter") {
+			t.Errorf("%v: exit code %d\n%s", args, code, printed)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("there are %v", entries)
+	}
+}

@@ -186,6 +186,11 @@ func (o *jobOptions) check() error {
 	case o.maxDuration < 0:
 		return fmt.Errorf("--max-duration %s: give a time above 0", o.maxDuration)
 	}
+	for flag, path := range map[string]string{"out": o.out, "plan": o.plan, "ca-cert": o.caCert, "metrics-file": o.metrics.file} {
+		if err := onlyFile(flag, path); err != nil {
+			return err
+		}
+	}
 	_, err := job.ParseLimit(o.maxFailures)
 	if err != nil {
 		return fmt.Errorf("--max-failures: %w", err)
