@@ -182,9 +182,3 @@ func (s *Seal) Tells(run *Run, sum *Summary) bool {
 	should.SealedAt = time.Time{}
 	return reflect.DeepEqual(&is, should)
 }
-
-// Holds says whether a run that ended has been sealed since: whether the seal is about run.json as it is now.
-func (s *Seal) Holds(dir *journal.Dir) bool {
-	now, err := Sum(dir, RunName)
-	return err == nil && slices.Contains(s.Files, now)
-}
