@@ -10,15 +10,15 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/job"
-	"bulkdelete/pkg/report"
 )
 
 // commandLineOf makes words that were arguments of this process a command line again.
 func commandLineOf(args []string) string {
 	words := make([]string, len(args))
 	for i, arg := range args {
-		words[i] = report.ShellWord(withoutSecrets(arg))
+		words[i] = text.ShellWord(withoutSecrets(arg))
 	}
 	words[0] = programName(args[0])
 	return strings.Join(words, " ")
@@ -29,7 +29,7 @@ func programName(name string) string {
 	if strings.Contains(name, "/go-build") {
 		return "go run ./cmd/bulkdelete"
 	}
-	return report.ShellWord(name)
+	return text.ShellWord(name)
 }
 
 // withoutSecrets leaves out of an argument what of a URL may be one. An argument can be a flag with its value.
@@ -52,13 +52,13 @@ func withoutSecrets(arg string) string {
 }
 
 // withoutURLSecrets does the same for every URL in a message, whoever wrote it.
-func withoutURLSecrets(text string) string {
-	return regexp.MustCompile(`https?://[^\s"'<>]+`).ReplaceAllStringFunc(text, withoutSecrets)
+func withoutURLSecrets(message string) string {
+	return regexp.MustCompile(`https?://[^\s"'<>]+`).ReplaceAllStringFunc(message, withoutSecrets)
 }
 
 // commandLine is the command that does something else with the same run: with those flags of this one that were given.
 func (o *operation) commandLine(verb, argument string, names ...string) string {
-	words := []string{programName(os.Args[0]), verb, report.ShellWord(argument)}
+	words := []string{programName(os.Args[0]), verb, text.ShellWord(argument)}
 	for _, f := range o.command.Flags {
 		if name := f.Names()[0]; f.IsSet() && slices.Contains(names, name) {
 			words = append(words, flagWords(o.command, name)...)
@@ -75,10 +75,10 @@ func flagWords(c *cli.Command, name string) (words []string) {
 		}
 	case []string:
 		for _, each := range v {
-			words = append(words, "--"+name, report.ShellWord(each))
+			words = append(words, "--"+name, text.ShellWord(each))
 		}
 	default:
-		words = append(words, "--"+name, report.ShellWord(withoutSecrets(fmt.Sprint(v))))
+		words = append(words, "--"+name, text.ShellWord(withoutSecrets(fmt.Sprint(v))))
 	}
 	return words
 }
@@ -112,7 +112,7 @@ func checkEnvironment(root *cli.Command, environ []string) error {
 		if near := nearest(name, known); near != "" {
 			hint = fmt.Sprintf("did you mean %s?\n%s", near, hint)
 		}
-		return job.Fail(job.Usage, hint, "the environment has %s, which is no flag's", clean(name))
+		return job.Fail(job.Usage, hint, "the environment has %s, which is no flag's", text.Clean(name))
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/urfave/cli/v3"
 	"golang.org/x/term"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/report"
@@ -75,47 +76,19 @@ func isTerminal(stream any) bool {
 
 // say writes a line for a person to standard error.
 func (k *console) say(format string, args ...any) {
-	fmt.Fprintln(k.err, cleanLines(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(k.err, text.CleanLines(fmt.Sprintf(format, args...)))
 }
 
 // print writes a line of the command's result to standard output.
 func (k *console) print(format string, args ...any) {
-	fmt.Fprintln(k.out, cleanLines(fmt.Sprintf(format, args...)))
-}
-
-// count writes a number with thousands separated, as people read them.
-func count(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	fmt.Fprintln(k.out, text.CleanLines(fmt.Sprintf(format, args...)))
 }
 
 func showSamples(row func(name, format string, args ...any), name string, samples []sample) {
 	for _, r := range samples {
-		row(name, "line %d: %s", r.line, clean(r.text))
+		row(name, "line %d: %s", r.line, text.Clean(r.text))
 		name = ""
 	}
-}
-
-// clean makes text from a file or the API safe to print on a terminal.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
-
-// cleanLines does the same for text of several lines.
-func cleanLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, line := range lines {
-		lines[i] = clean(line)
-	}
-	return strings.Join(lines, "\n")
 }
 
 // confirm asks for the number of users. Where standard input is the data, the terminal itself is asked.
@@ -129,7 +102,7 @@ func (k *console) confirm(ctx context.Context, verb string, users int, inputIsSt
 		defer tty.Close()
 		in = tty
 	}
-	fmt.Fprintf(k.err, "Type %d to %s %s users, anything else to leave: ", users, verb, count(users))
+	fmt.Fprintf(k.err, "Type %d to %s %s users, anything else to leave: ", users, verb, text.Count(users))
 	answer := make(chan string, 1)
 	go func() { // a read from a terminal cannot be interrupted: it ends with the process
 		line, _ := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
@@ -141,7 +114,7 @@ func (k *console) confirm(ctx context.Context, verb string, users int, inputIsSt
 		return job.Fail(job.Guard, "nothing was sent", "not confirmed: %w", context.Cause(ctx))
 	case line := <-answer:
 		if strings.ReplaceAll(line, ",", "") != strconv.Itoa(users) {
-			return job.Fail(job.Guard, "nothing was sent", "not confirmed: the answer was %q, not %d", clean(line), users)
+			return job.Fail(job.Guard, "nothing was sent", "not confirmed: the answer was %q, not %d", text.Clean(line), users)
 		}
 	}
 	return nil
@@ -187,7 +160,7 @@ func (c *counts) add(name string, n int, note string) {
 }
 
 func (c *counts) always(name string, n int, note string) {
-	c.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, count(n), note), " ") + "\n")
+	c.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, text.Count(n), note), " ") + "\n")
 }
 
 // print ends the table with the sum and the audit that proves it.
@@ -196,7 +169,7 @@ func (c *counts) print(w io.Writer, name string, n int, note, dir, lastRowHash s
 	if lastRowHash != "" { // shards have chains of their own
 		fmt.Fprintf(c, "The proof is in %s; its last row's hash is\n%s\n", filepath.Join(dir, report.AuditName), lastRowHash)
 	}
-	_, err := io.WriteString(w, cleanLines(c.String()))
+	_, err := io.WriteString(w, text.CleanLines(c.String()))
 	return closedPipe(err)
 }
 
@@ -206,13 +179,6 @@ func closedPipe(err error) error {
 		return nil
 	}
 	return err
-}
-
-func things(n int, name string) string {
-	if n == 1 {
-		return "1 " + name
-	}
-	return count(n) + " " + name + "s"
 }
 
 func (k *console) showJSON(v any) error {

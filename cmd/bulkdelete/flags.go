@@ -40,7 +40,7 @@ func sources(flag string, others ...string) cli.ValueSourceChain {
 	return cli.EnvVars(append([]string{own}, others...)...)
 }
 
-func text(to *string, category, name, value, usage string, others ...string) *cli.StringFlag {
+func word(to *string, category, name, value, usage string, others ...string) *cli.StringFlag {
 	return &cli.StringFlag{Destination: to, Category: category, Name: name, Value: value, Usage: usage, Sources: sources(name, others...)}
 }
 
@@ -68,10 +68,10 @@ type inputOptions struct {
 
 func (o *inputOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		text(&o.column, inputFlags, "column", "", "`NAME|N`: the ID's column (default: found)"),
-		text(&o.idType, inputFlags, "id-type", "user_id", "`T`: "+idTypes),
-		text(&o.delimiter, inputFlags, "delimiter", "", "`C`: comma, semicolon, tab or pipe (default: found)"),
-		text(&o.encoding, inputFlags, "encoding", "", "`E`: utf-8, utf-16, gbk or gb18030 (default: found)"),
+		word(&o.column, inputFlags, "column", "", "`NAME|N`: the ID's column (default: found)"),
+		word(&o.idType, inputFlags, "id-type", "user_id", "`T`: "+idTypes),
+		word(&o.delimiter, inputFlags, "delimiter", "", "`C`: comma, semicolon, tab or pipe (default: found)"),
+		word(&o.encoding, inputFlags, "encoding", "", "`E`: utf-8, utf-16, gbk or gb18030 (default: found)"),
 		toggle(&o.noHeader, inputFlags, "no-header", "the first row is data"),
 		toggle(&o.noValidate, inputFlags, "no-validate", "send IDs that do not look like their type"),
 	}
@@ -87,11 +87,11 @@ type apiOptions struct {
 
 func (o *apiOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		text(&o.host, apiFlags, "host", defaultHost, "`URL`: the API's root", "GENAUTH_HOST"),
-		text(&o.auth, apiFlags, "auth", "token", "`M`: token or signature"),
-		text(&o.dialect, apiFlags, "signature-dialect", "", "`D`: authing (default) or genauth"),
-		text(&o.tenantID, apiFlags, "tenant-id", "", "`ID`: the tenant", "GENAUTH_TENANT_ID"),
-		text(&o.caCert, apiFlags, "ca-cert", "", "`FILE`: further root certificates"),
+		word(&o.host, apiFlags, "host", defaultHost, "`URL`: the API's root", "GENAUTH_HOST"),
+		word(&o.auth, apiFlags, "auth", "token", "`M`: token or signature"),
+		word(&o.dialect, apiFlags, "signature-dialect", "", "`D`: authing (default) or genauth"),
+		word(&o.tenantID, apiFlags, "tenant-id", "", "`ID`: the tenant", "GENAUTH_TENANT_ID"),
+		word(&o.caCert, apiFlags, "ca-cert", "", "`FILE`: further root certificates"),
 		fraction(&o.rate, paceFlags, "rate", 20, "`R`: calls a second at the most"),
 		number(&o.workers, paceFlags, "workers", 16, "`N`: calls in flight at the most"),
 		number(&o.retries, paceFlags, "retries", 8, "`N`: more attempts after a passing failure"),
@@ -104,9 +104,9 @@ type metricsOptions struct{ file, addr, push string }
 
 func (o *metricsOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		text(&o.file, outputFlags, "metrics-file", "", "`FILE`: write metrics for node exporter's textfile"),
-		text(&o.addr, outputFlags, "metrics-addr", "", "`ADDR`: serve /metrics and /healthz while it runs"),
-		text(&o.push, outputFlags, "metrics-push", "", "`URL`: push metrics to that Pushgateway at the end"),
+		word(&o.file, outputFlags, "metrics-file", "", "`FILE`: write metrics for node exporter's textfile"),
+		word(&o.addr, outputFlags, "metrics-addr", "", "`ADDR`: serve /metrics and /healthz while it runs"),
+		word(&o.push, outputFlags, "metrics-push", "", "`URL`: push metrics to that Pushgateway at the end"),
 	}
 }
 
@@ -118,10 +118,10 @@ type outputOptions struct {
 
 func (o *outputOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		text(&o.progress, outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
+		word(&o.progress, outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
 		toggle(&o.json, outputFlags, "json", "print the summary as JSON"),
-		text(&o.logFormat, outputFlags, "log-format", "", "`F`: console or json (default: console on a terminal)"),
-		text(&o.logLevel, outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
+		word(&o.logFormat, outputFlags, "log-format", "", "`F`: console or json (default: console on a terminal)"),
+		word(&o.logLevel, outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
 	}
 }
 
@@ -154,17 +154,17 @@ func (o *jobOptions) flags() []cli.Flag {
 		toggle(&o.yes, guardFlags, "yes", "do not ask", "y"),
 		toggle(&o.dryRun, guardFlags, "dry-run", "do what plan does; beats --yes", "n"),
 		number(&o.expect, guardFlags, "expect", none, "refuse unless exactly `N` users would be deleted"),
-		text(&o.shard, paceFlags, "shard", "", "`I/N`: every Nth chunk from I, from 0; /N: JOB_COMPLETION_INDEX"),
-		text(&o.maxDeletes, guardFlags, "max-deletes", "", "`N|P%`: refuse if more would be deleted (P%: of the pool)"),
+		word(&o.shard, paceFlags, "shard", "", "`I/N`: every Nth chunk from I, from 0; /N: JOB_COMPLETION_INDEX"),
+		word(&o.maxDeletes, guardFlags, "max-deletes", "", "`N|P%`: refuse if more would be deleted (P%: of the pool)"),
 		number(&o.stopAfter, guardFlags, "stop-after", none, "stop cleanly once `N` users are done"),
-		text(&o.maxFailures, guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
-		text(&o.plan, guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
-		text(&o.reason, guardFlags, "reason", "", "`TEXT`: the ticket or ground, kept with the proof"),
+		word(&o.maxFailures, guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
+		word(&o.plan, guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
+		word(&o.reason, guardFlags, "reason", "", "`TEXT`: the ticket or ground, kept with the proof"),
 		toggle(&o.backup, guardFlags, "backup", "save each user's profile before deleting the user"),
 		toggle(&o.verify, guardFlags, "verify", "read each chunk back after deleting it"),
 		toggle(&o.sandbox, apiFlags, "sandbox", "an embedded sandbox with FILE's users: no account needed"),
-		text(&o.faults, apiFlags, "faults", "", "`SPEC`: what the sandbox does wrong, such as all=25%"),
-		text(&o.out, outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in (default: FILE's name + .bulkdelete)"),
+		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what the sandbox does wrong, such as all=25%"),
+		word(&o.out, outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in (default: FILE's name + .bulkdelete)"),
 		uploadFlag(&o.upload),
 	}, o.outputOptions.flags())
 }

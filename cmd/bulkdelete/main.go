@@ -15,6 +15,8 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"bulkdelete/pkg/job"
+
+	"bulkdelete/internal/text"
 )
 
 func main() {
@@ -50,14 +52,14 @@ func (p *process) explain(err error) job.Code {
 		return job.OK
 	}
 	e := asError(err)
-	if text := e.Error(); text != "" {
-		fmt.Fprintf(p.errOut, "bulkdelete: %s\n", cleanLines(withoutURLSecrets(text)))
+	if message := e.Error(); message != "" {
+		fmt.Fprintf(p.errOut, "bulkdelete: %s\n", text.CleanLines(withoutURLSecrets(message)))
 	}
 	for line := range strings.Lines(e.Hint) {
-		fmt.Fprintf(p.errOut, "hint: %s\n", clean(strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "  ")))
+		fmt.Fprintf(p.errOut, "hint: %s\n", text.Clean(strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "  ")))
 	}
 	if e.Next != "" {
-		fmt.Fprintf(p.errOut, "hint: to go on, run\n%s\n", clean(e.Next))
+		fmt.Fprintf(p.errOut, "hint: to go on, run\n%s\n", text.Clean(e.Next))
 	}
 	if p.sent.Load() && (e.Code == job.Usage || e.Code == job.Guard) {
 		return job.Halted // these two say that nothing was sent

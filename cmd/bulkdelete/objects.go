@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/objects"
 	"bulkdelete/pkg/report"
@@ -33,7 +34,7 @@ func givenInput(c *cli.Command) (string, error) {
 }
 
 func uploadFlag(to *string) cli.Flag {
-	return text(to, outputFlags, "upload", "", "`URL`: copy the run's folder there, such as s3://bucket/proofs")
+	return word(to, outputFlags, "upload", "", "`URL`: copy the run's folder there, such as s3://bucket/proofs")
 }
 
 // openUpload opens what --upload names; nil: nothing.
@@ -105,7 +106,7 @@ func (k *console) copyFolder(ctx context.Context, dir string, to *objects.Folder
 		if e := asError(err); e.Code == job.Guard {
 			code = e.Code
 		}
-		return job.Fail(code, fmt.Sprintf("the folder %s is whole; to copy it, run bulkdelete report %s --upload %s", dir, report.ShellWord(dir), report.ShellWord(to.Given())),
+		return job.Fail(code, fmt.Sprintf("the folder %s is whole; to copy it, run bulkdelete report %s --upload %s", dir, text.ShellWord(dir), text.ShellWord(to.Given())),
 			"the folder is not copied: %w", err)
 	}
 	k.say("%d files copied to %s", n, u.To)

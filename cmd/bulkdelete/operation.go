@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"bulkdelete/internal/sandbox"
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/objects"
@@ -181,7 +182,7 @@ func (o *operation) began(torn int) {
 	processOf(o.command).sent.Store(true)
 	if torn > 0 {
 		o.console.say("%s at the end of audit.csv: a run that died had not finished writing. Cut off, and the users tried again",
-			things(torn, "torn row"))
+			text.Things(torn, "torn row"))
 	}
 }
 
@@ -229,7 +230,7 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 	}
 	if ended != nil {
 		e := asError(ended)
-		return &job.Error{Code: e.Code, Err: fmt.Errorf("%w; %s of %s users are left", e, count(s.Remaining), count(s.Accepted)), Hint: e.Hint, Next: resume}
+		return &job.Error{Code: e.Code, Err: fmt.Errorf("%w; %s of %s users are left", e, text.Count(s.Remaining), text.Count(s.Accepted)), Hint: e.Hint, Next: resume}
 	}
 	if o.backup && s.Deleted > 0 {
 		o.console.say("To create the users again from the backup, with new user IDs: %s", o.commandLine("restore", dir, apiNames()...))
@@ -241,7 +242,7 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 func verdict(s *report.Summary, dir string, command func(verb, argument string, flags ...string) string) error {
 	switch {
 	case !s.Finished():
-		e := job.Fail(job.Code(s.ExitCode), "", "%s; %s of %s users are left", s.Reason, count(s.Remaining), count(s.Accepted))
+		e := job.Fail(job.Code(s.ExitCode), "", "%s; %s of %s users are left", s.Reason, text.Count(s.Remaining), text.Count(s.Accepted))
 		e.Next = s.Resume
 		return e
 	case s.ExitCode == 0:
@@ -249,12 +250,12 @@ func verdict(s *report.Summary, dir string, command func(verb, argument string, 
 	case s.Deed == report.Restore:
 		return job.Fail(job.Code(s.ExitCode), fmt.Sprintf("%s/%s says why; to try again, move %s away and restore anew: who is there by now is left as is",
 			dir, report.FailedName, dir), "%s users could not be restored, %s may have been, %s were not in the backup",
-			count(s.Failed), count(s.Unknown), count(s.NotSaved))
+			text.Count(s.Failed), text.Count(s.Unknown), text.Count(s.NotSaved))
 	}
 	hint := report.RejectedName + " says how to mend each row"
 	if s.Failed+s.Unknown > 0 {
 		hint = report.FailedName + " says why; to try them again: " + command("run", dir+"/"+report.FailedName, retryNames()...)
 	}
 	return job.Fail(job.Code(s.ExitCode), hint, "%s users failed, %s are unknown, %s rows were invalid",
-		count(s.Failed), count(s.Unknown), count(s.Invalid))
+		text.Count(s.Failed), text.Count(s.Unknown), text.Count(s.Invalid))
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/report"
 )
@@ -176,5 +177,5 @@ func explainEarlier(err error, dir string) error {
 	if e.Code != job.Guard && e.Code != job.Usage {
 		return err
 	}
-	return job.Fail(e.Code, "give it the input it had, or run "+report.ShellWord(filepath.Join(dir, report.RemainingName))+" by itself and move the folder away", "an earlier run cannot go on: %w", e)
+	return job.Fail(e.Code, "give it the input it had, or run "+text.ShellWord(filepath.Join(dir, report.RemainingName))+" by itself and move the folder away", "an earlier run cannot go on: %w", e)
 }

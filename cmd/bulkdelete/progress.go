@@ -9,6 +9,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
 )
 
@@ -100,7 +101,7 @@ func (k *console) bar(users int, inFlight func() int) (stop func()) {
 	p := mpb.New(mpb.WithOutput(terminal), mpb.ForceTTY(), mpb.WithAutoRefresh(), mpb.WithRefreshRate(150*time.Millisecond))
 	bar := p.New(int64(users), mpb.BarStyle().Lbound(" [").Filler("=").Tip(">").Padding(" ").Rbound("]"),
 		mpb.BarFillerTrim(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
-			return fmt.Sprintf("%s/%s", count(int(k.users.Load())), count(users))
+			return fmt.Sprintf("%s/%s", text.Count(int(k.users.Load())), text.Count(users))
 		})),
 		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
 			room := s.AvailableWidth - barLeast

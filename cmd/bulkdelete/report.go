@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/report"
 )
@@ -21,7 +22,7 @@ type folderOptions struct {
 }
 
 func (o *folderOptions) flags() []cli.Flag {
-	return append(o.quietFlags(), text(&o.input, inputFlags, "input", "", "where the input `FILE` is now, if it was moved"))
+	return append(o.quietFlags(), word(&o.input, inputFlags, "input", "", "where the input `FILE` is now, if it was moved"))
 }
 
 func reportCommand() *cli.Command {
@@ -35,7 +36,7 @@ func reportCommand() *cli.Command {
    bulkdelete report users.bulkdelete
    bulkdelete report users.?-of-4.bulkdelete --out users  # joins the shards`,
 		Flags: append(o.flags(),
-			text(&out, outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
+			word(&out, outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
 			uploadFlag(&upload),
 		),
 		OnUsageError: usageError,
@@ -71,7 +72,7 @@ func reportOne(ctx context.Context, k *console, dir, input, upload string) error
 		return err
 	}
 	state := verdict(summary, dir, func(verb, argument string, _ ...string) string {
-		return programName(os.Args[0]) + " " + verb + " " + report.ShellWord(argument)
+		return programName(os.Args[0]) + " " + verb + " " + text.ShellWord(argument)
 	})
 	if to == nil {
 		return state
@@ -114,7 +115,7 @@ func joinShards(ctx context.Context, k *console, dirs []string, out, upload, inp
 		return err
 	}
 	return job.Fail(job.Code(summary.ExitCode), "each shard's own command goes on with it; failed.csv says why rows failed",
-		"%s of %s users are left, %s failed, %s are unknown", count(summary.Remaining), count(summary.Accepted), count(summary.Failed), count(summary.Unknown))
+		"%s of %s users are left, %s failed, %s are unknown", text.Count(summary.Remaining), text.Count(summary.Accepted), text.Count(summary.Failed), text.Count(summary.Unknown))
 }
 
 // folderOf is the one folder that the command line names.

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"bulkdelete/internal/sandbox"
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/objects"
@@ -248,11 +249,11 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 			return job.Fail(job.Halted, "nothing was sent", "the pool's users cannot be counted for --max-deletes: %w", err)
 		}
 		total += gone // they were of the pool when the job began
-		of = fmt.Sprintf(" of the pool's %s", count(total))
+		of = fmt.Sprintf(" of the pool's %s", text.Count(total))
 	}
 	if !limit.Allows(all, total) {
 		return job.Fail(job.Guard, "look at the input, or raise the limit; nothing was sent",
-			"%s users%s would be deleted, more than --max-deletes %s allows", count(all), of, limit)
+			"%s users%s would be deleted, more than --max-deletes %s allows", text.Count(all), of, limit)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/report"
@@ -32,7 +33,7 @@ func verifyCommand() *cli.Command {
 		Description: `Example: with credentials in the environment, also ask the API who still exists
    bulkdelete verify users.bulkdelete --live`,
 		Flags: slices.Concat(o.apiOptions.flags(), o.folderOptions.flags(), []cli.Flag{
-			text(&o.hash, inputFlags, "expect-hash", "", "`H`: the hash that the audit's last row has to have"),
+			word(&o.hash, inputFlags, "expect-hash", "", "`H`: the hash that the audit's last row has to have"),
 			toggle(&o.live, apiFlags, "live", "read every user back from the API"),
 		}),
 		OnUsageError: usageError,
@@ -75,20 +76,20 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 // showFindings says what was checked, what could not be, and what does not hold.
 func (k *console) showFindings(f *job.Findings) {
 	if f.LastRowHash != "" {
-		k.print("the audit is whole: %s; the last one's hash is\n%s", things(f.AuditRows, "row"), f.LastRowHash)
+		k.print("the audit is whole: %s; the last one's hash is\n%s", text.Things(f.AuditRows, "row"), f.LastRowHash)
 		if f.Restored != nil || f.Users[report.Restored]+f.Users[report.Exists] == 0 {
-			k.print("%s deleted, %s absent, %s failed, %s unknown, %s without an outcome", count(f.Deleted), count(f.Absent), count(f.Failed),
-				count(f.Unknown), count(f.Remaining))
+			k.print("%s deleted, %s absent, %s failed, %s unknown, %s without an outcome", text.Count(f.Deleted), text.Count(f.Absent), text.Count(f.Failed),
+				text.Count(f.Unknown), text.Count(f.Remaining))
 		} else {
-			k.print("%s restored, %s exist, %s failed, %s unknown, %s without an outcome", count(f.Users[report.Restored]), count(f.Users[report.Exists]),
-				count(f.Failed), count(f.Unknown), count(f.Remaining))
+			k.print("%s restored, %s exist, %s failed, %s unknown, %s without an outcome", text.Count(f.Users[report.Restored]), text.Count(f.Users[report.Exists]),
+				text.Count(f.Failed), text.Count(f.Unknown), text.Count(f.Remaining))
 		}
 	}
 	if f.Saved != nil && f.Whole {
-		k.print("the backup is whole: %s users, everybody deleted among them; %s were restored", count(*f.Saved), count(*f.Restored))
+		k.print("the backup is whole: %s users, everybody deleted among them; %s were restored", text.Count(*f.Saved), text.Count(*f.Restored))
 	}
 	if f.Torn > 0 {
-		k.print("%s at the audit's end: a run died while it wrote; the next one cuts them off and tries their users again", things(f.Torn, "torn row"))
+		k.print("%s at the audit's end: a run died while it wrote; the next one cuts them off and tries their users again", text.Things(f.Torn, "torn row"))
 	}
 	for _, u := range f.Unchecked {
 		k.print("unchecked: %s", u)
@@ -104,16 +105,16 @@ func judge(f *job.Findings, dir string) error {
 	case !f.Whole:
 		more := ""
 		if n := len(f.Problems) - 1; n > 0 {
-			more = fmt.Sprintf(", and %s", things(n, "more problem"))
+			more = fmt.Sprintf(", and %s", text.Things(n, "more problem"))
 		}
 		return job.Fail(job.Incomplete, "compare the folder with a copy", "%s is not whole: %s%s", dir, f.Problems[0], more)
 	case !f.Finished:
-		return job.Fail(job.Incomplete, "the command of the run goes on where it stopped", "whole so far, %s without an outcome", count(f.Remaining))
+		return job.Fail(job.Incomplete, "the command of the run goes on where it stopped", "whole so far, %s without an outcome", text.Count(f.Remaining))
 	case f.Failed+f.Unknown+f.Invalid > 0:
 		return job.Fail(job.Incomplete, "failed.csv and rejected.csv say why", "whole, but %s failed, %s are unknown and %s were invalid",
-			count(f.Failed), count(f.Unknown), things(f.Invalid, "row"))
+			text.Count(f.Failed), text.Count(f.Unknown), text.Things(f.Invalid, "row"))
 	case f.Living != nil && *f.Living > 0:
-		return job.Fail(job.Incomplete, "they may have been created again since; look at the lines above", "%s still exist", things(*f.Living, "user"))
+		return job.Fail(job.Incomplete, "they may have been created again since; look at the lines above", "%s still exist", text.Things(*f.Living, "user"))
 	}
 	return nil
 }
@@ -184,9 +185,9 @@ func (k *console) showLiving(ctx context.Context, v *job.View, api *client.Clien
 		return job.Fail(job.Halted, "run the same command again", "not everybody could be read back: %w", err)
 	}
 	if f.Living = &living; living == 0 {
-		k.find("nobody of the %s accepted users exists any more", count(v.Plan.Accepted))
+		k.find("nobody of the %s accepted users exists any more", text.Count(v.Plan.Accepted))
 	} else {
-		k.find("%s of the %s accepted users still exist", count(living), count(v.Plan.Accepted))
+		k.find("%s of the %s accepted users still exist", text.Count(living), text.Count(v.Plan.Accepted))
 	}
 	return nil
 }

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 )
 
 // Kind says what a failure means for whoever made the call. It is an error itself: errors.Is(err, client.NotFound).
@@ -82,30 +80,3 @@ func (e *Error) Error() string { return fmt.Sprintf("%v: %v", e.Kind, e.Err) }
 func (e *Error) Unwrap() []error { return []error{e.Kind, e.Err} }
 
 const mostText = 300 // runes
-
-// isOneLine says whether a text fits as it is, as nearly all do.
-func isOneLine(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || c == ' ' && (i == 0 || i == len(s)-1 || s[i+1] == ' ') {
-			return false
-		}
-	}
-	return len(s) <= mostText
-}
-
-// oneLine makes foreign text fit a message: one line, printable, bounded.
-func oneLine(s string) string {
-	if isOneLine(s) {
-		return s
-	}
-	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)), " ")
-	if r := []rune(s); len(r) > mostText {
-		return string(r[:mostText]) + "…"
-	}
-	return s
-}

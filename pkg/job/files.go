@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/report"
 )
@@ -100,7 +101,7 @@ func checkSaved(f *Folder) error {
 
 // filesError says why the files in a folder could not be made, if they could not.
 func filesError(f *Folder, err error) error {
-	again := fmt.Sprintf("then: bulkdelete report %s", report.ShellWord(f.Path))
+	again := fmt.Sprintf("then: bulkdelete report %s", text.ShellWord(f.Path))
 	switch _, damaged := errors.AsType[*report.DamageError](err); {
 	case err == nil:
 		return nil

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/report"
 )
 
@@ -103,7 +104,7 @@ func Keep(r io.Reader) (*Input, error) {
 // keptHint says how a run whose input is another one by now goes on.
 func keptHint(dir string) string {
 	return fmt.Sprintf("to go on with that run: bulkdelete run %s --out %s; for another input choose another folder with --out",
-		report.ShellWord(filepath.Join(dir, report.InputName)), report.ShellWord(dir))
+		text.ShellWord(filepath.Join(dir, report.InputName)), text.ShellWord(dir))
 }
 
 // Reader reads the input from its first byte. Readers are independent of each other.

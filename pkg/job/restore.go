@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/report"
@@ -92,7 +93,7 @@ func (r *Restore) adopt(of *Folder) (*Adopted, error) {
 	}
 	r.closers = append(r.closers, folder.Close)
 	if run := folder.Run; run != nil && run.Begun() && run.Asked.Input.SHA256 != want.Asked.Input.SHA256 {
-		return nil, Fail(Guard, "move "+report.ShellWord(folder.Path)+" away to begin again: users who exist are left as they are",
+		return nil, Fail(Guard, "move "+text.ShellWord(folder.Path)+" away to begin again: users who exist are left as they are",
 			"%s has been written to since %s began", of.dir.Name(report.BackupName), folder.Path)
 	}
 	a, err := folder.Adopt(want, nil)

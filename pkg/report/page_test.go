@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bulkdelete/internal/text"
 )
 
 const hostile = `<script>alert("1")</script>' onload='x <!-- &` + "\u2028\u202e\x00\xff"
@@ -70,7 +72,7 @@ func TestPageShowsEveryCountOfTheSummary(t *testing.T) {
 		default:
 			if f.Kind() == reflect.Int {
 				f.SetInt(int64(n))
-				want = append(want, count(n))
+				want = append(want, text.Count(n))
 			}
 		}
 	}
@@ -248,11 +250,6 @@ func TestSamplesShowEveryKind(t *testing.T) {
 }
 
 func TestNumbersForPeople(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1: "-1", -100: "-100", -1000: "-1,000"} {
-		if got := count(n); got != want {
-			t.Errorf("%d is written %s", n, got)
-		}
-	}
 	for d, want := range map[time.Duration]string{0: "0 ms", 999 * time.Millisecond: "999 ms", time.Second: "1 s", 59_990 * time.Millisecond: "59.9 s", time.Minute: "1 min",
 		61 * time.Second: "1 min 1 s", 3599 * time.Second: "59 min 59 s", 90 * time.Minute: "1 h 30 min", 49 * time.Hour: "2 d 1 h"} {
 		if got := span(d); got != want {
@@ -265,11 +262,6 @@ func TestNumbersForPeople(t *testing.T) {
 	}{{0, 0, "0%"}, {0, 9, "0%"}, {9, 9, "100%"}, {1, 10_000, "< 0.1%"}, {9999, 10_000, "> 99.9%"}, {1, 8, "12.5%"}} {
 		if got := percent(c.n, c.of); got != c.want {
 			t.Errorf("%d of %d is written %s, want %s", c.n, c.of, got, c.want)
-		}
-	}
-	for word, want := range map[string]string{"a.bulkdelete": "a.bulkdelete", "": "''", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "用户.bulkdelete": "用户.bulkdelete"} {
-		if got := ShellWord(word); got != want {
-			t.Errorf("%q becomes %s, want %s", word, got, want)
 		}
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	"bulkdelete/internal/text"
 )
 
 // Outcome is what became of users.
@@ -71,7 +72,7 @@ func joinIDs(ids []string) string {
 	}
 	words := make([]string, len(ids))
 	for i, id := range ids {
-		words[i] = strings.ReplaceAll(shorten(oneLine(id), maxShownID), " ", "_")
+		words[i] = strings.ReplaceAll(text.OneLine(id, maxShownID), " ", "_")
 	}
 	return strings.Join(words, " ")
 }
@@ -99,23 +100,23 @@ func (r *Row) appendFields(b []byte) []byte {
 			number(n)
 		}
 	}
-	text := func(s string) { b = append(append(b, s...), '\n') }
+	cell := func(s string) { b = append(append(b, s...), '\n') }
 	number(r.Chunk)
 	b = append(strconv.AppendInt(b, int64(r.From), 10), '-')
 	number(r.To)
 	number(r.FirstLine)
 	number(r.LastLine)
 	number(r.Users)
-	text(string(r.Outcome))
+	cell(string(r.Outcome))
 	number(r.Attempts)
 	code(r.HTTPStatus)
 	code(r.StatusCode)
 	code(r.APICode)
-	text(Harmless(oneLine(r.Message)))
-	text(Harmless(joinIDs(r.RequestIDs)))
-	text(r.StartedAt.UTC().Format(timeLayout))
+	cell(Harmless(text.OneLine(r.Message, maxMessage)))
+	cell(Harmless(joinIDs(r.RequestIDs)))
+	cell(r.StartedAt.UTC().Format(timeLayout))
 	number(int(r.Duration.Milliseconds()))
-	text(r.IDsSHA256)
+	cell(r.IDsSHA256)
 	return b
 }
 
@@ -254,33 +255,6 @@ func fromFields(f []string) (r Row, err error) {
 		err = errors.New("the row contradicts itself")
 	}
 	return r, err
-}
-
-// oneLine makes foreign text fit a cell: one line, printable, bounded.
-func oneLine(s string) string {
-	if isOneLine(s) {
-		return s
-	}
-	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)), " ")
-	if r := []rune(s); len(r) > maxMessage {
-		return string(r[:maxMessage]) + "…"
-	}
-	return s
-}
-
-// isOneLine says whether a text fits as it is, as nearly all do.
-func isOneLine(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || c == ' ' && (i == 0 || i == len(s)-1 || s[i+1] == ' ') {
-			return false
-		}
-	}
-	return len(s) <= maxMessage
 }
 
 // Harmless keeps a spreadsheet from running a cell as a formula.

@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strings"
 	"time"
+
+	"bulkdelete/internal/text"
 )
 
 // stats are what the page draws, gathered in bounded memory whatever the audit's length.
@@ -60,19 +61,8 @@ func (t *stats) sample(to *[]Sample, l Line, reason string) {
 		}
 	}
 	if same < samplesOfKind {
-		*to = append(*to, Sample{l.Line, shorten(string(l.ID), maxShownID), shorten(reason, maxMessage), kind})
+		*to = append(*to, Sample{l.Line, text.Shorten(string(l.ID), maxShownID), text.Shorten(reason, maxMessage), kind})
 	}
-}
-
-// shorten cuts a text and lets go of the memory it was part of.
-func shorten(s string, runes int) string {
-	n := 0
-	for at := range s {
-		if n++; n > runes {
-			return s[:at] + "…"
-		}
-	}
-	return strings.Clone(s)
 }
 
 // top keeps the first few rows in an order, the earlier of equals first, and of a chunk that was split one row.
