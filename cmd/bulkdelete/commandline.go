@@ -24,7 +24,7 @@ func commandLineOf(args []string) string {
 	return strings.Join(words, " ")
 }
 
-// programName is how the program was called. The binary of go run is gone by the time that somebody reads a hint.
+// programName is how the program was called. The binary of go run is gone by the time that a hint is read.
 func programName(name string) string {
 	if strings.Contains(name, "/go-build") {
 		return "go run ./cmd/bulkdelete"
@@ -51,7 +51,7 @@ func withoutSecrets(arg string) string {
 	return name + u.String()
 }
 
-// withoutURLSecrets does the same for every URL in a message, whoever wrote it.
+// withoutURLSecrets does the same for every URL in a message.
 func withoutURLSecrets(message string) string {
 	return regexp.MustCompile(`https?://[^\s"'<>]+`).ReplaceAllStringFunc(message, withoutSecrets)
 }

@@ -173,7 +173,7 @@ func (c *counts) print(w io.Writer, name string, n int, note, dir, lastRowHash s
 	return closedPipe(err)
 }
 
-// closedPipe is no error: whoever read the output has seen enough.
+// closedPipe drops the error of a reader, such as head, that closed the pipe early.
 func closedPipe(err error) error {
 	if errors.Is(err, syscall.EPIPE) {
 		return nil
@@ -236,7 +236,7 @@ func (k *console) fewWorkers(workers int, rate float64) string {
 	return hint
 }
 
-// draining says how a run is ending; signalled: because somebody wants it to.
+// draining says how a run is ending; signalled: because of a signal.
 func (k *console) draining(calls int, signalled bool) {
 	k.stopping.Store(true)
 	if k.cursor { // the ^C that the terminal shows stands where the bar begins

@@ -171,8 +171,8 @@ func killAtRandom(t *testing.T, users, kills int, faults string) {
 	}
 }
 
-// killOften runs a command again and again and kills it as often, each time somewhat later at random, until it is done or has
-// died kills times; then it lets it finish.
+// killOften runs a command again and again and kills it as often, each time somewhat later at random, until it is
+// done or has died kills times; then it lets it finish.
 func killOften(t *testing.T, p *pool, dir string, kills int, args []string, trial ...string) (killed int) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(7, 7))

@@ -64,8 +64,8 @@ func replace(old, new string) func([]byte) []byte {
 // gone leaves a line out.
 func gone(string) string { return "" }
 
-// damage is one thing that can be done to the folder of a finished run, and what run, report and verify say of it: their exit
-// codes, and words of verify's.
+// damage is one thing that can be done to the folder of a finished run, and what run, report and verify say of it:
+// their exit codes, and words of verify's.
 type damage struct {
 	what                string
 	do                  func(t *testing.T, dir string)
@@ -123,8 +123,8 @@ func damages() []damage {
 	}
 }
 
-// A folder is believed by no command that is not what was written. What is damage is refused and not touched, and what can be
-// made again from the audit is made again.
+// A folder is believed by no command that is not what was written. What is damage is refused and not touched, and
+// what can be made again from the audit is made again.
 func TestAFolderThatCannotLie(t *testing.T) {
 	p := newPool(t, 1000, "")
 	dir := t.TempDir()

@@ -44,7 +44,8 @@ func docsPage(t *testing.T, path string) string {
 	return string(text)
 }
 
-// checkBlock compares what stands between <!-- name --> and <!-- end --> of a page with what is generated, or writes it.
+// checkBlock compares what stands between <!-- name --> and <!-- end --> of a page with what is generated, or
+// writes it.
 func checkBlock(t *testing.T, path, name, want string) {
 	t.Helper()
 	page := docsPage(t, path)
@@ -148,8 +149,8 @@ func TestDocsDamage(t *testing.T) {
 	checkBlock(t, "docs/proof.md", "damage", b.String())
 }
 
-// The same damage, and some more, to a run with --backup: restore believes none of it, and what is damaged in the backup is
-// refused by report and run too, and seen by verify before and after.
+// The same damage, and some more, to a run with --backup: restore believes none of it, and what is damaged in the
+// backup is refused by report and run too, and seen by verify before and after.
 func TestDocsDamageToABackup(t *testing.T) {
 	p := newPool(t, 1000, "")
 	dir := t.TempDir()

@@ -106,8 +106,8 @@ func (p *pool) proxied(t *testing.T, first func(w http.ResponseWriter, r *http.R
 	p.url = h.URL
 }
 
-// With --backup nobody is named who was not found, and a reading that finds nobody is believed only from an API that finds
-// somebody who exists.
+// With --backup nobody is named who was not found, and a reading that finds nobody is believed only from an API
+// that finds somebody who exists.
 func TestWhoIsNotFoundIsNotNamed(t *testing.T) {
 	p, dir := newPool(t, 120, ""), t.TempDir()
 	writeUsers(t, filepath.Join(dir, "all.csv"), 101, 220)

@@ -39,23 +39,28 @@ func sources(flag string, others ...string) cli.ValueSourceChain {
 }
 
 func word(to *string, category, name, value, usage string, others ...string) *cli.StringFlag {
-	return &cli.StringFlag{Destination: to, Category: category, Name: name, Value: value, Usage: usage, Sources: sources(name, others...)}
+	return &cli.StringFlag{Destination: to, Category: category, Name: name, Value: value, Usage: usage,
+		Sources: sources(name, others...)}
 }
 
 func number(to *int, category, name string, value int, usage string) *cli.IntFlag {
-	return &cli.IntFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value <= 0, Usage: usage, Sources: sources(name)}
+	return &cli.IntFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value <= 0,
+		Usage: usage, Sources: sources(name)}
 }
 
 func fraction(to *float64, category, name string, value float64, usage string) *cli.FloatFlag {
-	return &cli.FloatFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value == 0, Usage: usage, Sources: sources(name)}
+	return &cli.FloatFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value == 0,
+		Usage: usage, Sources: sources(name)}
 }
 
 func span(to *time.Duration, category, name string, value time.Duration, usage string) *cli.DurationFlag {
-	return &cli.DurationFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value == 0, Usage: usage, Sources: sources(name)}
+	return &cli.DurationFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value == 0,
+		Usage: usage, Sources: sources(name)}
 }
 
 func toggle(to *bool, category, name, usage string, aliases ...string) *cli.BoolFlag {
-	return &cli.BoolFlag{Destination: to, Category: category, Name: name, Usage: usage, Aliases: aliases, HideDefault: true, Sources: sources(name)}
+	return &cli.BoolFlag{Destination: to, Category: category, Name: name, Usage: usage, Aliases: aliases,
+		HideDefault: true, Sources: sources(name)}
 }
 
 // inputOptions say how a CSV is read.
@@ -146,7 +151,8 @@ const none = -1
 
 func (o *jobOptions) flags() []cli.Flag {
 	return slices.Concat(o.inputOptions.flags(), o.apiOptions.flags(), o.metrics.flags(), []cli.Flag{
-		&cli.StringSliceFlag{Destination: &o.protect, Category: inputFlags, Name: "protect", Usage: "`FILE`: IDs never to be deleted; repeatable", Sources: sources("protect")},
+		&cli.StringSliceFlag{Destination: &o.protect, Category: inputFlags, Name: "protect",
+			Usage: "`FILE`: IDs never to be deleted; repeatable", Sources: sources("protect")},
 		number(&o.chunkSize, paceFlags, "chunk-size", 50, "`N`: users per call, 1 to 50"),
 		span(&o.maxDuration, paceFlags, "max-duration", 0, "stop cleanly after `D`, such as 50m"),
 		toggle(&o.yes, guardFlags, "yes", "do not ask", "y"),
@@ -162,7 +168,8 @@ func (o *jobOptions) flags() []cli.Flag {
 		toggle(&o.verify, guardFlags, "verify", "read each chunk back after deleting it"),
 		toggle(&o.sandbox, apiFlags, "sandbox", "an embedded sandbox with FILE's users: no account needed"),
 		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what the sandbox does wrong, such as all=25%"),
-		word(&o.out, outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in (default: FILE's name + .bulkdelete)"),
+		word(&o.out, outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in "+
+			"(default: FILE's name + .bulkdelete)"),
 		uploadFlag(&o.upload),
 	}, o.outputOptions.flags())
 }
@@ -172,7 +179,8 @@ func named(all []cli.Flag, names ...string) []cli.Flag {
 	return slices.DeleteFunc(all, func(f cli.Flag) bool { return !slices.Contains(names, f.Names()[0]) })
 }
 
-// check refuses what cannot be meant: a flag that would be ignored because another one is missing, and numbers out of range.
+// check refuses what cannot be meant: a flag that would be ignored because another one is missing, and numbers out
+// of range.
 func (o *jobOptions) check() error {
 	switch {
 	case o.faults != "" && !o.sandbox:
@@ -234,8 +242,8 @@ func (o *jobOptions) chunking() (chunker.Options, error) {
 }
 
 func (o *inputOptions) chunking() (c chunker.Options, err error) {
-	c = chunker.Options{Column: o.column, IDType: o.idType, Encoding: strings.ToLower(o.encoding), NoHeader: o.noHeader, NoValidate: o.noValidate,
-		ChunkSize: chunker.MaxChunk}
+	c = chunker.Options{Column: o.column, IDType: o.idType, Encoding: strings.ToLower(o.encoding), NoHeader: o.noHeader,
+		NoValidate: o.noValidate, ChunkSize: chunker.MaxChunk}
 	if c.Delimiter, err = delimiter(o.delimiter); err != nil {
 		return c, err
 	}
@@ -299,8 +307,8 @@ func protected(files []string, o chunker.Options) ([]string, error) {
 
 // config is how the client is to be, without credentials.
 func (o *apiOptions) config() (client.Config, error) {
-	cfg := client.Config{Host: strings.TrimRight(o.host, "/"), Auth: o.auth, Dialect: o.dialect, TenantID: o.tenantID, Rate: o.rate,
-		Workers: o.workers, Retries: o.retries, Timeout: o.timeout, Version: version()}
+	cfg := client.Config{Host: strings.TrimRight(o.host, "/"), Auth: o.auth, Dialect: o.dialect, TenantID: o.tenantID,
+		Rate: o.rate, Workers: o.workers, Retries: o.retries, Timeout: o.timeout, Version: version()}
 	switch {
 	case o.dialect != "" && o.auth != "signature":
 		return cfg, job.Fail(job.Usage, "add --auth signature, or leave --signature-dialect out", "--signature-dialect is for signatures, and --auth is %s", o.auth)

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// The lock comes first: while one run waits at the prompt no other gets into the folder, and the one that is refused leaves
-// nothing behind in it.
+// The lock comes first: while one run waits at the prompt no other gets into the folder, and the one that is
+// refused leaves nothing behind in it.
 func TestWhoWaitsAtThePromptHoldsTheFolder(t *testing.T) {
 	p := newPool(t, 500, "")
 	dir := t.TempDir()
@@ -265,8 +265,8 @@ func TestInputNamesAreMadeSafe(t *testing.T) {
 	}
 }
 
-// A run that was killed while it made its files, or before it was sealed, is gone on with by a schedule, and nothing is sent
-// again.
+// A run that was killed while it made its files, or before it was sealed, is gone on with by a schedule, and
+// nothing is sent again.
 func TestAScheduleCompletesWhatDiedAtItsEnd(t *testing.T) {
 	p := newPool(t, 100, "")
 	dir := t.TempDir()

@@ -114,8 +114,8 @@ func noSuchCommand(root *cli.Command, name string) error {
 	return job.Fail(job.Usage, hint, "there is no command %q", name)
 }
 
-// helpFirst makes help of a command line that asks for it: to the library, users.csv in run users.csv --help is one more
-// command to explain.
+// helpFirst makes help of a command line that asks for it: to the library, users.csv in run users.csv --help is one
+// more command to explain.
 func helpFirst(args []string) []string {
 	if len(args) == 2 && (args[1] == "--version" || args[1] == "-v") {
 		return []string{args[0], "version"}

@@ -33,8 +33,8 @@ type process struct {
 	sent   atomic.Bool // calls that change something may have been sent: from then on no exit code says otherwise
 }
 
-// run carries out one command line. Only here do errors become messages and exit codes, and only here does a mistake in the
-// program become an error.
+// run carries out one command line. Only here do errors become messages and exit codes, and only here does a
+// mistake in the program become an error.
 func (p *process) run(ctx context.Context, args []string, in io.Reader, out io.Writer) (code job.Code) {
 	defer func() {
 		if mistake := recover(); mistake != nil {
@@ -67,8 +67,8 @@ func (p *process) explain(err error) job.Code {
 	return e.Code
 }
 
-// asError gives an error its exit code. What the command line library refuses, and plain errors of the first steps, come
-// before anything is sent.
+// asError gives an error its exit code. What the command line library refuses, and plain errors of the first steps,
+// come before anything is sent.
 func asError(err error) *job.Error {
 	if e, ok := errors.AsType[*job.Error](err); ok {
 		return e

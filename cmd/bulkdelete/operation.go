@@ -37,7 +37,7 @@ type operation struct {
 	close    []func() error
 }
 
-// newOperation reads flags alone: whatever is wrong with them is said before a file is touched.
+// newOperation reads flags alone: what is wrong with them is said before a file is touched.
 func newOperation(c *cli.Command, o *jobOptions) (*operation, error) {
 	k, err := newConsole(c, o.outputOptions)
 	if err != nil {
@@ -129,7 +129,8 @@ func (o *operation) approve(ctx context.Context, folder *job.Adopted, a approval
 	return o.console.confirm(ctx, a.verb, folder.Remaining(), a.fromData)
 }
 
-// perform takes a deed from its approval to the last file of its folder. One that is finished is answered without a call.
+// perform takes a deed from its approval to the last file of its folder. One that is finished is answered without a
+// call.
 func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted, a approval) error {
 	if folder.Finished() {
 		return o.finishedBefore(ctx, d, folder.Path)
@@ -177,7 +178,8 @@ func (o *operation) session(dir, resume string) report.Session {
 	return s
 }
 
-// began says what was found when the folder was made ready for sending. From now on the exit code speaks of what was sent.
+// began says what was found when the folder was made ready for sending. From now on the exit code never says that
+// nothing was sent.
 func (o *operation) began(torn int) {
 	processOf(o.command).sent.Store(true)
 	if torn > 0 {

@@ -21,8 +21,8 @@ import (
 // A schedule needs a folder of its own for each run: --out /data/{date}.
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
-// timePlaceholders are those that differ from one run to the next: how to fill them in, and what they match in the name of
-// an earlier run's folder.
+// timePlaceholders are those that differ from one run to the next: how to fill them in, and what they match in the
+// name of an earlier run's folder.
 func timePlaceholders(name string) (layout, pattern string) {
 	switch name {
 	case "{date}":
@@ -41,7 +41,8 @@ func (o *jobOptions) fillOut(input string, now time.Time) (string, error) {
 	})
 }
 
-// replaceOut replaces what is constant for an input, passing all fixed text through fixed, and every placeholder of time.
+// replaceOut replaces what is constant for an input, passing all fixed text through fixed, and every placeholder of
+// time.
 func (o *jobOptions) replaceOut(input string, fixed, moment func(string) string) (string, error) {
 	out := o.out
 	var b strings.Builder
@@ -120,8 +121,8 @@ func escapeGlob(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(s)
 }
 
-// runEarlier goes on with what earlier runs of the schedule left unfinished, before a new folder is begun. done says that
-// the new run's input was among them.
+// runEarlier goes on with what earlier runs of the schedule left unfinished, before a new folder is begun. done
+// says that the new run's input was among them.
 func (d *deletion) runEarlier(ctx context.Context) (done bool, err error) {
 	if !placeholder.MatchString(d.out) {
 		return false, nil

@@ -37,8 +37,8 @@ func planCommand() *cli.Command {
 	}
 }
 
-// look does everything that run does before the first deletion. Without credentials it stays offline, unless the plan is to
-// name the user pool.
+// look does everything that run does before the first deletion. Without credentials it stays offline, unless the
+// plan is to name the user pool.
 func (d *deletion) look(ctx context.Context, save string) error {
 	if save != "" && d.chunks.Shards > 1 {
 		return job.Fail(job.Usage, "leave out --shard: its runs are compared with the plan of the whole", "--save is for a whole plan, not for one shard's part")
@@ -99,8 +99,8 @@ func (d *deletion) checkPlan() (err error) {
 	return err
 }
 
-// showPlan says what is about to be deleted, from where, and how long that takes. left is how many users earlier runs on
-// the folder have not settled; offline is why the API was not asked, if it was not.
+// showPlan says what is about to be deleted, from where, and how long that takes. left is how many users earlier
+// runs on the folder have not done; offline is why the API was not asked, if it was not.
 func (d *deletion) showPlan(w io.Writer, left int, offline string) error {
 	p, k := d.planned, d.console
 	var b strings.Builder

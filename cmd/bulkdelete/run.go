@@ -42,7 +42,7 @@ func runCommand() *cli.Command {
 				return err
 			}
 			err = d.end(d.runAll(ctx))
-			if lost := d.metrics.end(asError(err).Code); lost != nil { // the exit code speaks of the users alone
+			if lost := d.metrics.end(asError(err).Code); lost != nil { // the exit code is about the users alone
 				d.console.log.Warn().Err(lost).Msg("metrics lost")
 			}
 			return err
@@ -134,7 +134,8 @@ func (d *deletion) run(ctx context.Context) error {
 	})
 }
 
-// read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the folder did.
+// read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the
+// folder did.
 func (d *deletion) read(ctx context.Context) (*job.Adopted, error) {
 	if !d.spools() { // before a folder is made for nothing
 		if err := d.open(ctx, nil); err != nil {
@@ -182,8 +183,8 @@ func (d *deletion) connectToPool(ctx context.Context) error {
 // spools says whether the input has to be copied, since it is read more than once.
 func (d *deletion) spools() bool { return d.object != nil || d.name == "-" }
 
-// open opens the input. What is no file is copied into the folder first; where there is no folder, into a file without a
-// name.
+// open opens the input. What is no file is copied into the folder first; where there is no folder, into a file
+// without a name.
 func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 	switch {
 	case d.object != nil && f == nil:
@@ -229,7 +230,8 @@ func (d *deletion) describe() {
 	d.want.Program = version()
 }
 
-// guard refuses what was not meant, before anything is sent. gone is how many users earlier runs of the same job deleted.
+// guard refuses what was not meant, before anything is sent. gone is how many users earlier runs of the same job
+// deleted.
 func (d *deletion) guard(ctx context.Context, gone int) error {
 	_, all := d.planned.Whole() // shards are parts of one job, which the guards are about
 	if d.expect != none && d.expect != all {
@@ -258,8 +260,8 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 	return nil
 }
 
-// resume is the command that goes on with this run: the same one, but in the place of standard input, and of a URL that may
-// hold a signature, stands the copy in the run's folder.
+// resume is the command that goes on with this run: the same one, but in the place of standard input, and of a URL
+// that may hold a signature, stands the copy in the run's folder.
 func (d *deletion) resume() string {
 	hide := d.object != nil && d.object.Presigned() && slices.Contains(os.Args, d.given)
 	words := slices.Clone(os.Args)

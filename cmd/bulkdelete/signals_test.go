@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// A second signal of the same kind within two seconds is the first one again; any later one, or of another kind, leaves.
+// A second signal of the same kind within two seconds is the first one again; any later one, or of another kind,
+// leaves.
 func TestWhichSignalsLeave(t *testing.T) {
 	type sent struct {
 		after time.Duration

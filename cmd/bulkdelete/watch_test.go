@@ -102,7 +102,8 @@ func TestMetricsFile(t *testing.T) {
 	}
 }
 
-// A run that dies leaves a file that shows it: its start is later than the end of the one before, whose exit code stays.
+// A run that dies leaves a file that shows it: its start is later than the end of the one before, whose exit code
+// stays.
 func TestMetricsOfARunThatDies(t *testing.T) {
 	p := newPool(t, 2000, "latency=50ms")
 	dir := t.TempDir()
@@ -142,8 +143,8 @@ func TestMetricsOfARunThatDies(t *testing.T) {
 	}
 }
 
-// Metrics that cannot be kept are known before anything is sent, where that can be known; where not, the exit code still
-// speaks of the users.
+// Metrics that cannot be kept are known before anything is sent, where that can be known; where not, the exit code
+// still speaks of the users.
 func TestLostMetrics(t *testing.T) {
 	p := newPool(t, 100, "")
 	dir := t.TempDir()

@@ -18,8 +18,8 @@ var (
 	genders     = []any{"M", "F", "U"}
 )
 
-// wrong says what create-users-batch has against a user, "" for nothing. Members that it does not know are refused, as a
-// server that checks strictly does.
+// wrong says what create-users-batch has against a user, "" for nothing. Members that it does not know are refused,
+// as a server that checks strictly does.
 func (c created) wrong() string {
 	for name, value := range c {
 		if !fits(name, value) {

@@ -15,7 +15,8 @@ func newIdentity(id string) fields {
 	return fields{"extIdpId": "5b", "provider": "oidc", "type": "generic", "userIdInIdp": id}
 }
 
-// What one user has no other can have, a batch is created whole or not at all, and what is not in the vendor's DTO is refused.
+// What one user has no other can have, a batch is created whole or not at all, and what is not in the vendor's DTO
+// is refused.
 func TestCreations(t *testing.T) {
 	s := newServer(t, Config{}, 2) // external-0, user0@example.com and so on
 	key := token(t, s)

@@ -49,7 +49,8 @@ var faults = []Fault{Throttle, HTTP500, HTTP502, HTTP503, Body500, HTML502, HTML
 
 const hangFor = 2 * time.Second
 
-// ParseFaults reads a list such as "latency=20ms,jitter=10ms,429=5%,cut-after=2%,seed=7". all=25% shares 25% out evenly.
+// ParseFaults reads a list such as "latency=20ms,jitter=10ms,429=5%,cut-after=2%,seed=7". all=25% shares 25% out
+// evenly.
 func ParseFaults(s string) (Faults, error) {
 	f := Faults{Shares: map[Fault]float64{}}
 	for word := range strings.SplitSeq(s, ",") {

@@ -291,8 +291,8 @@ func (s *Server) envelope(w http.ResponseWriter, q *request, a answer) []byte {
 	return b.Bytes()
 }
 
-// parseQuery reads a query as Node's qs does: name[]=a and a repeated name are arrays, a lone name=a is a string, and an
-// array of more than 20 values is none any more.
+// parseQuery reads a query as Node's qs does: name[]=a and a repeated name are arrays, a lone name=a is a string,
+// and an array of more than 20 values is none any more.
 func parseQuery(raw string) map[string]any {
 	const arrayLimit = 20
 	values, err := url.ParseQuery(raw)

@@ -13,8 +13,9 @@ var idTypes = []string{"user_id", "external_id", "phone", "email", "username", "
 
 func knownType(idType string) bool { return slices.Contains(idTypes, idType) }
 
-// users are the pool's users by number. Of those that it begins with only the IDs they came with are stored; all else is made
-// from the number, so that a million users take little memory. Those created later have the numbers after these.
+// users are the pool's users by number. Of those that it begins with only the IDs they came with are stored; all
+// else is made from the number, so that a million users take little memory. Those created later have the numbers
+// after these.
 type users struct {
 	idType  string
 	ids     []string // of idType

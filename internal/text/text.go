@@ -1,5 +1,5 @@
-// Package text makes text fit to be read: foreign text on one line or on a terminal, numbers for people, and words for a
-// shell.
+// Package text makes text fit to be read: foreign text on one line or on a terminal, numbers for people, and words
+// for a shell.
 package text
 
 import (

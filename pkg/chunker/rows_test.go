@@ -63,7 +63,8 @@ func TestQuoteFormulas(t *testing.T) {
 	})
 }
 
-// Rows allocate little, whatever stands in them: nothing if they are in order, and nowhere is a pattern compiled for each.
+// Rows allocate little, whatever stands in them: nothing if they are in order, and nowhere is a pattern compiled
+// for each.
 func TestRowsAllocateLittle(t *testing.T) {
 	const rows = 20_000
 	for name, x := range map[string]struct {

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Kind says what a failure means for whoever made the call. It is an error itself: errors.Is(err, client.NotFound).
+// Kind says what a failure means for the caller. It is an error itself: errors.Is(err, client.NotFound).
 type Kind int
 
 const (
 	_           Kind = iota
-	Stopped          // the context ended before an answer settled the call
+	Stopped          // the context ended before the call had a final answer
 	Refused          // for good: bad arguments, conflicts, users that may not be deleted
 	NotFound         // a user does not exist (404; apiCode 2004, 2210)
 	TooLarge         // 413
@@ -48,7 +48,7 @@ type Receipt struct {
 	Unanswered                      bool // the last one had no answer, or 408, 502, 503, 504: nothing about its users
 }
 
-// join adds a further call's receipt. What speaks of the last attempt is the later call's, if it made one.
+// join adds a further call's receipt. What is about the last attempt is the later call's, if it made one.
 func (r *Receipt) join(next Receipt) {
 	first := *r
 	if next.Attempts > 0 {

@@ -17,7 +17,7 @@ type active struct {
 	torn     int            // rows that a run which died had left half written
 }
 
-// begin makes the folder ready for sending. Whatever happens from then on, run.json says that calls may be under way.
+// begin makes the folder ready for sending. From then on run.json says that calls may be under way.
 func (a *Adopted) begin(s report.Session) (_ *active, err error) {
 	f := &active{Adopted: a}
 	defer func() {
@@ -84,8 +84,8 @@ func (f *active) open() (err error) {
 	return nil
 }
 
-// findSuspects: chunks are fed in order and a slot is freed by a row on disk, so what a crash left in flight is among the
-// first unfinished chunks, as many as the largest run had workers. A run that ended in order left a list.
+// findSuspects: chunks are fed in order and a slot is freed by a row on disk, so what a crash left in flight is
+// among the first unfinished chunks, as many as the largest run had workers. A run that ended in order left a list.
 func (f *active) findSuspects() map[int]bool {
 	s := map[int]bool{}
 	if e := f.Run.LastEnd(); e != nil {
@@ -101,8 +101,8 @@ func (f *active) findSuspects() map[int]bool {
 	return s
 }
 
-// end notes in run.json how the run ended and which chunks it left in doubt. After a failure of the audit run.json stays
-// as it is, open, as after a crash.
+// end notes in run.json how the run ended and which chunks it left in doubt. After a failure of the audit run.json
+// stays as it is, open, as after a crash.
 func (f *active) end(stopped *Error, left []int, unclean bool) error {
 	if unclean {
 		return nil

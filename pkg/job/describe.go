@@ -105,8 +105,8 @@ func planned(m map[string]string) (o chunker.Options, err error) {
 	return o, nil
 }
 
-// protectList is protect.csv: the IDs that are never deleted, so that a proof does not hang on a file elsewhere. nil: there
-// are none.
+// protectList is protect.csv: the IDs that are never deleted, so that a proof does not hang on a file elsewhere.
+// nil: there are none.
 func protectList(o chunker.Options) []byte {
 	if len(o.Protect) == 0 {
 		return nil

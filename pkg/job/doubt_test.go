@@ -111,8 +111,8 @@ func (*discardAnswer) Header() http.Header         { return http.Header{} }
 func (*discardAnswer) Write(p []byte) (int, error) { return len(p), nil }
 func (*discardAnswer) WriteHeader(int)             {}
 
-// An outage in the middle of a run calls nobody failed or unknown, however long it lasts and whenever chunks began: the run
-// stops when it has waited long enough, and goes on later.
+// An outage in the middle of a run calls nobody failed or unknown, however long it lasts and whenever chunks began:
+// the run stops when it has waited long enough, and goes on later.
 func TestAnOutageInTheMiddleFailsNobody(t *testing.T) {
 	for _, workers := range []int{1, 4, 16} {
 		for _, how := range []string{"cut", "503"} {
@@ -143,7 +143,8 @@ func TestAnOutageInTheMiddleFailsNobody(t *testing.T) {
 	}
 }
 
-// Users whom no attempt was answered for, and who are found alive, are tried again and then unknown: nobody refused them.
+// Users whom no attempt was answered for, and who are found alive, are tried again and then unknown: nobody refused
+// them.
 func TestWhoIsNeverAnsweredIsNotCalledFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, sandbox.Config{}, 1000, 1000)

@@ -18,7 +18,7 @@ import (
 type work struct {
 	job     *Job
 	chunk   chunker.Chunk
-	places  []int // from 1, of the chunk that no row speaks of yet
+	places  []int // from 1, of the chunk, that have no row yet
 	suspect bool  // an earlier run may have sent it without recording it
 }
 
@@ -29,8 +29,8 @@ func (w *work) ctx() context.Context {
 	return context.WithValue(w.job.feed, chunkKey{}, w.chunk.Number)
 }
 
-// ChunkOf gives the number of the chunk that a call with this context is for, and 0 for calls that are for none, such as
-// a token's. It lets client.Config.Observe say where an attempt belongs.
+// ChunkOf gives the number of the chunk that a call with this context is for, and 0 for calls that are for none,
+// such as a token's. It lets client.Config.Observe say where an attempt belongs.
 func ChunkOf(ctx context.Context) int {
 	n, _ := ctx.Value(chunkKey{}).(int)
 	return n
@@ -55,7 +55,8 @@ func (t trail) add(r client.Receipt) trail {
 	return t
 }
 
-// addRead joins a reading call: its request IDs count, but the attempts and the answer that a row quotes stay the deletion's.
+// addRead joins a reading call: its request IDs count, but the attempts and the answer that a row quotes stay the
+// deletion's.
 func (t trail) addRead(r client.Receipt) trail {
 	t = t.begin(r)
 	t.receipt.RequestIDs = slices.Concat(t.receipt.RequestIDs, r.RequestIDs)
@@ -70,8 +71,8 @@ func (t trail) begin(r client.Receipt) trail {
 	return t
 }
 
-// do does the job's deed to the chunk's places. A mistake in the program stops the job as any other reason does: what was sent is recorded
-// or in doubt, and run.json says so.
+// do does the job's deed to the chunk's places. A mistake in the program stops the job as any other reason does:
+// what was sent is recorded or in doubt, and run.json says so.
 func (w *work) do() {
 	defer func() {
 		if mistake := recover(); mistake != nil {
@@ -91,7 +92,7 @@ func (w *work) do() {
 // errLeft says that a worker gave up some of its places because the job is ending.
 var errLeft = errors.New("left for the next run")
 
-// erase deletes the users at places in one call and records what became of them, whatever that takes. An error means
+// erase deletes the users at places in one call and records what became of them. An error means
 // that some of the places have no row: an *Error is why the whole job has to stop, any other that it is stopping.
 func (w *work) erase(places []int, t trail) error {
 	began := time.Now()
@@ -117,8 +118,8 @@ func (w *work) erase(places []int, t trail) error {
 // lags are the waits between readings of users who are said to be deleted and can be read.
 var lags = [...]time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
 
-// deleted records that the API said so, after reading back if that was asked for. What is deleted may be readable for some
-// seconds.
+// deleted records that the API said so, after reading back if that was asked for. What is deleted may be readable
+// for some seconds.
 func (w *work) deleted(places []int, t trail) error {
 	if !w.job.Verify {
 		return w.record(places, report.Deleted, t, "")
@@ -166,7 +167,7 @@ func (w *work) look(places []int, t trail) (alive, gone []int, _ trail, err erro
 }
 
 // notFound isolates the users that the API does not know: reading tells which they are and the others go in one call. A
-// 404 that does not speak of a user is not believed without reading back: a wrong host answers so to everything.
+// 404 that does not name a missing user is not believed without reading back: a wrong host answers so to everything.
 func (w *work) notFound(places []int, t trail) error {
 	sure := t.receipt.SaysNoUser()
 	if len(places) == 1 && sure {
@@ -198,8 +199,8 @@ func (w *work) notFound(places []int, t trail) error {
 	return w.erase(alive, t)
 }
 
-// leading gives those of gone with which a call began. An API that works through a list and stops at the first user it does
-// not know has deleted those before.
+// leading gives those of gone with which a call began. An API that works through a list and stops at the first user
+// it does not know has deleted those before.
 func leading(places, gone []int) []int {
 	n := 0
 	for n < len(gone) && gone[n] == places[n] {
@@ -208,8 +209,8 @@ func leading(places, gone []int) []int {
 	return gone[:n]
 }
 
-// gone records users that the API does not know. Who was there when read, or may have been deleted by an earlier attempt,
-// is deleted: that is what success looks like. Others were gone before.
+// gone records users that the API does not know. Who was there when read, or may have been deleted by an earlier
+// attempt, is deleted: that is what success looks like. Others were gone before.
 func (w *work) gone(places []int, t trail, how string) error {
 	switch {
 	case t.saved:
@@ -220,8 +221,8 @@ func (w *work) gone(places []int, t trail, how string) error {
 	return w.record(places, report.Absent, t, how)
 }
 
-// refused isolates the culprit by halving. A lone user has failed. A call that named several may have been carried out in
-// part before it was refused.
+// refused isolates the culprit by halving. A lone user has failed. A call that named several may have been carried
+// out in part before it was refused.
 func (w *work) refused(places []int, t trail) error {
 	if len(places) == 1 {
 		return w.record(places, report.Failed, t, "")
@@ -250,9 +251,9 @@ func (w *work) divide(places []int, t trail, each func(half []int) error) error 
 // mostTries is how many calls for the same users may go without an answer before their outcome is unknown.
 const mostTries = 3
 
-// unanswered finds out about users after the attempts at a call ran out: reading back says who still exists. Where that cannot be
-// had either, an API that answers nobody stops the job; one that answers others leaves these users unknown. Whoever is found
-// alive after attempts that nobody answered was refused by nobody, and is tried again.
+// unanswered finds out about users after the attempts at a call ran out: reading back says who still exists. Where
+// that cannot be had either, an API that answers nobody stops the job; one that answers others leaves these users
+// unknown. A user who is found alive after attempts without an answer was not refused, and is tried again.
 func (w *work) unanswered(places []int, t trail, began time.Time, cause error) error {
 	silent := t.receipt.Unanswered
 	alive, gone, t, err := w.look(places, t)

@@ -31,8 +31,8 @@ const (
 	copyHint    = "restore it from a copy, or start over in another folder with --out"
 )
 
-// Claim holds the folder at path against all other processes, and makes it if it is not there. What it holds is read only
-// now. A folder that is not a run's, or that others may change, is refused.
+// Claim holds the folder at path against all other processes, and makes it if it is not there. What it holds is
+// read only now. A folder that is not a run's, or that others may change, is refused.
 func Claim(path string) (_ *Folder, err error) {
 	f := &Folder{Path: path}
 	defer func() {
@@ -103,7 +103,7 @@ func loadRun(dir *journal.Dir) (*report.Run, error) {
 	return run, nil
 }
 
-// ours refuses a folder with files of somebody else's: links in the place of a run's own, or no run.json and more than a run
+// ours refuses a folder with foreign files: links in the place of a run's own, or no run.json and more than a run
 // leaves that never began.
 func (f *Folder) ours() error {
 	for _, name := range []string{report.LockName, report.RunName, report.AuditName, report.BackupName} {
@@ -136,7 +136,7 @@ func (f *Folder) lock(name string) error {
 	unlock, err := f.dir.Lock(name)
 	switch {
 	case errors.Is(err, journal.ErrInUse):
-		holder, _ := f.dir.ReadFile(report.LockName, 1<<10) // whoever holds it may not have written it yet
+		holder, _ := f.dir.ReadFile(report.LockName, 1<<10) // it may not be written yet
 		return Fail(Guard, "wait for the other run to end; two runs never work on one folder",
 			"the folder %s cannot be used: another run works on it: process %s", f.Path, cmp.Or(strings.TrimSpace(string(holder)), "unknown"))
 	case err != nil:
@@ -146,7 +146,7 @@ func (f *Folder) lock(name string) error {
 	return nil
 }
 
-// lockAudit holds the audit too: whoever removes the lock does not get in.
+// lockAudit locks the audit too: removing the lock file lets no second run in.
 func (f *Folder) lockAudit() error {
 	if !f.dir.Has(report.AuditName) {
 		return nil
@@ -179,9 +179,9 @@ func (f *Folder) refuse(err error) error {
 	return Fail(Halted, roomHint, "the folder %s cannot be used: %w", f.Path, err)
 }
 
-// Adopt says which run the folder is for, and reads what earlier runs on it did. A folder that holds another run is refused
-// with what differs, unless that run can never have sent anything; so is one whose audit is not what was written.
-// plan is what want describes; nil: a restore.
+// Adopt says which run the folder is for, and reads what earlier runs on it did. A folder that holds another run is
+// refused with what differs, unless that run can never have sent anything; so is one whose audit is not what was
+// written. plan is what want describes; nil: a restore.
 func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan) (*Adopted, error) {
 	switch {
 	case f.Run == nil || f.unused():
@@ -229,7 +229,7 @@ func (f *Folder) foreign(diff []string) error {
 		"the folder %s belongs to another run:%s", f.Path, list(diff))
 }
 
-// Close gives the folder free. One that Claim made and that nothing was written into is removed again.
+// Close unlocks the folder. One that Claim made and that nothing was written into is removed again.
 func (f *Folder) Close() error {
 	if f.dir == nil {
 		return f.removeMade()
@@ -249,7 +249,7 @@ func (f *Folder) Close() error {
 func (f *Folder) removeMade() error {
 	for _, path := range slices.Backward(f.made) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil //nolint:nilerr // somebody else uses it by now
+			return nil //nolint:nilerr // another process uses it by now
 		}
 	}
 	return nil

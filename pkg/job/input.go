@@ -45,9 +45,9 @@ func OpenInput(path string) (*Input, error) {
 	return &Input{Name: path, Path: abs, file: f, info: info}, nil
 }
 
-// Spool copies a stream into a folder and opens the copy: a job reads its input several times, and a run that goes on
-// tomorrow needs it again. A copy that is there already is kept if it is the same, and is never replaced once the folder
-// belongs to a run.
+// Spool copies a stream into a folder and opens the copy: a job reads its input several times, and a run that goes
+// on tomorrow needs it again. A copy that is there already is kept if it is the same, and is never replaced once
+// the folder belongs to a run.
 func (f *Folder) Spool(r io.Reader) (*Input, error) {
 	in, err := f.spool(r, "standard input", f.Run != nil && !f.unused())
 	if err != nil {
@@ -57,7 +57,8 @@ func (f *Folder) Spool(r io.Reader) (*Input, error) {
 	return in, nil
 }
 
-// spool copies what is called name into the folder. Where the folder is taken, only what its run was planned with may enter.
+// spool copies what is called name into the folder. Where the folder is taken, only what its run was planned with
+// may enter.
 func (f *Folder) spool(r io.Reader, name string, taken bool) (*Input, error) {
 	t, err := f.dir.Create(report.InputName)
 	if err != nil {

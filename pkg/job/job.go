@@ -14,8 +14,8 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// Deed is what is done to users, chunk by chunk: deleting those of a [Record], or creating those of a [Restore] again. A
-// [Job] carries out either.
+// Deed is what is done to users, chunk by chunk: deleting those of a [Record], or creating those of a [Restore]
+// again. A [Job] carries out either.
 type Deed interface {
 	adopted() *Adopted
 	chunks() iter.Seq2[chunker.Chunk, error] // whom it is done to, in order
@@ -24,8 +24,8 @@ type Deed interface {
 	files() (made, error)                    // what the folder's files are made from
 }
 
-// Job carries out one deed, through one client, in one folder. Its fields are not to be changed once Run has been called,
-// and Run is called once.
+// Job carries out one deed, through one client, in one folder. Its fields are not to be changed once Run has been
+// called, and Run is called once.
 type Job struct {
 	Deed        Deed
 	Client      *client.Client
@@ -51,9 +51,9 @@ type Job struct {
 	unclean bool       // the audit failed: run.json must go on saying that anything may have been sent
 }
 
-// Run does what is left to do and returns nil when every user has a row. Otherwise the error is an *Error whose Code says
-// how the run ended; what was done by then is on disk, and the same job goes on from there. When ctx ends, calls in flight
-// are finished and recorded.
+// Run does what is left to do and returns nil when every user has a row. Otherwise the error is an *Error whose
+// Code says how the run ended; what was done by then is on disk, and the same job goes on from there. When ctx
+// ends, calls in flight are finished and recorded.
 func (j *Job) Run(ctx context.Context) (err error) {
 	j.Session.Workers = j.Workers
 	if j.folder, err = j.Deed.adopted().begin(j.Session); err != nil {
@@ -100,7 +100,8 @@ func (j *Job) why(stopped *Error) *Error {
 	return stopped
 }
 
-// lost says whether the audit's path leads elsewhere. Rows that are written from then on are in a file that nobody finds.
+// lost says whether the audit's path leads elsewhere. Rows that are written from then on are in a file that nobody
+// finds.
 func (j *Job) lost() *Error {
 	err := j.folder.audit.Check()
 	if err == nil {
@@ -113,8 +114,8 @@ func (j *Job) lost() *Error {
 		"the audit was taken away, so nothing more is sent: %w", err)
 }
 
-// feedChunks streams the plan's chunks, in order, to Workers goroutines and waits for them. Each of these is a slot: a chunk
-// that leaves the channel, which has no room of its own, is in one.
+// feedChunks streams the plan's chunks, in order, to Workers goroutines and waits for them. Each of these is a
+// slot: a chunk that leaves the channel, which has no room of its own, is in one.
 func (j *Job) feedChunks() *Error {
 	slots, wait := j.openSlots()
 	defer wait() // workers report through j.stop

@@ -290,7 +290,8 @@ func TestOneBadUserInFifty(t *testing.T) {
 	}
 }
 
-// For "not found" one look says who exists and the others go in one call; where reading is not permitted, halving does it.
+// For "not found" one look says who exists and the others go in one call; where reading is not permitted, halving
+// does it.
 func TestUnknownUserInFifty(t *testing.T) {
 	for _, denied := range []bool{false, true} {
 		inBubble(t, fmt.Sprintf("reading denied %v", denied), func(t *testing.T) {

@@ -25,9 +25,9 @@ func Whole(run *report.Run, plan *chunker.Plan) *report.Run {
 	return &whole
 }
 
-// Join makes the files in the folders of a job's shards again and, in out, those of the whole job; out "" makes no files of the
-// whole. The summary is the whole's. It is an error if the folders do not belong to one job, or if together they do not account
-// for every row of the input.
+// Join makes the files in the folders of a job's shards again and, in out, those of the whole job; out "" makes no
+// files of the whole. The summary is the whole's. It is an error if the folders do not belong to one job, or if
+// together they do not account for every row of the input.
 func Join(ctx context.Context, dirs []string, out, input string) (_ *report.Summary, err error) {
 	var all shards
 	defer func() { err = errors.Join(err, all.close()) }()

@@ -36,8 +36,8 @@ func (w *work) saveFirst(places []int, t trail) error {
 	return w.erase(found, t)
 }
 
-// missing records users who were not found when they were looked for. Those whom an earlier run found, and may have named in
-// a call, are deleted.
+// missing records users who were not found when they were looked for. Those whom an earlier run found, and may have
+// named in a call, are deleted.
 func (w *work) missing(places []int, t trail) error {
 	before := w.job.folder.backup.Places(w.chunk.Number)
 	var deleted, absent []int
@@ -54,7 +54,8 @@ func (w *work) missing(places []int, t trail) error {
 	return w.record(absent, report.Absent, t, "not found when read; nothing was sent")
 }
 
-// unreadable goes on without the profiles of users at places: it isolates those who cannot be read, who are not deleted.
+// unreadable goes on without the profiles of users at places: it isolates those who cannot be read, who are not
+// deleted.
 func (w *work) unreadable(places []int, t trail, receipt client.Receipt, err error) error {
 	receipt.InDoubt = false // reading does nothing that could be done unseen
 	t = t.add(receipt)

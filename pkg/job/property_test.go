@@ -44,8 +44,9 @@ func drawTrial(rt *rapid.T) trial {
 	return c
 }
 
-// Whatever the input, the faults and the ends of runs: accepted + rejected = rows; deleted + absent + failed + unknown =
-// accepted; said deleted => gone; gone => said deleted or unknown (or absent, where it cannot be told from never there).
+// Whatever the input, the faults and the ends of runs: accepted + rejected = rows; deleted + absent + failed +
+// unknown = accepted; said deleted => gone; gone => said deleted or unknown (or absent, where it cannot be told
+// from never there).
 func TestTheFilesTellTheTruth(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		c := drawTrial(rt)

@@ -25,8 +25,8 @@ type Record struct {
 	Plan   *chunker.Plan
 }
 
-// Reopen holds the folder that a run left in dir and plans its input again, so that its files can be made. input says where
-// the input is now; empty, it is where it was.
+// Reopen holds the folder that a run left in dir and plans its input again, so that its files can be made. input
+// says where the input is now; empty, it is where it was.
 func Reopen(ctx context.Context, dir, input string) (*Record, error) {
 	f, err := Reclaim(dir)
 	if err != nil {
@@ -86,7 +86,7 @@ func findInput(dir *journal.Dir, run *report.Run, told string) string {
 	return dir.Name(report.InputName)
 }
 
-// Close gives folder and input free.
+// Close unlocks the folder and closes the input.
 func (r *Record) Close() error {
 	err := r.Folder.Close()
 	if r.Input != nil {
@@ -210,8 +210,8 @@ func Asked(path string) (*report.Run, error) {
 	return run, errors.Join(err, dir.Close())
 }
 
-// IsUnfinished says whether a run may have sent something from the folder at path and has not come to its end, which is the
-// seal.
+// IsUnfinished says whether a run may have sent something from the folder at path and has not come to its end,
+// which is the seal.
 func IsUnfinished(path string) (bool, error) {
 	dir, err := journal.OpenDir(path)
 	if err != nil {

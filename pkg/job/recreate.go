@@ -18,8 +18,8 @@ type returning struct {
 	keys  map[int]key
 }
 
-// key finds a user who is back. Where a profile has none that lasts it is the old user_id, by which only one who was never
-// gone is found.
+// key finds a user who is back. Where a profile has none that lasts it is the old user_id, by which only one who
+// was never gone is found.
 type key struct {
 	idType, id string
 	lasts      bool
@@ -41,8 +41,8 @@ func newReturn(w *work, users map[int][]report.Saved) *returning {
 	return &returning{w, users, keys}
 }
 
-// recreate finds out who of places exists, creates the others in one call, and records what became of them. Creating is never
-// repeated without looking: a creation whose answer was lost may have been carried out.
+// recreate finds out who of places exists, creates the others in one call, and records what became of them.
+// Creating is never repeated without looking: a creation whose answer was lost may have been carried out.
 func (b *returning) recreate(places []int, t trail, tries int) error {
 	places, err := b.several(places, t)
 	if err != nil || len(places) == 0 {

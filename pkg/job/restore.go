@@ -14,8 +14,8 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// Restore creates users again whom a run deleted, from its backup. It works on a folder inside the run's as a Job does, in
-// the same chunks and places, so that the rows of both audits can be laid side by side.
+// Restore creates users again whom a run deleted, from its backup. It works on a folder inside the run's as a Job
+// does, in the same chunks and places, so that the rows of both audits can be laid side by side.
 type Restore struct {
 	Folder  *Adopted    // of the restore itself
 	Run     *report.Run // whose users come back
@@ -128,7 +128,7 @@ func absolute(path string) string {
 	return path
 }
 
-// Close gives both folders free.
+// Close unlocks both folders.
 func (r *Restore) Close() error {
 	var err error
 	for i := len(r.closers) - 1; i >= 0; i-- {

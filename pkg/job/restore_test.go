@@ -414,8 +414,8 @@ func (b *bench) countReturns(c comeback, s *report.Summary) {
 	}
 }
 
-// A restore that dies between a creation and its row looks for whom it may have created: nobody is created twice, and the
-// found are called restored.
+// A restore that dies between a creation and its row looks for whom it may have created: nobody is created twice,
+// and the found are called restored.
 func TestARestoreThatDied(t *testing.T) {
 	for _, c := range []struct {
 		name              string
@@ -465,8 +465,8 @@ func TestOnlyTheDeletedComeBack(t *testing.T) {
 	})
 }
 
-// An API that calls users deleted who never were: there was nobody to save, so nobody is missing. Where the backup lacks
-// somebody who was deleted, that is said.
+// An API that calls users deleted who never were: there was nobody to save, so nobody is missing. Where the backup
+// lacks somebody who was deleted, that is said.
 func TestWhoIsMissingFromTheBackup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, sandbox.Config{Unknown: sandbox.UnknownSucceeds}, 100, 150)

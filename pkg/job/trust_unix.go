@@ -13,8 +13,8 @@ import (
 
 const errNotDir = syscall.ENOTDIR
 
-// trusted refuses a folder that another user owns or that others may write into: they could have put anything there. The
-// group that may write is tolerated if this process is of it, since Kubernetes gives volumes so.
+// trusted refuses a folder that another user owns or that others may write into: they could have put anything
+// there. The group that may write is tolerated if this process is of it, since Kubernetes gives volumes so.
 func (f *Folder) trusted() error {
 	info, err := f.dir.Stat()
 	if err != nil {

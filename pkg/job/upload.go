@@ -32,9 +32,9 @@ func NewUpload(dir string, to *objects.Folder) (*Upload, error) {
 	return &Upload{dir, to.In(filepath.Base(abs))}, nil
 }
 
-// Begin finds out, before anybody is deleted, whether the copy can be written: it writes run.json, and takes the seal of
-// an earlier copy away, because it is not true any more. A copy of another run is refused with Guard, other errors are fit
-// for exit code 2.
+// Begin finds out, before anybody is deleted, whether the copy can be written: it writes run.json, and takes the
+// seal of an earlier copy away, because it is not true any more. A copy of another run is refused with Guard, other
+// errors are fit for exit code 2.
 func (u *Upload) Begin(ctx context.Context, run *report.Run) error {
 	if err := u.refuseOther(ctx, run); err != nil {
 		return err
@@ -53,7 +53,8 @@ func (u *Upload) Begin(ctx context.Context, run *report.Run) error {
 	return nil
 }
 
-// refuseOther keeps the proof of one run from being written over by another's. Credentials that may not read are trusted.
+// refuseOther keeps the proof of one run from being written over by another's. Credentials that may not read are
+// trusted.
 func (u *Upload) refuseOther(ctx context.Context, run *report.Run) error {
 	text, err := u.To.Read(ctx, report.RunName, 16<<20)
 	if err != nil {

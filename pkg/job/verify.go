@@ -67,8 +67,8 @@ type Expect struct {
 	Program string // the version of bulkdelete that verifies
 }
 
-// Verify holds the folder in dir to everything that can be checked. An error means that there is no run's folder, or that it
-// cannot be read; whatever does not hold is in the findings. Close the view after use.
+// Verify holds the folder in dir to everything that can be checked. An error means that there is no run's folder,
+// or that it cannot be read; what does not hold is in the findings. Close the view after use.
 func Verify(ctx context.Context, dir string, want Expect) (v *View, f *Findings, err error) {
 	v, f = &View{}, &Findings{Unchecked: []string{}, Problems: []string{}, Users: map[report.Outcome]int{}}
 	if v.dir, err = journal.OpenDir(dir); err != nil {
@@ -252,7 +252,8 @@ func (v *View) checkFiles(want Expect, f *Findings) error {
 	return nil
 }
 
-// sealDecides says whether another version made a page or a summary, as far as is known, and it is what was sealed then.
+// sealDecides says whether another version made a page or a summary, as far as is known, and it is what was sealed
+// then.
 func (v *View) sealDecides(name string, want Expect) bool {
 	other := v.Run.Program != want.Program || want.Program == Unversioned
 	if !other || name != report.PageName && name != report.SummaryName {

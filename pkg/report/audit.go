@@ -45,9 +45,10 @@ type Audit struct {
 // rowRoom is more than a row takes, but for one that was throttled for long.
 const rowRoom = 4 << 10
 
-// OpenAudit reads what the audit in a folder holds, calls visit with each row, and is then ready to append; one that is
-// not there is made, if no run has begun yet. What may stand at its end is said by [Run.Tail]; torn is the number of rows
-// that were cut off there. The error is a *DamageError if the audit is not what was written, and then it is not touched.
+// OpenAudit reads what the audit in a folder holds, calls visit with each row, and is then ready to append; one
+// that is not there is made, if no run has begun yet. What may stand at its end is said by [Run.Tail]; torn is the
+// number of rows that were cut off there. The error is a *DamageError if the audit is not what was written, and
+// then it is not touched.
 func OpenAudit(dir *journal.Dir, run *Run, visit func(Row) error) (a *Audit, torn int, err error) {
 	flag := os.O_RDWR
 	if !run.Begun() {
@@ -104,14 +105,14 @@ func readRows(r *journal.Reader, run *Run, visit func(Row) error) (torn int, err
 	return torn, nil
 }
 
-// Append puts a row on disk: when it returns nil, the row is there whatever happens to the machine. After an error every
-// later call fails too.
+// Append puts a row on disk: when it returns nil, the row is there whatever happens to the machine. After an error
+// every later call fails too.
 func (a *Audit) Append(r Row) error {
 	return a.journal.Append(r.appendFields(make([]byte, 0, 1<<10)))
 }
 
-// Reserve takes disk space for so many rows more, so that what is sent next can also be recorded. It fails when there is
-// no room; nothing should be sent then.
+// Reserve takes disk space for so many rows more, so that what is sent next can also be recorded. It fails when
+// there is no room; nothing should be sent then.
 func (a *Audit) Reserve(rows int) error { return a.journal.Reserve(int64(rows) * rowRoom) }
 
 // Check says whether the audit's path still leads to the file that is being written.

@@ -15,8 +15,8 @@ import (
 	"bulkdelete/pkg/journal"
 )
 
-// Saved is one line of backup.jsonl.zst: what the API knew of a user when it was read. An ID that names several users has
-// a line for each.
+// Saved is one line of backup.jsonl.zst: what the API knew of a user when it was read. An ID that names several
+// users has a line for each.
 type Saved struct {
 	Chunk int             `json:"chunk"`
 	Place int             `json:"place"` // inside the chunk, from 1
@@ -25,16 +25,16 @@ type Saved struct {
 	User  json.RawMessage `json:"user"`  // as the API wrote it
 }
 
-// Backup is a file like backup.jsonl.zst: a journal of zstd frames, each of which holds what was saved of one chunk in one
-// go. It may be used by any number of goroutines.
+// Backup is a file like backup.jsonl.zst: a journal of zstd frames, each of which holds what was saved of one chunk
+// in one go. It may be used by any number of goroutines.
 type Backup struct {
 	*Profiles
 	journal *journal.Journal
 	zstd    *zstd.Encoder
 }
 
-// OpenBackup reads what the file holds already and is then ready to append. What may stand at its end is said by [Run.Tail];
-// torn is the number of frames that were cut off there.
+// OpenBackup reads what the file holds already and is then ready to append. What may stand at its end is said by
+// [Run.Tail]; torn is the number of frames that were cut off there.
 func OpenBackup(dir *journal.Dir, run *Run, name string) (b *Backup, torn int, err error) {
 	flag := os.O_RDWR
 	if !run.Begun() {
@@ -105,15 +105,15 @@ type Profiles struct {
 // savedChunk is what the file has of one chunk.
 type savedChunk struct {
 	offsets []int64 // of its frames, in the order they were written
-	places  uint64  // bit p-1: somebody is saved of place p
+	places  uint64  // bit p-1: place p has a saved user
 }
 
 func newProfiles(at io.ReaderAt, name string, plan Plan) *Profiles {
 	return &Profiles{at: at, name: name, size: plan.ChunkSize, chunks: make([]savedChunk, plan.Chunks+1)}
 }
 
-// ReadProfiles reads a file like backup.jsonl.zst to its end; before a run has begun one that is not there has nobody. close
-// closes it. The error is a *DamageError if it is not what was written.
+// ReadProfiles reads a file like backup.jsonl.zst to its end; before a run has begun one that is not there has
+// nobody. close closes it. The error is a *DamageError if it is not what was written.
 func ReadProfiles(dir *journal.Dir, run *Run, name string) (p *Profiles, close func() error, err error) {
 	f, err := dir.Open(name)
 	switch {
@@ -169,7 +169,7 @@ func (p *Profiles) add(users []Saved, offset int64) error {
 	return nil
 }
 
-// Places says of which places of a chunk somebody is saved, bit p-1 for place p.
+// Places says which places of a chunk have a saved user, bit p-1 for place p.
 func (p *Profiles) Places(chunk int) uint64 { return p.chunks[chunk].places }
 
 // Chunk reads a chunk's users by place. A user who was read again has the newer profile.

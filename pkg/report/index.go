@@ -31,8 +31,8 @@ type Index struct {
 	shard, shards int // whose chunks these are: every shards-th of the whole from shard, which counts from 0, on
 }
 
-// ReadIndex reads the whole audit of a folder, which also checks its chain, and calls visit with each row. The error is a
-// *DamageError if the audit is not what was written.
+// ReadIndex reads the whole audit of a folder, which also checks its chain, and calls visit with each row. The
+// error is a *DamageError if the audit is not what was written.
 func ReadIndex(dir *journal.Dir, run *Run, visit func(*Row)) (*Index, error) {
 	chunks := run.Asked.Plan.Chunks
 	x := &Index{Coverage: NewCoverage(run.Asked.Plan), LastHash: run.Seed(), first: make([]int64, chunks+1),

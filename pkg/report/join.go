@@ -20,9 +20,9 @@ type Shard struct {
 	Folder *journal.Dir `json:"-"`
 }
 
-// WriteJoined makes in dir the files that Write would have made if one run had done the work of all the shards, which
-// stand in their order: of the lines' chunks, in turn, each has one. Chunks are numbered as in the whole. Where dir is nil,
-// nothing is written, and what there is to know is in the summary.
+// WriteJoined makes in dir the files that Write would have made if one run had done the work of all the shards,
+// which stand in their order: of the lines' chunks, in turn, each has one. Chunks are numbered as in the whole.
+// Where dir is nil, nothing is written, and what there is to know is in the summary.
 func WriteJoined(dir *journal.Dir, whole *Run, shards []*Shard, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
 	s := newSummary(whole)
 	rows := make(joined, len(shards))

@@ -24,7 +24,7 @@ const (
 	Deleted Outcome = "deleted" // the API said that it deleted them
 	Absent  Outcome = "absent"  // the API says that no such user exists: never was, or gone already
 	Failed  Outcome = "failed"  // the API refused for good
-	Unknown Outcome = "unknown" // the last attempt ended without an answer and reading back could not settle it
+	Unknown Outcome = "unknown" // the last attempt ended without an answer and reading back did not tell
 
 	// Of a restore's audit, besides failed and unknown.
 	Restored Outcome = "restored" // created again
@@ -89,8 +89,8 @@ const (
 	maxIDs     = 30_000 // request IDs of a row
 )
 
-// appendFields appends the row's fields but for its hash, as they stand in the file, each followed by a newline. No field
-// holds one.
+// appendFields appends the row's fields but for its hash, as they stand in the file, each followed by a newline. No
+// field holds one.
 func (r *Row) appendFields(b []byte) []byte {
 	number := func(n int) { b = append(strconv.AppendInt(b, int64(n), 10), '\n') }
 	code := func(n int) { // 0: there is none
@@ -120,16 +120,16 @@ func (r *Row) appendFields(b []byte) []byte {
 	return b
 }
 
-// auditFormat is how rows stand in audit.csv: one physical line each, as encoding/csv writes it. A record is a row's fields
-// but for the hash, each followed by a newline.
+// auditFormat is how rows stand in audit.csv: one physical line each, as encoding/csv writes it. A record is a
+// row's fields but for the hash, each followed by a newline.
 type auditFormat struct{}
 
 func (auditFormat) Preamble() []byte { return header }
 
 func (auditFormat) Mark() (string, bool) { return "\n", true }
 
-// rowHash chains a row to the one before: the SHA-256 of that one's hash and of this row's other fields, each followed by
-// a newline.
+// rowHash chains a row to the one before: the SHA-256 of that one's hash and of this row's other fields, each
+// followed by a newline.
 func rowHash(before string, fields []byte) string {
 	h := sha256.New()
 	io.WriteString(h, before+"\n") //nolint:errcheck // a hash takes everything

@@ -56,8 +56,9 @@ type Run struct {
 // RunFormat is the format that this version reads and writes.
 const RunFormat = 2
 
-// Asked is what every run on a folder has to agree with, and who asked for it first. The chain of the audit's rows begins
-// with its SHA-256, so none of it can be changed later without being seen. All its values are strings in JSON.
+// Asked is what every run on a folder has to agree with, and who asked for it first. The chain of the audit's rows
+// begins with its SHA-256, so none of it can be changed later without being seen. All its values are strings in
+// JSON.
 type Asked struct {
 	Deed     Deed              `json:"deed"`
 	Input    Input             `json:"input"`
@@ -305,8 +306,8 @@ func load(dir *journal.Dir, name string, into any) error {
 	return nil
 }
 
-// canonical gives JSON whose values are all strings as Python's json.dumps(asked, sort_keys=True, separators=(",", ":"),
-// ensure_ascii=False) writes it.
+// canonical gives JSON whose values are all strings as Python's json.dumps(asked, sort_keys=True, separators=(",",
+// ":"), ensure_ascii=False) writes it.
 func canonical(raw json.RawMessage) ([]byte, error) {
 	var value any
 	if err := json.Unmarshal(raw, &value); err != nil {

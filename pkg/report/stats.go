@@ -106,8 +106,9 @@ func (t *stats) percentile(p float64) float64 {
 	return 0
 }
 
-// series are users and repeated calls over working time, in at most seriesLen steps: when time outgrows them, neighbours
-// are joined. Working time leaves out the pauses between runs, which can be a thousand times longer than the runs.
+// series are users and repeated calls over working time, in at most seriesLen steps: when time outgrows them,
+// neighbours are joined. Working time leaves out the pauses between runs, which can be a thousand times longer than
+// the runs.
 type series struct {
 	start  time.Time // of working time, moved on by every pause
 	latest time.Time // answer so far
@@ -153,7 +154,7 @@ func (s *series) add(r *Row) {
 	for at >= seriesLen*s.step {
 		s.join()
 	}
-	i := max(0, int(at/s.step)) // rows stand in the order they were settled, not begun
+	i := max(0, int(at/s.step)) // rows stand in the order they were done, not begun
 	s.users[i] += r.Users
 	s.again[i] += max(0, r.Attempts-1)
 	s.last = max(s.last, i)
@@ -188,8 +189,8 @@ func (s *series) repeated() (n int) {
 	return n
 }
 
-// steps gives the series from its beginning to the last answer. The last stretch ends there; one too short to have a pace
-// of its own is part of the one before.
+// steps gives the series from its beginning to the last answer. The last stretch ends there; one too short to have
+// a pace of its own is part of the one before.
 func (s *series) steps() []step {
 	if s.step == 0 {
 		return nil
