@@ -90,7 +90,8 @@ func apiNames() []string {
 
 // retryNames are those that a run of failed.csv needs besides: what the run was about, not how its input was written.
 func retryNames() []string {
-	return append(apiNames(), "column", "id-type", "delimiter", "no-validate", "protect", "backup", "verify", "rate", "workers")
+	return append(apiNames(),
+		"column", "id-type", "delimiter", "no-validate", "protect", "backup", "verify", "rate", "workers")
 }
 
 // checkEnvironment refuses variables that look like a flag's and are none's: a guard that is misspelt guards nobody.
@@ -119,7 +120,8 @@ func checkEnvironment(root *cli.Command, environ []string) error {
 
 // ofKubernetes says whether Kubernetes makes a variable of that name for a service called bulkdelete.
 func ofKubernetes(name string) bool {
-	return name == "BULKDELETE_PORT" || strings.HasPrefix(name, "BULKDELETE_PORT_") || strings.HasPrefix(name, "BULKDELETE_SERVICE_")
+	return name == "BULKDELETE_PORT" ||
+		strings.HasPrefix(name, "BULKDELETE_PORT_") || strings.HasPrefix(name, "BULKDELETE_SERVICE_")
 }
 
 // nearest is the known name that has the fewest differences, if they are few.

@@ -97,7 +97,8 @@ func (k *console) confirm(ctx context.Context, verb string, users int, inputIsSt
 	if inputIsStdin {
 		tty, err := os.Open("/dev/tty")
 		if err != nil {
-			return job.Fail(job.Guard, "give --yes", "not confirmed: standard input is the data and there is no terminal to ask on")
+			return job.Fail(job.Guard, "give --yes",
+				"not confirmed: standard input is the data and there is no terminal to ask on")
 		}
 		defer tty.Close()
 		in = tty
@@ -201,8 +202,9 @@ func (k *console) row(r report.Row) {
 		return
 	}
 	k.failed.Add(int64(r.Users))
-	k.log.Warn().Int("chunk", r.Chunk).Str("part", fmt.Sprintf("%d-%d", r.From, r.To)).Str("outcome", string(r.Outcome)).
-		Int("http_status", r.HTTPStatus).Int("status_code", r.StatusCode).Int("api_code", r.APICode).Strs("request_ids", r.RequestIDs).Msg("chunk failed")
+	k.log.Warn().Int("chunk", r.Chunk).Str("part", fmt.Sprintf("%d-%d", r.From, r.To)).
+		Str("outcome", string(r.Outcome)).Int("http_status", r.HTTPStatus).Int("status_code", r.StatusCode).
+		Int("api_code", r.APICode).Strs("request_ids", r.RequestIDs).Msg("chunk failed")
 }
 
 // attempt counts a call on the wire; chunk is the one that it was for, or 0.
@@ -213,8 +215,9 @@ func (k *console) attempt(chunk int, a client.Attempt) {
 		k.throttled.Add(1)
 	}
 	if a.Err != nil {
-		k.log.Debug().Str("call", a.Call).Int("chunk", chunk).Int("attempt", a.Number).Int("http_status", a.HTTPStatus).Int("status_code", a.StatusCode).
-			Str("request_id", a.RequestID).Int64("ms", a.Duration.Milliseconds()).Err(a.Err).Msg("attempt failed")
+		k.log.Debug().Str("call", a.Call).Int("chunk", chunk).Int("attempt", a.Number).
+			Int("http_status", a.HTTPStatus).Int("status_code", a.StatusCode).Str("request_id", a.RequestID).
+			Int64("ms", a.Duration.Milliseconds()).Err(a.Err).Msg("attempt failed")
 	}
 }
 
@@ -229,7 +232,8 @@ func (k *console) fewWorkers(workers int, rate float64) string {
 	if reach >= 0.97*rate {
 		return ""
 	}
-	hint := fmt.Sprintf("hint: --workers %d reach %.0f calls a second at %s a call", workers, reach, each.Round(time.Millisecond))
+	hint := fmt.Sprintf("hint: --workers %d reach %.0f calls a second at %s a call",
+		workers, reach, each.Round(time.Millisecond))
 	if enough := math.Ceil(1.1 * rate * each.Seconds()); enough <= mostWorkers {
 		hint += fmt.Sprintf("\nhint: --workers %.0f would reach the %v that --rate allows", enough, rate)
 	}

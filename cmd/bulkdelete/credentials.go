@@ -29,7 +29,9 @@ func credentials(cfg *client.Config) error {
 		missing = append(missing, credentialSK)
 	}
 	if len(missing) > 0 {
-		return job.Fail(job.Usage, "set it in the environment, or name a file that holds it with _FILE at the variable's end; --sandbox needs none",
+		return job.Fail(job.Usage,
+			"set it in the environment, or name a file that holds it with _FILE at the variable's end; "+
+				"--sandbox needs none",
 			"no credentials: missing %s", strings.Join(missing, " and "))
 	}
 	cfg.AccessKeyID, cfg.AccessKeySecret = id, client.Secret(key)

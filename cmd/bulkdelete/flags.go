@@ -184,7 +184,8 @@ func named(all []cli.Flag, names ...string) []cli.Flag {
 func (o *jobOptions) check() error {
 	switch {
 	case o.faults != "" && !o.sandbox:
-		return job.Fail(job.Usage, "add --sandbox, or leave --faults out", "--faults is for the sandbox, and without --sandbox real users would be deleted")
+		return job.Fail(job.Usage, "add --sandbox, or leave --faults out",
+			"--faults is for the sandbox, and without --sandbox real users would be deleted")
 	case o.stopAfter == 0 || o.stopAfter < none:
 		return fmt.Errorf("--stop-after %d: give a number of users from 1", o.stopAfter)
 	case o.expect < none:
@@ -311,7 +312,8 @@ func (o *apiOptions) config() (client.Config, error) {
 		Rate: o.rate, Workers: o.workers, Retries: o.retries, Timeout: o.timeout, Version: version()}
 	switch {
 	case o.dialect != "" && o.auth != "signature":
-		return cfg, job.Fail(job.Usage, "add --auth signature, or leave --signature-dialect out", "--signature-dialect is for signatures, and --auth is %s", o.auth)
+		return cfg, job.Fail(job.Usage, "add --auth signature, or leave --signature-dialect out",
+			"--signature-dialect is for signatures, and --auth is %s", o.auth)
 	case !(o.rate > 0) || math.IsInf(o.rate, 0):
 		return cfg, fmt.Errorf("--rate %v: give calls a second above 0", o.rate)
 	case o.workers < 1 || o.workers > mostWorkers:

@@ -70,12 +70,15 @@ func manCommand() *cli.Command {
 // manualPage is the same help as a man(7) page.
 func manualPage(root *cli.Command) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, ".TH BULKDELETE 1 \"\" \"bulkdelete %s\"\n.SH NAME\nbulkdelete \\- %s\n", roff(root.Version), roff(root.Usage))
+	fmt.Fprintf(&b, ".TH BULKDELETE 1 \"\" \"bulkdelete %s\"\n.SH NAME\nbulkdelete \\- %s\n",
+		roff(root.Version), roff(root.Usage))
 	b.WriteString(".SH SYNOPSIS\n.B bulkdelete\n.I command\n[flags] [argument]\n")
-	fmt.Fprintf(&b, ".SH ENVIRONMENT\n%s\nCredentials are %s and %s, or the same names with _FILE for a file that holds the value.\n",
+	fmt.Fprintf(&b, ".SH ENVIRONMENT\n%s\nCredentials are %s and %s, "+
+		"or the same names with _FILE for a file that holds the value.\n",
 		roff(environmentHelp), credentialID, credentialSK)
 	for _, c := range root.Commands {
-		fmt.Fprintf(&b, ".SH BULKDELETE %s\n%s.\n.PP\n.B %s\n", roff(strings.ToUpper(c.Name)), roff(sentence(c.Usage)), roff(commandLine(c)))
+		fmt.Fprintf(&b, ".SH BULKDELETE %s\n%s.\n.PP\n.B %s\n",
+			roff(strings.ToUpper(c.Name)), roff(sentence(c.Usage)), roff(commandLine(c)))
 		if c.Description != "" {
 			fmt.Fprintf(&b, ".PP\n.nf\n%s\n.fi\n", roff(c.Description))
 		}
@@ -136,7 +139,8 @@ func helpFirst(args []string) []string {
 
 var (
 	badFlag     = regexp.MustCompile(`^invalid value "(.*)" for flag -+(\S+): (.*)$`)
-	badVariable = regexp.MustCompile(`^could not parse "(.*)" as \S+ value from environment variable "(\S+)" for flag \S+: (.*)$`)
+	badVariable = regexp.MustCompile(
+		`^could not parse "(.*)" as \S+ value from environment variable "(\S+)" for flag \S+: (.*)$`)
 )
 
 // plainUsage says what is wrong with a value, without the names of Go's functions.

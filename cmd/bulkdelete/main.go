@@ -38,7 +38,8 @@ type process struct {
 func (p *process) run(ctx context.Context, args []string, in io.Reader, out io.Writer) (code job.Code) {
 	defer func() {
 		if mistake := recover(); mistake != nil {
-			code = p.explain(job.Fail(job.Usage, "please report this, with the lines below\n"+string(debug.Stack()), "internal error: %v", mistake))
+			code = p.explain(job.Fail(job.Usage, "please report this, with the lines below\n"+string(debug.Stack()),
+				"internal error: %v", mistake))
 		}
 	}()
 	app := p.newApp()
@@ -87,7 +88,8 @@ func (p *process) newApp() *cli.Command {
 		Version:  version(),
 		Description: `Try it without an account:
    bulkdelete run --sandbox samples/offboarding.csv`,
-		Commands:                        withHelp(runCommand(), planCommand(), reportCommand(), verifyCommand(), restoreCommand(), sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
+		Commands: withHelp(runCommand(), planCommand(), reportCommand(), verifyCommand(), restoreCommand(),
+			sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
 		HideHelpCommand:                 true, // its own knows topics too
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: describeCompletion,
@@ -126,10 +128,13 @@ func noCommand(_ context.Context, c *cli.Command) error {
 }
 
 func versionCommand() *cli.Command {
-	return &cli.Command{Name: "version", Usage: "print the version", Action: func(_ context.Context, c *cli.Command) error {
-		_, err := fmt.Fprintf(c.Root().Writer, "bulkdelete %s\n", version())
-		return err
-	}}
+	return &cli.Command{
+		Name: "version", Usage: "print the version",
+		Action: func(_ context.Context, c *cli.Command) error {
+			_, err := fmt.Fprintf(c.Root().Writer, "bulkdelete %s\n", version())
+			return err
+		},
+	}
 }
 
 // release is the version that a build is given with -ldflags "-X main.release=v1.2.3".

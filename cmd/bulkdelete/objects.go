@@ -29,7 +29,8 @@ func givenInput(c *cli.Command) (string, error) {
 		}
 		fallthrough
 	default:
-		return "", job.Fail(job.Usage, fmt.Sprintf("for example: %s users.csv", c.FullName()), "give one input FILE, or - for standard input; there are %d", n)
+		return "", job.Fail(job.Usage, fmt.Sprintf("for example: %s users.csv", c.FullName()),
+			"give one input FILE, or - for standard input; there are %d", n)
 	}
 }
 
@@ -106,8 +107,9 @@ func (k *console) copyFolder(ctx context.Context, dir string, to *objects.Folder
 		if e := asError(err); e.Code == job.Guard {
 			code = e.Code
 		}
-		return job.Fail(code, fmt.Sprintf("the folder %s is whole; to copy it, run bulkdelete report %s --upload %s", dir, text.ShellWord(dir), text.ShellWord(to.Given())),
-			"the folder is not copied: %w", err)
+		hint := fmt.Sprintf("the folder %s is whole; to copy it, run bulkdelete report %s --upload %s",
+			dir, text.ShellWord(dir), text.ShellWord(to.Given()))
+		return job.Fail(code, hint, "the folder is not copied: %w", err)
 	}
 	k.say("%d files copied to %s", n, u.To)
 	return nil

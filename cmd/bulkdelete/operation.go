@@ -170,8 +170,9 @@ func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
 
 // session writes down who runs this, where, and with what approval.
 func (o *operation) session(dir, resume string) report.Session {
-	s := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed", Plan: o.approval,
-		Reason: o.reason, Guards: o.guards(), Rate: strconv.FormatFloat(o.config.Rate, 'f', -1, 64), Resume: resume}
+	s := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed",
+		Plan: o.approval, Reason: o.reason, Guards: o.guards(), Resume: resume,
+		Rate: strconv.FormatFloat(o.config.Rate, 'f', -1, 64)}
 	if o.yes {
 		s.Approved = "--yes"
 	}
@@ -183,8 +184,8 @@ func (o *operation) session(dir, resume string) report.Session {
 func (o *operation) began(torn int) {
 	processOf(o.command).sent.Store(true)
 	if torn > 0 {
-		o.console.say("%s at the end of audit.csv: a run that died had not finished writing. Cut off, and the users tried again",
-			text.Things(torn, "torn row"))
+		o.console.say("%s at the end of audit.csv: a run that died had not finished writing. "+
+			"Cut off, and the users tried again", text.Things(torn, "torn row"))
 	}
 }
 
@@ -232,10 +233,13 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 	}
 	if ended != nil {
 		e := asError(ended)
-		return &job.Error{Code: e.Code, Err: fmt.Errorf("%w; %s of %s users are left", e, text.Count(s.Remaining), text.Count(s.Accepted)), Hint: e.Hint, Next: resume}
+		failure := job.Fail(e.Code, e.Hint, "%w; %s of %s users are left", e, text.Count(s.Remaining), text.Count(s.Accepted))
+		failure.Next = resume
+		return failure
 	}
 	if o.backup && s.Deleted > 0 {
-		o.console.say("To create the users again from the backup, with new user IDs: %s", o.commandLine("restore", dir, apiNames()...))
+		o.console.say("To create the users again from the backup, with new user IDs: %s",
+			o.commandLine("restore", dir, apiNames()...))
 	}
 	return verdict(s, dir, o.commandLine)
 }
@@ -244,19 +248,23 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 func verdict(s *report.Summary, dir string, command func(verb, argument string, flags ...string) string) error {
 	switch {
 	case !s.Finished():
-		e := job.Fail(job.Code(s.ExitCode), "", "%s; %s of %s users are left", s.Reason, text.Count(s.Remaining), text.Count(s.Accepted))
+		e := job.Fail(job.Code(s.ExitCode), "", "%s; %s of %s users are left",
+			s.Reason, text.Count(s.Remaining), text.Count(s.Accepted))
 		e.Next = s.Resume
 		return e
 	case s.ExitCode == 0:
 		return nil
 	case s.Deed == report.Restore:
-		return job.Fail(job.Code(s.ExitCode), fmt.Sprintf("%s/%s says why; to try again, move %s away and restore anew: who is there by now is left as is",
-			dir, report.FailedName, dir), "%s users could not be restored, %s may have been, %s were not in the backup",
+		hint := fmt.Sprintf("%s/%s says why; to try again, move %s away and restore anew: who is there by now is left as is",
+			dir, report.FailedName, dir)
+		return job.Fail(job.Code(s.ExitCode), hint,
+			"%s users could not be restored, %s may have been, %s were not in the backup",
 			text.Count(s.Failed), text.Count(s.Unknown), text.Count(s.NotSaved))
 	}
 	hint := report.RejectedName + " says how to mend each row"
 	if s.Failed+s.Unknown > 0 {
-		hint = report.FailedName + " says why; to try them again: " + command("run", dir+"/"+report.FailedName, retryNames()...)
+		again := command("run", dir+"/"+report.FailedName, retryNames()...)
+		hint = report.FailedName + " says why; to try them again: " + again
 	}
 	return job.Fail(job.Code(s.ExitCode), hint, "%s users failed, %s are unknown, %s rows were invalid",
 		text.Count(s.Failed), text.Count(s.Unknown), text.Count(s.Invalid))

@@ -178,5 +178,7 @@ func explainEarlier(err error, dir string) error {
 	if e.Code != job.Guard && e.Code != job.Usage {
 		return err
 	}
-	return job.Fail(e.Code, "give it the input it had, or run "+text.ShellWord(filepath.Join(dir, report.RemainingName))+" by itself and move the folder away", "an earlier run cannot go on: %w", e)
+	rest := text.ShellWord(filepath.Join(dir, report.RemainingName))
+	return job.Fail(e.Code, "give it the input it had, or run "+rest+" by itself and move the folder away",
+		"an earlier run cannot go on: %w", e)
 }

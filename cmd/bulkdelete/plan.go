@@ -25,7 +25,8 @@ func planCommand() *cli.Command {
 		Description: `Example:
    bulkdelete plan users.csv --save plan.json  # for a second person to read
    bulkdelete run users.csv --plan plan.json   # refused unless it is the same`,
-		Flags:        append(o.flags(), word(&save, guardFlags, "save", "", "write the plan to `FILE` for a second person to approve")),
+		Flags: append(o.flags(),
+			word(&save, guardFlags, "save", "", "write the plan to `FILE` for a second person to approve")),
 		OnUsageError: usageError,
 		Action: func(ctx context.Context, c *cli.Command) error {
 			d, err := openDeletion(c, &o)
@@ -41,7 +42,8 @@ func planCommand() *cli.Command {
 // plan is to name the user pool.
 func (d *deletion) look(ctx context.Context, save string) error {
 	if save != "" && d.chunks.Shards > 1 {
-		return job.Fail(job.Usage, "leave out --shard: its runs are compared with the plan of the whole", "--save is for a whole plan, not for one shard's part")
+		return job.Fail(job.Usage, "leave out --shard: its runs are compared with the plan of the whole",
+			"--save is for a whole plan, not for one shard's part")
 	}
 	if err := d.open(ctx, nil); err != nil {
 		return err
@@ -73,7 +75,8 @@ func (d *deletion) look(ctx context.Context, save string) error {
 		d.console.say("plan saved to %s", save)
 	}
 	if n := d.planned.Invalid; n > 0 {
-		return job.Fail(job.Incomplete, "mend the rows above, or let run set them aside in rejected.csv", "%s of %s rows are invalid", text.Count(n), text.Count(d.planned.Rows))
+		return job.Fail(job.Incomplete, "mend the rows above, or let run set them aside in rejected.csv",
+			"%s of %s rows are invalid", text.Count(n), text.Count(d.planned.Rows))
 	}
 	return nil
 }
@@ -129,7 +132,8 @@ func (d *deletion) showPlan(w io.Writer, left int, offline string) error {
 	if showUsers {
 		showSamples(row, "first users", d.first)
 	}
-	row("rejected", "%s (%s invalid, %s duplicate, %s protected)", text.Count(p.Rows-p.Accepted), text.Count(p.Invalid), text.Count(p.Duplicates), text.Count(p.Protected))
+	row("rejected", "%s (%s invalid, %s duplicate, %s protected)",
+		text.Count(p.Rows-p.Accepted), text.Count(p.Invalid), text.Count(p.Duplicates), text.Count(p.Protected))
 	if showUsers {
 		showSamples(row, "", d.refused)
 	}
@@ -157,7 +161,8 @@ func (d *deletion) callsText(left int) string {
 		also = fmt.Sprintf(" and %s that read", text.Count(reads))
 	}
 	took := time.Duration(float64(calls+reads) / d.config.Rate * float64(time.Second)).Round(time.Second)
-	return fmt.Sprintf("%s of up to %d users%s, at most %v a second: %s or more", text.Count(calls), size, also, d.config.Rate, took)
+	return fmt.Sprintf("%s of up to %d users%s, at most %v a second: %s or more",
+		text.Count(calls), size, also, d.config.Rate, took)
 }
 
 // readings is how many times each user is read.

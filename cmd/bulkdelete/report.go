@@ -22,7 +22,8 @@ type folderOptions struct {
 }
 
 func (o *folderOptions) flags() []cli.Flag {
-	return append(o.quietFlags(), word(&o.input, inputFlags, "input", "", "where the input `FILE` is now, if it was moved"))
+	return append(o.quietFlags(),
+		word(&o.input, inputFlags, "input", "", "where the input `FILE` is now, if it was moved"))
 }
 
 func reportCommand() *cli.Command {
@@ -102,10 +103,12 @@ func refresh(ctx context.Context, dir, input string) (s *report.Summary, notes [
 // joinShards shows the folders of a job's shards as one run.
 func joinShards(ctx context.Context, k *console, dirs []string, out, upload, input string) error {
 	if len(dirs) == 0 {
-		return job.Fail(job.Usage, "for example: bulkdelete report users.?-of-4.bulkdelete --out users", "give the folders of a job's shards")
+		return job.Fail(job.Usage, "for example: bulkdelete report users.?-of-4.bulkdelete --out users",
+			"give the folders of a job's shards")
 	}
 	if upload != "" {
-		return job.Fail(job.Usage, "give --upload to each shard's run, or one folder DIR here", "--upload copies one run's folder; there are %d", len(dirs))
+		return job.Fail(job.Usage, "give --upload to each shard's run, or one folder DIR here",
+			"--upload copies one run's folder; there are %d", len(dirs))
 	}
 	summary, err := job.Join(ctx, dirs, out, input)
 	if err != nil {
@@ -114,14 +117,17 @@ func joinShards(ctx context.Context, k *console, dirs []string, out, upload, inp
 	if err := k.showSummary(summary, cmp.Or(out, "each shard's folder")); err != nil || summary.ExitCode == 0 {
 		return err
 	}
-	return job.Fail(job.Code(summary.ExitCode), "each shard's own command goes on with it; failed.csv says why rows failed",
-		"%s of %s users are left, %s failed, %s are unknown", text.Count(summary.Remaining), text.Count(summary.Accepted), text.Count(summary.Failed), text.Count(summary.Unknown))
+	return job.Fail(job.Code(summary.ExitCode),
+		"each shard's own command goes on with it; failed.csv says why rows failed",
+		"%s of %s users are left, %s failed, %s are unknown", text.Count(summary.Remaining),
+		text.Count(summary.Accepted), text.Count(summary.Failed), text.Count(summary.Unknown))
 }
 
 // folderOf is the one folder that the command line names.
 func folderOf(c *cli.Command, input string) (string, error) {
 	if c.NArg() != 1 {
-		return "", job.Fail(job.Usage, fmt.Sprintf("for example: %s users.bulkdelete", c.FullName()), "give one run's folder DIR; there are %d", c.NArg())
+		return "", job.Fail(job.Usage, fmt.Sprintf("for example: %s users.bulkdelete", c.FullName()),
+			"give one run's folder DIR; there are %d", c.NArg())
 	}
 	return c.Args().First(), onlyFile("input", input)
 }

@@ -32,14 +32,15 @@ What does not come back: ` + lostForEver + `.`,
 		Flags:        restoreFlags(&o),
 		OnUsageError: usageError,
 		Action: func(ctx context.Context, c *cli.Command) error {
-			if c.NArg() != 1 {
-				return job.Fail(job.Usage, "for example: bulkdelete restore users.bulkdelete", "give one run's folder DIR; there are %d", c.NArg())
+			dir, err := folderOf(c, "")
+			if err != nil {
+				return err
 			}
 			op, err := newOperation(c, &o)
 			if err != nil {
 				return err
 			}
-			return op.end(op.restore(ctx, c.Args().First()))
+			return op.end(op.restore(ctx, dir))
 		},
 	}
 }
@@ -50,7 +51,8 @@ func restoreFlags(o *jobOptions) []cli.Flag {
 	return slices.Concat(o.apiOptions.flags(), []cli.Flag{
 		toggle(&o.sandbox, apiFlags, "sandbox", "an embedded sandbox, empty at first: no account needed"),
 		toggle(&o.dryRun, guardFlags, "dry-run", "list who can come back; beats --yes", "n"),
-	}, named(o.flags(), "yes", "stop-after", "max-failures", "max-duration", "faults", "progress", "json", "log-format", "log-level"))
+	}, named(o.flags(), "yes", "stop-after", "max-failures", "max-duration", "faults",
+		"progress", "json", "log-format", "log-level"))
 }
 
 // lostForEver is what the API has no way to give back.
@@ -105,8 +107,9 @@ func (o *operation) listRestore(r *job.Restore) error {
 			return err
 		}
 		idType, key := client.KeyOf(u.User)
-		w.Write([]string{strconv.Itoa(u.Line), strconv.Itoa(u.Chunk), text.Clean(report.Harmless(u.ID)), client.UserIDOf(u.User), //nolint:errcheck // the same
-			strings.TrimRight(idType+" "+text.Clean(report.Harmless(key)), " ")})
+		foundBy := strings.TrimRight(idType+" "+text.Clean(report.Harmless(key)), " ")
+		w.Write([]string{strconv.Itoa(u.Line), strconv.Itoa(u.Chunk), //nolint:errcheck // the same
+			text.Clean(report.Harmless(u.ID)), client.UserIDOf(u.User), foundBy})
 	}
 	w.Flush()
 	return w.Error()
@@ -119,7 +122,8 @@ func (o *operation) showRestore(r *job.Restore) error {
 		fmt.Fprintf(&b, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(&b, "%s users can be created again.\n\n", text.Count(r.Users))
-	row("backup", "%s, made by the run of %s", filepath.Join(filepath.Dir(r.Folder.Path), report.BackupName), r.Run.Asked.At)
+	backup := filepath.Join(filepath.Dir(r.Folder.Path), report.BackupName)
+	row("backup", "%s, made by the run of %s", backup, r.Run.Asked.At)
 	row("users", "%s whom that run deleted, or may have", text.Count(r.Users))
 	if left := r.Folder.Remaining(); left < r.Users {
 		row("", "%s of them were settled by earlier restores, %s are left", text.Count(r.Users-left), text.Count(left))

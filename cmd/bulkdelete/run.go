@@ -173,7 +173,8 @@ func (d *deletion) check(ctx context.Context, folder *job.Adopted) error {
 }
 
 func (d *deletion) connectToPool(ctx context.Context) error {
-	if err := d.connect(ctx, sandbox.Config{IDType: d.planned.Options.IDType, IDs: acceptedIDs(d.planned, d.input)}); err != nil {
+	like := sandbox.Config{IDType: d.planned.Options.IDType, IDs: acceptedIDs(d.planned, d.input)}
+	if err := d.connect(ctx, like); err != nil {
 		return err
 	}
 	d.describe()
@@ -226,7 +227,8 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 }
 
 func (d *deletion) describe() {
-	d.want = job.Describe(d.input, d.planned, job.Target{Host: d.host, UserPool: d.pool, TenantID: d.tenantID, Backup: d.backup, Reason: d.reason})
+	d.want = job.Describe(d.input, d.planned, job.Target{Host: d.host, UserPool: d.pool, TenantID: d.tenantID,
+		Backup: d.backup, Reason: d.reason})
 	d.want.Program = version()
 }
 
@@ -245,7 +247,8 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 	total, of := 0, ""
 	if limit.IsPercent() {
 		if d.client == nil {
-			return job.Fail(job.Usage, "", "a share with --max-deletes needs credentials: the API says how many users the pool has")
+			return job.Fail(job.Usage, "",
+				"a share with --max-deletes needs credentials: the API says how many users the pool has")
 		}
 		if total, err = d.client.CountUsers(ctx); err != nil {
 			return job.Fail(job.Halted, "nothing was sent", "the pool's users cannot be counted for --max-deletes: %w", err)

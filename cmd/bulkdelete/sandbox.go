@@ -108,7 +108,8 @@ func certificate(cert, key string) (*tls.Config, error) {
 }
 
 // serveUntil serves until ctx ends, and then says who is left.
-func serveUntil(ctx context.Context, out io.Writer, server *sandbox.Server, listener net.Listener, cert *tls.Config) error {
+func serveUntil(ctx context.Context, out io.Writer, server *sandbox.Server,
+	listener net.Listener, cert *tls.Config) error {
 	root := "http://" + listener.Addr().String()
 	if cert != nil {
 		root = "https://" + listener.Addr().String()

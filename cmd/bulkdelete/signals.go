@@ -32,7 +32,8 @@ func (p *process) untilSignal(parent context.Context) (context.Context, func()) 
 }
 
 // heed stops with the first signal and leaves with a later one, until done is closed.
-func (p *process) heed(signals <-chan os.Signal, done <-chan struct{}, stop context.CancelCauseFunc, leave func(os.Signal)) {
+func (p *process) heed(signals <-chan os.Signal, done <-chan struct{},
+	stop context.CancelCauseFunc, leave func(os.Signal)) {
 	var first os.Signal
 	var at time.Time
 	for {

@@ -77,19 +77,20 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 func (k *console) showFindings(f *job.Findings) {
 	if f.LastRowHash != "" {
 		k.print("the audit is whole: %s; the last one's hash is\n%s", text.Things(f.AuditRows, "row"), f.LastRowHash)
-		if f.Restored != nil || f.Users[report.Restored]+f.Users[report.Exists] == 0 {
-			k.print("%s deleted, %s absent, %s failed, %s unknown, %s without an outcome", text.Count(f.Deleted), text.Count(f.Absent), text.Count(f.Failed),
-				text.Count(f.Unknown), text.Count(f.Remaining))
-		} else {
-			k.print("%s restored, %s exist, %s failed, %s unknown, %s without an outcome", text.Count(f.Users[report.Restored]), text.Count(f.Users[report.Exists]),
-				text.Count(f.Failed), text.Count(f.Unknown), text.Count(f.Remaining))
+		done := fmt.Sprintf("%s deleted, %s absent", text.Count(f.Deleted), text.Count(f.Absent))
+		if restored, exist := f.Users[report.Restored], f.Users[report.Exists]; f.Restored == nil && restored+exist > 0 {
+			done = fmt.Sprintf("%s restored, %s exist", text.Count(restored), text.Count(exist))
 		}
+		k.print("%s, %s failed, %s unknown, %s without an outcome",
+			done, text.Count(f.Failed), text.Count(f.Unknown), text.Count(f.Remaining))
 	}
 	if f.Saved != nil && f.Whole {
-		k.print("the backup is whole: %s users, everybody deleted among them; %s were restored", text.Count(*f.Saved), text.Count(*f.Restored))
+		k.print("the backup is whole: %s users, everybody deleted among them; %s were restored",
+			text.Count(*f.Saved), text.Count(*f.Restored))
 	}
 	if f.Torn > 0 {
-		k.print("%s at the audit's end: a run died while it wrote; the next one cuts them off and tries their users again", text.Things(f.Torn, "torn row"))
+		k.print("%s at the audit's end: a run died while it wrote; "+
+			"the next one cuts them off and tries their users again", text.Things(f.Torn, "torn row"))
 	}
 	for _, u := range f.Unchecked {
 		k.print("unchecked: %s", u)
@@ -109,19 +110,23 @@ func judge(f *job.Findings, dir string) error {
 		}
 		return job.Fail(job.Incomplete, "compare the folder with a copy", "%s is not whole: %s%s", dir, f.Problems[0], more)
 	case !f.Finished:
-		return job.Fail(job.Incomplete, "the command of the run goes on where it stopped", "whole so far, %s without an outcome", text.Count(f.Remaining))
+		return job.Fail(job.Incomplete, "the command of the run goes on where it stopped",
+			"whole so far, %s without an outcome", text.Count(f.Remaining))
 	case f.Failed+f.Unknown+f.Invalid > 0:
-		return job.Fail(job.Incomplete, "failed.csv and rejected.csv say why", "whole, but %s failed, %s are unknown and %s were invalid",
+		return job.Fail(job.Incomplete, "failed.csv and rejected.csv say why",
+			"whole, but %s failed, %s are unknown and %s were invalid",
 			text.Count(f.Failed), text.Count(f.Unknown), text.Things(f.Invalid, "row"))
 	case f.Living != nil && *f.Living > 0:
-		return job.Fail(job.Incomplete, "they may have been created again since; look at the lines above", "%s still exist", text.Things(*f.Living, "user"))
+		return job.Fail(job.Incomplete, "they may have been created again since; look at the lines above",
+			"%s still exist", text.Things(*f.Living, "user"))
 	}
 	return nil
 }
 
 func (o *verifyOptions) verifyLive(ctx context.Context, k *console, v *job.View, f *job.Findings) error {
 	if v.Plan == nil {
-		return job.Fail(job.Usage, "say where the input is now with --input FILE", "--live needs the input: %s", strings.Join(f.Unchecked, "; "))
+		return job.Fail(job.Usage, "say where the input is now with --input FILE",
+			"--live needs the input: %s", strings.Join(f.Unchecked, "; "))
 	}
 	cfg, api, err := o.connect(ctx, v.Run)
 	if err != nil {
@@ -157,7 +162,8 @@ func (o *apiOptions) connect(ctx context.Context, run *report.Run) (client.Confi
 // tenantOf is the tenant of the run that a command goes on with.
 func tenantOf(given string, run *report.Run) (string, error) {
 	if given != "" && given != run.Asked.TenantID {
-		return "", job.Fail(job.Guard, "leave --tenant-id out: it is the run's", "the run was about tenant %s, not %s", cmp.Or(run.Asked.TenantID, "none"), given)
+		return "", job.Fail(job.Guard, "leave --tenant-id out: it is the run's",
+			"the run was about tenant %s, not %s", cmp.Or(run.Asked.TenantID, "none"), given)
 	}
 	return run.Asked.TenantID, nil
 }

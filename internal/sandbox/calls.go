@@ -18,7 +18,8 @@ func (s *Server) getToken(q *request) answer {
 		return refuse(401, 2020, "the access key is not valid")
 	}
 	token := s.auth.issue(s.cfg)
-	return answer{status: 200, data: map[string]any{"access_token": token, "expires_in": int(s.cfg.TokenLifetime / time.Second)}}
+	seconds := int(s.cfg.TokenLifetime / time.Second)
+	return answer{status: 200, data: map[string]any{"access_token": token, "expires_in": seconds}}
 }
 
 func readBody(q *request, into any) error {
@@ -96,10 +97,11 @@ func (s *Server) getUsers(q *request) answer {
 	if bad != nil {
 		return *bad
 	}
+	with := func(what string) bool { return q.query["with"+what] == "true" }
 	list := []map[string]any{}
 	for _, id := range ids {
 		if i, ok := s.users.find(idType, id); ok {
-			list = append(list, s.users.show(i, q.query["withIdentities"] == "true", q.query["withCustomData"] == "true", q.query["withDepartmentIds"] == "true"))
+			list = append(list, s.users.show(i, with("Identities"), with("CustomData"), with("DepartmentIds")))
 		}
 	}
 	return answer{status: 200, data: list}

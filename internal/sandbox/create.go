@@ -9,8 +9,9 @@ import (
 // The members of CreateUserInfoDto in the vendor's Node SDK, by what they hold.
 var (
 	stringMembers = []string{
-		"email", "phone", "phoneCountryCode", "username", "externalId", "name", "nickname", "photo", "birthdate", "country", "province",
-		"city", "address", "streetAddress", "postalCode", "company", "browser", "device", "givenName", "familyName", "middleName", "profile",
+		"email", "phone", "phoneCountryCode", "username", "externalId", "name", "nickname", "photo", "birthdate",
+		"country", "province", "city", "address", "streetAddress", "postalCode", "company", "browser", "device",
+		"givenName", "familyName", "middleName", "profile",
 		"preferredUsername", "website", "zoneinfo", "locale", "formatted", "region", "password", "salt", "identityNumber",
 	}
 	boolMembers = []string{"emailVerified", "phoneVerified"}

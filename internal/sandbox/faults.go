@@ -44,8 +44,8 @@ const (
 	Half         Fault = "half"           // half of a batch carried out, then a server error
 )
 
-var faults = []Fault{Throttle, HTTP500, HTTP502, HTTP503, Body500, HTML502, HTML200, Redirect, CutBefore, CutAfter, Truncate, Empty, Hang,
-	SuccessFalse, NoData, Strings, Half}
+var faults = []Fault{Throttle, HTTP500, HTTP502, HTTP503, Body500, HTML502, HTML200, Redirect,
+	CutBefore, CutAfter, Truncate, Empty, Hang, SuccessFalse, NoData, Strings, Half}
 
 const hangFor = 2 * time.Second
 
@@ -211,8 +211,8 @@ func (o *outcome) late(f Fault, a answer) {
 		a.data = nil
 		o.write(a)
 	case Strings:
-		body := string(o.server.envelope(o.w, o.q, a))
-		io.WriteString(o.w, strings.Replace(body, `"statusCode":`+strconv.Itoa(a.status), `"statusCode":"`+strconv.Itoa(a.status)+`"`, 1))
+		body, status := string(o.server.envelope(o.w, o.q, a)), strconv.Itoa(a.status)
+		io.WriteString(o.w, strings.Replace(body, `"statusCode":`+status, `"statusCode":"`+status+`"`, 1))
 	default:
 		o.write(a)
 	}

@@ -92,7 +92,8 @@ func New(cfg Config) (*Server, error) {
 	if !knownType(cfg.IDType) {
 		return nil, fmt.Errorf("there is no ID type %q", cfg.IDType)
 	}
-	return &Server{cfg: cfg, users: newUsers(cfg.IDType, cfg.IDs), auth: newAuth(cfg), random: rand.New(rand.NewPCG(cfg.Faults.Seed, 1))}, nil
+	return &Server{cfg: cfg, users: newUsers(cfg.IDType, cfg.IDs), auth: newAuth(cfg),
+		random: rand.New(rand.NewPCG(cfg.Faults.Seed, 1))}, nil
 }
 
 // Len is how many users exist.
@@ -208,7 +209,8 @@ func (s *Server) elsewhere(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusNotFound)
-	fmt.Fprintf(w, `{"statusCode":404,"message":"Cannot %s %s","error":"Not Found"}`, r.Method, strconv.Quote(r.URL.Path)[1:])
+	path := strconv.Quote(r.URL.Path)[1:]
+	fmt.Fprintf(w, `{"statusCode":404,"message":"Cannot %s %s","error":"Not Found"}`, r.Method, path)
 }
 
 const landingPage = "/login/success"

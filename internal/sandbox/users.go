@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-var idTypes = []string{"user_id", "external_id", "phone", "email", "username", "identity", "sync_relation", "custom_field"}
+var idTypes = []string{"user_id", "external_id", "phone", "email", "username",
+	"identity", "sync_relation", "custom_field"}
 
 func knownType(idType string) bool { return slices.Contains(idTypes, idType) }
 
@@ -155,14 +156,17 @@ func (u *users) show(i int, identities, custom, departments bool) map[string]any
 	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second).Format(time.RFC3339)
 	out := map[string]any{
 		"userId": u.id(i, "user_id"), "createdAt": at, "updatedAt": at, "status": "Activated", "workStatus": "Active",
-		"externalId": u.id(i, "external_id"), "email": u.id(i, "email"), "phone": u.id(i, "phone"), "username": u.id(i, "username"),
+		"externalId": u.id(i, "external_id"), "username": u.id(i, "username"),
+		"email": u.id(i, "email"), "phone": u.id(i, "phone"),
 	}
 	if identities {
 		idp, inIdp, _ := strings.Cut(u.id(i, "identity"), ":")
 		provider, synced, _ := strings.Cut(u.id(i, "sync_relation"), ":")
 		out["identities"] = []map[string]any{
-			{"identityId": fmt.Sprintf("5c%022x", i), "extIdpId": idp, "provider": "oidc", "type": "generic", "userIdInIdp": inIdp},
-			{"identityId": fmt.Sprintf("5d%022x", i), "extIdpId": "5e0000000000000000000000", "provider": provider, "type": "open_id", "userIdInIdp": synced},
+			{"identityId": fmt.Sprintf("5c%022x", i), "extIdpId": idp,
+				"provider": "oidc", "type": "generic", "userIdInIdp": inIdp},
+			{"identityId": fmt.Sprintf("5d%022x", i), "extIdpId": "5e0000000000000000000000",
+				"provider": provider, "type": "open_id", "userIdInIdp": synced},
 		}
 	}
 	if custom {
@@ -198,7 +202,8 @@ func (c created) keys() (keys []string) {
 	identities, _ := c["identities"].([]any)
 	for _, each := range identities {
 		m, _ := each.(map[string]any)
-		keys = append(keys, fmt.Sprintf("identity %v:%v", m["extIdpId"], m["userIdInIdp"]), fmt.Sprintf("sync_relation %v:%v", m["provider"], m["userIdInIdp"]))
+		keys = append(keys, fmt.Sprintf("identity %v:%v", m["extIdpId"], m["userIdInIdp"]),
+			fmt.Sprintf("sync_relation %v:%v", m["provider"], m["userIdInIdp"]))
 	}
 	custom, _ := c["customData"].(map[string]any)
 	for name, value := range custom {
@@ -209,7 +214,8 @@ func (c created) keys() (keys []string) {
 
 func (c created) show(identities, custom, departments bool) map[string]any {
 	out := maps.Clone(c)
-	for name, asked := range map[string]bool{"identities": identities, "customData": custom, "departmentIds": departments} {
+	asks := map[string]bool{"identities": identities, "customData": custom, "departmentIds": departments}
+	for name, asked := range asks {
 		if !asked {
 			delete(out, name)
 		}

@@ -111,7 +111,7 @@ func (w *work) erase(places []int, t trail) error {
 	case errors.Is(err, client.Unavailable), errors.Is(err, client.ServerError):
 		return w.unanswered(places, t, began, err)
 	default: // credentials, payment, unsupported: it will not get better
-		return w.leave(t, Fail(Halted, "mend that, then run the same command again: it goes on where it stopped", "the API refuses this job: %w", err))
+		return w.leave(t, Fail(Halted, "mend that, then "+againHint, "the API refuses this job: %w", err))
 	}
 }
 
@@ -169,18 +169,19 @@ func (w *work) look(places []int, t trail) (alive, gone []int, _ trail, err erro
 // notFound isolates the users that the API does not know: reading tells which they are and the others go in one call. A
 // 404 that does not name a missing user is not believed without reading back: a wrong host answers so to everything.
 func (w *work) notFound(places []int, t trail) error {
-	sure := t.receipt.SaysNoUser()
-	if len(places) == 1 && sure {
+	const bare404 = "404 without a word of a missing user, and "
+	alone := len(places) == 1
+	if alone && t.receipt.SaysNoUser() {
 		return w.gone(places, t, "")
 	}
 	alive, gone, t, err := w.look(places, t)
 	switch {
 	case errors.Is(err, client.Stopped):
 		return w.leave(t, nil)
-	case len(places) == 1 && errors.Is(err, client.Blind):
-		return w.record(places, report.Unknown, t, "404 without a word of a missing user, and reading did not settle it: "+err.Error())
-	case len(places) == 1 && (err != nil || len(gone) == 0):
-		return w.record(places, report.Failed, t, "404 without a word of a missing user, and reading back does not say that the user is gone")
+	case alone && errors.Is(err, client.Blind):
+		return w.record(places, report.Unknown, t, bare404+"reading did not settle it: "+err.Error())
+	case alone && (err != nil || len(gone) == 0):
+		return w.record(places, report.Failed, t, bare404+"reading back does not say that the user is gone")
 	case err != nil || len(gone) == 0:
 		return w.halves(places, t) // reading is not permitted, or does not agree: ask each user alone
 	}
@@ -216,7 +217,8 @@ func (w *work) gone(places []int, t trail, how string) error {
 	case t.saved:
 		return w.record(places, report.Deleted, t, join("there when saved, and gone after this call", how))
 	case t.inDoubt:
-		return w.record(places, report.Deleted, t, join("not found after an earlier attempt without an answer: taken for deleted by it", how))
+		const why = "not found after an earlier attempt without an answer: taken for deleted by it"
+		return w.record(places, report.Deleted, t, join(why, how))
 	}
 	return w.record(places, report.Absent, t, how)
 }
@@ -227,7 +229,8 @@ func (w *work) refused(places []int, t trail) error {
 	if len(places) == 1 {
 		return w.record(places, report.Failed, t, "")
 	}
-	t.inDoubt = t.inDoubt || t.receipt.HTTPStatus != http.StatusRequestEntityTooLarge && t.receipt.StatusCode != http.StatusRequestEntityTooLarge
+	const tooLarge = http.StatusRequestEntityTooLarge // nothing of it was read
+	t.inDoubt = t.inDoubt || t.receipt.HTTPStatus != tooLarge && t.receipt.StatusCode != tooLarge
 	return w.halves(places, t)
 }
 
@@ -286,7 +289,7 @@ func (w *work) unanswered(places []int, t trail, began time.Time, cause error) e
 func middle(began time.Time) time.Time { return began.Add(time.Since(began) / 2) }
 
 func outOfReach(cause error) *Error {
-	return Fail(Halted, "check the network and --host, then run the same command again: it goes on where it stopped", "the API is out of reach: %w", cause)
+	return Fail(Halted, "check the network and --host, then "+againHint, "the API is out of reach: %w", cause)
 }
 
 // leave gives the slot back without a row: the chunk is unfinished and the next run takes it up.

@@ -47,7 +47,8 @@ func (f *Folder) fetch(ctx context.Context, o *objects.Object, have string, take
 	}
 	defer content.Close()
 	if have != "" {
-		return nil, "", Fail(Guard, keptHint(f.Path), "%s has changed since the run in %s was planned: its ETag was %s and is %s",
+		return nil, "", Fail(Guard, keptHint(f.Path),
+			"%s has changed since the run in %s was planned: its ETag was %s and is %s",
 			o, f.Path, have, orNone(content.ETag))
 	}
 	in, err := f.spool(content, o.String(), taken)

@@ -26,7 +26,11 @@ type Folder struct {
 }
 
 const (
-	roomHint    = "make room or mend the disk, then run the same command again: it goes on where it stopped"
+	againHint   = "run the same command again: it goes on where it stopped"
+	roomHint    = "make room or mend the disk, then " + againHint
+	diskHint    = "mend the disk, then run the same command again"
+	rerunHint   = "run the same command again"
+	folderHint  = "give the folder that a run made, such as users.bulkdelete"
 	anotherHint = "choose another folder with --out"
 	copyHint    = "restore it from a copy, or start over in another folder with --out"
 )
@@ -49,7 +53,7 @@ func Claim(path string) (_ *Folder, err error) {
 // Reclaim is Claim for a folder that is there and holds a run.
 func Reclaim(path string) (*Folder, error) {
 	if _, err := os.Stat(filepath.Join(path, report.RunName)); err != nil {
-		return nil, Fail(Usage, "give the folder that a run made, such as users.bulkdelete", "%s is not a run's folder: %w", path, err)
+		return nil, Fail(Usage, folderHint, "%s is not a run's folder: %w", path, err)
 	}
 	return Claim(path)
 }
@@ -98,7 +102,7 @@ func loadRun(dir *journal.Dir) (*report.Run, error) {
 	case damaged, errors.Is(err, journal.ErrNotRegular):
 		return nil, Fail(Guard, copyHint, "the folder %s cannot be used: %w", dir.Path, err)
 	case err != nil:
-		return nil, Fail(Halted, "mend the disk, then run the same command again", "the folder %s cannot be read: %w", dir.Path, err)
+		return nil, Fail(Halted, diskHint, "the folder %s cannot be read: %w", dir.Path, err)
 	}
 	return run, nil
 }
@@ -128,7 +132,8 @@ func (f *Folder) ours() error {
 		return Fail(Guard, "restore run.json, or choose another folder with --out",
 			"the folder %s holds an audit but no run.json to say what it is about", f.Path)
 	}
-	return Fail(Guard, anotherHint, "the folder %s holds %s and no run.json: it is not a run's, and nothing is written into it",
+	return Fail(Guard, anotherHint,
+		"the folder %s holds %s and no run.json: it is not a run's, and nothing is written into it",
 		f.Path, strings.Join(foreign[:min(len(foreign), 3)], ", "))
 }
 
@@ -136,9 +141,10 @@ func (f *Folder) lock(name string) error {
 	unlock, err := f.dir.Lock(name)
 	switch {
 	case errors.Is(err, journal.ErrInUse):
-		holder, _ := f.dir.ReadFile(report.LockName, 1<<10) // it may not be written yet
+		text, _ := f.dir.ReadFile(report.LockName, 1<<10) // it may not be written yet
+		holder := cmp.Or(strings.TrimSpace(string(text)), "unknown")
 		return Fail(Guard, "wait for the other run to end; two runs never work on one folder",
-			"the folder %s cannot be used: another run works on it: process %s", f.Path, cmp.Or(strings.TrimSpace(string(holder)), "unknown"))
+			"the folder %s cannot be used: another run works on it: process %s", f.Path, holder)
 	case err != nil:
 		return f.refuse(err)
 	}
@@ -172,7 +178,8 @@ func (f *Folder) refuse(err error) error {
 		return Fail(Usage, "give it to the user who runs this, or choose another folder with --out; nothing was sent",
 			"the folder %s cannot be written: %w; %s", f.Path, err, whose(f.Path))
 	case errors.Is(err, journal.ErrNotRegular):
-		return Fail(Guard, "a run's own files are plain files: "+anotherHint, "the folder %s cannot be trusted: %w", f.Path, err)
+		return Fail(Guard, "a run's own files are plain files: "+anotherHint,
+			"the folder %s cannot be trusted: %w", f.Path, err)
 	case errors.Is(err, errNotDir):
 		return Fail(Usage, anotherHint, "%s is not a folder", f.Path)
 	}
@@ -238,10 +245,7 @@ func (f *Folder) Close() error {
 	if err == nil && len(f.made) > 0 && len(names) == 1 && names[0] == report.LockName {
 		err = errors.Join(f.dir.Remove(report.LockName), f.removeMade())
 	}
-	for _, unlock := range slices.Backward(f.unlock) {
-		err = errors.Join(err, unlock())
-	}
-	err = errors.Join(err, f.dir.Close())
+	err = errors.Join(err, closeAll(f.unlock), f.dir.Close())
 	f.dir, f.unlock, f.made = nil, nil, nil
 	return err
 }

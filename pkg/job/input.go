@@ -104,7 +104,8 @@ func Keep(r io.Reader) (*Input, error) {
 
 // keptHint says how a run whose input is another one by now goes on.
 func keptHint(dir string) string {
-	return fmt.Sprintf("to go on with that run: bulkdelete run %s --out %s; for another input choose another folder with --out",
+	return fmt.Sprintf("to go on with that run: bulkdelete run %s --out %s; "+
+		"for another input choose another folder with --out",
 		text.ShellWord(filepath.Join(dir, report.InputName)), text.ShellWord(dir))
 }
 

@@ -35,7 +35,7 @@ type Job struct {
 	MaxFailures Limit            // of failed and unknown users in this run
 	MaxDuration time.Duration    // 0: none
 	Verify      bool             // read each chunk back after deleting it
-	Began       func(torn int)   // called once before the first call, with the rows of a crash that were cut off; may be nil
+	Began       func(torn int)   // called once before the first call, with the torn rows that were cut off; may be nil
 	Observe     func(report.Row) // called after a row is on disk, by several goroutines; may be nil
 	Draining    func(calls int)  // called once when no new call starts any more, with the number in flight; may be nil
 
@@ -80,7 +80,7 @@ func (j *Job) Run(ctx context.Context) (err error) {
 	if stopped == nil || ended == nil {
 		return errors.Join(errOrNil(stopped), ended)
 	}
-	return &Error{Code: Halted, Err: fmt.Errorf("%w; %w", stopped, ended), Hint: stopped.Hint} // a full disk may be why of both
+	return Fail(Halted, stopped.Hint, "%w; %w", stopped, ended) // a full disk may be why of both
 }
 
 // why says how the run ended; nil: every chunk is done, and the folder and the input are what they were.
@@ -110,7 +110,7 @@ func (j *Job) lost() *Error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.unclean = true
-	return Fail(Halted, "put it back where it was, then run the same command again: it goes on where it stopped",
+	return Fail(Halted, "put it back where it was, then "+againHint,
 		"the audit was taken away, so nothing more is sent: %w", err)
 }
 
@@ -223,7 +223,8 @@ func (j *Job) count(row report.Row) {
 		j.failed += row.Users
 	}
 	if j.MaxFailures.Reached(j.failed, j.users) {
-		j.stop(Fail(Halted, "read the messages in audit.csv, mend the cause, then run the same command again; --max-failures sets the limit",
+		j.stop(Fail(Halted,
+			"read the messages in audit.csv, mend the cause, then run the same command again; --max-failures sets the limit",
 			"%d of %d users failed in this run: stopped by --max-failures %s", j.failed, j.users, j.MaxFailures))
 	}
 }
@@ -247,7 +248,8 @@ func (j *Job) changed() *Error {
 }
 
 func changed(err error) *Error {
-	return Fail(Halted, "nobody outside the plan was named in a call. Put the old file back to go on, or plan the new one into a folder of its own (--out)",
+	return Fail(Halted, "nobody outside the plan was named in a call. "+
+		"Put the old file back to go on, or plan the new one into a folder of its own (--out)",
 		"the input is not what was planned: %w", err)
 }
 

@@ -48,7 +48,8 @@ func (w *work) missing(places []int, t trail) error {
 			absent = append(absent, place)
 		}
 	}
-	if err := w.record(deleted, report.Deleted, t, "saved by an earlier run and not found now: taken for deleted by it"); err != nil {
+	const why = "saved by an earlier run and not found now: taken for deleted by it"
+	if err := w.record(deleted, report.Deleted, t, why); err != nil {
 		return err
 	}
 	return w.record(absent, report.Absent, t, "not found when read; nothing was sent")
@@ -71,7 +72,8 @@ func (w *work) unreadable(places []int, t trail, receipt client.Receipt, err err
 	case errors.Is(err, client.Unavailable), alone && !hopeless(err):
 		return w.unread(places, t)
 	case hopeless(err):
-		return w.leave(t, Fail(Halted, "allow the access key to read users, or run without --backup into another folder (--out)",
+		return w.leave(t, Fail(Halted,
+			"allow the access key to read users, or run without --backup into another folder (--out)",
 			"the API refuses to show users, and --backup deletes nobody who was not saved: %w", err))
 	}
 	return w.divide(places, t, func(half []int) error { return w.saveFirst(half, t) })
@@ -98,7 +100,8 @@ func (w *work) unread(places []int, t trail) error {
 func (w *work) saved(places []int, profiles [][]json.RawMessage) (users []report.Saved) {
 	for i, place := range places {
 		for _, user := range profiles[i] {
-			users = append(users, report.Saved{Chunk: w.chunk.Number, Place: place, Line: w.chunk.Lines[place-1], ID: w.chunk.IDs[place-1], User: user})
+			users = append(users, report.Saved{Chunk: w.chunk.Number, Place: place,
+				Line: w.chunk.Lines[place-1], ID: w.chunk.IDs[place-1], User: user})
 		}
 	}
 	return users

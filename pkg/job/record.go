@@ -72,7 +72,8 @@ func planWith(ctx context.Context, dir *journal.Dir, run *report.Run, in *Input)
 	a := run.Asked
 	want := Describe(in, plan, Target{Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID, Backup: a.Backup != ""})
 	if diff := differences(run, want); len(diff) > 0 {
-		return nil, Fail(Guard, "say where the planned input is with --input FILE", "%s is not the input of this run:%s", in.Path, list(diff))
+		return nil, Fail(Guard, "say where the planned input is with --input FILE",
+			"%s is not the input of this run:%s", in.Path, list(diff))
 	}
 	return plan, nil
 }
@@ -116,8 +117,8 @@ func (r *Record) do(w *work) error {
 }
 
 func layoutOf(p *chunker.Plan) report.Layout {
-	return report.Layout{Header: p.HeaderRaw, Columns: p.Columns, Column: p.Column, IDName: p.Options.IDType, Delimiter: p.Delimiter,
-		BOM: p.BOM || p.Encoding != "utf-8"}
+	return report.Layout{Header: p.HeaderRaw, Columns: p.Columns, Column: p.Column, IDName: p.Options.IDType,
+		Delimiter: p.Delimiter, BOM: p.BOM || p.Encoding != "utf-8"}
 }
 
 // linesOf gives every row of the input as the report wants it.

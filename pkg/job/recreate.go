@@ -75,7 +75,8 @@ func (b *returning) several(places []int, t trail) (single []int, err error) {
 			continue
 		}
 		t.receipt.StartedAt = time.Now()
-		if err := b.record([]int{place}, report.Failed, t, fmt.Sprintf("the ID named %d users: create those by hand", n)); err != nil {
+		why := fmt.Sprintf("the ID named %d users: create those by hand", n)
+		if err := b.record([]int{place}, report.Failed, t, why); err != nil {
 			return nil, err
 		}
 	}
@@ -120,13 +121,15 @@ func (b *returning) blind(places []int, t trail, began time.Time, err error) err
 	case errors.Is(err, client.Stopped):
 		return b.leave(t, nil)
 	case hopeless(err), errors.Is(err, client.Blind):
-		return b.leave(t, Fail(Halted, "allow the access key to read users", "the API refuses to show users, and nobody is created who may exist: %w", err))
+		return b.leave(t, Fail(Halted, "allow the access key to read users",
+			"the API refuses to show users, and nobody is created who may exist: %w", err))
 	case errors.Is(err, client.Unavailable) && !b.job.answeredSince(middle(began)):
 		return b.leave(t, outOfReach(err))
 	case t.inDoubt:
 		return b.record(places, report.Unknown, t, "looking did not settle it: "+err.Error())
 	}
-	return b.record(places, report.Failed, t, "not created, because it could not be seen whether the user exists: "+err.Error())
+	const why = "not created, because it could not be seen whether the user exists: "
+	return b.record(places, report.Failed, t, why+err.Error())
 }
 
 // there records those who exist, and gives the others.
@@ -143,7 +146,8 @@ func (b *returning) there(places []int, found map[int]json.RawMessage, t trail) 
 		return missing, nil
 	}
 	if t.inDoubt {
-		return missing, b.back(existing, found, t, "there after an earlier attempt without an answer: taken for created by it")
+		const why = "there after an earlier attempt without an answer: taken for created by it"
+		return missing, b.back(existing, found, t, why)
 	}
 	return missing, b.record(existing, report.Exists, t, "a user with the same ID is there")
 }
@@ -179,7 +183,7 @@ func (b *returning) create(places []int, t trail, tries int) error {
 	case errors.Is(err, client.Stopped):
 		return b.leave(t, nil)
 	case hopeless(err):
-		return b.leave(t, Fail(Halted, "mend that, then run the same command again: it goes on where it stopped", "the API refuses this restore: %w", err))
+		return b.leave(t, Fail(Halted, "mend that, then "+againHint, "the API refuses this restore: %w", err))
 	case len(places) > 1:
 		return b.divide(places, t, func(half []int) error { return b.recreate(half, t, tries) })
 	case t.inDoubt:

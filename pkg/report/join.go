@@ -23,7 +23,8 @@ type Shard struct {
 // WriteJoined makes in dir the files that Write would have made if one run had done the work of all the shards,
 // which stand in their order: of the lines' chunks, in turn, each has one. Chunks are numbered as in the whole.
 // Where dir is nil, nothing is written, and what there is to know is in the summary.
-func WriteJoined(dir *journal.Dir, whole *Run, shards []*Shard, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
+func WriteJoined(dir *journal.Dir, whole *Run, shards []*Shard, layout Layout,
+	lines iter.Seq2[Line, error]) (*Summary, error) {
 	s := newSummary(whole)
 	rows := make(joined, len(shards))
 	for i, shard := range shards {
@@ -109,7 +110,7 @@ func first(heads []head) int {
 		switch {
 		case h.more && h.err != nil:
 			return i
-		case h.more && (at < 0 || h.row.StartedAt.Add(h.row.Duration).Before(heads[at].row.StartedAt.Add(heads[at].row.Duration))):
+		case h.more && (at < 0 || h.row.endedAt().Before(heads[at].row.endedAt())):
 			at = i
 		}
 	}

@@ -72,7 +72,8 @@ func writePage(t target, run *Run, s *Summary) error {
 func renderPage(dir string, run *Run, s *Summary) ([]byte, error) {
 	t, err := template.New(PageName).Funcs(template.FuncMap{
 		"count": text.Count, "are": text.Are,
-		"users": func(n int) string { return text.Things(n, "user") }, "span": span, "ms": func(f float64) string { return span(time.Duration(f * float64(time.Millisecond))) },
+		"users": users, "span": span,
+		"ms":    func(f float64) string { return span(time.Duration(f * float64(time.Millisecond))) },
 		"clock": clock, "plain": plain, "ids": shownIDs, "percent": percent,
 		"count64": func(n int64) string { return text.Count(int(n)) }, "decimal": decimal,
 		"seconds": func(f float64) string { return span(time.Duration(f * float64(time.Second))) },
@@ -98,8 +99,8 @@ func renderPage(dir string, run *Run, s *Summary) ([]byte, error) {
 func newPage(dir string, run *Run, s *Summary) (*page, error) {
 	t := &s.stats
 	p := &page{Summary: s, Run: run, Dir: text.ShellWord(dir), Parts: parts(s), Options: options(run),
-		Failures: kinds(s.FailedBy), Refusals: kinds(s.RejectedBy), FailedRows: grouped(t.failed), RejectedRows: grouped(t.rejected),
-		Slowest: t.slowest, Retried: t.retried,
+		Failures: kinds(s.FailedBy), FailedRows: grouped(t.failed),
+		Refusals: kinds(s.RejectedBy), RejectedRows: grouped(t.rejected), Slowest: t.slowest, Retried: t.retried,
 		Repeated: t.series.repeated(), Pauses: t.series.pauses, MorePauses: t.series.paused - len(t.series.pauses)}
 	p.Class, p.Verdict = verdict(s)
 	if t.n == 0 {
@@ -121,22 +122,24 @@ func newPage(dir string, run *Run, s *Summary) (*page, error) {
 // verdict is what happened, in one sentence.
 func verdict(s *Summary) (class, sentence string) {
 	w := s.Deed.words()
-	open := s.Failed + s.Unknown
+	open, done := s.Failed+s.Unknown, text.Are(s.Accepted, "user")+" "+w.done
 	switch {
 	case s.State == Unfinished:
-		return "bad", fmt.Sprintf("Unfinished: %s of %s done, %s still to come.", text.Count(s.Accepted-s.Remaining), text.Things(s.Accepted, "user"), text.Count(s.Remaining))
+		return "bad", fmt.Sprintf("Unfinished: %s of %s done, %s still to come.",
+			text.Count(s.Accepted-s.Remaining), users(s.Accepted), text.Count(s.Remaining))
 	case open > 0:
-		return "bad", fmt.Sprintf("Finished, but %s of %s may still %s.", text.Count(open), text.Things(s.Accepted, "user"), w.undone)
+		return "bad", fmt.Sprintf("Finished, but %s of %s may still %s.", text.Count(open), users(s.Accepted), w.undone)
 	case s.Accepted == 0 && s.Invalid > 0:
 		return "fair", fmt.Sprintf("Finished: nothing was sent, and %s invalid.", text.Are(s.Invalid, "input row"))
 	case s.Accepted == 0:
 		return "good", fmt.Sprintf("Finished: there was no user to %s.", cmp.Or(s.Deed, Delete))
 	case s.Invalid > 0:
-		return "fair", fmt.Sprintf("Finished: %s %s, but %s invalid, so never sent.", text.Are(s.Accepted, "user"), w.done, text.Are(s.Invalid, "input row"))
+		return "fair", fmt.Sprintf("Finished: %s, but %s invalid, so never sent.", done, text.Are(s.Invalid, "input row"))
 	case s.NotSaved > 0:
-		return "fair", fmt.Sprintf("Finished: %s %s, but %s not in the backup.", text.Are(s.Accepted, "user"), w.done, text.Are(s.NotSaved, "more deleted user"))
+		missing := text.Are(s.NotSaved, "more deleted user")
+		return "fair", fmt.Sprintf("Finished: %s, but %s not in the backup.", done, missing)
 	}
-	return "good", fmt.Sprintf("Finished: %s %s.", text.Are(s.Accepted, "user"), w.done)
+	return "good", fmt.Sprintf("Finished: %s.", done)
 }
 
 // parts are the sets that every input row stands in exactly one of.
@@ -165,7 +168,8 @@ func parts(s *Summary) []part {
 
 func options(run *Run) (all []option) {
 	for _, name := range slices.Sorted(maps.Keys(run.Asked.Options)) {
-		all = append(all, option{"--" + strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(run.Asked.Options[name], "\n", ", ")})
+		value := strings.ReplaceAll(run.Asked.Options[name], "\n", ", ")
+		all = append(all, option{"--" + strings.ReplaceAll(name, "_", "-"), value})
 	}
 	return all
 }
@@ -191,6 +195,8 @@ func grouped(rows []Sample) []Sample {
 	slices.SortStableFunc(rows, func(a, b Sample) int { return cmp.Compare(met[a.Kind], met[b.Kind]) })
 	return rows
 }
+
+func users(n int) string { return text.Things(n, "user") }
 
 // decimal writes a rate: a small one with a digit behind the point.
 func decimal(f float64) string {

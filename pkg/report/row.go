@@ -31,6 +31,8 @@ const (
 	Exists   Outcome = "exists"   // not created: a user with the same ID is there
 )
 
+var outcomes = []Outcome{Deleted, Absent, Restored, Exists, Failed, Unknown}
+
 // Row is one row of audit.csv: what became of some neighbouring users of one chunk.
 type Row struct {
 	Chunk               int // from 1
@@ -51,6 +53,9 @@ type Row struct {
 
 	whole int // the chunk's number in the whole of which this is a shard's; 0: Chunk
 }
+
+// endedAt is when the last answer came.
+func (r *Row) endedAt() time.Time { return r.StartedAt.Add(r.Duration) }
 
 // IDsSHA256 is the SHA-256 of the IDs, each followed by a newline, in hexadecimal.
 func IDsSHA256(ids []string) string {
@@ -77,8 +82,9 @@ func joinIDs(ids []string) string {
 	return strings.Join(words, " ")
 }
 
-var columns = []string{"chunk", "part", "first_line", "last_line", "users", "outcome", "attempts", "http_status", "status_code", "api_code",
-	"message", "request_ids", "started_at", "duration_ms", "ids_sha256", "row_hash"}
+var columns = []string{"chunk", "part", "first_line", "last_line", "users", "outcome", "attempts",
+	"http_status", "status_code", "api_code", "message", "request_ids", "started_at", "duration_ms",
+	"ids_sha256", "row_hash"}
 
 // header is the first line of every audit.
 var header = []byte(strings.Join(columns, ",") + "\n")
@@ -155,7 +161,8 @@ func appendLine(dst, fields []byte, hash string) []byte {
 	}
 	buf := bytes.NewBuffer(dst)
 	w := csv.NewWriter(buf)
-	w.Write(append(strings.Split(string(fields[:len(fields)-1]), "\n"), hash)) //nolint:errcheck // a buffer takes everything
+	cells := strings.Split(string(fields[:len(fields)-1]), "\n")
+	w.Write(append(cells, hash)) //nolint:errcheck // a buffer takes everything
 	w.Flush()
 	return buf.Bytes()
 }
@@ -243,15 +250,18 @@ func fromFields(f []string) (r Row, err error) {
 		return n
 	}
 	from, to, _ := strings.Cut(f[1], "-")
-	r = Row{Chunk: number(f[0]), From: number(from), To: number(to), FirstLine: number(f[2]), LastLine: number(f[3]), Users: number(f[4]),
-		Outcome: Outcome(f[5]), Attempts: number(f[6]), HTTPStatus: number(f[7]), StatusCode: number(f[8]), APICode: number(f[9]),
-		Message: f[10], RequestIDs: strings.Fields(f[11]), Duration: time.Duration(number(f[13])) * time.Millisecond, IDsSHA256: f[14], Hash: f[15]}
+	r = Row{
+		Chunk: number(f[0]), From: number(from), To: number(to), FirstLine: number(f[2]), LastLine: number(f[3]),
+		Users: number(f[4]), Outcome: Outcome(f[5]), Attempts: number(f[6]), HTTPStatus: number(f[7]),
+		StatusCode: number(f[8]), APICode: number(f[9]), Message: f[10], RequestIDs: strings.Fields(f[11]),
+		Duration: time.Duration(number(f[13])) * time.Millisecond, IDsSHA256: f[14], Hash: f[15],
+	}
 	at, e := time.Parse(timeLayout, f[12])
 	if e != nil && err == nil {
 		err = e
 	}
 	r.StartedAt = at
-	if err == nil && (r.Users != r.To-r.From+1 || !slices.Contains([]Outcome{Deleted, Absent, Failed, Unknown, Restored, Exists}, r.Outcome)) {
+	if err == nil && (r.Users != r.To-r.From+1 || !slices.Contains(outcomes, r.Outcome)) {
 		err = errors.New("the row contradicts itself")
 	}
 	return r, err

@@ -135,7 +135,7 @@ type Ended struct {
 	ExitCode  int       `json:"exit_code"`
 	Reason    string    `json:"reason,omitempty"`
 	LastHash  string    `json:"last_hash"`          // of the audit's last row
-	InDoubt   []int     `json:"in_doubt,omitempty"` // chunks that were left without a row although a call may have been carried out
+	InDoubt   []int     `json:"in_doubt,omitempty"` // chunks without a row that a call may have been carried out for
 	PoolAfter *int      `json:"pool_after,omitempty"`
 }
 
@@ -198,7 +198,8 @@ func readAsked(raw json.RawMessage) (a Asked, err error) {
 // check refuses what no version can have written.
 func (r *Run) check() error {
 	p := r.Asked.Plan
-	if r.Format != RunFormat || p.ChunkSize < 1 || p.ChunkSize > 64 || p.Accepted < 0 || p.Chunks != (p.Accepted+p.ChunkSize-1)/p.ChunkSize {
+	sound := r.Format == RunFormat && p.ChunkSize >= 1 && p.ChunkSize <= 64 && p.Accepted >= 0
+	if !sound || p.Chunks != (p.Accepted+p.ChunkSize-1)/p.ChunkSize {
 		return errors.New("it contradicts itself")
 	}
 	if last := r.Last(); r.Open != (last != nil && last.Ended == nil) {

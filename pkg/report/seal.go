@@ -57,7 +57,8 @@ func LoadSeal(dir *journal.Dir) (*Seal, error) {
 		return nil, err
 	}
 	if s.Format != 1 {
-		return nil, fmt.Errorf("%s has format %d: it was made by another version of bulkdelete, or edited", SealName, s.Format)
+		return nil, fmt.Errorf("%s has format %d: it was made by another version of bulkdelete, or edited",
+			SealName, s.Format)
 	}
 	return &s, nil
 }
@@ -86,11 +87,13 @@ func WriteSeal(dir *journal.Dir, run *Run, s *Summary) error {
 
 func newSeal(run *Run, s *Summary) *Seal {
 	last, a := run.Last(), run.Asked
-	seal := &Seal{Format: 1, Program: run.Program, SealedAt: time.Now().UTC(), Deed: a.Deed, State: s.State, ExitCode: s.ExitCode,
-		Counts: map[string]int{"invalid": s.Invalid, "duplicates": s.Duplicates, "protected": s.Protected, "remaining": s.Remaining},
-		Runs:   len(run.Runs), FirstHash: run.Seed(), LastHash: s.LastRowHash, Rows: s.AuditRows, Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
-		By: last.By, Approved: last.Approved, Plan: last.Plan, Reason: a.Reason}
-	for _, o := range []Outcome{Deleted, Absent, Restored, Exists, Failed, Unknown} {
+	seal := &Seal{Format: 1, Program: run.Program, SealedAt: time.Now().UTC(), Deed: a.Deed, State: s.State,
+		ExitCode: s.ExitCode, Runs: len(run.Runs), FirstHash: run.Seed(), LastHash: s.LastRowHash, Rows: s.AuditRows,
+		Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
+		By: last.By, Approved: last.Approved, Plan: last.Plan, Reason: a.Reason,
+		Counts: map[string]int{"invalid": s.Invalid, "duplicates": s.Duplicates, "protected": s.Protected,
+			"remaining": s.Remaining}}
+	for _, o := range outcomes {
 		if n := *s.of(o); n > 0 {
 			seal.Counts[string(o)] = n
 		}
@@ -124,7 +127,8 @@ func setAside(dir *journal.Dir) (*SealedFile, error) {
 func oldSealName(n int) string { return fmt.Sprintf("seal.%d.json", n) }
 
 // unsealed are files that a seal is not about: they come and go with runs, or are elsewhere too.
-var unsealed = []string{LockName, "status.json", "control.json", InputName, SealName, SealName + ".sig", SealName + ".tsr"}
+var unsealed = []string{LockName, "status.json", "control.json", InputName,
+	SealName, SealName + ".sig", SealName + ".tsr"}
 
 // sealedNames gives the names of the files that a seal is about.
 func sealedNames(dir *journal.Dir) ([]string, error) {

@@ -93,7 +93,8 @@ func latencyBucket(d time.Duration) int {
 func latencyOf(bucket int) float64 { return math.Pow(latencyStep, float64(bucket)+0.5) }
 
 func (t *stats) latency() Latency {
-	return Latency{P50: t.percentile(0.5), P90: t.percentile(0.9), P99: t.percentile(0.99), Max: float64(t.max.Milliseconds())}
+	most := float64(t.max.Milliseconds())
+	return Latency{P50: t.percentile(0.5), P90: t.percentile(0.9), P99: t.percentile(0.99), Max: most}
 }
 
 func (t *stats) percentile(p float64) float64 {
@@ -147,10 +148,10 @@ func (s *series) add(r *Row) {
 	if gap := r.StartedAt.Sub(s.latest); gap > pauseAfter {
 		s.pause(gap, r.StartedAt)
 	}
-	if end := r.StartedAt.Add(r.Duration); end.After(s.latest) {
+	if end := r.endedAt(); end.After(s.latest) {
 		s.latest = end
 	}
-	at := min(r.StartedAt.Add(r.Duration).Sub(s.start), maxWorking)
+	at := min(r.endedAt().Sub(s.start), maxWorking)
 	for at >= seriesLen*s.step {
 		s.join()
 	}

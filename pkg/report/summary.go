@@ -95,8 +95,9 @@ func (d Deed) words() deedWords {
 
 func newSummary(run *Run) *Summary {
 	a := run.Asked
-	s := &Summary{Schema: 2, Program: run.Program, Deed: a.Deed, Input: a.Input, Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
-		IDType: a.Options["id_type"], Asked: a.Reason, Chunks: a.Plan.Chunks, RejectedBy: map[string]int{}, FailedBy: map[string]int{}}
+	s := &Summary{Schema: 2, Program: run.Program, Deed: a.Deed, Input: a.Input, Host: a.Host, UserPool: a.UserPool,
+		TenantID: a.TenantID, IDType: a.Options["id_type"], Asked: a.Reason, Chunks: a.Plan.Chunks,
+		RejectedBy: map[string]int{}, FailedBy: map[string]int{}}
 	if a.Deed == Restore {
 		s.NotSaved = a.Plan.Invalid
 	}
@@ -129,7 +130,7 @@ func (s *Summary) of(o Outcome) *int {
 // count counts an audit row.
 func (s *Summary) count(r *Row) {
 	*s.of(r.Outcome) += r.Users
-	end := r.StartedAt.Add(r.Duration)
+	end := r.endedAt()
 	if s.StartedAt == nil || r.StartedAt.Before(*s.StartedAt) {
 		at := r.StartedAt
 		s.StartedAt = &at
