@@ -270,20 +270,15 @@ func shard(text, index string) (i, n int, err error) {
 	return i, n, nil
 }
 
+var delimiters = map[string]rune{"": 0, "comma": ',', ",": ',', "semicolon": ';', ";": ';',
+	"tab": '\t', "\t": '\t', `\t`: '\t', "pipe": '|', "|": '|'}
+
 func delimiter(s string) (rune, error) {
-	switch strings.ToLower(s) {
-	case "":
-		return 0, nil
-	case "comma", ",":
-		return ',', nil
-	case "semicolon", ";":
-		return ';', nil
-	case "tab", "\t", `\t`:
-		return '\t', nil
-	case "pipe", "|":
-		return '|', nil
+	d, ok := delimiters[strings.ToLower(s)]
+	if !ok {
+		return 0, fmt.Errorf("--delimiter %q: give comma, semicolon, tab or pipe", s)
 	}
-	return 0, fmt.Errorf("--delimiter %q: give comma, semicolon, tab or pipe", s)
+	return d, nil
 }
 
 // protected reads the IDs that must never be deleted. Of the input's options only those that hold for any file count.

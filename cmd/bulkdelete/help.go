@@ -27,13 +27,7 @@ var (
 
 // topic is the text of bulkdelete help NAME where NAME is no command.
 func topic(name string) string {
-	switch name {
-	case "exit-codes":
-		return exitCodesTopic
-	case "audit":
-		return auditTopic
-	}
-	return ""
+	return map[string]string{"exit-codes": exitCodesTopic, "audit": auditTopic}[name]
 }
 
 func helpCommand() *cli.Command {

@@ -89,7 +89,7 @@ func (u *users) lookup(idType, id string) (int, bool) {
 // id gives user i's ID of a type.
 func (u *users) id(i int, idType string) string {
 	if i >= len(u.ids) {
-		id, _ := u.created[i-len(u.ids)][idMember(idType)].(string)
+		id, _ := u.created[i-len(u.ids)][idMember[idType]].(string)
 		return id
 	}
 	switch {
@@ -179,23 +179,14 @@ func (u *users) show(i int, identities, custom, departments bool) map[string]any
 	return out
 }
 
-// idMember is the member of a user that holds an ID of a type, "" where that is no member.
-func idMember(idType string) string {
-	switch idType {
-	case "user_id":
-		return "userId"
-	case "external_id":
-		return "externalId"
-	case "email", "phone", "username":
-		return idType
-	}
-	return ""
-}
+// idMember is the member of a user that holds an ID of a type; "": that is no member.
+var idMember = map[string]string{"user_id": "userId", "external_id": "externalId",
+	"email": "email", "phone": "phone", "username": "username"}
 
 // keys are all IDs that name the user, as byID has them.
 func (c created) keys() (keys []string) {
 	for _, t := range idTypes {
-		if id, _ := c[idMember(t)].(string); id != "" {
+		if id, _ := c[idMember[t]].(string); id != "" {
 			keys = append(keys, t+" "+fold(t, id))
 		}
 	}

@@ -50,8 +50,8 @@ func Claim(path string) (_ *Folder, err error) {
 	return f, f.hold()
 }
 
-// Reclaim is Claim for a folder that is there and holds a run.
-func Reclaim(path string) (*Folder, error) {
+// reclaim is Claim for a folder that is there and holds a run.
+func reclaim(path string) (*Folder, error) {
 	if _, err := os.Stat(filepath.Join(path, report.RunName)); err != nil {
 		return nil, Fail(Usage, folderHint, "%s is not a run's folder: %w", path, err)
 	}

@@ -115,9 +115,9 @@ func (in *Input) Reader() io.Reader { return io.NewSectionReader(in.file, 0, in.
 // Size is the input's size in bytes when it was opened.
 func (in *Input) Size() int64 { return in.info.Size() }
 
-// Changed says whether the file at the input's path is still the one that was opened, as long as it was. A rewrite in
+// changed says whether the file at the input's path is still the one that was opened, as long as it was. A rewrite in
 // place that keeps the length is not seen here: the chunks' digests see it.
-func (in *Input) Changed() error {
+func (in *Input) changed() error {
 	if in.Path == "" { // nobody else can get at it
 		return nil
 	}

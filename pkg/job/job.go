@@ -222,7 +222,7 @@ func (j *Job) count(row report.Row) {
 	if row.Outcome == report.Failed || row.Outcome == report.Unknown {
 		j.failed += row.Users
 	}
-	if j.MaxFailures.Reached(j.failed, j.users) {
+	if j.MaxFailures.reached(j.failed, j.users) {
 		j.stop(Fail(Halted,
 			"read the messages in audit.csv, mend the cause, then run the same command again; --max-failures sets the limit",
 			"%d of %d users failed in this run: stopped by --max-failures %s", j.failed, j.users, j.MaxFailures))

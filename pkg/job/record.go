@@ -28,7 +28,7 @@ type Record struct {
 // Reopen holds the folder that a run left in dir and plans its input again, so that its files can be made. input
 // says where the input is now; empty, it is where it was.
 func Reopen(ctx context.Context, dir, input string) (*Record, error) {
-	f, err := Reclaim(dir)
+	f, err := reclaim(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (r *Record) files() (made, error) {
 
 func (r *Record) adopted() *Adopted { return r.Folder }
 
-func (r *Record) changed() error { return r.Input.Changed() }
+func (r *Record) changed() error { return r.Input.changed() }
 
 // chunks streams the input again; a chunk that is not what was planned is an error.
 func (r *Record) chunks() iter.Seq2[chunker.Chunk, error] { return r.Plan.Split(r.Input.Reader()) }

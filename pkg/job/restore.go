@@ -36,7 +36,7 @@ func OpenRestore(dir string) (_ *Restore, err error) {
 			err = errors.Join(err, r.Close())
 		}
 	}()
-	of, err := Reclaim(dir)
+	of, err := reclaim(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -43,11 +43,11 @@ func MakeDir(path string) (made []string, err error) {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return made, err
 	}
-	return append(made, path), SyncDir(parent)
+	return append(made, path), syncDir(parent)
 }
 
-// SyncDir makes what was created, renamed or removed in a folder durable.
-func SyncDir(path string) error {
+// syncDir makes what was created, renamed or removed in a folder durable.
+func syncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
 		return err

@@ -34,16 +34,9 @@ type Backup struct {
 }
 
 // OpenBackup reads what the file holds already and is then ready to append. What may stand at its end is said by
-// [Run.Tail]; torn is the number of frames that were cut off there.
+// run.json; torn is the number of frames that were cut off there.
 func OpenBackup(dir *journal.Dir, run *Run, name string) (b *Backup, torn int, err error) {
-	flag := os.O_RDWR
-	if !run.Begun() {
-		flag |= os.O_CREATE
-	}
-	file, err := dir.OpenFile(name, flag)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, &DamageError{File: name, Err: errGone}
-	}
+	file, err := openOwn(dir, run, name, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -60,7 +53,7 @@ func continueBackup(f journal.File, at io.ReaderAt, run *Run, name string) (*Bac
 	if err != nil {
 		return nil, 0, err
 	}
-	j, err := journal.Continue(f, r, run.Tail())
+	j, err := journal.Continue(f, r, run.tail())
 	if err != nil {
 		return nil, 0, err
 	}
@@ -115,11 +108,8 @@ func newProfiles(at io.ReaderAt, name string, plan Plan) *Profiles {
 // ReadProfiles reads a file like backup.jsonl.zst to its end; before a run has begun one that is not there has
 // nobody. close closes it. The error is a *DamageError if it is not what was written.
 func ReadProfiles(dir *journal.Dir, run *Run, name string) (p *Profiles, close func() error, err error) {
-	f, err := dir.Open(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && run.Begun():
-		return nil, nil, &DamageError{File: name, Err: errGone}
-	case errors.Is(err, fs.ErrNotExist):
+	f, err := openOwn(dir, run, name, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
 		return newProfiles(nil, name, run.Asked.Plan), func() error { return nil }, nil
 	}
 	if err != nil {
@@ -147,7 +137,7 @@ func (p *Profiles) read(r *journal.Reader, run *Run) (torn int, err error) {
 			return 0, &DamageError{File: p.name, Err: fmt.Errorf("byte %d: %w", r.Offset, err)}
 		}
 	}
-	torn, err = r.End(run.Tail())
+	torn, err = r.End(run.tail())
 	if d, ok := errors.AsType[*journal.DamageError](err); ok {
 		err = &DamageError{File: p.name, Err: d}
 	}

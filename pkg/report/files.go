@@ -62,7 +62,7 @@ type source struct {
 
 // finder finds the audit row about a place of a chunk, nil if there is none.
 type finder interface {
-	Find(chunk, place int) (*Row, error)
+	find(chunk, place int) (*Row, error)
 }
 
 // Write makes a run's files again in its folder, from the input's lines and the audit alone: deleted.csv or
@@ -198,7 +198,7 @@ func (out *files) put(l Line, rows finder, s *Summary) error {
 		return out.rejected.row(out.delimiter, l.Raw, strconv.Itoa(l.Line), l.Reason)
 	}
 	s.Accepted++
-	row, err := rows.Find(l.Chunk, l.Place)
+	row, err := rows.find(l.Chunk, l.Place)
 	if err != nil {
 		return err
 	}

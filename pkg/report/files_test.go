@@ -53,7 +53,7 @@ func TestFilesOfAnUnfinishedRun(t *testing.T) {
 		}
 	}
 	counts := []int{s.Remaining, s.Deleted, s.Absent, s.Failed, s.Invalid}
-	if s.State != Unfinished || s.ExitCode != 4 || !slices.Equal(counts, []int{1, 2, 1, 1, 1}) || s.Resume != "again" {
+	if s.State != unfinished || s.ExitCode != 4 || !slices.Equal(counts, []int{1, 2, 1, 1, 1}) || s.Resume != "again" {
 		t.Errorf("%+v", s)
 	}
 	var back Summary
@@ -77,7 +77,7 @@ func TestFilesOfAFinishedRun(t *testing.T) {
 	if got := read(t, dir, FailedName); !strings.HasPrefix(got, "\ufeffuser_id;column_2;bulkdelete_line;") {
 		t.Errorf("without a header failed.csv begins %q", got)
 	}
-	if s.State != Finished || s.ExitCode != 1 || s.Resume != "" {
+	if s.State != finished || s.ExitCode != 1 || s.Resume != "" {
 		t.Errorf("%+v", s)
 	}
 	for _, name := range []string{DeletedName, FailedName, RejectedName, SummaryName} {

@@ -55,8 +55,8 @@ func WriteJoined(dir *journal.Dir, whole *Run, shards []*Shard, layout Layout,
 // joined are the rows of all shards.
 type joined []*Index
 
-func (j joined) Find(chunk, place int) (*Row, error) {
-	return j[(chunk-1)%len(j)].Find((chunk-1)/len(j)+1, place)
+func (j joined) find(chunk, place int) (*Row, error) {
+	return j[(chunk-1)%len(j)].find((chunk-1)/len(j)+1, place)
 }
 
 // inTime gives the rows of all shards in the order in which they ended, with chunks numbered as in the whole.

@@ -31,7 +31,7 @@ type page struct {
 	Failures []kind
 	Refusals []kind // kinds of rejection
 
-	FailedRows, RejectedRows []Sample
+	FailedRows, RejectedRows []sample
 	Slowest, Retried         []Row
 
 	Pace, Latencies template.HTML // drawings
@@ -124,7 +124,7 @@ func verdict(s *Summary) (class, sentence string) {
 	w := s.Deed.words()
 	open, done := s.Failed+s.Unknown, text.Are(s.Accepted, "user")+" "+w.done
 	switch {
-	case s.State == Unfinished:
+	case s.State == unfinished:
 		return "bad", fmt.Sprintf("Unfinished: %s of %s done, %s still to come.",
 			text.Count(s.Accepted-s.Remaining), users(s.Accepted), text.Count(s.Remaining))
 	case open > 0:
@@ -184,7 +184,7 @@ func kinds(by map[string]int) (all []kind) {
 }
 
 // grouped puts rows of one kind together, in the order in which the kinds were met.
-func grouped(rows []Sample) []Sample {
+func grouped(rows []sample) []sample {
 	met := map[string]int{}
 	for _, r := range rows {
 		if _, ok := met[r.Kind]; !ok {
@@ -192,7 +192,7 @@ func grouped(rows []Sample) []Sample {
 		}
 	}
 	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(a, b Sample) int { return cmp.Compare(met[a.Kind], met[b.Kind]) })
+	slices.SortStableFunc(rows, func(a, b sample) int { return cmp.Compare(met[a.Kind], met[b.Kind]) })
 	return rows
 }
 

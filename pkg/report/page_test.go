@@ -98,13 +98,13 @@ func TestPageSaysWhatHappenedInOneSentence(t *testing.T) {
 		class string
 		want  string
 	}{
-		{Summary{State: Finished, Accepted: 1_000_000, Deleted: 999_000, Absent: 1000}, "good", "Finished: 1,000,000 users are gone."},
-		{Summary{State: Finished, Accepted: 1, Deleted: 1, Duplicates: 4, Rejected: 4}, "good", "Finished: 1 user is gone."},
-		{Summary{State: Finished}, "good", "Finished: there was no user to delete."},
-		{Summary{State: Finished, Accepted: 50, Deleted: 50, Invalid: 1}, "fair", "Finished: 50 users are gone, but 1 input row is invalid, so never sent."},
-		{Summary{State: Finished, Invalid: 3}, "fair", "Finished: nothing was sent, and 3 input rows are invalid."},
-		{Summary{State: Finished, Accepted: 5000, Deleted: 4990, Failed: 7, Unknown: 3, Invalid: 1}, "bad", "Finished, but 10 of 5,000 users may still exist."},
-		{Summary{State: Unfinished, Accepted: 5000, Deleted: 1000, Failed: 7, Remaining: 3993}, "bad", "Unfinished: 1,007 of 5,000 users done, 3,993 still to come."},
+		{Summary{State: finished, Accepted: 1_000_000, Deleted: 999_000, Absent: 1000}, "good", "Finished: 1,000,000 users are gone."},
+		{Summary{State: finished, Accepted: 1, Deleted: 1, Duplicates: 4, Rejected: 4}, "good", "Finished: 1 user is gone."},
+		{Summary{State: finished}, "good", "Finished: there was no user to delete."},
+		{Summary{State: finished, Accepted: 50, Deleted: 50, Invalid: 1}, "fair", "Finished: 50 users are gone, but 1 input row is invalid, so never sent."},
+		{Summary{State: finished, Invalid: 3}, "fair", "Finished: nothing was sent, and 3 input rows are invalid."},
+		{Summary{State: finished, Accepted: 5000, Deleted: 4990, Failed: 7, Unknown: 3, Invalid: 1}, "bad", "Finished, but 10 of 5,000 users may still exist."},
+		{Summary{State: unfinished, Accepted: 5000, Deleted: 1000, Failed: 7, Remaining: 3993}, "bad", "Unfinished: 1,007 of 5,000 users done, 3,993 still to come."},
 	} {
 		if class, got := verdict(&c.s); class != c.class || got != c.want {
 			t.Errorf("got %s, %q; want %s, %q", class, got, c.class, c.want)
@@ -192,7 +192,7 @@ func TestPageSizeIsBounded(t *testing.T) {
 		settle(s, &r)
 		s.fail(Line{Line: i, ID: []byte(long)}, &r)
 	}
-	s.Reason, s.Input.Name, s.State = long, long, Unfinished
+	s.Reason, s.Input.Name, s.State = long, long, unfinished
 	if n := size(run, s); n > 1<<20 {
 		t.Errorf("the page of an API that answers anything has %d bytes", n)
 	}
@@ -243,7 +243,7 @@ func TestSamplesShowEveryKind(t *testing.T) {
 	if n := len(s.rejected); n != samplesOfKind+1 || s.rejected[n-1].Line != 1000 {
 		t.Errorf("%d rows are kept, the last one line %d", n, s.rejected[n-1].Line)
 	}
-	shown := grouped([]Sample{{Line: 1, Kind: "b"}, {Line: 2, Kind: "a"}, {Line: 3, Kind: "b"}})
+	shown := grouped([]sample{{Line: 1, Kind: "b"}, {Line: 2, Kind: "a"}, {Line: 3, Kind: "b"}})
 	if shown[0].Line != 1 || shown[1].Line != 3 || shown[2].Line != 2 {
 		t.Errorf("rows of one kind do not stand together: %v", shown)
 	}

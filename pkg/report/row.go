@@ -205,13 +205,19 @@ func (auditFormat) Decode(line []byte, before string) (fields []byte, hash strin
 	return fields, hash, nil
 }
 
-// cutHash gives a line's fields but for the hash, each followed by a newline, and the hash.
+// cutHash gives a line's fields but for the hash, each followed by a newline, and the hash. Few lines have a quote; for
+// all others a csv.Reader would cost most of the reading.
 func cutHash(line []byte) (fields []byte, hash string, err error) {
-	if bytes.IndexByte(line, '"') < 0 && bytes.Count(line, []byte{','}) == len(columns)-1 { // as nearly always
+	if bytes.IndexByte(line, '"') < 0 {
+		if bytes.Count(line, []byte{','}) != len(columns)-1 {
+			return nil, "", csv.ErrFieldCount
+		}
 		at := bytes.LastIndexByte(line, ',')
 		return bytes.ReplaceAll(line[:at+1], []byte{','}, []byte{'\n'}), string(line[at+1:]), nil
 	}
-	f, err := splitLine(line)
+	c := csv.NewReader(bytes.NewReader(line))
+	c.FieldsPerRecord = len(columns)
+	f, err := c.Read()
 	if err != nil {
 		return nil, "", err
 	}
@@ -219,26 +225,9 @@ func cutHash(line []byte) (fields []byte, hash string, err error) {
 	return []byte(strings.Join(f[:last], "\n") + "\n"), f[last], nil
 }
 
-// splitLine takes a line apart. Few have a quote, and for all others a csv.Reader would cost most of the reading.
-func splitLine(line []byte) ([]string, error) {
-	if bytes.IndexByte(line, '"') >= 0 {
-		c := csv.NewReader(bytes.NewReader(line))
-		c.FieldsPerRecord = len(columns)
-		return c.Read()
-	}
-	f := strings.Split(string(line), ",")
-	if len(f) != len(columns) {
-		return nil, csv.ErrFieldCount
-	}
-	return f, nil
-}
-
-// parseRow makes a row of the record that the journal gives.
-func parseRow(record []byte, hash string) (Row, error) {
-	return fromFields(append(strings.Split(string(bytes.TrimSuffix(record, []byte{'\n'})), "\n"), hash))
-}
-
-func fromFields(f []string) (r Row, err error) {
+// parseRow makes a row of its fields, each followed by a newline, and its hash.
+func parseRow(fields []byte, hash string) (r Row, err error) {
+	f := strings.Split(string(fields), "\n")
 	number := func(s string) int {
 		if s == "" {
 			return 0
@@ -254,7 +243,7 @@ func fromFields(f []string) (r Row, err error) {
 		Chunk: number(f[0]), From: number(from), To: number(to), FirstLine: number(f[2]), LastLine: number(f[3]),
 		Users: number(f[4]), Outcome: Outcome(f[5]), Attempts: number(f[6]), HTTPStatus: number(f[7]),
 		StatusCode: number(f[8]), APICode: number(f[9]), Message: f[10], RequestIDs: strings.Fields(f[11]),
-		Duration: time.Duration(number(f[13])) * time.Millisecond, IDsSHA256: f[14], Hash: f[15],
+		Duration: time.Duration(number(f[13])) * time.Millisecond, IDsSHA256: f[14], Hash: hash,
 	}
 	at, e := time.Parse(timeLayout, f[12])
 	if e != nil && err == nil {

@@ -237,8 +237,8 @@ func (r *Run) LastHash() string {
 	return ""
 }
 
-// Tail is how many rows a crash can have torn at the end of the audit: none unless a run is open.
-func (r *Run) Tail() int {
+// tail is how many rows a crash can have torn at the end of the audit: none unless a run is open.
+func (r *Run) tail() int {
 	if !r.Open {
 		return 0
 	}

@@ -25,7 +25,7 @@ func TestRunComesBackAsItWas(t *testing.T) {
 	if back.Seed() != run.Seed() || back.Asked.Reason != run.Asked.Reason || back.LastHash() != "5eed" {
 		t.Errorf("%+v", back.Asked)
 	}
-	if !back.Open || back.Workers != 4 || back.Tail() != 4 {
+	if !back.Open || back.Workers != 4 || back.tail() != 4 {
 		t.Errorf("%+v", back)
 	}
 	first := read(t, dir, RunName)

@@ -17,12 +17,12 @@ type stats struct {
 	n        int
 	slowest  []Row
 	retried  []Row
-	failed   []Sample
-	rejected []Sample
+	failed   []sample
+	rejected []sample
 }
 
-// Sample is a row shown for many.
-type Sample struct {
+// sample is a row shown for many.
+type sample struct {
 	Line   int
 	ID     string // cut when it is very long
 	Reason string
@@ -50,7 +50,7 @@ func (t *stats) add(r *Row) {
 }
 
 // sample keeps the first few rows of each kind: of a rejection's class, or of a failure's reason.
-func (t *stats) sample(to *[]Sample, l Line, reason string) {
+func (t *stats) sample(to *[]sample, l Line, reason string) {
 	if len(*to) >= topSamples {
 		return
 	}
@@ -61,7 +61,7 @@ func (t *stats) sample(to *[]Sample, l Line, reason string) {
 		}
 	}
 	if same < samplesOfKind {
-		*to = append(*to, Sample{l.Line, text.Shorten(string(l.ID), maxShownID), text.Shorten(reason, maxMessage), kind})
+		*to = append(*to, sample{l.Line, text.Shorten(string(l.ID), maxShownID), text.Shorten(reason, maxMessage), kind})
 	}
 }
 
