@@ -127,7 +127,8 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 		return k.showJSON(s)
 	}
 	in := func(name string) string { return filepath.Join(dir, name) }
-	rows, kind := newCounts(headline(s)), "rows"
+	rows, kind := &counts{}, "rows"
+	rows.WriteString(headline(s) + "\n")
 	if s.Deed == report.Restore {
 		kind = "users"
 		rows.add("restored", s.Restored, in(report.RestoredName))
@@ -146,12 +147,6 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 
 // counts is the table of a summary.
 type counts struct{ strings.Builder }
-
-func newCounts(headline string) *counts {
-	c := &counts{}
-	c.WriteString(headline + "\n")
-	return c
-}
 
 // add adds a line if there is something to count.
 func (c *counts) add(name string, n int, note string) {

@@ -124,8 +124,10 @@ func TestFoldersThatAreNotOurs(t *testing.T) {
 		"files and no run.json": {func(folder string) error {
 			return os.WriteFile(filepath.Join(folder, "failed.csv"), []byte("mine"), 0o600)
 		}, 3, "holds failed.csv and no run.json"},
-		"writable by everybody": {func(folder string) error { return os.Chmod(folder, 0o777) }, 3, "others may write into it"},
-		"another user's":        {func(folder string) error { return os.Chown(folder, 12345, 12345) }, 3, "belongs to user 12345"},
+		"writable by everybody": {func(folder string) error { return os.Chmod(folder, 0o777) }, 3,
+			"others may write into it"},
+		"another user's": {func(folder string) error { return os.Chown(folder, 12345, 12345) }, 3,
+			"belongs to user 12345"},
 		"a link for the lock": {func(folder string) error {
 			return os.Symlink(filepath.Join(outside, "x"), filepath.Join(folder, "lock"))
 		}, 3, "lock is not a regular file"},

@@ -19,7 +19,8 @@ import (
 func say(t *testing.T, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if code := (&process{errOut: &errs}).run(context.Background(), append([]string{"bulkdelete"}, args...), strings.NewReader(""), &out); code != 0 {
+	if code := (&process{errOut: &errs}).run(context.Background(), append([]string{"bulkdelete"}, args...),
+		strings.NewReader(""), &out); code != 0 {
 		t.Fatalf("%v ends with %d: %s", args, code, &errs)
 	}
 	return out.String()

@@ -21,23 +21,17 @@ import (
 // A schedule needs a folder of its own for each run: --out /data/{date}.
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
-// timePlaceholders are those that differ from one run to the next: how to fill them in, and what they match in the
+// moments are the placeholders that differ from one run to the next: how to fill them in, and what they match in the
 // name of an earlier run's folder.
-func timePlaceholders(name string) (layout, pattern string) {
-	switch name {
-	case "{date}":
-		return "2006-01-02", "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
-	case "{time}":
-		return "150405", "[0-9][0-9][0-9][0-9][0-9][0-9]"
-	}
-	return "", ""
+var moments = map[string]struct{ layout, pattern string }{
+	"{date}": {"2006-01-02", "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"},
+	"{time}": {"150405", "[0-9][0-9][0-9][0-9][0-9][0-9]"},
 }
 
 // fillOut fills in an --out: {date} and {time} (UTC), {input}, the input's name without its ending, and {shard}.
 func (o *jobOptions) fillOut(input string, now time.Time) (string, error) {
 	return o.replaceOut(input, func(s string) string { return s }, func(name string) string {
-		layout, _ := timePlaceholders(name)
-		return now.UTC().Format(layout)
+		return now.UTC().Format(moments[name].layout)
 	})
 }
 
@@ -51,9 +45,8 @@ func (o *jobOptions) replaceOut(input string, fixed, moment func(string) string)
 		name := out[at[0]:at[1]]
 		b.WriteString(fixed(out[last:at[0]]))
 		last = at[1]
-		layout, _ := timePlaceholders(name)
 		switch {
-		case layout != "":
+		case moments[name].layout != "":
 			b.WriteString(moment(name))
 		case name == "{input}":
 			b.WriteString(fixed(inputName(input)))
@@ -93,8 +86,7 @@ func inputName(input string) string {
 // unfinished gives the folders that earlier runs with this --out left unfinished, oldest first, without now's own.
 func (o *jobOptions) unfinished(input, now string) ([]string, error) {
 	pattern, err := o.replaceOut(input, escapeGlob, func(name string) string {
-		_, pattern := timePlaceholders(name)
-		return pattern
+		return moments[name].pattern
 	})
 	if err != nil || pattern == escapeGlob(now) {
 		return nil, err

@@ -155,22 +155,16 @@ func (d *deletion) showPlan(w io.Writer, left int, offline string) error {
 func (d *deletion) callsText(left int) string {
 	size := d.planned.Options.ChunkSize
 	calls := (left + size - 1) / size
-	reads := d.readings() * calls * ((size + client.ReadBatch - 1) / client.ReadBatch)
-	also := ""
+	reads, also := 0, ""
+	for _, asked := range []bool{d.backup, d.verify} {
+		if asked {
+			reads += calls * ((size + client.ReadBatch - 1) / client.ReadBatch)
+		}
+	}
 	if reads > 0 {
 		also = fmt.Sprintf(" and %s that read", text.Count(reads))
 	}
 	took := time.Duration(float64(calls+reads) / d.config.Rate * float64(time.Second)).Round(time.Second)
 	return fmt.Sprintf("%s of up to %d users%s, at most %v a second: %s or more",
 		text.Count(calls), size, also, d.config.Rate, took)
-}
-
-// readings is how many times each user is read.
-func (d *deletion) readings() (n int) {
-	for _, reads := range []bool{d.backup, d.verify} {
-		if reads {
-			n++
-		}
-	}
-	return n
 }

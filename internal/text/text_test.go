@@ -45,7 +45,8 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 	for got, want := range map[string]string{
-		Things(1, "user"): "1 user", Things(0, "user"): "0 users", Are(1, "row"): "1 row is", Are(2000, "row"): "2,000 rows are",
+		Things(1, "user"): "1 user", Things(0, "user"): "0 users",
+		Are(1, "row"): "1 row is", Are(2000, "row"): "2,000 rows are",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -55,7 +56,8 @@ func TestNumbers(t *testing.T) {
 
 func TestShellWord(t *testing.T) {
 	for word, want := range map[string]string{
-		"a.bulkdelete": "a.bulkdelete", "": "''", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "用户.bulkdelete": "用户.bulkdelete",
+		"a.bulkdelete": "a.bulkdelete", "": "''", "it's": `'it'\''s'`, "$(x)": "'$(x)'",
+		"用户.bulkdelete": "用户.bulkdelete",
 	} {
 		if got := ShellWord(word); got != want {
 			t.Errorf("%q becomes %s, want %s", word, got, want)

@@ -19,7 +19,8 @@ import (
 // A row has 16,384 columns at the most, as many as a spreadsheet takes. One more is an error with its line.
 func TestRowsOfVeryManyColumns(t *testing.T) {
 	row := func(columns int) string { return a + strings.Repeat(",", columns-1) + "\n" }
-	if _, err := Scan(t.Context(), strings.NewReader(row(maxColumns)+row(maxColumns)), Options{Column: "1"}, nil); err != nil {
+	if _, err := Scan(t.Context(), strings.NewReader(row(maxColumns)+row(maxColumns)),
+		Options{Column: "1"}, nil); err != nil {
 		t.Errorf("%d columns: %v", maxColumns, err)
 	}
 	refused(t, "the first row", []byte(row(maxColumns+1)), 1, Options{Column: "1"})

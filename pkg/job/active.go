@@ -20,11 +20,7 @@ type active struct {
 // begin makes the folder ready for sending. From then on run.json says that calls may be under way.
 func (a *Adopted) begin(s report.Session) (_ *active, err error) {
 	f := &active{Adopted: a}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.close())
-		}
-	}()
+	defer onError(&err, f.close)
 	if err := a.describe(); err != nil {
 		return nil, err
 	}

@@ -39,11 +39,7 @@ const (
 // read only now. A folder that is not a run's, or that others may change, is refused.
 func Claim(path string) (_ *Folder, err error) {
 	f := &Folder{Path: path}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.Close())
-		}
-	}()
+	defer onError(&err, f.Close)
 	if f.made, err = journal.MakeDir(path); err != nil {
 		return nil, f.refuse(err)
 	}

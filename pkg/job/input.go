@@ -112,9 +112,6 @@ func keptHint(dir string) string {
 // Reader reads the input from its first byte. Readers are independent of each other.
 func (in *Input) Reader() io.Reader { return io.NewSectionReader(in.file, 0, in.info.Size()) }
 
-// Size is the input's size in bytes when it was opened.
-func (in *Input) Size() int64 { return in.info.Size() }
-
 // changed says whether the file at the input's path is still the one that was opened, as long as it was. A rewrite in
 // place that keeps the length is not seen here: the chunks' digests see it.
 func (in *Input) changed() error {

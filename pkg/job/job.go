@@ -77,8 +77,11 @@ func (j *Job) Run(ctx context.Context) (err error) {
 	defer context.AfterFunc(j.feed, j.drain)()
 	stopped := j.why(j.feedChunks())
 	ended := j.folder.end(stopped, j.inDoubt, j.unclean)
-	if stopped == nil || ended == nil {
-		return errors.Join(errOrNil(stopped), ended)
+	switch {
+	case stopped == nil:
+		return ended
+	case ended == nil:
+		return stopped
 	}
 	return Fail(Halted, stopped.Hint, "%w; %w", stopped, ended) // a full disk may be why of both
 }
@@ -258,11 +261,4 @@ func asError(cause error) *Error {
 		return e
 	}
 	return &Error{Code: Interrupted, Err: fmt.Errorf("stopped: %w", cause)}
-}
-
-func errOrNil(e *Error) error {
-	if e == nil {
-		return nil
-	}
-	return e
 }

@@ -31,11 +31,7 @@ type Restore struct {
 // OpenRestore reads what a run and earlier restores left in dir, and holds dir against other commands. Nothing is sent.
 func OpenRestore(dir string) (_ *Restore, err error) {
 	r := &Restore{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.Close())
-		}
-	}()
+	defer onError(&err, r.Close)
 	of, err := reclaim(dir)
 	if err != nil {
 		return nil, err

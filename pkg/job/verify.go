@@ -199,11 +199,7 @@ func viewRestore(dir *journal.Dir, run *report.Run) (_ *Restore, closer func() e
 		return nil, nil, err
 	}
 	r := &Restore{closers: []func() error{around.Close}}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.Close())
-		}
-	}()
+	defer onError(&err, r.Close)
 	of, err := loadRun(around)
 	if err == nil && of == nil {
 		err = fmt.Errorf("%s has no %s: %w", around.Path, report.RunName, fs.ErrNotExist)

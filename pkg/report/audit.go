@@ -130,7 +130,7 @@ type witness struct {
 }
 
 func newWitness(run *Run) *witness {
-	w := &witness{want: run.LastHash(), last: run.Seed(), open: run.Open}
+	w := &witness{want: run.lastHash(), last: run.Seed(), open: run.Open}
 	w.met = w.want == "" || w.want == w.last
 	return w
 }

@@ -76,9 +76,11 @@ func TestPageShowsEveryCountOfTheSummary(t *testing.T) {
 			}
 		}
 	}
-	s.RejectedBy, s.FailedBy = map[string]int{"spreadsheet": 90_001, "duplicate": 90_002}, map[string]int{"failed: statusCode 403": 90_003, "other": 90_004}
+	s.RejectedBy, s.FailedBy = map[string]int{"spreadsheet": 90_001,
+		"duplicate": 90_002}, map[string]int{"failed: statusCode 403": 90_003, "other": 90_004}
 	s.LatencyMS, s.Seconds, s.UsersPerSecond = Latency{P50: 101, P90: 202, P99: 303, Max: 404}, 7384, 91_234.4
-	want = append(want, "spreadsheet", "90,001", "90,002", "failed: statusCode 403", "90,003", "other", "90,004", "101 ms", "202 ms", "303 ms", "404 ms", "2 h 3 min", "91,234",
+	want = append(want, "spreadsheet", "90,001", "90,002", "failed: statusCode 403", "90,003", "other", "90,004",
+		"101 ms", "202 ms", "303 ms", "404 ms", "2 h 3 min", "91,234",
 		s.Input.Name, s.Input.Path, s.Input.SHA256, s.Host, s.UserPool, s.IDType, s.Program, s.LastRowHash, clock(*s.StartedAt), clock(*s.EndedAt),
 		"--column userId", "bulkdelete verify &#39;my leavers.bulkdelete&#39;")
 	b, err := renderPage("my leavers.bulkdelete", run, s)
@@ -98,13 +100,17 @@ func TestPageSaysWhatHappenedInOneSentence(t *testing.T) {
 		class string
 		want  string
 	}{
-		{Summary{State: finished, Accepted: 1_000_000, Deleted: 999_000, Absent: 1000}, "good", "Finished: 1,000,000 users are gone."},
+		{Summary{State: finished, Accepted: 1_000_000, Deleted: 999_000, Absent: 1000}, "good",
+			"Finished: 1,000,000 users are gone."},
 		{Summary{State: finished, Accepted: 1, Deleted: 1, Duplicates: 4, Rejected: 4}, "good", "Finished: 1 user is gone."},
 		{Summary{State: finished}, "good", "Finished: there was no user to delete."},
-		{Summary{State: finished, Accepted: 50, Deleted: 50, Invalid: 1}, "fair", "Finished: 50 users are gone, but 1 input row is invalid, so never sent."},
+		{Summary{State: finished, Accepted: 50, Deleted: 50, Invalid: 1}, "fair",
+			"Finished: 50 users are gone, but 1 input row is invalid, so never sent."},
 		{Summary{State: finished, Invalid: 3}, "fair", "Finished: nothing was sent, and 3 input rows are invalid."},
-		{Summary{State: finished, Accepted: 5000, Deleted: 4990, Failed: 7, Unknown: 3, Invalid: 1}, "bad", "Finished, but 10 of 5,000 users may still exist."},
-		{Summary{State: unfinished, Accepted: 5000, Deleted: 1000, Failed: 7, Remaining: 3993}, "bad", "Unfinished: 1,007 of 5,000 users done, 3,993 still to come."},
+		{Summary{State: finished, Accepted: 5000, Deleted: 4990, Failed: 7, Unknown: 3, Invalid: 1}, "bad",
+			"Finished, but 10 of 5,000 users may still exist."},
+		{Summary{State: unfinished, Accepted: 5000, Deleted: 1000, Failed: 7, Remaining: 3993}, "bad",
+			"Unfinished: 1,007 of 5,000 users done, 3,993 still to come."},
 	} {
 		if class, got := verdict(&c.s); class != c.class || got != c.want {
 			t.Errorf("got %s, %q; want %s, %q", class, got, c.class, c.want)
@@ -114,7 +120,8 @@ func TestPageSaysWhatHappenedInOneSentence(t *testing.T) {
 
 func TestPageSaysHowToGoOn(t *testing.T) {
 	run, s := madeUp(t, 1000, 400, true)
-	for resume, want := range map[string]string{"bulkdelete run a.csv --yes": "<pre>bulkdelete run a.csv --yes</pre>", "": "Run the same command again"} {
+	for resume, want := range map[string]string{"bulkdelete run a.csv --yes": "<pre>bulkdelete run a.csv --yes</pre>",
+		"": "Run the same command again"} {
 		s.Resume = resume
 		b, err := renderPage("a.bulkdelete", run, s)
 		if err != nil {
@@ -136,7 +143,8 @@ func TestPageNeedsNothingFromElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.ToLower(string(b))
-	for _, bad := range []string{"://", "<script", "<link", "<img", "<iframe", "<image", "src=", "href", "url(", "@import", "refresh", "javascript:", "<?xml"} {
+	for _, bad := range []string{"://", "<script", "<link", "<img", "<iframe", "<image", "src=", "href", "url(",
+		"@import", "refresh", "javascript:", "<?xml"} {
 		if strings.Contains(text, bad) {
 			t.Errorf("the page holds %q", bad)
 		}
@@ -146,7 +154,8 @@ func TestPageNeedsNothingFromElsewhere(t *testing.T) {
 			t.Errorf("the page lacks %q", good)
 		}
 	}
-	if svg := strings.Count(text, "<svg"); svg != 4 || strings.Count(text, "</svg>") != svg || strings.Count(text, "<g") != strings.Count(text, "</g>") {
+	if svg := strings.Count(text, "<svg"); svg != 4 || strings.Count(text, "</svg>") != svg ||
+		strings.Count(text, "<g") != strings.Count(text, "</g>") {
 		t.Errorf("%d drawings, want two in two sizes, each whole", svg)
 	}
 	for _, part := range strings.Split(text, "<svg")[1:] {
@@ -185,7 +194,8 @@ func TestPageSizeIsBounded(t *testing.T) {
 	run, s := madeUp(t, 1000, 0, false)
 	long := strings.Repeat(`<"&`, 400_000)
 	for i := range 10_000 {
-		r := Row{Chunk: i + 1, Users: 1, Outcome: Failed, APICode: i, Attempts: 100 + i, Duration: time.Hour, StartedAt: time.Unix(0, 0), Message: fmt.Sprint(i, long[:1500])}
+		r := Row{Chunk: i + 1, Users: 1, Outcome: Failed, APICode: i, Attempts: 100 + i, Duration: time.Hour,
+			StartedAt: time.Unix(0, 0), Message: fmt.Sprint(i, long[:1500])}
 		for range 1000 {
 			r.RequestIDs = append(r.RequestIDs, long)
 		}
@@ -230,7 +240,8 @@ func TestTopRows(t *testing.T) {
 		t.Errorf("the slowest chunks are %v, want %v", got, want)
 	}
 	if len(s.retried) != topRows || s.retried[0].Chunk != 50 || s.retried[1].Chunk != 2 {
-		t.Errorf("the most repeated chunks begin with %d and %d, %d in all", s.retried[0].Chunk, s.retried[1].Chunk, len(s.retried))
+		t.Errorf("the most repeated chunks begin with %d and %d, %d in all",
+			s.retried[0].Chunk, s.retried[1].Chunk, len(s.retried))
 	}
 }
 
@@ -250,7 +261,8 @@ func TestSamplesShowEveryKind(t *testing.T) {
 }
 
 func TestNumbersForPeople(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "0 ms", 999 * time.Millisecond: "999 ms", time.Second: "1 s", 59_990 * time.Millisecond: "59.9 s", time.Minute: "1 min",
+	for d, want := range map[time.Duration]string{0: "0 ms", 999 * time.Millisecond: "999 ms", time.Second: "1 s",
+		59_990 * time.Millisecond: "59.9 s", time.Minute: "1 min",
 		61 * time.Second: "1 min 1 s", 3599 * time.Second: "59 min 59 s", 90 * time.Minute: "1 h 30 min", 49 * time.Hour: "2 d 1 h"} {
 		if got := span(d); got != want {
 			t.Errorf("%v is written %s, want %s", time.Duration(d), got, want)

@@ -229,8 +229,8 @@ func (r *Run) LastEnd() *Ended {
 	return nil
 }
 
-// LastHash is that of the audit's last row when a run last ended, "" if none has.
-func (r *Run) LastHash() string {
+// lastHash is that of the audit's last row when a run last ended, "" if none has.
+func (r *Run) lastHash() string {
 	if e := r.LastEnd(); e != nil {
 		return e.LastHash
 	}

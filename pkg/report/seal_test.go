@@ -64,7 +64,7 @@ func TestSealNamesEveryFileThatTheRunLeaves(t *testing.T) {
 	if !slices.Equal(names, want) {
 		t.Errorf("sealed are %v", names)
 	}
-	if s.FirstHash != run.Seed() || s.LastHash != run.LastHash() || s.Rows != 4 || s.Replaces != nil {
+	if s.FirstHash != run.Seed() || s.LastHash != run.lastHash() || s.Rows != 4 || s.Replaces != nil {
 		t.Errorf("%+v", s)
 	}
 	if wrong := check(t, dir, s); len(wrong) > 0 || !s.Tells(run, sum) || !s.Holds(dir) {
