@@ -137,6 +137,13 @@ func (d *deletion) showPlan(w io.Writer, left int, offline string) error {
 	if showUsers {
 		showSamples(row, "", d.refused)
 	}
+	d.showTarget(row, left, offline)
+	_, err := fmt.Fprintln(w, text.CleanLines(b.String()))
+	return err
+}
+
+// showTarget says whose users are about to be deleted, and how.
+func (d *deletion) showTarget(row func(name, format string, args ...any), left int, offline string) {
 	row("host", "%s", d.host)
 	if offline == "" {
 		row("user pool", "%s", text.Clean(d.pool))
@@ -147,8 +154,6 @@ func (d *deletion) showPlan(w io.Writer, left int, offline string) error {
 		row("backup", "restore can create users like them, not with their IDs and passwords")
 	}
 	row("calls", "%s", d.callsText(left))
-	_, err := fmt.Fprintln(w, text.CleanLines(b.String()))
-	return err
 }
 
 // callsText says how many calls there are left to make, and how long they take at least.

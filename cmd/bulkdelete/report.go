@@ -83,21 +83,21 @@ func reportOne(ctx context.Context, k *console, dir, input, upload string) error
 
 // refresh makes the files of a run or of a restore.
 func refresh(ctx context.Context, dir, input string) (s *report.Summary, notes []string, err error) {
+	var d interface {
+		job.Deed
+		Close() error
+	}
 	run, err := job.Asked(dir)
 	if err == nil && run != nil && run.Asked.Deed == report.Restore {
-		r, err := job.OpenRestore(filepath.Dir(filepath.Clean(dir)))
-		if err != nil {
-			return nil, nil, err
-		}
-		s, notes, err = job.Refresh(r)
-		return s, notes, errors.Join(err, r.Close())
+		d, err = job.OpenRestore(filepath.Dir(filepath.Clean(dir)))
+	} else {
+		d, err = job.Reopen(ctx, dir, input)
 	}
-	r, err := job.Reopen(ctx, dir, input)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, notes, err = job.Refresh(r)
-	return s, notes, errors.Join(err, r.Close())
+	s, notes, err = job.Refresh(d)
+	return s, notes, errors.Join(err, d.Close())
 }
 
 // joinShards shows the folders of a job's shards as one run.

@@ -162,7 +162,7 @@ func (w *work) look(places []int, t trail) (alive, gone []int, _ trail, err erro
 	if err != nil {
 		return nil, nil, t, err
 	}
-	alive, gone = w.part(places, living)
+	alive, gone = split(places, func(place int) bool { return slices.Contains(living, w.chunk.IDs[place-1]) })
 	return alive, gone, t, nil
 }
 
@@ -341,16 +341,16 @@ func (w *work) ids(places []int) []string {
 	return ids
 }
 
-// part divides places into those whose user is among living and those whose user is not.
-func (w *work) part(places []int, living []string) (alive, gone []int) {
+// split divides places into those that something holds for and the others.
+func split(places []int, holds func(place int) bool) (yes, no []int) {
 	for _, place := range places {
-		if slices.Contains(living, w.chunk.IDs[place-1]) {
-			alive = append(alive, place)
+		if holds(place) {
+			yes = append(yes, place)
 		} else {
-			gone = append(gone, place)
+			no = append(no, place)
 		}
 	}
-	return alive, gone
+	return yes, no
 }
 
 // answeredSince says whether the API has given anybody a definite answer since then.

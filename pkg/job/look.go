@@ -40,14 +40,9 @@ func (w *work) saveFirst(places []int, t trail) error {
 // named in a call, are deleted.
 func (w *work) missing(places []int, t trail) error {
 	before := w.job.folder.backup.Places(w.chunk.Number)
-	var deleted, absent []int
-	for _, place := range places {
-		if w.suspect && before&report.PlacesMask(place, place) != 0 {
-			deleted = append(deleted, place)
-		} else {
-			absent = append(absent, place)
-		}
-	}
+	deleted, absent := split(places, func(place int) bool {
+		return w.suspect && before&report.PlacesMask(place, place) != 0
+	})
 	const why = "saved by an earlier run and not found now: taken for deleted by it"
 	if err := w.record(deleted, report.Deleted, t, why); err != nil {
 		return err

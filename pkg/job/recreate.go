@@ -134,14 +134,7 @@ func (b *returning) blind(places []int, t trail, began time.Time, err error) err
 
 // there records those who exist, and gives the others.
 func (b *returning) there(places []int, found map[int]json.RawMessage, t trail) (missing []int, err error) {
-	var existing []int
-	for _, place := range places {
-		if found[place] == nil {
-			missing = append(missing, place)
-		} else {
-			existing = append(existing, place)
-		}
-	}
+	existing, missing := split(places, func(place int) bool { return found[place] != nil })
 	if len(existing) == 0 {
 		return missing, nil
 	}
@@ -157,14 +150,7 @@ func (b *returning) untraceable(places []int, t trail) (rest []int, err error) {
 	if !t.inDoubt {
 		return places, nil
 	}
-	var lost []int
-	for _, place := range places {
-		if b.keys[place].lasts {
-			rest = append(rest, place)
-		} else {
-			lost = append(lost, place)
-		}
-	}
+	rest, lost := split(places, func(place int) bool { return b.keys[place].lasts })
 	return rest, b.record(lost, report.Unknown, t, "may have been created, and has no ID to look for")
 }
 

@@ -296,17 +296,6 @@ func marshal(from any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func load(dir *journal.Dir, name string, into any) error {
-	text, err := dir.ReadFile(name, maxRun)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("%s cannot be understood: %w", name, err)
-	}
-	return nil
-}
-
 // canonical gives JSON whose values are all strings as Python's json.dumps(asked, sort_keys=True, separators=(",",
 // ":"), ensure_ascii=False) writes it.
 func canonical(raw json.RawMessage) ([]byte, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -48,13 +49,16 @@ type SealedFile struct {
 
 // LoadSeal reads seal.json, nil if there is none.
 func LoadSeal(dir *journal.Dir) (*Seal, error) {
-	var s Seal
-	err := load(dir, SealName, &s)
+	text, err := dir.ReadFile(SealName, maxRun)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
+	}
+	var s Seal
+	if err := json.Unmarshal(text, &s); err != nil {
+		return nil, fmt.Errorf("%s cannot be understood: %w", SealName, err)
 	}
 	if s.Format != 1 {
 		return nil, fmt.Errorf("%s has format %d: it was made by another version of bulkdelete, or edited",
