@@ -10,26 +10,26 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/job"
-	"bulkdelete/pkg/report"
 )
 
 // commandLineOf makes words that were arguments of this process a command line again.
 func commandLineOf(args []string) string {
 	words := make([]string, len(args))
 	for i, arg := range args {
-		words[i] = report.ShellWord(withoutSecrets(arg))
+		words[i] = text.ShellWord(withoutSecrets(arg))
 	}
 	words[0] = programName(args[0])
 	return strings.Join(words, " ")
 }
 
-// programName is how the program was called. The binary of go run is gone by the time that somebody reads a hint.
+// programName is how the program was called. The binary of go run is gone by the time that a hint is read.
 func programName(name string) string {
 	if strings.Contains(name, "/go-build") {
 		return "go run ./cmd/bulkdelete"
 	}
-	return report.ShellWord(name)
+	return text.ShellWord(name)
 }
 
 // withoutSecrets leaves out of an argument what of a URL may be one. An argument can be a flag with its value.
@@ -51,17 +51,17 @@ func withoutSecrets(arg string) string {
 	return name + u.String()
 }
 
-// withoutURLSecrets does the same for every URL in a message, whoever wrote it.
-func withoutURLSecrets(text string) string {
+// withoutURLSecrets does the same for every URL in a message.
+func withoutURLSecrets(message string) string {
 	urls := regexp.MustCompile(`(https?):/+([^\s"'<>]+)`) // taken for a path, a URL has lost a slash
-	return urls.ReplaceAllStringFunc(text, func(found string) string {
+	return urls.ReplaceAllStringFunc(message, func(found string) string {
 		return withoutSecrets(urls.ReplaceAllString(found, "$1://$2"))
 	})
 }
 
 // commandLine is the command that does something else with the same run: with those flags of this one that were given.
 func (o *operation) commandLine(verb, argument string, names ...string) string {
-	words := []string{programName(os.Args[0]), verb, report.ShellWord(argument)}
+	words := []string{programName(os.Args[0]), verb, text.ShellWord(argument)}
 	for _, f := range o.command.Flags {
 		if name := f.Names()[0]; f.IsSet() && slices.Contains(names, name) {
 			words = append(words, flagWords(o.command, name)...)
@@ -78,10 +78,10 @@ func flagWords(c *cli.Command, name string) (words []string) {
 		}
 	case []string:
 		for _, each := range v {
-			words = append(words, "--"+name, report.ShellWord(each))
+			words = append(words, "--"+name, text.ShellWord(each))
 		}
 	default:
-		words = append(words, "--"+name, report.ShellWord(withoutSecrets(fmt.Sprint(v))))
+		words = append(words, "--"+name, text.ShellWord(withoutSecrets(fmt.Sprint(v))))
 	}
 	return words
 }
@@ -93,7 +93,8 @@ func apiNames() []string {
 
 // retryNames are those that a run of failed.csv needs besides: what the run was about, not how its input was written.
 func retryNames() []string {
-	return append(apiNames(), "column", "id-type", "delimiter", "no-validate", "protect", "backup", "verify", "rate", "workers")
+	return append(apiNames(),
+		"column", "id-type", "delimiter", "no-validate", "protect", "backup", "verify", "rate", "workers")
 }
 
 // checkEnvironment refuses variables that look like a flag's and are none's: a guard that is misspelt guards nobody.
@@ -115,14 +116,15 @@ func checkEnvironment(root *cli.Command, environ []string) error {
 		if near := nearest(name, known); near != "" {
 			hint = fmt.Sprintf("did you mean %s?\n%s", near, hint)
 		}
-		return job.Fail(job.Usage, hint, "the environment has %s, which is no flag's", clean(name))
+		return job.Fail(job.Usage, hint, "the environment has %s, which is no flag's", text.Clean(name))
 	}
 	return nil
 }
 
 // ofKubernetes says whether Kubernetes makes a variable of that name for a service called bulkdelete.
 func ofKubernetes(name string) bool {
-	return name == "BULKDELETE_PORT" || strings.HasPrefix(name, "BULKDELETE_PORT_") || strings.HasPrefix(name, "BULKDELETE_SERVICE_")
+	return name == "BULKDELETE_PORT" ||
+		strings.HasPrefix(name, "BULKDELETE_PORT_") || strings.HasPrefix(name, "BULKDELETE_SERVICE_")
 }
 
 // nearest is the known name that has the fewest differences, if they are few.

@@ -21,6 +21,7 @@ import (
 	"github.com/urfave/cli/v3"
 	"golang.org/x/term"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/report"
@@ -75,47 +76,19 @@ func isTerminal(stream any) bool {
 
 // say writes a line for a person to standard error.
 func (k *console) say(format string, args ...any) {
-	fmt.Fprintln(k.err, cleanLines(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(k.err, text.CleanLines(fmt.Sprintf(format, args...)))
 }
 
 // print writes a line of the command's result to standard output.
 func (k *console) print(format string, args ...any) {
-	fmt.Fprintln(k.out, cleanLines(fmt.Sprintf(format, args...)))
-}
-
-// count writes a number with thousands separated, as people read them.
-func count(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	fmt.Fprintln(k.out, text.CleanLines(fmt.Sprintf(format, args...)))
 }
 
 func showSamples(row func(name, format string, args ...any), name string, samples []sample) {
 	for _, r := range samples {
-		row(name, "line %d: %s", r.line, clean(r.text))
+		row(name, "line %d: %s", r.line, text.Clean(r.text))
 		name = ""
 	}
-}
-
-// clean makes text from a file or the API safe to print on a terminal.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
-
-// cleanLines does the same for text of several lines.
-func cleanLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, line := range lines {
-		lines[i] = clean(line)
-	}
-	return strings.Join(lines, "\n")
 }
 
 // confirm asks for the number of users. Where standard input is the data, the terminal itself is asked.
@@ -124,12 +97,13 @@ func (k *console) confirm(ctx context.Context, verb string, users int, inputIsSt
 	if inputIsStdin {
 		tty, err := os.Open("/dev/tty")
 		if err != nil {
-			return job.Fail(job.Guard, "give --yes", "not confirmed: standard input is the data and there is no terminal to ask on")
+			return job.Fail(job.Guard, "give --yes",
+				"not confirmed: standard input is the data and there is no terminal to ask on")
 		}
 		defer tty.Close()
 		in = tty
 	}
-	fmt.Fprintf(k.err, "Type %d to %s %s users, anything else to leave: ", users, verb, count(users))
+	fmt.Fprintf(k.err, "Type %d to %s %s users, anything else to leave: ", users, verb, text.Count(users))
 	answer := make(chan string, 1)
 	go func() { // a read from a terminal cannot be interrupted: it ends with the process
 		line, _ := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
@@ -141,7 +115,7 @@ func (k *console) confirm(ctx context.Context, verb string, users int, inputIsSt
 		return job.Fail(job.Guard, "nothing was sent", "not confirmed: %w", context.Cause(ctx))
 	case line := <-answer:
 		if strings.ReplaceAll(line, ",", "") != strconv.Itoa(users) {
-			return job.Fail(job.Guard, "nothing was sent", "not confirmed: the answer was %q, not %d", clean(line), users)
+			return job.Fail(job.Guard, "nothing was sent", "not confirmed: the answer was %q, not %d", text.Clean(line), users)
 		}
 	}
 	return nil
@@ -153,7 +127,8 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 		return k.showJSON(s)
 	}
 	in := func(name string) string { return filepath.Join(dir, name) }
-	rows, kind := newCounts(headline(s)), "rows"
+	rows, kind := &counts{}, "rows"
+	rows.WriteString(headline(s) + "\n")
 	if s.Deed == report.Restore {
 		kind = "users"
 		rows.add("restored", s.Restored, in(report.RestoredName))
@@ -173,12 +148,6 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 // counts is the table of a summary.
 type counts struct{ strings.Builder }
 
-func newCounts(headline string) *counts {
-	c := &counts{}
-	c.WriteString(headline + "\n")
-	return c
-}
-
 // add adds a line if there is something to count.
 func (c *counts) add(name string, n int, note string) {
 	if n > 0 {
@@ -187,7 +156,7 @@ func (c *counts) add(name string, n int, note string) {
 }
 
 func (c *counts) always(name string, n int, note string) {
-	c.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, count(n), note), " ") + "\n")
+	c.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, text.Count(n), note), " ") + "\n")
 }
 
 // print ends the table with the sum and the audit that proves it.
@@ -196,23 +165,16 @@ func (c *counts) print(w io.Writer, name string, n int, note, dir, lastRowHash s
 	if lastRowHash != "" { // shards have chains of their own
 		fmt.Fprintf(c, "The proof is in %s; its last row's hash is\n%s\n", filepath.Join(dir, report.AuditName), lastRowHash)
 	}
-	_, err := io.WriteString(w, cleanLines(c.String()))
+	_, err := io.WriteString(w, text.CleanLines(c.String()))
 	return closedPipe(err)
 }
 
-// closedPipe is no error: whoever read the output has seen enough.
+// closedPipe drops the error of a reader, such as head, that closed the pipe early.
 func closedPipe(err error) error {
 	if errors.Is(err, syscall.EPIPE) {
 		return nil
 	}
 	return err
-}
-
-func things(n int, name string) string {
-	if n == 1 {
-		return "1 " + name
-	}
-	return count(n) + " " + name + "s"
 }
 
 func (k *console) showJSON(v any) error {
@@ -235,8 +197,9 @@ func (k *console) row(r report.Row) {
 		return
 	}
 	k.failed.Add(int64(r.Users))
-	k.log.Warn().Int("chunk", r.Chunk).Str("part", fmt.Sprintf("%d-%d", r.From, r.To)).Str("outcome", string(r.Outcome)).
-		Int("http_status", r.HTTPStatus).Int("status_code", r.StatusCode).Int("api_code", r.APICode).Strs("request_ids", r.RequestIDs).Msg("chunk failed")
+	k.log.Warn().Int("chunk", r.Chunk).Str("part", fmt.Sprintf("%d-%d", r.From, r.To)).
+		Str("outcome", string(r.Outcome)).Int("http_status", r.HTTPStatus).Int("status_code", r.StatusCode).
+		Int("api_code", r.APICode).Strs("request_ids", r.RequestIDs).Msg("chunk failed")
 }
 
 // attempt counts a call on the wire; chunk is the one that it was for, or 0.
@@ -247,8 +210,9 @@ func (k *console) attempt(chunk int, a client.Attempt) {
 		k.throttled.Add(1)
 	}
 	if a.Err != nil {
-		k.log.Debug().Str("call", a.Call).Int("chunk", chunk).Int("attempt", a.Number).Int("http_status", a.HTTPStatus).Int("status_code", a.StatusCode).
-			Str("request_id", a.RequestID).Int64("ms", a.Duration.Milliseconds()).Err(a.Err).Msg("attempt failed")
+		k.log.Debug().Str("call", a.Call).Int("chunk", chunk).Int("attempt", a.Number).
+			Int("http_status", a.HTTPStatus).Int("status_code", a.StatusCode).Str("request_id", a.RequestID).
+			Int64("ms", a.Duration.Milliseconds()).Err(a.Err).Msg("attempt failed")
 	}
 }
 
@@ -263,14 +227,15 @@ func (k *console) fewWorkers(workers int, rate float64) string {
 	if reach >= 0.97*rate {
 		return ""
 	}
-	hint := fmt.Sprintf("hint: --workers %d reach %.0f calls a second at %s a call", workers, reach, each.Round(time.Millisecond))
+	hint := fmt.Sprintf("hint: --workers %d reach %.0f calls a second at %s a call",
+		workers, reach, each.Round(time.Millisecond))
 	if enough := math.Ceil(1.1 * rate * each.Seconds()); enough <= mostWorkers {
 		hint += fmt.Sprintf("\nhint: --workers %.0f would reach the %v that --rate allows", enough, rate)
 	}
 	return hint
 }
 
-// draining says how a run is ending; signalled: because somebody wants it to.
+// draining says how a run is ending; signalled: because of a signal.
 func (k *console) draining(calls int, signalled bool) {
 	k.stopping.Store(true)
 	if k.cursor { // the ^C that the terminal shows stands where the bar begins

@@ -92,7 +92,8 @@ func (p *pool) command(dir string, args ...string) *exec.Cmd {
 			c.Env = append(c.Env, v)
 		}
 	}
-	c.Env = append(c.Env, runAsProgram+"=1", "GENAUTH_HOST="+p.url, credentialID+"="+sandbox.AccessKeyID, credentialSK+"="+sandbox.AccessKeySecret)
+	c.Env = append(c.Env, runAsProgram+"=1", "GENAUTH_HOST="+p.url, credentialID+"="+sandbox.AccessKeyID,
+		credentialSK+"="+sandbox.AccessKeySecret)
 	return c
 }
 
@@ -159,20 +160,22 @@ func killAtRandom(t *testing.T, users, kills int, faults string) {
 	p := newPool(t, users, faults)
 	dir := t.TempDir()
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, users)
-	args := []string{"run", "all.csv", "--yes", "--rate", "100000", "--workers", fmt.Sprint(workers), "--timeout", "300ms", "--max-failures", "", "--progress", "none"}
+	args := []string{"run", "all.csv", "--yes", "--rate", "100000", "--workers", fmt.Sprint(workers), "--timeout",
+		"300ms", "--max-failures", "", "--progress", "none"}
 	killed := killOften(t, p, dir, kills, args, "--stop-after", fmt.Sprint(users/kills))
 	checkAllGone(t, p, filepath.Join(dir, "all.bulkdelete"), users)
 	if again := p.sent() - (users+49)/50; faults == "" && again > (killed+1)*workers {
 		t.Errorf("%d chunks were sent again after %d kills with %d workers", again, killed, workers)
 	}
 	t.Logf("%d kills, %d deletions sent for %d chunks", killed, p.sent(), (users+49)/50)
-	if code, printed := exit(t, p.command(dir, "verify", "all.bulkdelete", "--rate", "1000", "--live", "--timeout", "300ms")); code != 0 {
+	if code, printed := exit(t,
+		p.command(dir, "verify", "all.bulkdelete", "--rate", "1000", "--live", "--timeout", "300ms")); code != 0 {
 		t.Errorf("verify ends with %d:\n%s", code, printed)
 	}
 }
 
-// killOften runs a command again and again and kills it as often, each time somewhat later at random, until it is done or has
-// died kills times; then it lets it finish.
+// killOften runs a command again and again and kills it as often, each time somewhat later at random, until it is
+// done or has died kills times; then it lets it finish.
 func killOften(t *testing.T, p *pool, dir string, kills int, args []string, trial ...string) (killed int) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(7, 7))
@@ -205,11 +208,14 @@ func TestBackupAndRestoreKilledAtRandomInstants(t *testing.T) {
 	p := newPool(t, users, "")
 	dir := t.TempDir()
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, users)
-	flags := []string{"--yes", "--rate", "100000", "--workers", "8", "--max-failures", "", "--progress", "none", "--stop-after"}
+	flags := []string{"--yes", "--rate", "100000", "--workers", "8", "--max-failures", "", "--progress",
+		"none", "--stop-after"}
 	trial := fmt.Sprint(2 * users / kills)
-	deleted := killOften(t, p, dir, kills, slices.Concat([]string{"run", "all.csv", "--backup"}, flags, []string{fmt.Sprint(users)}), "--stop-after", trial)
+	deleted := killOften(t, p, dir, kills,
+		slices.Concat([]string{"run", "all.csv", "--backup"}, flags, []string{fmt.Sprint(users)}), "--stop-after", trial)
 	checkAllGone(t, p, filepath.Join(dir, "all.bulkdelete"), users)
-	restored := killOften(t, p, dir, kills, slices.Concat([]string{"restore", "all.bulkdelete"}, flags, []string{fmt.Sprint(users)}), "--stop-after", trial)
+	restored := killOften(t, p, dir, kills,
+		slices.Concat([]string{"restore", "all.bulkdelete"}, flags, []string{fmt.Sprint(users)}), "--stop-after", trial)
 	t.Logf("killed %d times while deleting, %d times while restoring", deleted, restored)
 	if n := p.Len(); n != users {
 		t.Errorf("%d of %d users are there", n, users)
@@ -220,7 +226,8 @@ func TestBackupAndRestoreKilledAtRandomInstants(t *testing.T) {
 			t.Fatalf("row %d: user %s is back as %q", i+1, id, news[i])
 		}
 	}
-	if code, printed := exit(t, p.command(dir, "verify", "all.bulkdelete")); code != 0 || !strings.Contains(printed, fmt.Sprintf("%d were restored", users)[1:]) {
+	if code, printed := exit(t, p.command(dir, "verify", "all.bulkdelete")); code != 0 ||
+		!strings.Contains(printed, fmt.Sprintf("%d were restored", users)[1:]) {
 		t.Errorf("verify ends with %d:\n%s", code, printed)
 	}
 }

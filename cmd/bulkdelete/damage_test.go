@@ -64,8 +64,8 @@ func replace(old, new string) func([]byte) []byte {
 // gone leaves a line out.
 func gone(string) string { return "" }
 
-// damage is one thing that can be done to the folder of a finished run, and what run, report and verify say of it: their exit
-// codes, and words of verify's.
+// damage is one thing that can be done to the folder of a finished run, and what run, report and verify say of it:
+// their exit codes, and words of verify's.
 type damage struct {
 	what                string
 	do                  func(t *testing.T, dir string)
@@ -93,13 +93,17 @@ func damages() []damage {
 		{"a row of the audit edited", file("audit.csv", line(2, outcome)), 3, 3, 1, "audit.csv, line 2"},
 		{"the audit's last row edited", file("audit.csv", line(-1, outcome)), 3, 3, 1, "audit.csv, line 21"},
 		{"a row taken out", file("audit.csv", line(5, gone)), 3, 3, 1, "audit.csv, line 5"},
-		{"the last row taken out", file("audit.csv", line(-1, gone)), 3, 3, 1, "which was the last when a run ended, is not in it"},
-		{"the last row cut in half", file("audit.csv", func(b []byte) []byte { return b[:len(b)-40] }), 3, 3, 1, "audit.csv, line 21"},
-		{"text behind the last row", file("audit.csv", func(b []byte) []byte { return append(b, "1,2,3\n"...) }), 3, 3, 1, "audit.csv, line 22"},
+		{"the last row taken out", file("audit.csv", line(-1, gone)), 3, 3, 1,
+			"which was the last when a run ended, is not in it"},
+		{"the last row cut in half", file("audit.csv", func(b []byte) []byte { return b[:len(b)-40] }), 3, 3, 1,
+			"audit.csv, line 21"},
+		{"text behind the last row", file("audit.csv", func(b []byte) []byte { return append(b, "1,2,3\n"...) }), 3, 3, 1,
+			"audit.csv, line 22"},
 		{"the header edited", file("audit.csv", replace("chunk", "chonk")), 3, 3, 1, "audit.csv, line 1"},
 		{"the audit emptied", file("audit.csv", func([]byte) []byte { return nil }), 3, 3, 1, "is not in it"},
 		{"the audit removed", remove("audit.csv"), 3, 3, 1, "it is not there any more"},
-		{"another pool in run.json", file("run.json", replace(`"user_pool": "6`, `"user_pool": "7`)), 3, 3, 1, "audit.csv, line 2"},
+		{"another pool in run.json", file("run.json", replace(`"user_pool": "6`, `"user_pool": "7`)), 3, 3, 1,
+			"audit.csv, line 2"},
 		{"another name in run.json", file("run.json", replace(`"by": "`, `"by": "x`)), 3, 3, 1, "audit.csv, line 2"},
 		{"run.json of another version", file("run.json", replace(`"format": 2`, `"format": 3`)), 3, 3, 3, "has format 3"},
 		{"run.json removed", remove("run.json"), 3, 2, 2, "is not a run's folder"},
@@ -110,21 +114,24 @@ func damages() []damage {
 				t.Fatal(err)
 			}
 		}, 0, 0, 1, "remaining.csv should not be there"},
-		{"summary.json edited", file("summary.json", replace(`"deleted": 1000`, `"deleted": 999`)), 0, 0, 1, "summary.json differs"},
+		{"summary.json edited", file("summary.json", replace(`"deleted": 1000`, `"deleted": 999`)), 0, 0, 1,
+			"summary.json differs"},
 		{"report.html edited", file("report.html", replace("gone", "here")), 0, 0, 1, "report.html differs"},
-		{"seal.json edited", file("seal.json", replace(`"exit_code": 0`, `"exit_code": 1`)), 0, 0, 1, "seal.json does not tell"},
+		{"seal.json edited", file("seal.json", replace(`"exit_code": 0`, `"exit_code": 1`)), 0, 0, 1,
+			"seal.json does not tell"},
 		{"seal.json removed", remove("seal.json"), 0, 0, 1, "seal.json is missing"},
 		{"a file put in", func(t *testing.T, dir string) {
 			if err := os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, 0, 0, 1, "notes.txt is not in the seal"},
-		{"a guard in run.json edited", file("run.json", replace(`"max_failures": "10%"`, `"max_failures": "90%"`)), 0, 0, 1, "run.json is not the file that was sealed"},
+		{"a guard in run.json edited", file("run.json", replace(`"max_failures": "10%"`, `"max_failures": "90%"`)), 0, 0, 1,
+			"run.json is not the file that was sealed"},
 	}
 }
 
-// A folder is believed by no command that is not what was written. What is damage is refused and not touched, and what can be
-// made again from the audit is made again.
+// A folder is believed by no command that is not what was written. What is damage is refused and not touched, and
+// what can be made again from the audit is made again.
 func TestAFolderThatCannotLie(t *testing.T) {
 	p := newPool(t, 1000, "")
 	dir := t.TempDir()
@@ -217,14 +224,16 @@ func TestVerifySaysWhatItCannotCheck(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "keep.csv")); err != nil { // the folder has a copy
 		t.Fatal(err)
 	}
-	if f := verifyJSON(t, p, dir, 0, "all.bulkdelete"); !f.Whole || len(f.Unchecked) != 1 || !strings.Contains(f.Unchecked[0], "all.csv") {
+	if f := verifyJSON(t, p, dir, 0, "all.bulkdelete"); !f.Whole || len(f.Unchecked) != 1 ||
+		!strings.Contains(f.Unchecked[0], "all.csv") {
 		t.Errorf("without the input: %+v", f)
 	}
 	if f := verifyJSON(t, p, dir, 0, "all.bulkdelete", "--input", "moved.csv"); len(f.Unchecked) > 0 {
 		t.Errorf("with the input given back: %+v", f)
 	}
 	edit(t, filepath.Join(dir, "all.bulkdelete", "protect.csv"), replace("7", "8"))
-	if f := verifyJSON(t, p, dir, 1, "all.bulkdelete", "--input", "moved.csv"); f.Whole || !slices.ContainsFunc(f.Problems, func(s string) bool { return strings.Contains(s, "protect.csv") }) {
+	if f := verifyJSON(t, p, dir, 1, "all.bulkdelete", "--input", "moved.csv"); f.Whole ||
+		!slices.ContainsFunc(f.Problems, func(s string) bool { return strings.Contains(s, "protect.csv") }) {
 		t.Errorf("another list of protected people: %+v", f)
 	}
 }
@@ -254,7 +263,8 @@ func TestATornEndIsSaidAloud(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	edit(t, filepath.Join(folder, "audit.csv"), func(text []byte) []byte { return append(text, "11,1-50,502,551,50,dele"...) })
+	edit(t, filepath.Join(folder, "audit.csv"),
+		func(text []byte) []byte { return append(text, "11,1-50,502,551,50,dele"...) })
 	if f := verifyJSON(t, p, dir, 1, "all.bulkdelete"); f.Finished || !f.Whole || f.Remaining != 500 {
 		t.Errorf("a torn end while a run is open: %+v", f)
 	}
@@ -268,7 +278,8 @@ func TestATornEndIsSaidAloud(t *testing.T) {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}
-	edit(t, filepath.Join(folder, "audit.csv"), func([]byte) []byte { return append(slices.Clone(whole), "torn\ntorn"...) })
+	edit(t, filepath.Join(folder, "audit.csv"),
+		func([]byte) []byte { return append(slices.Clone(whole), "torn\ntorn"...) })
 	wants(t, p.command(dir, args...), 0, "2 torn rows at the end of audit.csv")
 	checkAllGone(t, p, folder, 1000)
 	wants(t, p.command(dir, "verify", "all.bulkdelete"), 0)

@@ -19,7 +19,7 @@ import (
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	for _, pattern := range []string{"README.md", "docs/*.md", "samples/README.md", "deploy/README.md", "bench/README.md"} {
+	for _, pattern := range strings.Fields("README.md docs/*.md samples/README.md deploy/README.md bench/README.md") {
 		paths, err := filepath.Glob(filepath.Join("../..", pattern))
 		if err != nil || len(paths) == 0 {
 			t.Fatalf("%s: %v", pattern, err)
@@ -44,7 +44,8 @@ func docsPage(t *testing.T, path string) string {
 	return string(text)
 }
 
-// checkBlock compares what stands between <!-- name --> and <!-- end --> of a page with what is generated, or writes it.
+// checkBlock compares what stands between <!-- name --> and <!-- end --> of a page with what is generated, or
+// writes it.
 func checkBlock(t *testing.T, path, name, want string) {
 	t.Helper()
 	page := docsPage(t, path)
@@ -63,7 +64,8 @@ func checkBlock(t *testing.T, path, name, want string) {
 		}
 		return
 	}
-	t.Errorf("%s, %s, is out of date: go test ./cmd/bulkdelete -run Docs -update writes it anew\nwant\n%s\nis\n%s", path, name, want, is)
+	t.Errorf("%s, %s, is out of date: go test ./cmd/bulkdelete -run Docs -update writes it anew\nwant\n%s\nis\n%s",
+		path, name, want, is)
 }
 
 // docs/flags.md says what the flags' declarations say.
@@ -122,7 +124,8 @@ func flagRow(f cli.Flag) string {
 func backupDamages() []damage {
 	backup := func(change func([]byte) []byte) func(*testing.T, string) { return file("backup.jsonl.zst", change) }
 	return []damage{
-		{"a byte of the backup changed", backup(func(b []byte) []byte { b[len(b)/2] ^= 1; return b }), 3, 3, 1, "the backup cannot be believed"},
+		{"a byte of the backup changed", backup(func(b []byte) []byte { b[len(b)/2] ^= 1; return b }), 3, 3, 1,
+			"the backup cannot be believed"},
 		{"the backup cut", backup(func(b []byte) []byte { return b[:len(b)-40] }), 3, 3, 1, "the backup cannot be believed"},
 		{"the backup removed", remove("backup.jsonl.zst"), 3, 3, 1, "it is not there any more"},
 	}
@@ -148,8 +151,8 @@ func TestDocsDamage(t *testing.T) {
 	checkBlock(t, "docs/proof.md", "damage", b.String())
 }
 
-// The same damage, and some more, to a run with --backup: restore believes none of it, and what is damaged in the backup is
-// refused by report and run too, and seen by verify before and after.
+// The same damage, and some more, to a run with --backup: restore believes none of it, and what is damaged in the
+// backup is refused by report and run too, and seen by verify before and after.
 func TestDocsDamageToABackup(t *testing.T) {
 	p := newPool(t, 1000, "")
 	dir := t.TempDir()
@@ -234,7 +237,8 @@ func TestDocsPython(t *testing.T) {
 	}
 	p, dir := newPool(t, 200, ""), t.TempDir()
 	writeUsers(t, filepath.Join(dir, "people é <&>.csv"), 1, 200)
-	wants(t, p.command(dir, "run", "people é <&>.csv", "--yes", "--backup", "--rate", "5000", "--out", "job", "--reason", "\"tïcket\"\t\u2028"), 0)
+	wants(t, p.command(dir, "run", "people é <&>.csv", "--yes", "--backup", "--rate", "5000", "--out", "job",
+		"--reason", "\"tïcket\"\t\u2028"), 0)
 	wants(t, p.command(dir, "restore", "job", "--yes", "--rate", "5000"), 0)
 	check := func(folder string) (string, error) {
 		c := exec.Command(python, "-c", script)

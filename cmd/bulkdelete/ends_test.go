@@ -56,7 +56,8 @@ func TestReadersAndTerminalsThatGoAway(t *testing.T) {
 	p, dir := newPool(t, 2000, ""), t.TempDir()
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 1000)
 	c := p.command(dir)
-	c.Path, c.Args = "/bin/bash", []string{"bash", "-c", "set -o pipefail; " + os.Args[0] + " run all.csv --yes --rate 5000 2>&1 | head -1"}
+	c.Path, c.Args = "/bin/bash", []string{"bash", "-c",
+		"set -o pipefail; " + os.Args[0] + " run all.csv --yes --rate 5000 2>&1 | head -1"}
 	wants(t, c, 0)
 	wants(t, p.command(dir, "verify", "all.bulkdelete"), 0)
 
@@ -106,8 +107,8 @@ func (p *pool) proxied(t *testing.T, first func(w http.ResponseWriter, r *http.R
 	p.url = h.URL
 }
 
-// With --backup nobody is named who was not found, and a reading that finds nobody is believed only from an API that finds
-// somebody who exists.
+// With --backup nobody is named who was not found, and a reading that finds nobody is believed only from an API
+// that finds somebody who exists.
 func TestWhoIsNotFoundIsNotNamed(t *testing.T) {
 	p, dir := newPool(t, 120, ""), t.TempDir()
 	writeUsers(t, filepath.Join(dir, "all.csv"), 101, 220)
@@ -115,7 +116,8 @@ func TestWhoIsNotFoundIsNotNamed(t *testing.T) {
 	if named := p.everNamed(); len(named) != 20 {
 		t.Errorf("%d users were named", len(named))
 	}
-	if rows := column(t, filepath.Join(dir, "all.bulkdelete", "audit.csv"), "message"); !strings.Contains(fmt.Sprint(rows), "not found when read; nothing was sent") {
+	if rows := column(t, filepath.Join(dir, "all.bulkdelete", "audit.csv"),
+		"message"); !strings.Contains(fmt.Sprint(rows), "not found when read; nothing was sent") {
 		t.Errorf("the audit says %q", rows)
 	}
 	wants(t, p.command(dir, "verify", "all.bulkdelete"), 0, "the backup is whole: 20 users")
@@ -129,7 +131,8 @@ func TestWhoIsNotFoundIsNotNamed(t *testing.T) {
 		return false
 	})
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 120)
-	wants(t, blind.command(dir, "run", "all.csv", "--yes", "--backup", "--rate", "5000"), 4, "shows none of these users, nor anybody else")
+	wants(t, blind.command(dir, "run", "all.csv", "--yes", "--backup", "--rate", "5000"), 4,
+		"shows none of these users, nor anybody else")
 	if blind.sent() > 0 || blind.Len() != 120 {
 		t.Errorf("%d deletions were sent, %d users are left", blind.sent(), blind.Len())
 	}
@@ -160,7 +163,8 @@ func TestThePoolAndTheTenantStayTheRuns(t *testing.T) {
 	sent := p.sent()
 	wants(t, p.command(dir, "restore", "all.bulkdelete", "--yes"), 3, "the run was about user pool")
 	wants(t, p.command(dir, "verify", "all.bulkdelete", "--live"), 3, "the run was about user pool")
-	wants(t, p.command(dir, "restore", "all.bulkdelete", "--yes", "--tenant-id", "tenant-2"), 3, "the run was about tenant tenant-1")
+	wants(t, p.command(dir, "restore", "all.bulkdelete", "--yes", "--tenant-id", "tenant-2"), 3,
+		"the run was about tenant tenant-1")
 	tenants := map[string]bool{}
 	p.proxied(t, func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
 		tenants[r.Header.Get("x-authing-app-tenant-id")] = true
@@ -183,25 +187,30 @@ func TestHintsAreWholeCommands(t *testing.T) {
 		c.IDType, c.IDs = "email", slices.Values([]string{"ada@example.com", "ben@example.com"})
 		c.Refused = map[string]int{"ada@example.com": 422}
 	})
-	if err := os.WriteFile(filepath.Join(dir, "mail.csv"), []byte("user_id,email\n1,ada@example.com\n2,ben@example.com\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "mail.csv"),
+		[]byte("user_id,email\n1,ada@example.com\n2,ben@example.com\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "keep.csv"), []byte("email\nzoe@example.com\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"run", "mail.csv", "--auth", "signature", "--id-type", "email", "--column", "email", "--protect", "keep.csv", "--yes", "--rate", "5000"}
+	args := []string{"run", "mail.csv", "--auth", "signature", "--id-type", "email", "--column", "email", "--protect",
+		"keep.csv", "--yes", "--rate", "5000"}
 	code, printed := exit(t, p.command(dir, args...))
 	if code != 1 {
 		t.Fatalf("exit code %d:\n%s", code, printed)
 	}
-	for _, words := range []string{" run mail.bulkdelete/failed.csv ", " --host " + p.url, " --auth signature", " --id-type email", " --column email", " --protect keep.csv"} {
+	for _, words := range []string{" run mail.bulkdelete/failed.csv ", " --host " + p.url, " --auth signature",
+		" --id-type email", " --column email", " --protect keep.csv"} {
 		if !strings.Contains(printed, words) {
 			t.Errorf("the hint lacks %q:\n%s", words, printed)
 		}
 	}
-	wants(t, p.command(dir, "run", "mail.csv", "--yes", "--faults", "500=1%"), 2, "real users would be deleted", "add --sandbox")
+	wants(t, p.command(dir, "run", "mail.csv", "--yes", "--faults", "500=1%"), 2,
+		"real users would be deleted", "add --sandbox")
 	wants(t, p.command(dir, "run", "mail.csv", "--yes", "--signature-dialect", "genauth"), 2, "add --auth signature")
-	secret := p.command(dir, "run", "mail.csv", "--yes", "--id-type", "email", "--column", "2", "--stop-after", "1", "--metrics-push", "http://user:hunter2@127.0.0.1:9/x?token=hunter3")
+	secret := p.command(dir, "run", "mail.csv", "--yes", "--id-type", "email", "--column", "2", "--stop-after", "1",
+		"--metrics-push", "http://user:hunter2@127.0.0.1:9/x?token=hunter3")
 	_, printed = exit(t, secret)
 	if strings.Contains(printed, "hunter") {
 		t.Errorf("a secret is shown:\n%s", printed)
@@ -211,7 +220,8 @@ func TestHintsAreWholeCommands(t *testing.T) {
 		c.Env = append(c.Env, name+"="+value)
 		return c
 	}
-	wants(t, env("BULKDELETE_MAX_DELETE", "5"), 2, "BULKDELETE_MAX_DELETE, which is no flag's", "did you mean BULKDELETE_MAX_DELETES?")
+	wants(t, env("BULKDELETE_MAX_DELETE", "5"), 2, "BULKDELETE_MAX_DELETE, which is no flag's",
+		"did you mean BULKDELETE_MAX_DELETES?")
 	wants(t, env("BULKDELETE_SERVICE_HOST", "10.0.0.1"), 0)
 	wants(t, env("BULKDELETE_PORT_80_TCP_ADDR", "10.0.0.1"), 0)
 	wants(t, env("BULKDELETE_RATE", "5"), 0)

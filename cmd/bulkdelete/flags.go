@@ -1,10 +1,8 @@
 package main
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"os"
@@ -40,24 +38,29 @@ func sources(flag string, others ...string) cli.ValueSourceChain {
 	return cli.EnvVars(append([]string{own}, others...)...)
 }
 
-func text(to *string, category, name, value, usage string, others ...string) *cli.StringFlag {
-	return &cli.StringFlag{Destination: to, Category: category, Name: name, Value: value, Usage: usage, Sources: sources(name, others...)}
+func word(to *string, category, name, value, usage string, others ...string) *cli.StringFlag {
+	return &cli.StringFlag{Destination: to, Category: category, Name: name, Value: value, Usage: usage,
+		Sources: sources(name, others...)}
 }
 
 func number(to *int, category, name string, value int, usage string) *cli.IntFlag {
-	return &cli.IntFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value <= 0, Usage: usage, Sources: sources(name)}
+	return &cli.IntFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value <= 0,
+		Usage: usage, Sources: sources(name)}
 }
 
 func fraction(to *float64, category, name string, value float64, usage string) *cli.FloatFlag {
-	return &cli.FloatFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value == 0, Usage: usage, Sources: sources(name)}
+	return &cli.FloatFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value == 0,
+		Usage: usage, Sources: sources(name)}
 }
 
 func span(to *time.Duration, category, name string, value time.Duration, usage string) *cli.DurationFlag {
-	return &cli.DurationFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value == 0, Usage: usage, Sources: sources(name)}
+	return &cli.DurationFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value == 0,
+		Usage: usage, Sources: sources(name)}
 }
 
 func toggle(to *bool, category, name, usage string, aliases ...string) *cli.BoolFlag {
-	return &cli.BoolFlag{Destination: to, Category: category, Name: name, Usage: usage, Aliases: aliases, HideDefault: true, Sources: sources(name)}
+	return &cli.BoolFlag{Destination: to, Category: category, Name: name, Usage: usage, Aliases: aliases,
+		HideDefault: true, Sources: sources(name)}
 }
 
 // inputOptions say how a CSV is read.
@@ -68,10 +71,10 @@ type inputOptions struct {
 
 func (o *inputOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		text(&o.column, inputFlags, "column", "", "`NAME|N`: the ID's column (default: found)"),
-		text(&o.idType, inputFlags, "id-type", "user_id", "`T`: "+idTypes),
-		text(&o.delimiter, inputFlags, "delimiter", "", "`C`: comma, semicolon, tab or pipe (default: found)"),
-		text(&o.encoding, inputFlags, "encoding", "", "`E`: utf-8, utf-16, gbk or gb18030 (default: found)"),
+		word(&o.column, inputFlags, "column", "", "`NAME|N`: the ID's column (default: found)"),
+		word(&o.idType, inputFlags, "id-type", "user_id", "`T`: "+idTypes),
+		word(&o.delimiter, inputFlags, "delimiter", "", "`C`: comma, semicolon, tab or pipe (default: found)"),
+		word(&o.encoding, inputFlags, "encoding", "", "`E`: utf-8, utf-16, gbk or gb18030 (default: found)"),
 		toggle(&o.noHeader, inputFlags, "no-header", "the first row is data"),
 		toggle(&o.noValidate, inputFlags, "no-validate", "send IDs that do not look like their type"),
 	}
@@ -87,11 +90,11 @@ type apiOptions struct {
 
 func (o *apiOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		text(&o.host, apiFlags, "host", defaultHost, "`URL`: the API's root", "GENAUTH_HOST"),
-		text(&o.auth, apiFlags, "auth", "token", "`M`: token or signature"),
-		text(&o.dialect, apiFlags, "signature-dialect", "", "`D`: authing (default) or genauth"),
-		text(&o.tenantID, apiFlags, "tenant-id", "", "`ID`: the tenant", "GENAUTH_TENANT_ID"),
-		text(&o.caCert, apiFlags, "ca-cert", "", "`FILE`: further root certificates"),
+		word(&o.host, apiFlags, "host", defaultHost, "`URL`: the API's root", "GENAUTH_HOST"),
+		word(&o.auth, apiFlags, "auth", "token", "`M`: token or signature"),
+		word(&o.dialect, apiFlags, "signature-dialect", "", "`D`: authing (default) or genauth"),
+		word(&o.tenantID, apiFlags, "tenant-id", "", "`ID`: the tenant", "GENAUTH_TENANT_ID"),
+		word(&o.caCert, apiFlags, "ca-cert", "", "`FILE`: further root certificates"),
 		fraction(&o.rate, paceFlags, "rate", 20, "`R`: calls a second at the most"),
 		number(&o.workers, paceFlags, "workers", 16, "`N`: calls in flight at the most"),
 		number(&o.retries, paceFlags, "retries", 8, "`N`: more attempts after a passing failure"),
@@ -104,9 +107,9 @@ type metricsOptions struct{ file, addr, push string }
 
 func (o *metricsOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		text(&o.file, outputFlags, "metrics-file", "", "`FILE`: write metrics for node exporter's textfile"),
-		text(&o.addr, outputFlags, "metrics-addr", "", "`ADDR`: serve /metrics and /healthz while it runs"),
-		text(&o.push, outputFlags, "metrics-push", "", "`URL`: push metrics to that Pushgateway at the end"),
+		word(&o.file, outputFlags, "metrics-file", "", "`FILE`: write metrics for node exporter's textfile"),
+		word(&o.addr, outputFlags, "metrics-addr", "", "`ADDR`: serve /metrics and /healthz while it runs"),
+		word(&o.push, outputFlags, "metrics-push", "", "`URL`: push metrics to that Pushgateway at the end"),
 	}
 }
 
@@ -118,10 +121,10 @@ type outputOptions struct {
 
 func (o *outputOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		text(&o.progress, outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
+		word(&o.progress, outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
 		toggle(&o.json, outputFlags, "json", "print the summary as JSON"),
-		text(&o.logFormat, outputFlags, "log-format", "", "`F`: console or json (default: console on a terminal)"),
-		text(&o.logLevel, outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
+		word(&o.logFormat, outputFlags, "log-format", "", "`F`: console or json (default: console on a terminal)"),
+		word(&o.logLevel, outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),
 	}
 }
 
@@ -148,23 +151,25 @@ const none = -1
 
 func (o *jobOptions) flags() []cli.Flag {
 	return slices.Concat(o.inputOptions.flags(), o.apiOptions.flags(), o.metrics.flags(), []cli.Flag{
-		&cli.StringSliceFlag{Destination: &o.protect, Category: inputFlags, Name: "protect", Usage: "`FILE`: IDs never to be deleted; repeatable", Sources: sources("protect")},
+		&cli.StringSliceFlag{Destination: &o.protect, Category: inputFlags, Name: "protect",
+			Usage: "`FILE`: IDs never to be deleted; repeatable", Sources: sources("protect")},
 		number(&o.chunkSize, paceFlags, "chunk-size", 50, "`N`: users per call, 1 to 50"),
 		span(&o.maxDuration, paceFlags, "max-duration", 0, "stop cleanly after `D`, such as 50m"),
 		toggle(&o.yes, guardFlags, "yes", "do not ask", "y"),
 		toggle(&o.dryRun, guardFlags, "dry-run", "do what plan does; beats --yes", "n"),
 		number(&o.expect, guardFlags, "expect", none, "refuse unless exactly `N` users would be deleted"),
-		text(&o.shard, paceFlags, "shard", "", "`I/N`: every Nth chunk from I, from 0; /N: JOB_COMPLETION_INDEX"),
-		text(&o.maxDeletes, guardFlags, "max-deletes", "", "`N|P%`: refuse if more would be deleted (P%: of the pool)"),
+		word(&o.shard, paceFlags, "shard", "", "`I/N`: every Nth chunk from I, from 0; /N: JOB_COMPLETION_INDEX"),
+		word(&o.maxDeletes, guardFlags, "max-deletes", "", "`N|P%`: refuse if more would be deleted (P%: of the pool)"),
 		number(&o.stopAfter, guardFlags, "stop-after", none, "stop cleanly once `N` users are done"),
-		text(&o.maxFailures, guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
-		text(&o.plan, guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
-		text(&o.reason, guardFlags, "reason", "", "`TEXT`: the ticket or ground, kept with the proof"),
+		word(&o.maxFailures, guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
+		word(&o.plan, guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
+		word(&o.reason, guardFlags, "reason", "", "`TEXT`: the ticket or ground, kept with the proof"),
 		toggle(&o.backup, guardFlags, "backup", "save each user's profile before deleting the user"),
 		toggle(&o.verify, guardFlags, "verify", "read each chunk back after deleting it"),
 		toggle(&o.sandbox, apiFlags, "sandbox", "an embedded sandbox with FILE's users: no account needed"),
-		text(&o.faults, apiFlags, "faults", "", "`SPEC`: what the sandbox does wrong, such as all=25%"),
-		text(&o.out, outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in (default: FILE's name + .bulkdelete)"),
+		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what the sandbox does wrong, such as all=25%"),
+		word(&o.out, outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in "+
+			"(default: FILE's name + .bulkdelete)"),
 		uploadFlag(&o.upload),
 	}, o.outputOptions.flags())
 }
@@ -174,11 +179,13 @@ func named(all []cli.Flag, names ...string) []cli.Flag {
 	return slices.DeleteFunc(all, func(f cli.Flag) bool { return !slices.Contains(names, f.Names()[0]) })
 }
 
-// check refuses what cannot be meant: a flag that would be ignored because another one is missing, and numbers out of range.
+// check refuses what cannot be meant: a flag that would be ignored because another one is missing, and numbers out
+// of range.
 func (o *jobOptions) check() error {
 	switch {
 	case o.faults != "" && !o.sandbox:
-		return job.Fail(job.Usage, "add --sandbox, or leave --faults out", "--faults is for the sandbox, and without --sandbox real users would be deleted")
+		return job.Fail(job.Usage, "add --sandbox, or leave --faults out",
+			"--faults is for the sandbox, and without --sandbox real users would be deleted")
 	case o.stopAfter == 0 || o.stopAfter < none:
 		return fmt.Errorf("--stop-after %d: give a number of users from 1", o.stopAfter)
 	case o.expect < none:
@@ -241,8 +248,8 @@ func (o *jobOptions) chunking() (chunker.Options, error) {
 }
 
 func (o *inputOptions) chunking() (c chunker.Options, err error) {
-	c = chunker.Options{Column: o.column, IDType: o.idType, Encoding: strings.ToLower(o.encoding), NoHeader: o.noHeader, NoValidate: o.noValidate,
-		ChunkSize: chunker.MaxChunk}
+	c = chunker.Options{Column: o.column, IDType: o.idType, Encoding: strings.ToLower(o.encoding), NoHeader: o.noHeader,
+		NoValidate: o.noValidate, ChunkSize: chunker.MaxChunk}
 	if c.Delimiter, err = delimiter(o.delimiter); err != nil {
 		return c, err
 	}
@@ -268,20 +275,15 @@ func shard(text, index string) (i, n int, err error) {
 	return i, n, nil
 }
 
+var delimiters = map[string]rune{"": 0, "comma": ',', ",": ',', "semicolon": ';', ";": ';',
+	"tab": '\t', "\t": '\t', `\t`: '\t', "pipe": '|', "|": '|'}
+
 func delimiter(s string) (rune, error) {
-	switch strings.ToLower(s) {
-	case "":
-		return 0, nil
-	case "comma", ",":
-		return ',', nil
-	case "semicolon", ";":
-		return ';', nil
-	case "tab", "\t", `\t`:
-		return '\t', nil
-	case "pipe", "|":
-		return '|', nil
+	d, ok := delimiters[strings.ToLower(s)]
+	if !ok {
+		return 0, fmt.Errorf("--delimiter %q: give comma, semicolon, tab or pipe", s)
 	}
-	return 0, fmt.Errorf("--delimiter %q: give comma, semicolon, tab or pipe", s)
+	return d, nil
 }
 
 // protected reads the IDs that must never be deleted. Of the input's options only those that hold for any file count.
@@ -306,11 +308,12 @@ func protected(files []string, o chunker.Options) ([]string, error) {
 
 // config is how the client is to be, without credentials.
 func (o *apiOptions) config() (client.Config, error) {
-	cfg := client.Config{Host: strings.TrimRight(o.host, "/"), Auth: o.auth, Dialect: o.dialect, TenantID: o.tenantID, Rate: o.rate,
-		Workers: o.workers, Retries: o.retries, Timeout: o.timeout, Version: version()}
+	cfg := client.Config{Host: strings.TrimRight(o.host, "/"), Auth: o.auth, Dialect: o.dialect, TenantID: o.tenantID,
+		Rate: o.rate, Workers: o.workers, Retries: o.retries, Timeout: o.timeout, Version: version()}
 	switch {
 	case o.dialect != "" && o.auth != "signature":
-		return cfg, job.Fail(job.Usage, "add --auth signature, or leave --signature-dialect out", "--signature-dialect is for signatures, and --auth is %s", o.auth)
+		return cfg, job.Fail(job.Usage, "add --auth signature, or leave --signature-dialect out",
+			"--signature-dialect is for signatures, and --auth is %s", o.auth)
 	case !(o.rate > 0) || math.IsInf(o.rate, 0):
 		return cfg, fmt.Errorf("--rate %v: give calls a second above 0", o.rate)
 	case o.workers < 1 || o.workers > mostWorkers:
@@ -323,37 +326,6 @@ func (o *apiOptions) config() (client.Config, error) {
 	var err error
 	cfg.RootCAs, err = rootCAs(o.caCert)
 	return cfg, err
-}
-
-func rootCAs(path string) (*x509.CertPool, error) {
-	if path == "" {
-		return nil, nil
-	}
-	pem, err := readBounded(path, 4<<20)
-	if err != nil {
-		return nil, fmt.Errorf("--ca-cert: %w", err)
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("--ca-cert %s holds no certificate in PEM form", path)
-	}
-	return pool, nil
-}
-
-func readBounded(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(text)) > most {
-		err = fmt.Errorf("%s is longer than %d bytes", path, most)
-	}
-	return text, err
 }
 
 // dir is the run's folder: --out, filled in, or the input's name with .bulkdelete for its ending.
@@ -369,45 +341,4 @@ func (o *jobOptions) dir(input string, now time.Time) (string, error) {
 		return fmt.Sprintf("%s.%d-of-%d.bulkdelete", name, i, n), err
 	}
 	return name + ".bulkdelete", nil
-}
-
-// secret reads a credential from the environment, or from the file that NAME_FILE names, as containers mount them.
-func secret(name string) (string, error) {
-	value, path := os.Getenv(name), os.Getenv(name+"_FILE")
-	switch {
-	case value != "" && path != "":
-		return "", fmt.Errorf("%s and %s_FILE are both set: unset one", name, name)
-	case path == "":
-		return value, nil
-	}
-	text, err := readBounded(path, 64<<10)
-	if err != nil {
-		return "", fmt.Errorf("%s_FILE: %w", name, err)
-	}
-	return strings.TrimSpace(string(text)), nil
-}
-
-// credentials fills in the access key. Where one half is missing the error says which variables to set.
-func credentials(cfg *client.Config) error {
-	id, err := secret(credentialID)
-	if err != nil {
-		return err
-	}
-	key, err := secret(credentialSK)
-	if err != nil {
-		return err
-	}
-	var missing []string
-	if id == "" {
-		missing = append(missing, credentialID)
-	}
-	if key == "" {
-		missing = append(missing, credentialSK)
-	}
-	if len(missing) > 0 {
-		return job.Fail(job.Usage, "set it in the environment, or name a file that holds it with _FILE at the variable's end; --sandbox needs none",
-			"no credentials: missing %s", strings.Join(missing, " and "))
-	}
-	cfg.AccessKeyID, cfg.AccessKeySecret = id, client.Secret(key)
-	return nil
 }

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// The lock comes first: while one run waits at the prompt no other gets into the folder, and the one that is refused leaves
-// nothing behind in it.
+// The lock comes first: while one run waits at the prompt no other gets into the folder, and the one that is
+// refused leaves nothing behind in it.
 func TestWhoWaitsAtThePromptHoldsTheFolder(t *testing.T) {
 	p := newPool(t, 500, "")
 	dir := t.TempDir()
@@ -124,8 +124,10 @@ func TestFoldersThatAreNotOurs(t *testing.T) {
 		"files and no run.json": {func(folder string) error {
 			return os.WriteFile(filepath.Join(folder, "failed.csv"), []byte("mine"), 0o600)
 		}, 3, "holds failed.csv and no run.json"},
-		"writable by everybody": {func(folder string) error { return os.Chmod(folder, 0o777) }, 3, "others may write into it"},
-		"another user's":        {func(folder string) error { return os.Chown(folder, 12345, 12345) }, 3, "belongs to user 12345"},
+		"writable by everybody": {func(folder string) error { return os.Chmod(folder, 0o777) }, 3,
+			"others may write into it"},
+		"another user's": {func(folder string) error { return os.Chown(folder, 12345, 12345) }, 3,
+			"belongs to user 12345"},
 		"a link for the lock": {func(folder string) error {
 			return os.Symlink(filepath.Join(outside, "x"), filepath.Join(folder, "lock"))
 		}, 3, "lock is not a regular file"},
@@ -265,8 +267,8 @@ func TestInputNamesAreMadeSafe(t *testing.T) {
 	}
 }
 
-// A run that was killed while it made its files, or before it was sealed, is gone on with by a schedule, and nothing is sent
-// again.
+// A run that was killed while it made its files, or before it was sealed, is gone on with by a schedule, and
+// nothing is sent again.
 func TestAScheduleCompletesWhatDiedAtItsEnd(t *testing.T) {
 	p := newPool(t, 100, "")
 	dir := t.TempDir()

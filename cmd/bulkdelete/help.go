@@ -27,13 +27,7 @@ var (
 
 // topic is the text of bulkdelete help NAME where NAME is no command.
 func topic(name string) string {
-	switch name {
-	case "exit-codes":
-		return exitCodesTopic
-	case "audit":
-		return auditTopic
-	}
-	return ""
+	return map[string]string{"exit-codes": exitCodesTopic, "audit": auditTopic}[name]
 }
 
 func helpCommand() *cli.Command {
@@ -70,12 +64,15 @@ func manCommand() *cli.Command {
 // manualPage is the same help as a man(7) page.
 func manualPage(root *cli.Command) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, ".TH BULKDELETE 1 \"\" \"bulkdelete %s\"\n.SH NAME\nbulkdelete \\- %s\n", roff(root.Version), roff(root.Usage))
+	fmt.Fprintf(&b, ".TH BULKDELETE 1 \"\" \"bulkdelete %s\"\n.SH NAME\nbulkdelete \\- %s\n",
+		roff(root.Version), roff(root.Usage))
 	b.WriteString(".SH SYNOPSIS\n.B bulkdelete\n.I command\n[flags] [argument]\n")
-	fmt.Fprintf(&b, ".SH ENVIRONMENT\n%s\nCredentials are %s and %s, or the same names with _FILE for a file that holds the value.\n",
+	fmt.Fprintf(&b, ".SH ENVIRONMENT\n%s\nCredentials are %s and %s, "+
+		"or the same names with _FILE for a file that holds the value.\n",
 		roff(environmentHelp), credentialID, credentialSK)
 	for _, c := range root.Commands {
-		fmt.Fprintf(&b, ".SH BULKDELETE %s\n%s.\n.PP\n.B %s\n", roff(strings.ToUpper(c.Name)), roff(sentence(c.Usage)), roff(commandLine(c)))
+		fmt.Fprintf(&b, ".SH BULKDELETE %s\n%s.\n.PP\n.B %s\n",
+			roff(strings.ToUpper(c.Name)), roff(sentence(c.Usage)), roff(commandLine(c)))
 		if c.Description != "" {
 			fmt.Fprintf(&b, ".PP\n.nf\n%s\n.fi\n", roff(c.Description))
 		}
@@ -114,8 +111,8 @@ func noSuchCommand(root *cli.Command, name string) error {
 	return job.Fail(job.Usage, hint, "there is no command %q", name)
 }
 
-// helpFirst makes help of a command line that asks for it: to the library, users.csv in run users.csv --help is one more
-// command to explain.
+// helpFirst makes help of a command line that asks for it: to the library, users.csv in run users.csv --help is one
+// more command to explain.
 func helpFirst(args []string) []string {
 	if len(args) == 2 && (args[1] == "--version" || args[1] == "-v") {
 		return []string{args[0], "version"}
@@ -136,7 +133,8 @@ func helpFirst(args []string) []string {
 
 var (
 	badFlag     = regexp.MustCompile(`^invalid value "(.*)" for flag -+(\S+): (.*)$`)
-	badVariable = regexp.MustCompile(`^could not parse "(.*)" as \S+ value from environment variable "(\S+)" for flag \S+: (.*)$`)
+	badVariable = regexp.MustCompile(
+		`^could not parse "(.*)" as \S+ value from environment variable "(\S+)" for flag \S+: (.*)$`)
 )
 
 // plainUsage says what is wrong with a value, without the names of Go's functions.

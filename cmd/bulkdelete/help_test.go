@@ -19,7 +19,8 @@ import (
 func say(t *testing.T, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if code := (&process{errOut: &errs}).run(context.Background(), append([]string{"bulkdelete"}, args...), strings.NewReader(""), &out); code != 0 {
+	if code := (&process{errOut: &errs}).run(context.Background(), append([]string{"bulkdelete"}, args...),
+		strings.NewReader(""), &out); code != 0 {
 		t.Fatalf("%v ends with %d: %s", args, code, &errs)
 	}
 	return out.String()
@@ -78,8 +79,8 @@ func knows(c *cli.Command, name string) bool {
 	return false
 }
 
-// The topics, the pages and the manual page tell the same of every exit code, outcome and column of the audit, row by row
-// and word by word.
+// The topics, the pages and the manual page tell the same of every exit code, outcome and column of the audit, row
+// by row and word by word.
 func TestTopicsSayWhatTheReadmeSays(t *testing.T) {
 	man := say(t, "man")
 	for _, table := range []struct{ topic, page, first string }{
@@ -99,8 +100,8 @@ func TestTopicsSayWhatTheReadmeSays(t *testing.T) {
 	}
 }
 
-// topicTable reads the table of a topic that begins with the column first: cells stand below the words of the heading, and
-// go on in lines without a first cell.
+// topicTable reads the table of a topic that begins with the column first: cells stand below the words of the
+// heading, and go on in lines without a first cell.
 func topicTable(text, first string) (rows [][]string) {
 	heading := regexp.MustCompile(`(?m)^` + first + ` +meaning.*$`).FindString(text)
 	_, body, _ := strings.Cut(text, heading+"\n")

@@ -15,6 +15,8 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"bulkdelete/pkg/job"
+
+	"bulkdelete/internal/text"
 )
 
 func main() {
@@ -31,12 +33,13 @@ type process struct {
 	sent   atomic.Bool // calls that change something may have been sent: from then on no exit code says otherwise
 }
 
-// run carries out one command line. Only here do errors become messages and exit codes, and only here does a mistake in the
-// program become an error.
+// run carries out one command line. Only here do errors become messages and exit codes, and only here does a
+// mistake in the program become an error.
 func (p *process) run(ctx context.Context, args []string, in io.Reader, out io.Writer) (code job.Code) {
 	defer func() {
 		if mistake := recover(); mistake != nil {
-			code = p.explain(job.Fail(job.Usage, "please report this, with the lines below\n"+string(debug.Stack()), "internal error: %v", mistake))
+			code = p.explain(job.Fail(job.Usage, "please report this, with the lines below\n"+string(debug.Stack()),
+				"internal error: %v", mistake))
 		}
 	}()
 	app := p.newApp()
@@ -50,14 +53,14 @@ func (p *process) explain(err error) job.Code {
 		return job.OK
 	}
 	e := asError(err)
-	if text := e.Error(); text != "" {
-		fmt.Fprintf(p.errOut, "bulkdelete: %s\n", cleanLines(withoutURLSecrets(text)))
+	if message := e.Error(); message != "" {
+		fmt.Fprintf(p.errOut, "bulkdelete: %s\n", text.CleanLines(withoutURLSecrets(message)))
 	}
 	for line := range strings.Lines(e.Hint) {
-		fmt.Fprintf(p.errOut, "hint: %s\n", clean(strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "  ")))
+		fmt.Fprintf(p.errOut, "hint: %s\n", text.Clean(strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "  ")))
 	}
 	if e.Next != "" {
-		fmt.Fprintf(p.errOut, "hint: to go on, run\n%s\n", clean(e.Next))
+		fmt.Fprintf(p.errOut, "hint: to go on, run\n%s\n", text.Clean(e.Next))
 	}
 	if p.sent.Load() && (e.Code == job.Usage || e.Code == job.Guard) {
 		return job.Halted // these two say that nothing was sent
@@ -65,8 +68,8 @@ func (p *process) explain(err error) job.Code {
 	return e.Code
 }
 
-// asError gives an error its exit code. What the command line library refuses, and plain errors of the first steps, come
-// before anything is sent.
+// asError gives an error its exit code. What the command line library refuses, and plain errors of the first steps,
+// come before anything is sent.
 func asError(err error) *job.Error {
 	if e, ok := errors.AsType[*job.Error](err); ok {
 		return e
@@ -85,7 +88,8 @@ func (p *process) newApp() *cli.Command {
 		Version:  version(),
 		Description: `Try it without an account:
    bulkdelete run --sandbox samples/offboarding.csv`,
-		Commands:                        withHelp(runCommand(), planCommand(), reportCommand(), verifyCommand(), restoreCommand(), sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
+		Commands: withHelp(runCommand(), planCommand(), reportCommand(), verifyCommand(), restoreCommand(),
+			sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
 		HideHelpCommand:                 true, // its own knows topics too
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: describeCompletion,
@@ -124,10 +128,13 @@ func noCommand(_ context.Context, c *cli.Command) error {
 }
 
 func versionCommand() *cli.Command {
-	return &cli.Command{Name: "version", Usage: "print the version", Action: func(_ context.Context, c *cli.Command) error {
-		_, err := fmt.Fprintf(c.Root().Writer, "bulkdelete %s\n", version())
-		return err
-	}}
+	return &cli.Command{
+		Name: "version", Usage: "print the version",
+		Action: func(_ context.Context, c *cli.Command) error {
+			_, err := fmt.Fprintf(c.Root().Writer, "bulkdelete %s\n", version())
+			return err
+		},
+	}
 }
 
 // release is the version that a build is given with -ldflags "-X main.release=v1.2.3".

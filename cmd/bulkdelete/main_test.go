@@ -32,7 +32,8 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			for _, v := range os.Environ() {
-				if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "GENAUTH_") || strings.HasPrefix(name, "BULKDELETE_") {
+				if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "GENAUTH_") ||
+					strings.HasPrefix(name, "BULKDELETE_") {
 					env.Setenv(name, "")
 				}
 			}

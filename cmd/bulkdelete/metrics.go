@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/push"
 	"github.com/prometheus/common/expfmt"
@@ -36,7 +37,7 @@ type metrics struct {
 	seconds                          prometheus.Histogram
 	throttled                        prometheus.Counter
 	limit, remaining, startedAt, won prometheus.Gauge
-	exitCode, endedAt                prometheus.Gauge // registered once a run has ended: 0 would be taken for a success in 1970
+	exitCode, endedAt                prometheus.Gauge // registered at the end: 0 would be a success in 1970
 
 	file, push string
 	listener   net.Listener
@@ -44,30 +45,11 @@ type metrics struct {
 	ended      chan struct{}
 }
 
-// newMetrics reads the --metrics flags. Where none is given the metrics are counted for nobody, which costs nothing
-// that could be measured.
+// newMetrics reads the --metrics flags. Where none is given the metrics are counted all the same, at no
+// cost that could be measured.
 func newMetrics(o metricsOptions) (*metrics, error) {
-	gauge := func(name, help string) prometheus.Gauge {
-		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
-	}
-	m := &metrics{
-		registry:  prometheus.NewRegistry(),
-		users:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "bulkdelete_users_total", Help: "Users settled, by outcome."}, []string{"outcome"}),
-		calls:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "bulkdelete_calls_total", Help: "Attempts sent to the API, by the answer's statusCode; none: no answer."}, []string{"status_code"}),
-		seconds:   prometheus.NewHistogram(prometheus.HistogramOpts{Name: "bulkdelete_call_seconds", Help: "How long an attempt took.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 14)}),
-		throttled: prometheus.NewCounter(prometheus.CounterOpts{Name: "bulkdelete_throttled_total", Help: "Attempts that the API refused because of its rate limit."}),
-		limit:     gauge("bulkdelete_pace_limit", "Calls a second that the program allows itself at present."),
-		remaining: gauge("bulkdelete_users_remaining", "Accepted users that are not settled yet."),
-		startedAt: gauge("bulkdelete_last_start_timestamp_seconds", "When the last run began, Unix time; later than its end: it is running, or died."),
-		exitCode:  gauge(lastExit, "Exit code of the last run that ended."),
-		endedAt:   gauge(lastRun, "When the last run ended, Unix time."),
-		won:       gauge(lastSuccess, "When a run last ended with exit code 0, Unix time; 0: never."),
-		file:      o.file, push: o.push,
-	}
-	m.registry.MustRegister(m.users, m.calls, m.seconds, m.throttled, m.limit, m.remaining, m.startedAt, m.won)
-	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "bulkdelete_build_info", Help: "1, labelled with the program's version."}, []string{"version"})
-	build.WithLabelValues(version()).Set(1)
-	m.registry.MustRegister(build)
+	m := &metrics{registry: prometheus.NewRegistry(), file: o.file, push: o.push}
+	m.define()
 	m.startedAt.Set(now())
 	for _, o := range []report.Outcome{report.Deleted, report.Absent, report.Failed, report.Unknown} {
 		m.users.WithLabelValues(string(o)) // so that a rate can be taken from the first user on
@@ -79,6 +61,29 @@ func newMetrics(o metricsOptions) (*metrics, error) {
 		return m, err
 	}
 	return m, m.listen(o.addr)
+}
+
+func (m *metrics) define() {
+	made := promauto.With(m.registry)
+	counter := func(name, help string) prometheus.CounterOpts { return prometheus.CounterOpts{Name: name, Help: help} }
+	gauge := func(name, help string) prometheus.GaugeOpts { return prometheus.GaugeOpts{Name: name, Help: help} }
+	m.users = made.NewCounterVec(counter("bulkdelete_users_total", "Users settled, by outcome."), []string{"outcome"})
+	m.calls = made.NewCounterVec(counter("bulkdelete_calls_total",
+		"Attempts sent to the API, by the answer's statusCode; none: no answer."), []string{"status_code"})
+	m.seconds = made.NewHistogram(prometheus.HistogramOpts{Name: "bulkdelete_call_seconds",
+		Help: "How long an attempt took.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 14)})
+	m.throttled = made.NewCounter(counter("bulkdelete_throttled_total",
+		"Attempts that the API refused because of its rate limit."))
+	m.limit = made.NewGauge(gauge("bulkdelete_pace_limit",
+		"Calls a second that the program allows itself at present."))
+	m.remaining = made.NewGauge(gauge("bulkdelete_users_remaining", "Accepted users that are not settled yet."))
+	m.startedAt = made.NewGauge(gauge("bulkdelete_last_start_timestamp_seconds",
+		"When the last run began, Unix time; later than its end: it is running, or died."))
+	m.won = made.NewGauge(gauge(lastSuccess, "When a run last ended with exit code 0, Unix time; 0: never."))
+	m.exitCode = prometheus.NewGauge(gauge(lastExit, "Exit code of the last run that ended."))
+	m.endedAt = prometheus.NewGauge(gauge(lastRun, "When the last run ended, Unix time."))
+	made.NewGaugeVec(gauge("bulkdelete_build_info", "1, labelled with the program's version."), []string{"version"}).
+		WithLabelValues(version()).Set(1)
 }
 
 // now is in seconds, as exact as clocks are.
@@ -155,7 +160,7 @@ func (m *metrics) attempt(a client.Attempt) {
 	}
 }
 
-// begin notes how many users the run is to settle.
+// begin notes how many users the run has to do.
 func (m *metrics) begin(users int) error {
 	m.remaining.Set(float64(users))
 	return m.write()
@@ -180,7 +185,7 @@ func (m *metrics) write() error {
 	return nil
 }
 
-// end notes how the run ended, for whoever collects it afterwards. Its errors say nothing about the users.
+// end notes how the run ended. Its errors say nothing about the users.
 func (m *metrics) end(code job.Code) error {
 	at := now()
 	m.exitCode.Set(float64(code))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/objects"
 	"bulkdelete/pkg/report"
@@ -28,12 +29,13 @@ func givenInput(c *cli.Command) (string, error) {
 		}
 		fallthrough
 	default:
-		return "", job.Fail(job.Usage, fmt.Sprintf("for example: %s users.csv", c.FullName()), "give one input FILE, or - for standard input; there are %d", n)
+		return "", job.Fail(job.Usage, fmt.Sprintf("for example: %s users.csv", c.FullName()),
+			"give one input FILE, or - for standard input; there are %d", n)
 	}
 }
 
 func uploadFlag(to *string) cli.Flag {
-	return text(to, outputFlags, "upload", "", "`URL`: copy the run's folder there, such as s3://bucket/proofs")
+	return word(to, outputFlags, "upload", "", "`URL`: copy the run's folder there, such as s3://bucket/proofs")
 }
 
 // openUpload opens what --upload names; nil: nothing.
@@ -105,8 +107,9 @@ func (k *console) copyFolder(ctx context.Context, dir string, to *objects.Folder
 		if e := asError(err); e.Code == job.Guard {
 			code = e.Code
 		}
-		return job.Fail(code, fmt.Sprintf("the folder %s is whole; to copy it, run bulkdelete report %s --upload %s", dir, report.ShellWord(dir), report.ShellWord(to.Given())),
-			"the folder is not copied: %w", err)
+		hint := fmt.Sprintf("the folder %s is whole; to copy it, run bulkdelete report %s --upload %s",
+			dir, text.ShellWord(dir), text.ShellWord(to.Given()))
+		return job.Fail(code, hint, "the folder is not copied: %w", err)
 	}
 	k.say("%d files copied to %s", n, u.To)
 	return nil

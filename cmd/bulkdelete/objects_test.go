@@ -147,13 +147,15 @@ func TestPresignedURL(t *testing.T) {
 	dir := t.TempDir()
 	folder := filepath.Join(dir, "all.bulkdelete")
 	run := func(more ...string) *exec.Cmd {
-		return p.command(dir, append([]string{"run", w.presigned(), "--yes", "--rate", "1000", "--ca-cert", w.cert(), "--log-level", "debug"}, more...)...)
+		return p.command(dir, append([]string{"run", w.presigned(), "--yes", "--rate", "1000", "--ca-cert", w.cert(),
+			"--log-level", "debug"}, more...)...)
 	}
 	printed := wants(t, run("--stop-after", "50"), 5, "; 150 of 200 users are left")
 	printed += wants(t, run("--stop-after", "50"), 5, "; 100 of 200 users are left")
 	last := strings.Split(strings.TrimSpace(printed), "\n")
 	again := p.command(dir)
-	again.Path, again.Args = "/bin/sh", []string{"sh", "-c", strings.Replace(last[len(last)-1], "go run ./cmd/bulkdelete", os.Args[0], 1)}
+	again.Path, again.Args = "/bin/sh", []string{"sh", "-c",
+		strings.Replace(last[len(last)-1], "go run ./cmd/bulkdelete", os.Args[0], 1)}
 	printed += wants(t, again, 5, "; 50 of 200 users are left")
 	printed += wants(t, run(), 0)
 	checkAllGone(t, p, folder, 200)
@@ -163,7 +165,8 @@ func TestPresignedURL(t *testing.T) {
 		t.Errorf("the object was transferred %d times", n)
 	}
 	r, err := job.Asked(folder)
-	if err != nil || r.Asked.Input.URL != w.URL+"/hr/all.csv" || r.Asked.Input.ETag != `"first"` || r.Asked.Input.Name != r.Asked.Input.URL {
+	if err != nil || r.Asked.Input.URL != w.URL+"/hr/all.csv" || r.Asked.Input.ETag != `"first"` ||
+		r.Asked.Input.Name != r.Asked.Input.URL {
 		t.Errorf("run.json says %+v, %v", r, err)
 	}
 	printed += wants(t, p.command(dir, "report", folder, "--input", w.presigned()), 2, "--input takes a file")
@@ -216,7 +219,8 @@ func TestObjectThatChangesOrGoes(t *testing.T) {
 	args := []string{"run", w.presigned(), "--yes", "--rate", "1000", "--ca-cert", w.cert()}
 	wants(t, p.command(dir, append(args, "--stop-after", "30")...), 5)
 	w.set(func() { w.etag, w.text = `"second"`, csvOf(t, 101, 200) })
-	wants(t, p.command(dir, args...), 3, `its ETag was "first" and is "second"`, "bulkdelete run all.bulkdelete/input --out all.bulkdelete")
+	wants(t, p.command(dir, args...), 3, `its ETag was "first" and is "second"`,
+		"bulkdelete run all.bulkdelete/input --out all.bulkdelete")
 	w.set(func() { w.etag = "" }) // a server without ETags: the bytes decide
 	wants(t, p.command(dir, args...), 3, "its ETag was \"first\" and is none")
 	if p.sent() != 1 {
@@ -280,7 +284,8 @@ func TestScheduleReadsTheSameURLEveryDay(t *testing.T) {
 	w := newWebServer(t, csvOf(t, 1, 100))
 	dir := t.TempDir()
 	daily := func(out string, more ...string) *exec.Cmd {
-		return p.command(dir, append([]string{"run", w.presigned(), "--yes", "--rate", "1000", "--ca-cert", w.cert(), "--out", out}, more...)...)
+		return p.command(dir,
+			append([]string{"run", w.presigned(), "--yes", "--rate", "1000", "--ca-cert", w.cert(), "--out", out}, more...)...)
 	}
 	wants(t, daily("2026-01-01", "--stop-after", "30"), 5)
 	wants(t, daily("{date}", "--stop-after", "30"), 5, "going on with 2026-01-01")

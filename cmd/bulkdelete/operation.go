@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"bulkdelete/internal/sandbox"
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/objects"
@@ -36,7 +37,7 @@ type operation struct {
 	close    []func() error
 }
 
-// newOperation reads flags alone: whatever is wrong with them is said before a file is touched.
+// newOperation reads flags alone: what is wrong with them is said before a file is touched.
 func newOperation(c *cli.Command, o *jobOptions) (*operation, error) {
 	k, err := newConsole(c, o.outputOptions)
 	if err != nil {
@@ -128,7 +129,8 @@ func (o *operation) approve(ctx context.Context, folder *job.Adopted, a approval
 	return o.console.confirm(ctx, a.verb, folder.Remaining(), a.fromData)
 }
 
-// perform takes a deed from its approval to the last file of its folder. One that is finished is answered without a call.
+// perform takes a deed from its approval to the last file of its folder. One that is finished is answered without a
+// call.
 func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted, a approval) error {
 	if folder.Finished() {
 		return o.finishedBefore(ctx, d, folder.Path)
@@ -168,20 +170,22 @@ func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
 
 // session writes down who runs this, where, and with what approval.
 func (o *operation) session(dir, resume string) report.Session {
-	s := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed", Plan: o.approval,
-		Reason: o.reason, Guards: o.guards(), Rate: strconv.FormatFloat(o.config.Rate, 'f', -1, 64), Resume: resume}
+	s := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed",
+		Plan: o.approval, Reason: o.reason, Guards: o.guards(), Resume: resume,
+		Rate: strconv.FormatFloat(o.config.Rate, 'f', -1, 64)}
 	if o.yes {
 		s.Approved = "--yes"
 	}
 	return s
 }
 
-// began says what was found when the folder was made ready for sending. From now on the exit code speaks of what was sent.
+// began says what was found when the folder was made ready for sending. From now on the exit code never says that
+// nothing was sent.
 func (o *operation) began(torn int) {
 	processOf(o.command).sent.Store(true)
 	if torn > 0 {
-		o.console.say("%s at the end of audit.csv: a run that died had not finished writing. Cut off, and the users tried again",
-			things(torn, "torn row"))
+		o.console.say("%s at the end of audit.csv: a run that died had not finished writing. "+
+			"Cut off, and the users tried again", text.Things(torn, "torn row"))
 	}
 }
 
@@ -229,10 +233,13 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 	}
 	if ended != nil {
 		e := asError(ended)
-		return &job.Error{Code: e.Code, Err: fmt.Errorf("%w; %s of %s users are left", e, count(s.Remaining), count(s.Accepted)), Hint: e.Hint, Next: resume}
+		failure := job.Fail(e.Code, e.Hint, "%w; %s of %s users are left", e, text.Count(s.Remaining), text.Count(s.Accepted))
+		failure.Next = resume
+		return failure
 	}
 	if o.backup && s.Deleted > 0 {
-		o.console.say("To create the users again from the backup, with new user IDs: %s", o.commandLine("restore", dir, apiNames()...))
+		o.console.say("To create the users again from the backup, with new user IDs: %s",
+			o.commandLine("restore", dir, apiNames()...))
 	}
 	return verdict(s, dir, o.commandLine)
 }
@@ -241,20 +248,24 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 func verdict(s *report.Summary, dir string, command func(verb, argument string, flags ...string) string) error {
 	switch {
 	case !s.Finished():
-		e := job.Fail(job.Code(s.ExitCode), "", "%s; %s of %s users are left", s.Reason, count(s.Remaining), count(s.Accepted))
+		e := job.Fail(job.Code(s.ExitCode), "", "%s; %s of %s users are left",
+			s.Reason, text.Count(s.Remaining), text.Count(s.Accepted))
 		e.Next = s.Resume
 		return e
 	case s.ExitCode == 0:
 		return nil
 	case s.Deed == report.Restore:
-		return job.Fail(job.Code(s.ExitCode), fmt.Sprintf("%s/%s says why; to try again, move %s away and restore anew: who is there by now is left as is",
-			dir, report.FailedName, dir), "%s users could not be restored, %s may have been, %s were not in the backup",
-			count(s.Failed), count(s.Unknown), count(s.NotSaved))
+		hint := fmt.Sprintf("%s/%s says why; to try again, move %s away and restore anew: who is there by now is left as is",
+			dir, report.FailedName, dir)
+		return job.Fail(job.Code(s.ExitCode), hint,
+			"%s users could not be restored, %s may have been, %s were not in the backup",
+			text.Count(s.Failed), text.Count(s.Unknown), text.Count(s.NotSaved))
 	}
 	hint := report.RejectedName + " says how to mend each row"
 	if s.Failed+s.Unknown > 0 {
-		hint = report.FailedName + " says why; to try them again: " + command("run", dir+"/"+report.FailedName, retryNames()...)
+		again := command("run", dir+"/"+report.FailedName, retryNames()...)
+		hint = report.FailedName + " says why; to try them again: " + again
 	}
 	return job.Fail(job.Code(s.ExitCode), hint, "%s users failed, %s are unknown, %s rows were invalid",
-		count(s.Failed), count(s.Unknown), count(s.Invalid))
+		text.Count(s.Failed), text.Count(s.Unknown), text.Count(s.Invalid))
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/report"
 )
@@ -20,27 +21,22 @@ import (
 // A schedule needs a folder of its own for each run: --out /data/{date}.
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
-// timePlaceholders are those that differ from one run to the next: how to fill them in, and what they match in the name of
-// an earlier run's folder.
-func timePlaceholders(name string) (layout, pattern string) {
-	switch name {
-	case "{date}":
-		return "2006-01-02", "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
-	case "{time}":
-		return "150405", "[0-9][0-9][0-9][0-9][0-9][0-9]"
-	}
-	return "", ""
+// moments are the placeholders that differ from one run to the next: how to fill them in, and what they match in the
+// name of an earlier run's folder.
+var moments = map[string]struct{ layout, pattern string }{
+	"{date}": {"2006-01-02", "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"},
+	"{time}": {"150405", "[0-9][0-9][0-9][0-9][0-9][0-9]"},
 }
 
 // fillOut fills in an --out: {date} and {time} (UTC), {input}, the input's name without its ending, and {shard}.
 func (o *jobOptions) fillOut(input string, now time.Time) (string, error) {
 	return o.replaceOut(input, func(s string) string { return s }, func(name string) string {
-		layout, _ := timePlaceholders(name)
-		return now.UTC().Format(layout)
+		return now.UTC().Format(moments[name].layout)
 	})
 }
 
-// replaceOut replaces what is constant for an input, passing all fixed text through fixed, and every placeholder of time.
+// replaceOut replaces what is constant for an input, passing all fixed text through fixed, and every placeholder of
+// time.
 func (o *jobOptions) replaceOut(input string, fixed, moment func(string) string) (string, error) {
 	out := o.out
 	var b strings.Builder
@@ -49,9 +45,8 @@ func (o *jobOptions) replaceOut(input string, fixed, moment func(string) string)
 		name := out[at[0]:at[1]]
 		b.WriteString(fixed(out[last:at[0]]))
 		last = at[1]
-		layout, _ := timePlaceholders(name)
 		switch {
-		case layout != "":
+		case moments[name].layout != "":
 			b.WriteString(moment(name))
 		case name == "{input}":
 			b.WriteString(fixed(inputName(input)))
@@ -91,8 +86,7 @@ func inputName(input string) string {
 // unfinished gives the folders that earlier runs with this --out left unfinished, oldest first, without now's own.
 func (o *jobOptions) unfinished(input, now string) ([]string, error) {
 	pattern, err := o.replaceOut(input, escapeGlob, func(name string) string {
-		_, pattern := timePlaceholders(name)
-		return pattern
+		return moments[name].pattern
 	})
 	if err != nil || pattern == escapeGlob(now) {
 		return nil, err
@@ -119,8 +113,8 @@ func escapeGlob(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(s)
 }
 
-// runEarlier goes on with what earlier runs of the schedule left unfinished, before a new folder is begun. done says that
-// the new run's input was among them.
+// runEarlier goes on with what earlier runs of the schedule left unfinished, before a new folder is begun. done
+// says that the new run's input was among them.
 func (d *deletion) runEarlier(ctx context.Context) (done bool, err error) {
 	if !placeholder.MatchString(d.out) {
 		return false, nil
@@ -176,5 +170,7 @@ func explainEarlier(err error, dir string) error {
 	if e.Code != job.Guard && e.Code != job.Usage {
 		return err
 	}
-	return job.Fail(e.Code, "give it the input it had, or run "+report.ShellWord(filepath.Join(dir, report.RemainingName))+" by itself and move the folder away", "an earlier run cannot go on: %w", e)
+	rest := text.ShellWord(filepath.Join(dir, report.RemainingName))
+	return job.Fail(e.Code, "give it the input it had, or run "+rest+" by itself and move the folder away",
+		"an earlier run cannot go on: %w", e)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
 )
 
@@ -88,8 +89,9 @@ func (k *console) plain(users int, limit func() float64) (stop func()) {
 	began := time.Now()
 	return every(plainEvery, func() {
 		n := k.users.Load()
-		k.log.Info().Int64("done", n).Int("of", users).Float64("users_per_second", pace(n, began)).Str("eta", k.eta(users, began)).
-			Int64("failed", k.failed.Load()).Int64("throttled", k.throttled.Load()).Float64("pace_limit", limit()).Msg("progress")
+		k.log.Info().Int64("done", n).Int("of", users).Float64("users_per_second", pace(n, began)).
+			Str("eta", k.eta(users, began)).Int64("failed", k.failed.Load()).
+			Int64("throttled", k.throttled.Load()).Float64("pace_limit", limit()).Msg("progress")
 	})
 }
 
@@ -97,10 +99,11 @@ func (k *console) plain(users int, limit func() float64) (stop func()) {
 func (k *console) bar(users int, inFlight func() int) (stop func()) {
 	began := time.Now()
 	terminal := k.err.to(io.Discard)
-	p := mpb.New(mpb.WithOutput(terminal), mpb.ForceTTY(), mpb.WithAutoRefresh(), mpb.WithRefreshRate(150*time.Millisecond))
+	p := mpb.New(mpb.WithOutput(terminal), mpb.ForceTTY(), mpb.WithAutoRefresh(),
+		mpb.WithRefreshRate(150*time.Millisecond))
 	bar := p.New(int64(users), mpb.BarStyle().Lbound(" [").Filler("=").Tip(">").Padding(" ").Rbound("]"),
 		mpb.BarFillerTrim(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
-			return fmt.Sprintf("%s/%s", count(int(k.users.Load())), count(users))
+			return fmt.Sprintf("%s/%s", text.Count(int(k.users.Load())), text.Count(users))
 		})),
 		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
 			room := s.AvailableWidth - barLeast

@@ -85,7 +85,8 @@ func saveCast(t *testing.T, typed string, sessions ...*terminal) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	enc.Encode(map[string]any{"version": 2, "width": 80, "height": 24, "title": "bulkdelete: Ctrl-C, and going on", "idle_time_limit": 2})
+	enc.Encode(map[string]any{"version": 2, "width": 80, "height": 24, "title": "bulkdelete: Ctrl-C, and going on",
+		"idle_time_limit": 2})
 	const pause = 2 * time.Second // for a person to read and to type
 	at := time.Duration(0)
 	show := func(text string) { enc.Encode([]any{float64(at.Milliseconds()) / 1000, "o", text}) }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/report"
 )
@@ -21,7 +22,8 @@ type folderOptions struct {
 }
 
 func (o *folderOptions) flags() []cli.Flag {
-	return append(o.quietFlags(), text(&o.input, inputFlags, "input", "", "where the input `FILE` is now, if it was moved"))
+	return append(o.quietFlags(),
+		word(&o.input, inputFlags, "input", "", "where the input `FILE` is now, if it was moved"))
 }
 
 func reportCommand() *cli.Command {
@@ -35,7 +37,7 @@ func reportCommand() *cli.Command {
    bulkdelete report users.bulkdelete
    bulkdelete report users.?-of-4.bulkdelete --out users  # joins the shards`,
 		Flags: append(o.flags(),
-			text(&out, outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
+			word(&out, outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
 			uploadFlag(&upload),
 		),
 		OnUsageError: usageError,
@@ -71,7 +73,7 @@ func reportOne(ctx context.Context, k *console, dir, input, upload string) error
 		return err
 	}
 	state := verdict(summary, dir, func(verb, argument string, _ ...string) string {
-		return programName(os.Args[0]) + " " + verb + " " + report.ShellWord(argument)
+		return programName(os.Args[0]) + " " + verb + " " + text.ShellWord(argument)
 	})
 	if to == nil {
 		return state
@@ -81,30 +83,32 @@ func reportOne(ctx context.Context, k *console, dir, input, upload string) error
 
 // refresh makes the files of a run or of a restore.
 func refresh(ctx context.Context, dir, input string) (s *report.Summary, notes []string, err error) {
+	var d interface {
+		job.Deed
+		Close() error
+	}
 	run, err := job.Asked(dir)
 	if err == nil && run != nil && run.Asked.Deed == report.Restore {
-		r, err := job.OpenRestore(filepath.Dir(filepath.Clean(dir)))
-		if err != nil {
-			return nil, nil, err
-		}
-		s, notes, err = job.Refresh(r)
-		return s, notes, errors.Join(err, r.Close())
+		d, err = job.OpenRestore(filepath.Dir(filepath.Clean(dir)))
+	} else {
+		d, err = job.Reopen(ctx, dir, input)
 	}
-	r, err := job.Reopen(ctx, dir, input)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, notes, err = job.Refresh(r)
-	return s, notes, errors.Join(err, r.Close())
+	s, notes, err = job.Refresh(d)
+	return s, notes, errors.Join(err, d.Close())
 }
 
 // joinShards shows the folders of a job's shards as one run.
 func joinShards(ctx context.Context, k *console, dirs []string, out, upload, input string) error {
 	if len(dirs) == 0 {
-		return job.Fail(job.Usage, "for example: bulkdelete report users.?-of-4.bulkdelete --out users", "give the folders of a job's shards")
+		return job.Fail(job.Usage, "for example: bulkdelete report users.?-of-4.bulkdelete --out users",
+			"give the folders of a job's shards")
 	}
 	if upload != "" {
-		return job.Fail(job.Usage, "give --upload to each shard's run, or one folder DIR here", "--upload copies one run's folder; there are %d", len(dirs))
+		return job.Fail(job.Usage, "give --upload to each shard's run, or one folder DIR here",
+			"--upload copies one run's folder; there are %d", len(dirs))
 	}
 	summary, err := job.Join(ctx, dirs, out, input)
 	if err != nil {
@@ -113,14 +117,17 @@ func joinShards(ctx context.Context, k *console, dirs []string, out, upload, inp
 	if err := k.showSummary(summary, cmp.Or(out, "each shard's folder")); err != nil || summary.ExitCode == 0 {
 		return err
 	}
-	return job.Fail(job.Code(summary.ExitCode), "each shard's own command goes on with it; failed.csv says why rows failed",
-		"%s of %s users are left, %s failed, %s are unknown", count(summary.Remaining), count(summary.Accepted), count(summary.Failed), count(summary.Unknown))
+	return job.Fail(job.Code(summary.ExitCode),
+		"each shard's own command goes on with it; failed.csv says why rows failed",
+		"%s of %s users are left, %s failed, %s are unknown", text.Count(summary.Remaining),
+		text.Count(summary.Accepted), text.Count(summary.Failed), text.Count(summary.Unknown))
 }
 
 // folderOf is the one folder that the command line names.
 func folderOf(c *cli.Command, input string) (string, error) {
 	if c.NArg() != 1 {
-		return "", job.Fail(job.Usage, fmt.Sprintf("for example: %s users.bulkdelete", c.FullName()), "give one run's folder DIR; there are %d", c.NArg())
+		return "", job.Fail(job.Usage, fmt.Sprintf("for example: %s users.bulkdelete", c.FullName()),
+			"give one run's folder DIR; there are %d", c.NArg())
 	}
 	return c.Args().First(), onlyFile("input", input)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"bulkdelete/internal/sandbox"
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/report"
@@ -31,14 +32,15 @@ What does not come back: ` + lostForEver + `.`,
 		Flags:        restoreFlags(&o),
 		OnUsageError: usageError,
 		Action: func(ctx context.Context, c *cli.Command) error {
-			if c.NArg() != 1 {
-				return job.Fail(job.Usage, "for example: bulkdelete restore users.bulkdelete", "give one run's folder DIR; there are %d", c.NArg())
+			dir, err := folderOf(c, "")
+			if err != nil {
+				return err
 			}
 			op, err := newOperation(c, &o)
 			if err != nil {
 				return err
 			}
-			return op.end(op.restore(ctx, c.Args().First()))
+			return op.end(op.restore(ctx, dir))
 		},
 	}
 }
@@ -49,7 +51,8 @@ func restoreFlags(o *jobOptions) []cli.Flag {
 	return slices.Concat(o.apiOptions.flags(), []cli.Flag{
 		toggle(&o.sandbox, apiFlags, "sandbox", "an embedded sandbox, empty at first: no account needed"),
 		toggle(&o.dryRun, guardFlags, "dry-run", "list who can come back; beats --yes", "n"),
-	}, named(o.flags(), "yes", "stop-after", "max-failures", "max-duration", "faults", "progress", "json", "log-format", "log-level"))
+	}, named(o.flags(), "yes", "stop-after", "max-failures", "max-duration", "faults",
+		"progress", "json", "log-format", "log-level"))
 }
 
 // lostForEver is what the API has no way to give back.
@@ -70,7 +73,7 @@ func (o *operation) restore(ctx context.Context, dir string) error {
 	case r.Users == 0:
 		o.console.say("there is nobody to restore: %s deleted nobody who is in the backup", dir)
 		if r.Unsaved > 0 {
-			return job.Fail(job.Incomplete, "", "%s deleted users are not in the backup", count(r.Unsaved))
+			return job.Fail(job.Incomplete, "", "%s deleted users are not in the backup", text.Count(r.Unsaved))
 		}
 		return nil
 	}
@@ -104,8 +107,9 @@ func (o *operation) listRestore(r *job.Restore) error {
 			return err
 		}
 		idType, key := client.KeyOf(u.User)
-		w.Write([]string{strconv.Itoa(u.Line), strconv.Itoa(u.Chunk), clean(report.Harmless(u.ID)), client.UserIDOf(u.User), //nolint:errcheck // the same
-			strings.TrimRight(idType+" "+clean(report.Harmless(key)), " ")})
+		foundBy := strings.TrimRight(idType+" "+text.Clean(report.Harmless(key)), " ")
+		w.Write([]string{strconv.Itoa(u.Line), strconv.Itoa(u.Chunk), //nolint:errcheck // the same
+			text.Clean(report.Harmless(u.ID)), client.UserIDOf(u.User), foundBy})
 	}
 	w.Flush()
 	return w.Error()
@@ -117,17 +121,18 @@ func (o *operation) showRestore(r *job.Restore) error {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
 	}
-	fmt.Fprintf(&b, "%s users can be created again.\n\n", count(r.Users))
-	row("backup", "%s, made by the run of %s", filepath.Join(filepath.Dir(r.Folder.Path), report.BackupName), r.Run.Asked.At)
-	row("users", "%s whom that run deleted, or may have", count(r.Users))
+	fmt.Fprintf(&b, "%s users can be created again.\n\n", text.Count(r.Users))
+	backup := filepath.Join(filepath.Dir(r.Folder.Path), report.BackupName)
+	row("backup", "%s, made by the run of %s", backup, r.Run.Asked.At)
+	row("users", "%s whom that run deleted, or may have", text.Count(r.Users))
 	if left := r.Folder.Remaining(); left < r.Users {
-		row("", "%s of them were settled by earlier restores, %s are left", count(r.Users-left), count(left))
+		row("", "%s of them were settled by earlier restores, %s are left", text.Count(r.Users-left), text.Count(left))
 	}
 	if r.Unsaved > 0 {
-		row("", "%s more were deleted without being in the backup: they cannot come back", count(r.Unsaved))
+		row("", "%s more were deleted without being in the backup: they cannot come back", text.Count(r.Unsaved))
 	}
 	row("host", "%s", r.Run.Asked.Host)
-	row("user pool", "%s", clean(r.Run.Asked.UserPool))
+	row("user pool", "%s", text.Clean(r.Run.Asked.UserPool))
 	row("looked for", "each user first: who is there is left as is")
 	for i, line := range strings.Split(lostForEver, "\n") {
 		name := "lost"

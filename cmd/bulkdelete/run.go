@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"bulkdelete/internal/sandbox"
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/objects"
@@ -41,7 +42,7 @@ func runCommand() *cli.Command {
 				return err
 			}
 			err = d.end(d.runAll(ctx))
-			if lost := d.metrics.end(asError(err).Code); lost != nil { // the exit code speaks of the users alone
+			if lost := d.metrics.end(asError(err).Code); lost != nil { // the exit code is about the users alone
 				d.console.log.Warn().Err(lost).Msg("metrics lost")
 			}
 			return err
@@ -133,7 +134,8 @@ func (d *deletion) run(ctx context.Context) error {
 	})
 }
 
-// read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the folder did.
+// read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the
+// folder did.
 func (d *deletion) read(ctx context.Context) (*job.Adopted, error) {
 	if !d.spools() { // before a folder is made for nothing
 		if err := d.open(ctx, nil); err != nil {
@@ -171,7 +173,8 @@ func (d *deletion) check(ctx context.Context, folder *job.Adopted) error {
 }
 
 func (d *deletion) connectToPool(ctx context.Context) error {
-	if err := d.connect(ctx, sandbox.Config{IDType: d.planned.Options.IDType, IDs: acceptedIDs(d.planned, d.input)}); err != nil {
+	like := sandbox.Config{IDType: d.planned.Options.IDType, IDs: acceptedIDs(d.planned, d.input)}
+	if err := d.connect(ctx, like); err != nil {
 		return err
 	}
 	d.describe()
@@ -181,8 +184,8 @@ func (d *deletion) connectToPool(ctx context.Context) error {
 // spools says whether the input has to be copied, since it is read more than once.
 func (d *deletion) spools() bool { return d.object != nil || d.name == "-" }
 
-// open opens the input. What is no file is copied into the folder first; where there is no folder, into a file without a
-// name.
+// open opens the input. What is no file is copied into the folder first; where there is no folder, into a file
+// without a name.
 func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 	switch {
 	case d.object != nil && f == nil:
@@ -224,11 +227,13 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 }
 
 func (d *deletion) describe() {
-	d.want = job.Describe(d.input, d.planned, job.Target{Host: d.host, UserPool: d.pool, TenantID: d.tenantID, Backup: d.backup, Reason: d.reason})
+	d.want = job.Describe(d.input, d.planned, job.Target{Host: d.host, UserPool: d.pool, TenantID: d.tenantID,
+		Backup: d.backup, Reason: d.reason})
 	d.want.Program = version()
 }
 
-// guard refuses what was not meant, before anything is sent. gone is how many users earlier runs of the same job deleted.
+// guard refuses what was not meant, before anything is sent. gone is how many users earlier runs of the same job
+// deleted.
 func (d *deletion) guard(ctx context.Context, gone int) error {
 	_, all := d.planned.Whole() // shards are parts of one job, which the guards are about
 	if d.expect != none && d.expect != all {
@@ -242,23 +247,24 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 	total, of := 0, ""
 	if limit.IsPercent() {
 		if d.client == nil {
-			return job.Fail(job.Usage, "", "a share with --max-deletes needs credentials: the API says how many users the pool has")
+			return job.Fail(job.Usage, "",
+				"a share with --max-deletes needs credentials: the API says how many users the pool has")
 		}
 		if total, err = d.client.CountUsers(ctx); err != nil {
 			return job.Fail(job.Halted, "nothing was sent", "the pool's users cannot be counted for --max-deletes: %w", err)
 		}
 		total += gone // they were of the pool when the job began
-		of = fmt.Sprintf(" of the pool's %s", count(total))
+		of = fmt.Sprintf(" of the pool's %s", text.Count(total))
 	}
 	if !limit.Allows(all, total) {
 		return job.Fail(job.Guard, "look at the input, or raise the limit; nothing was sent",
-			"%s users%s would be deleted, more than --max-deletes %s allows", count(all), of, limit)
+			"%s users%s would be deleted, more than --max-deletes %s allows", text.Count(all), of, limit)
 	}
 	return nil
 }
 
-// resume is the command that goes on with this run: the same one, but in the place of standard input, and of a URL that may
-// hold a signature, stands the copy in the run's folder.
+// resume is the command that goes on with this run: the same one, but in the place of standard input, and of a URL
+// that may hold a signature, stands the copy in the run's folder.
 func (d *deletion) resume() string {
 	hide := d.object != nil && d.object.Presigned() && slices.Contains(os.Args, d.given)
 	words := slices.Clone(os.Args)

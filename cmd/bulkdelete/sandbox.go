@@ -36,13 +36,13 @@ func sandboxCommand() *cli.Command {
    bulkdelete sandbox --users samples/offboarding.csv --faults 429=5%,503=2%
    bulkdelete sandbox --public --addr :8443 --tls-cert FILE --tls-key FILE`,
 		Flags: append(o.inputOptions.flags(),
-			text(&o.users, apiFlags, "users", "", "`FILE`: CSV of the users that exist in the sandbox"),
-			text(&o.addr, apiFlags, "addr", "127.0.0.1:8080", "`ADDR`: loopback unless --public"),
+			word(&o.users, apiFlags, "users", "", "`FILE`: CSV of the users that exist in the sandbox"),
+			word(&o.addr, apiFlags, "addr", "127.0.0.1:8080", "`ADDR`: loopback unless --public"),
 			toggle(&o.public, apiFlags, "public", "any address: for private networks, its secret is none"),
-			text(&o.cert, apiFlags, "tls-cert", "", "`FILE`: serve https with this certificate"),
-			text(&o.key, apiFlags, "tls-key", "", "`FILE`: the certificate's private key"),
-			text(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25%,latency=20ms,seed=7"),
-			text(&o.unknown, apiFlags, "unknown", "success", "`HOW`: success, not-found or partial"),
+			word(&o.cert, apiFlags, "tls-cert", "", "`FILE`: serve https with this certificate"),
+			word(&o.key, apiFlags, "tls-key", "", "`FILE`: the certificate's private key"),
+			word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25%,latency=20ms,seed=7"),
+			word(&o.unknown, apiFlags, "unknown", "success", "`HOW`: success, not-found or partial"),
 			fraction(&o.limit, apiFlags, "limit", 0, "`R`: calls a second before it answers 429"),
 		),
 		OnUsageError: usageError,
@@ -108,7 +108,8 @@ func certificate(cert, key string) (*tls.Config, error) {
 }
 
 // serveUntil serves until ctx ends, and then says who is left.
-func serveUntil(ctx context.Context, out io.Writer, server *sandbox.Server, listener net.Listener, cert *tls.Config) error {
+func serveUntil(ctx context.Context, out io.Writer, server *sandbox.Server,
+	listener net.Listener, cert *tls.Config) error {
 	root := "http://" + listener.Addr().String()
 	if cert != nil {
 		root = "https://" + listener.Addr().String()

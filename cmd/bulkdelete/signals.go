@@ -15,8 +15,9 @@ import (
 // sameSignal is how long after the first signal another one of its kind is taken for the same: timeout(1) sends two.
 const sameSignal = 2 * time.Second
 
-// untilSignal gives a context that the first signal ends, with a cause that says which. A later one leaves at once, which is
-// as safe as any crash. SIGPIPE is an error of writing like others, and a SIGHUP that nohup has set aside stays so.
+// untilSignal gives a context that the first signal ends, with a cause that says which. A later one leaves at once,
+// which is as safe as any crash. SIGPIPE is an error of writing like others, and a SIGHUP that nohup has set aside
+// stays so.
 func (p *process) untilSignal(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signal.Ignore(syscall.SIGPIPE)
@@ -31,7 +32,8 @@ func (p *process) untilSignal(parent context.Context) (context.Context, func()) 
 }
 
 // heed stops with the first signal and leaves with a later one, until done is closed.
-func (p *process) heed(signals <-chan os.Signal, done <-chan struct{}, stop context.CancelCauseFunc, leave func(os.Signal)) {
+func (p *process) heed(signals <-chan os.Signal, done <-chan struct{},
+	stop context.CancelCauseFunc, leave func(os.Signal)) {
 	var first os.Signal
 	var at time.Time
 	for {
@@ -61,8 +63,8 @@ func leave(s os.Signal) {
 	os.Exit(128 + int(number))
 }
 
-// dump shows what the program is doing and ends it, as Go programs do on SIGQUIT, but for the exit code: 2 would say that
-// nothing was sent.
+// dump shows what the program is doing and ends it, as Go programs do on SIGQUIT, but for the exit code: 2 would
+// say that nothing was sent.
 func (p *process) dump() {
 	text := make([]byte, 1<<20)
 	fmt.Fprintf(p.errOut, "SIGQUIT\n%s\n", text[:runtime.Stack(text, true)])

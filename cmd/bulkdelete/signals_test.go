@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// A second signal of the same kind within two seconds is the first one again; any later one, or of another kind, leaves.
+// A second signal of the same kind within two seconds is the first one again; any later one, or of another kind,
+// leaves.
 func TestWhichSignalsLeave(t *testing.T) {
 	type sent struct {
 		after time.Duration
@@ -20,12 +21,13 @@ func TestWhichSignalsLeave(t *testing.T) {
 		sent   []sent
 		leaves int
 	}{
-		"one":                   {[]sent{{0, syscall.SIGTERM}}, 0},
-		"two as timeout sends":  {[]sent{{0, syscall.SIGTERM}, {time.Millisecond, syscall.SIGTERM}}, 0},
-		"two within two":        {[]sent{{0, syscall.SIGINT}, {1900 * time.Millisecond, syscall.SIGINT}}, 0},
-		"a later one":           {[]sent{{0, syscall.SIGINT}, {2100 * time.Millisecond, syscall.SIGINT}}, 1},
-		"another kind":          {[]sent{{0, syscall.SIGHUP}, {time.Millisecond, syscall.SIGTERM}}, 1},
-		"three, the third late": {[]sent{{0, syscall.SIGINT}, {time.Second, syscall.SIGINT}, {1500 * time.Millisecond, syscall.SIGINT}}, 1},
+		"one":                  {[]sent{{0, syscall.SIGTERM}}, 0},
+		"two as timeout sends": {[]sent{{0, syscall.SIGTERM}, {time.Millisecond, syscall.SIGTERM}}, 0},
+		"two within two":       {[]sent{{0, syscall.SIGINT}, {1900 * time.Millisecond, syscall.SIGINT}}, 0},
+		"a later one":          {[]sent{{0, syscall.SIGINT}, {2100 * time.Millisecond, syscall.SIGINT}}, 1},
+		"another kind":         {[]sent{{0, syscall.SIGHUP}, {time.Millisecond, syscall.SIGTERM}}, 1},
+		"three, the third late": {[]sent{{0, syscall.SIGINT}, {time.Second, syscall.SIGINT},
+			{1500 * time.Millisecond, syscall.SIGINT}}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

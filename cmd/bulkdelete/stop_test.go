@@ -63,7 +63,8 @@ func TestSignalStopsInOrder(t *testing.T) {
 				t.Errorf("the last line does not go on:\n%s", out)
 			}
 			gone := 2000 - p.Len()
-			if said := len(column(t, filepath.Join(folder, "deleted.csv"), "userId")); said != gone || gone == 0 || gone == 2000 {
+			if said := len(column(t, filepath.Join(folder, "deleted.csv"), "userId")); said != gone ||
+				gone == 0 || gone == 2000 {
 				t.Errorf("%d users are gone and %d are said to be", gone, said)
 			}
 			if left := len(column(t, filepath.Join(folder, "remaining.csv"), "userId")); left != 2000-gone {
@@ -163,7 +164,8 @@ func TestInputThatChangesStopsTheRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			run.Wait()
-			if code := run.ProcessState.ExitCode(); code != 4 || !strings.Contains(out.String(), "the input is not what was planned") {
+			if code := run.ProcessState.ExitCode(); code != 4 ||
+				!strings.Contains(out.String(), "the input is not what was planned") {
 				t.Errorf("exit code %d:\n%s", code, out)
 			}
 			if c.name != "rewritten in place" && p.sent() == 40 { // what had been read ahead may be sent, for it is what was planned
@@ -236,7 +238,8 @@ func TestDiskFullForTheBackup(t *testing.T) {
 	folder := filepath.Join(mount, "job")
 	args := []string{"run", "all.csv", "--yes", "--backup", "--rate", "5000", "--workers", "4", "--out", folder}
 	code, printed := exit(t, p.command(dir, args...))
-	if code != 4 || !strings.Contains(printed, "the backup cannot be written, so nobody more is deleted") || p.sent() == 0 || p.sent() == 100 {
+	if code != 4 || !strings.Contains(printed, "the backup cannot be written, so nobody more is deleted") ||
+		p.sent() == 0 || p.sent() == 100 {
 		t.Fatalf("exit code %d after %d deletions:\n%s", code, p.sent(), printed)
 	}
 	if err := os.Remove(filepath.Join(mount, "ballast")); err != nil {
@@ -255,7 +258,8 @@ func TestDiskFullForTheBackup(t *testing.T) {
 		t.Fatalf("going on ends with %d:\n%s", code, printed)
 	}
 	checkAllGone(t, p, folder, 5000)
-	if code, printed := exit(t, p.command(dir, "verify", folder)); code != 0 || !strings.Contains(printed, "5,000 users, everybody deleted among them") {
+	if code, printed := exit(t, p.command(dir, "verify", folder)); code != 0 ||
+		!strings.Contains(printed, "5,000 users, everybody deleted among them") {
 		t.Errorf("verify ends with %d:\n%s", code, printed)
 	}
 }
@@ -291,7 +295,8 @@ func TestDiskFull(t *testing.T) {
 	}
 	remount("ro")
 	if code, printed := exit(t, p.command(dir, args...)); code != 4 || p.sent() != sent {
-		t.Errorf("on a disk that cannot be written the run ends with %d, after %d more calls:\n%s", code, p.sent()-sent, printed)
+		t.Errorf("on a disk that cannot be written the run ends with %d, after %d more calls:\n%s",
+			code, p.sent()-sent, printed)
 	}
 	remount("rw,size=16m")
 	if code, printed := exit(t, p.command(dir, args...)); code != 0 {

@@ -96,7 +96,8 @@ var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
 
 // widest is the longest line that was ever on the screen, in columns.
 func (term *terminal) widest() (columns int, line string) {
-	for _, l := range strings.FieldsFunc(escapes.ReplaceAllString(term.String(), ""), func(r rune) bool { return r == '\r' || r == '\n' }) {
+	for _, l := range strings.FieldsFunc(escapes.ReplaceAllString(term.String(), ""),
+		func(r rune) bool { return r == '\r' || r == '\n' }) {
 		if n := utf8.RuneCountInString(l); n > columns {
 			columns, line = n, l
 		}
@@ -168,7 +169,8 @@ func TestBarFitsTheTerminal(t *testing.T) {
 				t.Fatalf("exit code %d:\n%s", code, term)
 			}
 			bars := 0
-			for _, l := range strings.FieldsFunc(escapes.ReplaceAllString(term.String(), ""), func(r rune) bool { return r == '\r' || r == '\n' }) {
+			for _, l := range strings.FieldsFunc(escapes.ReplaceAllString(term.String(), ""),
+				func(r rune) bool { return r == '\r' || r == '\n' }) {
 				if !strings.Contains(l, "/1,000") {
 					continue
 				}
@@ -214,7 +216,8 @@ func TestDumbTerminal(t *testing.T) {
 	if code := term.end(t); code != 0 {
 		t.Fatalf("exit code %d:\n%s", code, term)
 	}
-	if s := term.String(); strings.Contains(s, "\x1b") || !strings.Contains(s, "done=200") || !strings.Contains(s, "attempt failed") {
+	if s := term.String(); strings.Contains(s, "\x1b") || !strings.Contains(s, "done=200") ||
+		!strings.Contains(s, "attempt failed") {
 		t.Errorf("the screen shows:\n%q", s)
 	}
 }
@@ -241,7 +244,8 @@ func TestNoUserInALog(t *testing.T) {
 // A mistake in --progress is found before anybody is asked.
 func TestProgressIsCheckedFirst(t *testing.T) {
 	term := atTerminal(t, 10, "", 80, nil, "--progress", "dots")
-	if code := term.end(t); code != 2 || strings.Contains(term.String(), "Type 10") || !strings.Contains(term.String(), "give auto, bar, plain or none") {
+	if code := term.end(t); code != 2 || strings.Contains(term.String(), "Type 10") ||
+		!strings.Contains(term.String(), "give auto, bar, plain or none") {
 		t.Errorf("exit code %d:\n%s", code, term)
 	}
 }

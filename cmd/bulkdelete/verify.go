@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/report"
@@ -32,7 +33,7 @@ func verifyCommand() *cli.Command {
 		Description: `Example: with credentials in the environment, also ask the API who still exists
    bulkdelete verify users.bulkdelete --live`,
 		Flags: slices.Concat(o.apiOptions.flags(), o.folderOptions.flags(), []cli.Flag{
-			text(&o.hash, inputFlags, "expect-hash", "", "`H`: the hash that the audit's last row has to have"),
+			word(&o.hash, inputFlags, "expect-hash", "", "`H`: the hash that the audit's last row has to have"),
 			toggle(&o.live, apiFlags, "live", "read every user back from the API"),
 		}),
 		OnUsageError: usageError,
@@ -75,20 +76,21 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 // showFindings says what was checked, what could not be, and what does not hold.
 func (k *console) showFindings(f *job.Findings) {
 	if f.LastRowHash != "" {
-		k.print("the audit is whole: %s; the last one's hash is\n%s", things(f.AuditRows, "row"), f.LastRowHash)
-		if f.Restored != nil || f.Users[report.Restored]+f.Users[report.Exists] == 0 {
-			k.print("%s deleted, %s absent, %s failed, %s unknown, %s without an outcome", count(f.Deleted), count(f.Absent), count(f.Failed),
-				count(f.Unknown), count(f.Remaining))
-		} else {
-			k.print("%s restored, %s exist, %s failed, %s unknown, %s without an outcome", count(f.Users[report.Restored]), count(f.Users[report.Exists]),
-				count(f.Failed), count(f.Unknown), count(f.Remaining))
+		k.print("the audit is whole: %s; the last one's hash is\n%s", text.Things(f.AuditRows, "row"), f.LastRowHash)
+		done := fmt.Sprintf("%s deleted, %s absent", text.Count(f.Deleted), text.Count(f.Absent))
+		if restored, exist := f.Users[report.Restored], f.Users[report.Exists]; f.Restored == nil && restored+exist > 0 {
+			done = fmt.Sprintf("%s restored, %s exist", text.Count(restored), text.Count(exist))
 		}
+		k.print("%s, %s failed, %s unknown, %s without an outcome",
+			done, text.Count(f.Failed), text.Count(f.Unknown), text.Count(f.Remaining))
 	}
 	if f.Saved != nil && f.Whole {
-		k.print("the backup is whole: %s users, everybody deleted among them; %s were restored", count(*f.Saved), count(*f.Restored))
+		k.print("the backup is whole: %s users, everybody deleted among them; %s were restored",
+			text.Count(*f.Saved), text.Count(*f.Restored))
 	}
 	if f.Torn > 0 {
-		k.print("%s at the audit's end: a run died while it wrote; the next one cuts them off and tries their users again", things(f.Torn, "torn row"))
+		k.print("%s at the audit's end: a run died while it wrote; "+
+			"the next one cuts them off and tries their users again", text.Things(f.Torn, "torn row"))
 	}
 	for _, u := range f.Unchecked {
 		k.print("unchecked: %s", u)
@@ -104,23 +106,27 @@ func judge(f *job.Findings, dir string) error {
 	case !f.Whole:
 		more := ""
 		if n := len(f.Problems) - 1; n > 0 {
-			more = fmt.Sprintf(", and %s", things(n, "more problem"))
+			more = fmt.Sprintf(", and %s", text.Things(n, "more problem"))
 		}
 		return job.Fail(job.Incomplete, "compare the folder with a copy", "%s is not whole: %s%s", dir, f.Problems[0], more)
 	case !f.Finished:
-		return job.Fail(job.Incomplete, "the command of the run goes on where it stopped", "whole so far, %s without an outcome", count(f.Remaining))
+		return job.Fail(job.Incomplete, "the command of the run goes on where it stopped",
+			"whole so far, %s without an outcome", text.Count(f.Remaining))
 	case f.Failed+f.Unknown+f.Invalid > 0:
-		return job.Fail(job.Incomplete, "failed.csv and rejected.csv say why", "whole, but %s failed, %s are unknown and %s were invalid",
-			count(f.Failed), count(f.Unknown), things(f.Invalid, "row"))
+		return job.Fail(job.Incomplete, "failed.csv and rejected.csv say why",
+			"whole, but %s failed, %s are unknown and %s were invalid",
+			text.Count(f.Failed), text.Count(f.Unknown), text.Things(f.Invalid, "row"))
 	case f.Living != nil && *f.Living > 0:
-		return job.Fail(job.Incomplete, "they may have been created again since; look at the lines above", "%s still exist", things(*f.Living, "user"))
+		return job.Fail(job.Incomplete, "they may have been created again since; look at the lines above",
+			"%s still exist", text.Things(*f.Living, "user"))
 	}
 	return nil
 }
 
 func (o *verifyOptions) verifyLive(ctx context.Context, k *console, v *job.View, f *job.Findings) error {
 	if v.Plan == nil {
-		return job.Fail(job.Usage, "say where the input is now with --input FILE", "--live needs the input: %s", strings.Join(f.Unchecked, "; "))
+		return job.Fail(job.Usage, "say where the input is now with --input FILE",
+			"--live needs the input: %s", strings.Join(f.Unchecked, "; "))
 	}
 	cfg, api, err := o.connect(ctx, v.Run)
 	if err != nil {
@@ -156,7 +162,8 @@ func (o *apiOptions) connect(ctx context.Context, run *report.Run) (client.Confi
 // tenantOf is the tenant of the run that a command goes on with.
 func tenantOf(given string, run *report.Run) (string, error) {
 	if given != "" && given != run.Asked.TenantID {
-		return "", job.Fail(job.Guard, "leave --tenant-id out: it is the run's", "the run was about tenant %s, not %s", cmp.Or(run.Asked.TenantID, "none"), given)
+		return "", job.Fail(job.Guard, "leave --tenant-id out: it is the run's",
+			"the run was about tenant %s, not %s", cmp.Or(run.Asked.TenantID, "none"), given)
 	}
 	return run.Asked.TenantID, nil
 }
@@ -184,9 +191,9 @@ func (k *console) showLiving(ctx context.Context, v *job.View, api *client.Clien
 		return job.Fail(job.Halted, "run the same command again", "not everybody could be read back: %w", err)
 	}
 	if f.Living = &living; living == 0 {
-		k.find("nobody of the %s accepted users exists any more", count(v.Plan.Accepted))
+		k.find("nobody of the %s accepted users exists any more", text.Count(v.Plan.Accepted))
 	} else {
-		k.find("%s of the %s accepted users still exist", count(living), count(v.Plan.Accepted))
+		k.find("%s of the %s accepted users still exist", text.Count(living), text.Count(v.Plan.Accepted))
 	}
 	return nil
 }

@@ -102,7 +102,8 @@ func TestMetricsFile(t *testing.T) {
 	}
 }
 
-// A run that dies leaves a file that shows it: its start is later than the end of the one before, whose exit code stays.
+// A run that dies leaves a file that shows it: its start is later than the end of the one before, whose exit code
+// stays.
 func TestMetricsOfARunThatDies(t *testing.T) {
 	p := newPool(t, 2000, "latency=50ms")
 	dir := t.TempDir()
@@ -124,11 +125,13 @@ func TestMetricsOfARunThatDies(t *testing.T) {
 	for i, input := range []string{"first", "another"} {
 		writeUsers(t, filepath.Join(dir, input+".csv"), 1, 1000-i)
 		m := die(input)
-		if m[lastExit] != nil || m[lastRun] != nil || value(t, m, lastSuccess) != 0 || value(t, m, "bulkdelete_users_remaining") != float64(1000-i) {
+		if m[lastExit] != nil || m[lastRun] != nil || value(t, m, lastSuccess) != 0 ||
+			value(t, m, "bulkdelete_users_remaining") != float64(1000-i) {
 			t.Errorf("no run has ended, and there is %v", m)
 		}
 	}
-	if code, printed := exit(t, p.command(dir, "run", "first.csv", "--yes", "--rate", "2000", "--metrics-file", file)); code != 0 {
+	if code, printed := exit(t,
+		p.command(dir, "run", "first.csv", "--yes", "--rate", "2000", "--metrics-file", file)); code != 0 {
 		t.Fatal(printed)
 	}
 	ended := value(t, read(), lastRun)
@@ -142,8 +145,8 @@ func TestMetricsOfARunThatDies(t *testing.T) {
 	}
 }
 
-// Metrics that cannot be kept are known before anything is sent, where that can be known; where not, the exit code still
-// speaks of the users.
+// Metrics that cannot be kept are known before anything is sent, where that can be known; where not, the exit code
+// still speaks of the users.
 func TestLostMetrics(t *testing.T) {
 	p := newPool(t, 100, "")
 	dir := t.TempDir()
@@ -203,7 +206,8 @@ func TestMetricsServedAndPushed(t *testing.T) {
 	})
 	c.Process.Signal(os.Interrupt)
 	c.Wait()
-	if text := <-pushed; !strings.HasPrefix(text, "POST /metrics/job/bulkdelete") || !strings.Contains(text, "bulkdelete_last_exit_code") {
+	if text := <-pushed; !strings.HasPrefix(text, "POST /metrics/job/bulkdelete") ||
+		!strings.Contains(text, "bulkdelete_last_exit_code") {
 		t.Errorf("pushed: %.200q", text)
 	}
 }
@@ -233,7 +237,8 @@ func TestLogs(t *testing.T) {
 		if l.Level != "debug" && regexp.MustCompile(`[0-9a-f]{24}`).MatchString(line) {
 			t.Errorf("a user is named: %s", line)
 		}
-		if l.Message == "attempt failed" && (l.Attempt == 0 || l.HTTPStatus != 200 || l.RequestID == "" || l.Chunk == 0 && l.Call != "get-management-token") {
+		if l.Message == "attempt failed" &&
+			(l.Attempt == 0 || l.HTTPStatus != 200 || l.RequestID == "" || l.Chunk == 0 && l.Call != "get-management-token") {
 			t.Errorf("the line does not say which attempt: %s", line)
 		}
 		if l.Message == "chunk failed" && (l.Chunk == 0 || l.Outcome != "failed" || len(l.RequestIDs) == 0) {

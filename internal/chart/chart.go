@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Chart is a picture. Text in it is escaped, whoever wrote it.
+// Chart is a picture. Text in it is escaped.
 type Chart struct {
 	Title, Desc string // what it shows, for those who cannot see it
 	Class       string

@@ -281,8 +281,8 @@ func (o object) enumerate() object {
 	return out
 }
 
-// number writes a number as JavaScript does. encoding/json has the same rules for a float64 (ECMA-262, Number::toString), but
-// for the sign of zero.
+// number writes a number as JavaScript does. encoding/json has the same rules for a float64 (ECMA-262,
+// Number::toString), but for the sign of zero.
 func number(n json.Number) string {
 	f, err := n.Float64()
 	switch {

@@ -3,13 +3,15 @@ package sandbox
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // The members of CreateUserInfoDto in the vendor's Node SDK, by what they hold.
 var (
 	stringMembers = []string{
-		"email", "phone", "phoneCountryCode", "username", "externalId", "name", "nickname", "photo", "birthdate", "country", "province",
-		"city", "address", "streetAddress", "postalCode", "company", "browser", "device", "givenName", "familyName", "middleName", "profile",
+		"email", "phone", "phoneCountryCode", "username", "externalId", "name", "nickname", "photo", "birthdate",
+		"country", "province", "city", "address", "streetAddress", "postalCode", "company", "browser", "device",
+		"givenName", "familyName", "middleName", "profile",
 		"preferredUsername", "website", "zoneinfo", "locale", "formatted", "region", "password", "salt", "identityNumber",
 	}
 	boolMembers = []string{"emailVerified", "phoneVerified"}
@@ -17,8 +19,8 @@ var (
 	genders     = []any{"M", "F", "U"}
 )
 
-// wrong says what create-users-batch has against a user, "" for nothing. Members that it does not know are refused, as a
-// server that checks strictly does.
+// wrong says what create-users-batch has against a user, "" for nothing. Members that it does not know are refused,
+// as a server that checks strictly does.
 func (c created) wrong() string {
 	for name, value := range c {
 		if !fits(name, value) {
@@ -61,4 +63,55 @@ func fitsIdentity(value any) bool {
 		}
 	}
 	return ok
+}
+
+// createUsers creates 1 to 50 users: all of a batch or, when one is refused, none.
+func (s *Server) createUsers(q *request) answer {
+	var in struct{ List []created }
+	if err := readBody(q, &in); err != nil {
+		return refuse(400, 0, err.Error())
+	}
+	if len(in.List) < 1 || len(in.List) > 50 {
+		return refuse(400, 0, fmt.Sprintf("list has %d entries and must have 1 to 50", len(in.List)))
+	}
+	if a := s.refuseCreation(in.List); a != nil {
+		return *a
+	}
+	if q.half {
+		in.List = in.List[:len(in.List)/2]
+	}
+	list := []map[string]any{}
+	for _, c := range in.List {
+		list = append(list, s.users.show(s.users.add(c), true, true, true))
+	}
+	return answer{status: 200, data: list}
+}
+
+func (s *Server) refuseCreation(list []created) *answer {
+	no := func(status, api int, message string) *answer {
+		a := refuse(status, api, message)
+		return &a
+	}
+	seen := map[string]bool{}
+	for _, c := range list {
+		if id := c["externalId"]; id != nil && s.cfg.Refused[fmt.Sprint(id)] != 0 {
+			return no(s.cfg.Refused[fmt.Sprint(id)], 0, "the batch is refused because of one of its users")
+		}
+		if why := c.wrong(); why != "" {
+			return no(400, 0, why)
+		}
+		if s.cfg.Duplicates {
+			continue
+		}
+		if t := s.users.taken(c); t != "" {
+			return no(409, 2026, "another user has this "+t)
+		}
+		for _, key := range c.keys() {
+			if t, _, _ := strings.Cut(key, " "); seen[key] && slices.Contains(unique, t) {
+				return no(409, 2026, "two of the users have the same "+t)
+			}
+			seen[key] = true
+		}
+	}
+	return nil
 }

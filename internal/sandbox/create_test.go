@@ -15,7 +15,8 @@ func newIdentity(id string) fields {
 	return fields{"extIdpId": "5b", "provider": "oidc", "type": "generic", "userIdInIdp": id}
 }
 
-// What one user has no other can have, a batch is created whole or not at all, and what is not in the vendor's DTO is refused.
+// What one user has no other can have, a batch is created whole or not at all, and what is not in the vendor's DTO
+// is refused.
 func TestCreations(t *testing.T) {
 	s := newServer(t, Config{}, 2) // external-0, user0@example.com and so on
 	key := token(t, s)
@@ -25,7 +26,8 @@ func TestCreations(t *testing.T) {
 		want  int
 		left  int
 	}{
-		{"two", []fields{{"email": "a@b.c", "identities": []fields{newIdentity("i")}}, {"externalId": "x", "departmentIds": []string{"d"}}}, 200, 4},
+		{"two", []fields{{"email": "a@b.c", "identities": []fields{newIdentity("i")}},
+			{"externalId": "x", "departmentIds": []string{"d"}}}, 200, 4},
 		{"another's address in other letters", []fields{{"externalId": "y"}, {"email": "A@B.C"}}, 409, 4},
 		{"a first user's external ID", []fields{{"externalId": "external-1"}}, 409, 4},
 		{"another's identity", []fields{{"identities": []fields{newIdentity("i")}}}, 409, 4},
@@ -45,7 +47,8 @@ func TestCreations(t *testing.T) {
 	if !s.Has("identity", "5b:i") || !s.Has("sync_relation", "oidc:i") || !s.Has("email", "A@b.c") {
 		t.Error("a new user is not found by each ID")
 	}
-	if a := send(t, s, authorized(post("delete-users-batch", fields{"userIds": []string{"x"}, "options": fields{"userIdType": "external_id"}}), key)); s.Len() != 4 {
+	if a := send(t, s, authorized(post("delete-users-batch",
+		fields{"userIds": []string{"x"}, "options": fields{"userIdType": "external_id"}}), key)); s.Len() != 4 {
 		t.Errorf("a new user is not deleted: %s", a.body)
 	}
 	if a := send(t, s, authorized(creation(fields{"externalId": "x"}), key)); a.StatusCode != 200 {

@@ -44,12 +44,13 @@ const (
 	Half         Fault = "half"           // half of a batch carried out, then a server error
 )
 
-var faults = []Fault{Throttle, HTTP500, HTTP502, HTTP503, Body500, HTML502, HTML200, Redirect, CutBefore, CutAfter, Truncate, Empty, Hang,
-	SuccessFalse, NoData, Strings, Half}
+var faults = []Fault{Throttle, HTTP500, HTTP502, HTTP503, Body500, HTML502, HTML200, Redirect,
+	CutBefore, CutAfter, Truncate, Empty, Hang, SuccessFalse, NoData, Strings, Half}
 
 const hangFor = 2 * time.Second
 
-// ParseFaults reads a list such as "latency=20ms,jitter=10ms,429=5%,cut-after=2%,seed=7". all=25% shares 25% out evenly.
+// ParseFaults reads a list such as "latency=20ms,jitter=10ms,429=5%,cut-after=2%,seed=7". all=25% shares 25% out
+// evenly.
 func ParseFaults(s string) (Faults, error) {
 	f := Faults{Shares: map[Fault]float64{}}
 	for word := range strings.SplitSeq(s, ",") {
@@ -210,8 +211,8 @@ func (o *outcome) late(f Fault, a answer) {
 		a.data = nil
 		o.write(a)
 	case Strings:
-		body := string(o.server.envelope(o.w, o.q, a))
-		io.WriteString(o.w, strings.Replace(body, `"statusCode":`+strconv.Itoa(a.status), `"statusCode":"`+strconv.Itoa(a.status)+`"`, 1))
+		body, status := string(o.server.envelope(o.w, o.q, a)), strconv.Itoa(a.status)
+		io.WriteString(o.w, strings.Replace(body, `"statusCode":`+status, `"statusCode":"`+status+`"`, 1))
 	default:
 		o.write(a)
 	}

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -93,7 +92,8 @@ func New(cfg Config) (*Server, error) {
 	if !knownType(cfg.IDType) {
 		return nil, fmt.Errorf("there is no ID type %q", cfg.IDType)
 	}
-	return &Server{cfg: cfg, users: newUsers(cfg.IDType, cfg.IDs), auth: newAuth(cfg), random: rand.New(rand.NewPCG(cfg.Faults.Seed, 1))}, nil
+	return &Server{cfg: cfg, users: newUsers(cfg.IDType, cfg.IDs), auth: newAuth(cfg),
+		random: rand.New(rand.NewPCG(cfg.Faults.Seed, 1))}, nil
 }
 
 // Len is how many users exist.
@@ -209,7 +209,8 @@ func (s *Server) elsewhere(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusNotFound)
-	fmt.Fprintf(w, `{"statusCode":404,"message":"Cannot %s %s","error":"Not Found"}`, r.Method, strconv.Quote(r.URL.Path)[1:])
+	path := strconv.Quote(r.URL.Path)[1:]
+	fmt.Fprintf(w, `{"statusCode":404,"message":"Cannot %s %s","error":"Not Found"}`, r.Method, path)
 }
 
 const landingPage = "/login/success"
@@ -292,199 +293,8 @@ func (s *Server) envelope(w http.ResponseWriter, q *request, a answer) []byte {
 	return b.Bytes()
 }
 
-// getToken exchanges the access key for a management token.
-func (s *Server) getToken(q *request) answer {
-	var in struct{ AccessKeyID, AccessKeySecret string }
-	if err := readBody(q, &in); err != nil {
-		return refuse(400, 0, err.Error())
-	}
-	if in.AccessKeyID != s.cfg.AccessKeyID || in.AccessKeySecret != s.cfg.AccessKeySecret {
-		return refuse(401, 2020, "the access key is not valid")
-	}
-	token := s.auth.issue(s.cfg)
-	return answer{status: 200, data: map[string]any{"access_token": token, "expires_in": int(s.cfg.TokenLifetime / time.Second)}}
-}
-
-func readBody(q *request, into any) error {
-	if media, _, _ := strings.Cut(q.header.Get("Content-Type"), ";"); media != "application/json" {
-		return fmt.Errorf("the content type %q is not application/json", media)
-	}
-	if err := json.Unmarshal(q.body, into); err != nil {
-		return fmt.Errorf("the body is not JSON: %w", err)
-	}
-	return nil
-}
-
-// deleteUsers deletes 1 to 50 users.
-func (s *Server) deleteUsers(q *request) answer {
-	var in struct {
-		UserIDs []string
-		Options struct{ UserIDType string }
-	}
-	if err := readBody(q, &in); err != nil {
-		return refuse(400, 0, err.Error())
-	}
-	idType, bad := checkIDs(in.UserIDs, in.Options.UserIDType)
-	if bad != nil {
-		return *bad
-	}
-	if q.half {
-		in.UserIDs = in.UserIDs[:len(in.UserIDs)/2]
-	}
-	for _, id := range in.UserIDs {
-		if status, ok := s.cfg.Refused[id]; ok {
-			return refuse(status, 0, "the batch is refused because of one of its users")
-		}
-	}
-	if s.cfg.Unknown == UnknownNotFound {
-		for _, id := range in.UserIDs {
-			if _, ok := s.users.find(idType, id); !ok {
-				return refuse(404, 2004, "the user does not exist")
-			}
-		}
-	}
-	for _, id := range in.UserIDs {
-		if !s.users.remove(idType, id) && s.cfg.Unknown == UnknownPartial {
-			return refuse(404, 2004, "the user does not exist")
-		}
-	}
-	return answer{status: 200, api: 20001, message: "success", data: map[string]any{"success": true}}
-}
-
-// createUsers creates 1 to 50 users: all of a batch or, when one is refused, none.
-func (s *Server) createUsers(q *request) answer {
-	var in struct{ List []created }
-	if err := readBody(q, &in); err != nil {
-		return refuse(400, 0, err.Error())
-	}
-	if len(in.List) < 1 || len(in.List) > 50 {
-		return refuse(400, 0, fmt.Sprintf("list has %d entries and must have 1 to 50", len(in.List)))
-	}
-	if a := s.refuseCreation(in.List); a != nil {
-		return *a
-	}
-	if q.half {
-		in.List = in.List[:len(in.List)/2]
-	}
-	list := []map[string]any{}
-	for _, c := range in.List {
-		list = append(list, s.users.show(s.users.add(c), true, true, true))
-	}
-	return answer{status: 200, data: list}
-}
-
-func (s *Server) refuseCreation(list []created) *answer {
-	no := func(status, api int, message string) *answer {
-		a := refuse(status, api, message)
-		return &a
-	}
-	seen := map[string]bool{}
-	for _, c := range list {
-		if id := c["externalId"]; id != nil && s.cfg.Refused[fmt.Sprint(id)] != 0 {
-			return no(s.cfg.Refused[fmt.Sprint(id)], 0, "the batch is refused because of one of its users")
-		}
-		if why := c.wrong(); why != "" {
-			return no(400, 0, why)
-		}
-		if s.cfg.Duplicates {
-			continue
-		}
-		if t := s.users.taken(c); t != "" {
-			return no(409, 2026, "another user has this "+t)
-		}
-		for _, key := range c.keys() {
-			if t, _, _ := strings.Cut(key, " "); seen[key] && slices.Contains(unique, t) {
-				return no(409, 2026, "two of the users have the same "+t)
-			}
-			seen[key] = true
-		}
-	}
-	return nil
-}
-
-func checkIDs(ids []string, idType string) (string, *answer) {
-	if idType == "" {
-		idType = "user_id"
-	}
-	if !knownType(idType) {
-		a := refuse(400, 0, "userIdType is not one of the known ones")
-		return "", &a
-	}
-	if len(ids) < 1 || len(ids) > 50 {
-		a := refuse(400, 0, fmt.Sprintf("userIds has %d entries and must have 1 to 50", len(ids)))
-		return "", &a
-	}
-	return idType, nil
-}
-
-// getUsers reads users; those that do not exist are left out.
-func (s *Server) getUsers(q *request) answer {
-	if s.cfg.ReadDenied {
-		return refuse(403, 0, "reading users is not permitted")
-	}
-	ids, ok := q.query["userIds"].([]string)
-	if !ok {
-		return refuse(400, 0, "userIds must be an array")
-	}
-	idType, _ := q.query["userIdType"].(string)
-	idType, bad := checkIDs(ids, idType)
-	if bad != nil {
-		return *bad
-	}
-	list := []map[string]any{}
-	for _, id := range ids {
-		if i, ok := s.users.find(idType, id); ok {
-			list = append(list, s.users.show(i, q.query["withIdentities"] == "true", q.query["withCustomData"] == "true", q.query["withDepartmentIds"] == "true"))
-		}
-	}
-	return answer{status: 200, data: list}
-}
-
-// listUsers counts users and shows a page of them.
-func (s *Server) listUsers(q *request) answer {
-	var in struct {
-		Options struct{ Pagination struct{ Page, Limit int } }
-	}
-	if err := readBody(q, &in); err != nil {
-		return refuse(400, 0, err.Error())
-	}
-	page, limit := max(1, in.Options.Pagination.Page), in.Options.Pagination.Limit
-	if limit == 0 {
-		limit = 10
-	}
-	if limit < 1 || limit > 50 {
-		return refuse(400, 0, "limit must be 1 to 50")
-	}
-	list := []map[string]any{}
-	for i := range s.users.page(page, limit) {
-		list = append(list, s.users.show(i, false, false, false))
-	}
-	return answer{status: 200, data: map[string]any{"totalCount": s.users.living, "list": list}}
-}
-
-// listArchived shows deleted users, the first deleted first.
-func (s *Server) listArchived(q *request) answer {
-	number := func(name string, def int) int {
-		text, _ := q.query[name].(string)
-		if n, err := strconv.Atoi(text); err == nil {
-			return n
-		}
-		return def
-	}
-	page, limit := max(1, number("page", 1)), number("limit", 10)
-	if limit < 1 || limit > 50 {
-		return refuse(400, 0, "limit must be 1 to 50")
-	}
-	list := []map[string]any{}
-	gone := s.users.gone
-	for _, i := range gone[min(len(gone), (page-1)*limit):min(len(gone), page*limit)] {
-		list = append(list, map[string]any{"userId": s.users.id(int(i), "user_id")})
-	}
-	return answer{status: 200, data: map[string]any{"totalCount": len(gone), "list": list}}
-}
-
-// parseQuery reads a query as Node's qs does: name[]=a and a repeated name are arrays, a lone name=a is a string, and an
-// array of more than 20 values is none any more.
+// parseQuery reads a query as Node's qs does: name[]=a and a repeated name are arrays, a lone name=a is a string,
+// and an array of more than 20 values is none any more.
 func parseQuery(raw string) map[string]any {
 	const arrayLimit = 20
 	values, err := url.ParseQuery(raw)

@@ -128,8 +128,10 @@ func TestAnswersFitTheOpenAPIDocument(t *testing.T) {
 			authorized(get("get-user-batch", all), key),
 			authorized(get("get-user-batch", all+"&withIdentities=true&withCustomData=true&withDepartmentIds=true"), key),
 			authorized(post("list-users", fields{}), key),
-			authorized(creation(fields{"email": "New@Example.com", "customData": fields{"a": 1}, "identities": []fields{newIdentity("x")}}, fields{}), key),
-			authorized(post("delete-users-batch", fields{"userIds": []string{"lark:a"}, "options": fields{"userIdType": idType}}), key),
+			authorized(creation(fields{"email": "New@Example.com", "customData": fields{"a": 1},
+				"identities": []fields{newIdentity("x")}}, fields{}), key),
+			authorized(post("delete-users-batch",
+				fields{"userIds": []string{"lark:a"}, "options": fields{"userIdType": idType}}), key),
 		} {
 			validate(t, router, r, send(t, s, clone(r)), true)
 		}
@@ -197,7 +199,8 @@ func TestSignatures(t *testing.T) {
 			}
 			time.Sleep(time.Until(at)) // the bubble's clock goes to the day of the vectors
 			s := newServer(t, Config{AccessKeyID: v.AccessKeyID, AccessKeySecret: v.AccessKeySecret}, 0)
-			q := &request{name: strings.TrimPrefix(v.Path, "/api/v3/"), method: v.Method, path: v.Path, header: http.Header{}, body: []byte(v.Body), query: parseQuery(query(v.Query))}
+			q := &request{name: strings.TrimPrefix(v.Path, "/api/v3/"), method: v.Method, path: v.Path, header: http.Header{},
+				body: []byte(v.Body), query: parseQuery(query(v.Query))}
 			for name, value := range v.Headers {
 				q.header.Set(name, value)
 			}
@@ -300,11 +303,12 @@ func TestDeletionsThatAreRefused(t *testing.T) {
 		r      *http.Request
 		status int
 	}{
-		"51 users":     {authorized(deletion(many...), key), 400},
-		"nobody":       {authorized(deletion(), key), 400},
-		"unknown type": {authorized(post("delete-users-batch", fields{"userIds": []string{"a"}, "options": fields{"userIdType": "name"}}), key), 400},
-		"no JSON":      {form, 400},
-		"a bad user":   {authorized(deletion(userID(6), userID(7)), key), 499},
+		"51 users": {authorized(deletion(many...), key), 400},
+		"nobody":   {authorized(deletion(), key), 400},
+		"unknown type": {authorized(post("delete-users-batch",
+			fields{"userIds": []string{"a"}, "options": fields{"userIdType": "name"}}), key), 400},
+		"no JSON":    {form, 400},
+		"a bad user": {authorized(deletion(userID(6), userID(7)), key), 499},
 	} {
 		if a := send(t, s, c.r); a.StatusCode != c.status {
 			t.Errorf("%s: %s", what, a.body)
@@ -361,7 +365,8 @@ func TestQueriesAsNodeReadsThem(t *testing.T) {
 		}
 		return strings.Join(q, "&")
 	}
-	for q, want := range map[string]int{list("userIds[]", 1): 200, list("userIds[]", 20): 200, list("userIds[]", 21): 400, list("userIds", 2): 200, list("userIds", 1): 400, "": 400} {
+	for q, want := range map[string]int{list("userIds[]", 1): 200, list("userIds[]", 20): 200,
+		list("userIds[]", 21): 400, list("userIds", 2): 200, list("userIds", 1): 400, "": 400} {
 		if a := send(t, s, authorized(get("get-user-batch", q), key)); a.StatusCode != want {
 			t.Errorf("%.40s (%d bytes): %.100s", q, len(q), a.body)
 		}
@@ -399,10 +404,23 @@ func TestFaults(t *testing.T) {
 		status int
 		left   []int // of 10 users
 	}{
-		Throttle: {429, false, 429, []int{10}}, HTTP500: {500, false, 500, []int{0, 10}}, HTTP502: {502, false, 502, []int{0, 10}}, HTTP503: {503, false, 503, []int{0, 10}},
-		Body500: {200, false, 500, []int{0, 10}}, HTML502: {502, false, 0, []int{0, 10}}, HTML200: {200, false, 0, []int{10}}, Redirect: {302, false, 0, []int{10}},
-		CutBefore: {200, true, 0, []int{10}}, CutAfter: {200, true, 0, []int{0}}, Truncate: {200, true, 0, []int{0}}, Empty: {200, false, 0, []int{0}},
-		Hang: {200, true, 0, []int{0, 10}}, SuccessFalse: {200, false, 200, []int{10}}, NoData: {200, false, 200, []int{0}}, Strings: {200, false, 0, []int{0}}, Half: {200, false, 500, []int{5}},
+		Throttle:     {429, false, 429, []int{10}},
+		HTTP500:      {500, false, 500, []int{0, 10}},
+		HTTP502:      {502, false, 502, []int{0, 10}},
+		HTTP503:      {503, false, 503, []int{0, 10}},
+		Body500:      {200, false, 500, []int{0, 10}},
+		HTML502:      {502, false, 0, []int{0, 10}},
+		HTML200:      {200, false, 0, []int{10}},
+		Redirect:     {302, false, 0, []int{10}},
+		CutBefore:    {200, true, 0, []int{10}},
+		CutAfter:     {200, true, 0, []int{0}},
+		Truncate:     {200, true, 0, []int{0}},
+		Empty:        {200, false, 0, []int{0}},
+		Hang:         {200, true, 0, []int{0, 10}},
+		SuccessFalse: {200, false, 200, []int{10}},
+		NoData:       {200, false, 200, []int{0}},
+		Strings:      {200, false, 0, []int{0}},
+		Half:         {200, false, 500, []int{5}},
 	} {
 		seen := map[int]bool{}
 		for seed := range uint64(8) {
@@ -455,10 +473,12 @@ func TestFaultsRepeat(t *testing.T) {
 
 func TestParseFaults(t *testing.T) {
 	f, err := ParseFaults("latency=20ms, 429=5%,cut-after=0.02,seed=7")
-	if err != nil || f.Latency != 20*time.Millisecond || f.Shares[Throttle] != 0.05 || f.Shares[CutAfter] != 0.02 || f.Seed != 7 {
+	if err != nil || f.Latency != 20*time.Millisecond || f.Shares[Throttle] != 0.05 ||
+		f.Shares[CutAfter] != 0.02 || f.Seed != 7 {
 		t.Errorf("%+v (%v)", f, err)
 	}
-	for _, bad := range []string{"429=200%", "429=-1%", "429", "nonsense=1%", "latency=soon", "seed=x", "429=60%,500=60%"} {
+	for _, bad := range []string{"429=200%", "429=-1%", "429", "nonsense=1%", "latency=soon", "seed=x",
+		"429=60%,500=60%"} {
 		if _, err := ParseFaults(bad); err == nil {
 			t.Errorf("%q is taken", bad)
 		}
@@ -474,7 +494,8 @@ func FuzzServeHTTP(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, body, query, authorization string) {
 		s := newServer(t, Config{}, 3)
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
-			r := &http.Request{Method: method, URL: &url.URL{Path: "/api/v3/" + name, RawQuery: query}, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
+			r := &http.Request{Method: method, URL: &url.URL{Path: "/api/v3/" + name, RawQuery: query}, Header: http.Header{},
+				Body: io.NopCloser(strings.NewReader(body))}
 			r.Header.Set("Content-Type", "application/json")
 			r.Header.Set("Authorization", authorization)
 			send(t, s, r)

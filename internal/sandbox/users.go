@@ -9,12 +9,14 @@ import (
 	"time"
 )
 
-var idTypes = []string{"user_id", "external_id", "phone", "email", "username", "identity", "sync_relation", "custom_field"}
+var idTypes = []string{"user_id", "external_id", "phone", "email", "username",
+	"identity", "sync_relation", "custom_field"}
 
 func knownType(idType string) bool { return slices.Contains(idTypes, idType) }
 
-// users are the pool's users by number. Of those that it begins with only the IDs they came with are stored; all else is made
-// from the number, so that a million users take little memory. Those created later have the numbers after these.
+// users are the pool's users by number. Of those that it begins with only the IDs they came with are stored; all
+// else is made from the number, so that a million users take little memory. Those created later have the numbers
+// after these.
 type users struct {
 	idType  string
 	ids     []string // of idType
@@ -87,7 +89,7 @@ func (u *users) lookup(idType, id string) (int, bool) {
 // id gives user i's ID of a type.
 func (u *users) id(i int, idType string) string {
 	if i >= len(u.ids) {
-		id, _ := u.created[i-len(u.ids)][idMember(idType)].(string)
+		id, _ := u.created[i-len(u.ids)][idMember[idType]].(string)
 		return id
 	}
 	switch {
@@ -154,14 +156,17 @@ func (u *users) show(i int, identities, custom, departments bool) map[string]any
 	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second).Format(time.RFC3339)
 	out := map[string]any{
 		"userId": u.id(i, "user_id"), "createdAt": at, "updatedAt": at, "status": "Activated", "workStatus": "Active",
-		"externalId": u.id(i, "external_id"), "email": u.id(i, "email"), "phone": u.id(i, "phone"), "username": u.id(i, "username"),
+		"externalId": u.id(i, "external_id"), "username": u.id(i, "username"),
+		"email": u.id(i, "email"), "phone": u.id(i, "phone"),
 	}
 	if identities {
 		idp, inIdp, _ := strings.Cut(u.id(i, "identity"), ":")
 		provider, synced, _ := strings.Cut(u.id(i, "sync_relation"), ":")
 		out["identities"] = []map[string]any{
-			{"identityId": fmt.Sprintf("5c%022x", i), "extIdpId": idp, "provider": "oidc", "type": "generic", "userIdInIdp": inIdp},
-			{"identityId": fmt.Sprintf("5d%022x", i), "extIdpId": "5e0000000000000000000000", "provider": provider, "type": "open_id", "userIdInIdp": synced},
+			{"identityId": fmt.Sprintf("5c%022x", i), "extIdpId": idp,
+				"provider": "oidc", "type": "generic", "userIdInIdp": inIdp},
+			{"identityId": fmt.Sprintf("5d%022x", i), "extIdpId": "5e0000000000000000000000",
+				"provider": provider, "type": "open_id", "userIdInIdp": synced},
 		}
 	}
 	if custom {
@@ -174,30 +179,22 @@ func (u *users) show(i int, identities, custom, departments bool) map[string]any
 	return out
 }
 
-// idMember is the member of a user that holds an ID of a type, "" where that is no member.
-func idMember(idType string) string {
-	switch idType {
-	case "user_id":
-		return "userId"
-	case "external_id":
-		return "externalId"
-	case "email", "phone", "username":
-		return idType
-	}
-	return ""
-}
+// idMember is the member of a user that holds an ID of a type; "": that is no member.
+var idMember = map[string]string{"user_id": "userId", "external_id": "externalId",
+	"email": "email", "phone": "phone", "username": "username"}
 
 // keys are all IDs that name the user, as byID has them.
 func (c created) keys() (keys []string) {
 	for _, t := range idTypes {
-		if id, _ := c[idMember(t)].(string); id != "" {
+		if id, _ := c[idMember[t]].(string); id != "" {
 			keys = append(keys, t+" "+fold(t, id))
 		}
 	}
 	identities, _ := c["identities"].([]any)
 	for _, each := range identities {
 		m, _ := each.(map[string]any)
-		keys = append(keys, fmt.Sprintf("identity %v:%v", m["extIdpId"], m["userIdInIdp"]), fmt.Sprintf("sync_relation %v:%v", m["provider"], m["userIdInIdp"]))
+		keys = append(keys, fmt.Sprintf("identity %v:%v", m["extIdpId"], m["userIdInIdp"]),
+			fmt.Sprintf("sync_relation %v:%v", m["provider"], m["userIdInIdp"]))
 	}
 	custom, _ := c["customData"].(map[string]any)
 	for name, value := range custom {
@@ -208,7 +205,8 @@ func (c created) keys() (keys []string) {
 
 func (c created) show(identities, custom, departments bool) map[string]any {
 	out := maps.Clone(c)
-	for name, asked := range map[string]bool{"identities": identities, "customData": custom, "departmentIds": departments} {
+	asks := map[string]bool{"identities": identities, "customData": custom, "departmentIds": departments}
+	for name, asked := range asks {
 		if !asked {
 			delete(out, name)
 		}

@@ -190,12 +190,14 @@ func headerNames(idType string) names {
 				"telephone", "手机", "手机号码", "电话", "电话号码", "联系电话", "移动电话"}}
 	case Email:
 		return names{[]string{"email", "邮箱"},
-			[]string{"emailaddress", "mail", "mailaddress", "邮箱地址", "电子邮箱", "电子邮件", "邮件", "邮件地址"}}
+			[]string{"emailaddress", "mail", "mailaddress", "邮箱地址", "电子邮箱",
+				"电子邮件", "邮件", "邮件地址"}}
 	case Username:
 		return names{[]string{"username", "用户名"},
 			[]string{"login", "loginname", "account", "accountname", "账号", "帐号", "账户", "登录名"}}
 	case ExternalID:
-		return names{[]string{"externalid", "外部id"}, []string{"extid", "externaluserid", "外部用户id", "外部编号"}}
+		return names{[]string{"externalid", "外部id"},
+			[]string{"extid", "externaluserid", "外部用户id", "外部编号"}}
 	case Identity:
 		return names{[]string{"identity", "身份"}, []string{"identities", "identityid", "外部身份"}}
 	case SyncRelation:

@@ -8,7 +8,7 @@ import (
 	"iter"
 )
 
-// Chunk is what one call names: 1 to Options.ChunkSize accepted IDs. Its slices belong to whoever receives it.
+// Chunk is what one call names: 1 to Options.ChunkSize accepted IDs. Its slices belong to the receiver.
 type Chunk struct {
 	Number int      // from 1
 	IDs    []string // in the input's order
@@ -17,7 +17,7 @@ type Chunk struct {
 
 // All gives every row again, rejected ones with the reasons they had. r starts at the input's first byte. Memory is
 // bounded. The rows are checked against the plan as they go by, and the whole input at the end: after a change comes an
-// error that wraps ErrChanged, as the last element, and whatever was made from the rows is to be thrown away. r is read
+// error that wraps ErrChanged, as the last element, and what was made from the rows is to be thrown away. r is read
 // by another goroutine, which has ended when the sequence has.
 func (p *Plan) All(r io.Reader) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {

@@ -19,7 +19,8 @@ import (
 // A row has 16,384 columns at the most, as many as a spreadsheet takes. One more is an error with its line.
 func TestRowsOfVeryManyColumns(t *testing.T) {
 	row := func(columns int) string { return a + strings.Repeat(",", columns-1) + "\n" }
-	if _, err := Scan(t.Context(), strings.NewReader(row(maxColumns)+row(maxColumns)), Options{Column: "1"}, nil); err != nil {
+	if _, err := Scan(t.Context(), strings.NewReader(row(maxColumns)+row(maxColumns)),
+		Options{Column: "1"}, nil); err != nil {
 		t.Errorf("%d columns: %v", maxColumns, err)
 	}
 	refused(t, "the first row", []byte(row(maxColumns+1)), 1, Options{Column: "1"})
@@ -63,7 +64,8 @@ func TestQuoteFormulas(t *testing.T) {
 	})
 }
 
-// Rows allocate little, whatever stands in them: nothing if they are in order, and nowhere is a pattern compiled for each.
+// Rows allocate little, whatever stands in them: nothing if they are in order, and nowhere is a pattern compiled
+// for each.
 func TestRowsAllocateLittle(t *testing.T) {
 	const rows = 20_000
 	for name, x := range map[string]struct {

@@ -58,7 +58,7 @@ type Plan struct {
 
 // Scan reads the whole input, checks every row and gives the plan. It calls visit, unless nil, with every row in order,
 // and stops with visit's error as it is, or between two rows with ctx's cause. What cannot be read gives an *Error.
-// Memory grows by at most 38 bytes for each accepted ID, and Scan lets go of most of it (all but half a byte) when it
+// Memory grows by at most 38 bytes for each accepted ID, and Scan frees most of it (all but half a byte) when it
 // ends. r is read by another goroutine, which has ended when Scan returns.
 func Scan(ctx context.Context, r io.Reader, o Options, visit func(Row) error) (*Plan, error) {
 	if err := o.Validate(); err != nil {

@@ -34,7 +34,7 @@ func hexKey(id []byte) (k key, ok bool) {
 // seen remembers the line of every accepted ID, by its key. It is a hash table in parts, each of which grows alone:
 // what is moved then is small enough for the processor's caches.
 type seen struct {
-	seed    [2]uint64 // whoever makes IDs must not be able to choose their slots
+	seed    [2]uint64 // random, so that made-up IDs cannot be aimed at one slot
 	parts   [256]part
 	touched uint32 // see touch
 }

@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"bulkdelete/internal/text"
 )
 
 // answer is one attempt's answer, or what came instead.
@@ -83,7 +85,8 @@ type flexString string
 
 func (f *flexString) UnmarshalJSON(b []byte) error {
 	n := len(b)
-	if n >= 2 && b[0] == '"' && isOneLine(string(b[1:n-1])) && bytes.IndexByte(b, '\\') < 0 { // nothing to decode
+	asIs := n >= 2 && b[0] == '"' && text.IsOneLine(string(b[1:n-1]), mostText) && bytes.IndexByte(b, '\\') < 0
+	if asIs { // nothing to decode
 		*f = flexString(b[1 : n-1])
 		return nil
 	}

@@ -221,7 +221,7 @@ func (a *call) decide() (retry bool) {
 	most := serverRetries
 	switch {
 	case a.reads:
-		most = a.client.cfg.Retries // it settles what nothing else can
+		most = a.client.cfg.Retries // it answers what nothing else can
 	case a.last.code == 602 || a.last.code == 603:
 		most = thirdRetries
 	}

@@ -4,17 +4,15 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 )
 
-// Kind says what a failure means for whoever made the call. It is an error itself: errors.Is(err, client.NotFound).
+// Kind says what a failure means for the caller. It is an error itself: errors.Is(err, client.NotFound).
 type Kind int
 
 const (
 	_           Kind = iota
-	Stopped          // the context ended before an answer settled the call
+	Stopped          // the context ended before the call had a final answer
 	Refused          // for good: bad arguments, conflicts, users that may not be deleted
 	NotFound         // a user does not exist (404; apiCode 2004, 2210)
 	TooLarge         // 413
@@ -50,7 +48,7 @@ type Receipt struct {
 	Unanswered                      bool // the last one had no answer, or 408, 502, 503, 504: nothing about its users
 }
 
-// join adds a further call's receipt. What speaks of the last attempt is the later call's, if it made one.
+// join adds a further call's receipt. What is about the last attempt is the later call's, if it made one.
 func (r *Receipt) join(next Receipt) {
 	first := *r
 	if next.Attempts > 0 {
@@ -82,30 +80,3 @@ func (e *Error) Error() string { return fmt.Sprintf("%v: %v", e.Kind, e.Err) }
 func (e *Error) Unwrap() []error { return []error{e.Kind, e.Err} }
 
 const mostText = 300 // runes
-
-// isOneLine says whether a text fits as it is, as nearly all do.
-func isOneLine(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || c == ' ' && (i == 0 || i == len(s)-1 || s[i+1] == ' ') {
-			return false
-		}
-	}
-	return len(s) <= mostText
-}
-
-// oneLine makes foreign text fit a message: one line, printable, bounded.
-func oneLine(s string) string {
-	if isOneLine(s) {
-		return s
-	}
-	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)), " ")
-	if r := []rune(s); len(r) > mostText {
-		return string(r[:mostText]) + "…"
-	}
-	return s
-}

@@ -3,6 +3,8 @@ package client
 import (
 	"regexp"
 	"strings"
+
+	"bulkdelete/internal/text"
 )
 
 // Secret is a text that shows itself to nobody: fmt, encoding/json and log packages print [redacted].
@@ -21,7 +23,7 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // clean makes foreign text fit to leave this package: a server or a proxy may echo whatever it was sent.
 func (a *call) clean(s string) string {
-	return oneLine(redact(s, string(a.client.cfg.AccessKeySecret), a.token))
+	return text.OneLine(redact(s, string(a.client.cfg.AccessKeySecret), a.token), mostText)
 }
 
 // redact takes secrets out of a text before anything is cut off it: a part of a secret would not be recognised. URLs in

@@ -7,18 +7,22 @@ import (
 	"testing"
 )
 
-// Who may know whom: job knows chunker, client, journal, objects and report; of these report alone knows others, the journal
-// and how charts are drawn; nothing but the command and tests knows the sandbox, and sandbox and charts know nobody.
+// Who may know whom: job knows chunker, client, journal, objects and report; of these report alone knows others,
+// the journal and how charts are drawn; nothing but the command and tests knows the sandbox. Sandbox, charts and
+// texts know nobody, and everybody may know texts.
 func TestArrows(t *testing.T) {
+	const texts = "bulkdelete/internal/text"
 	may := map[string][]string{
-		"bulkdelete/pkg/chunker":      {},
-		"bulkdelete/pkg/client":       {},
-		"bulkdelete/pkg/objects":      {},
-		"bulkdelete/pkg/journal":      {},
-		"bulkdelete/pkg/report":       {"bulkdelete/internal/chart", "bulkdelete/pkg/journal"},
+		"bulkdelete/pkg/chunker":      {texts},
+		"bulkdelete/pkg/client":       {texts},
+		"bulkdelete/pkg/objects":      {texts},
+		"bulkdelete/pkg/journal":      {texts},
+		"bulkdelete/pkg/report":       {texts, "bulkdelete/internal/chart", "bulkdelete/pkg/journal"},
 		"bulkdelete/internal/chart":   {},
 		"bulkdelete/internal/sandbox": {},
-		"bulkdelete/pkg/job":          {"bulkdelete/pkg/chunker", "bulkdelete/pkg/client", "bulkdelete/pkg/journal", "bulkdelete/pkg/objects", "bulkdelete/pkg/report"},
+		texts:                         {},
+		"bulkdelete/pkg/job": {texts, "bulkdelete/pkg/chunker", "bulkdelete/pkg/client", "bulkdelete/pkg/journal",
+			"bulkdelete/pkg/objects", "bulkdelete/pkg/report"},
 	}
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "bulkdelete/...").Output()
 	if err != nil {

@@ -48,8 +48,9 @@ func Describe(in *Input, plan *chunker.Plan, target Target) *report.Run {
 		Deed: report.Delete,
 		Input: report.Input{Name: in.Name, Path: in.Path, URL: in.URL, ETag: in.ETag, Bytes: plan.Bytes,
 			SHA256: hex.EncodeToString(plan.SHA256[:])},
-		Plan: report.Plan{Digest: hex.EncodeToString(plan.Digest[:]), Rows: plan.Rows, Accepted: plan.Accepted, Invalid: plan.Invalid,
-			Duplicates: plan.Duplicates, Protected: plan.Protected, Chunks: plan.Chunks, ChunkSize: plan.Options.ChunkSize},
+		Plan: report.Plan{Digest: hex.EncodeToString(plan.Digest[:]), Rows: plan.Rows, Accepted: plan.Accepted,
+			Invalid: plan.Invalid, Duplicates: plan.Duplicates, Protected: plan.Protected,
+			Chunks: plan.Chunks, ChunkSize: plan.Options.ChunkSize},
 		Options: optionsToMap(plan.Options),
 		Host:    target.Host, UserPool: target.UserPool, TenantID: target.TenantID, Reason: target.Reason,
 		By: Operator(), At: time.Now().UTC().Format(time.RFC3339),
@@ -70,7 +71,8 @@ func sha256Hex(text []byte) string {
 
 // optionsToMap writes down the options that change what is planned; planned reads them.
 func optionsToMap(o chunker.Options) map[string]string {
-	m := map[string]string{"id_type": o.IDType, "column": o.Column, "encoding": o.Encoding, "chunk_size": strconv.Itoa(o.ChunkSize)}
+	m := map[string]string{"id_type": o.IDType, "column": o.Column, "encoding": o.Encoding,
+		"chunk_size": strconv.Itoa(o.ChunkSize)}
 	if o.Delimiter != 0 {
 		m["delimiter"] = string(o.Delimiter)
 	}
@@ -105,8 +107,8 @@ func planned(m map[string]string) (o chunker.Options, err error) {
 	return o, nil
 }
 
-// protectList is protect.csv: the IDs that are never deleted, so that a proof does not hang on a file elsewhere. nil: there
-// are none.
+// protectList is protect.csv: the IDs that are never deleted, so that a proof does not hang on a file elsewhere.
+// nil: there are none.
 func protectList(o chunker.Options) []byte {
 	if len(o.Protect) == 0 {
 		return nil
@@ -132,7 +134,8 @@ func readProtectList(dir *journal.Dir, run *report.Run) ([]string, error) {
 		return nil, fmt.Errorf("the list of protected people cannot be read: %w", err)
 	}
 	if sha256Hex(text) != run.Asked.Protect {
-		return nil, &report.DamageError{File: report.ProtectName, Err: errors.New("it is not the list that the run was planned with")}
+		return nil, &report.DamageError{File: report.ProtectName,
+			Err: errors.New("it is not the list that the run was planned with")}
 	}
 	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
 	if err != nil {

@@ -111,13 +111,14 @@ func (*discardAnswer) Header() http.Header         { return http.Header{} }
 func (*discardAnswer) Write(p []byte) (int, error) { return len(p), nil }
 func (*discardAnswer) WriteHeader(int)             {}
 
-// An outage in the middle of a run calls nobody failed or unknown, however long it lasts and whenever chunks began: the run
-// stops when it has waited long enough, and goes on later.
+// An outage in the middle of a run calls nobody failed or unknown, however long it lasts and whenever chunks began:
+// the run stops when it has waited long enough, and goes on later.
 func TestAnOutageInTheMiddleFailsNobody(t *testing.T) {
 	for _, workers := range []int{1, 4, 16} {
 		for _, how := range []string{"cut", "503"} {
 			inBubble(t, fmt.Sprintf("%d workers, %s", workers, how), func(t *testing.T) {
-				b := newBench(t, sandbox.Config{Unknown: sandbox.UnknownNotFound, Faults: seeded(t, "latency=200ms,seed=3")}, 5000, 5000)
+				b := newBench(t,
+					sandbox.Config{Unknown: sandbox.UnknownNotFound, Faults: seeded(t, "latency=200ms,seed=3")}, 5000, 5000)
 				b.cfg.Workers, b.cfg.Rate = workers, 20
 				down := time.Now().Add(2 * time.Second)
 				b.before(func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
@@ -143,7 +144,8 @@ func TestAnOutageInTheMiddleFailsNobody(t *testing.T) {
 	}
 }
 
-// Users whom no attempt was answered for, and who are found alive, are tried again and then unknown: nobody refused them.
+// Users whom no attempt was answered for, and who are found alive, are tried again and then unknown: nobody refused
+// them.
 func TestWhoIsNeverAnsweredIsNotCalledFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, sandbox.Config{}, 1000, 1000)
@@ -219,7 +221,8 @@ func TestAPanicOfAWorkerStopsInOrder(t *testing.T) {
 			}
 		}
 		b.cfg.Workers = 1
-		if s, err := b.run(t.Context()); codeOf(err) != Halted || !strings.Contains(err.Error(), "internal error at chunk 3: a mistake") || s.ExitCode != 4 {
+		if s, err := b.run(t.Context()); codeOf(err) != Halted ||
+			!strings.Contains(err.Error(), "internal error at chunk 3: a mistake") || s.ExitCode != 4 {
 			t.Fatalf("%v", err)
 		}
 		b.adjust = nil

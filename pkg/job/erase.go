@@ -18,7 +18,7 @@ import (
 type work struct {
 	job     *Job
 	chunk   chunker.Chunk
-	places  []int // from 1, of the chunk that no row speaks of yet
+	places  []int // from 1, of the chunk, that have no row yet
 	suspect bool  // an earlier run may have sent it without recording it
 }
 
@@ -29,8 +29,8 @@ func (w *work) ctx() context.Context {
 	return context.WithValue(w.job.feed, chunkKey{}, w.chunk.Number)
 }
 
-// ChunkOf gives the number of the chunk that a call with this context is for, and 0 for calls that are for none, such as
-// a token's. It lets client.Config.Observe say where an attempt belongs.
+// ChunkOf gives the number of the chunk that a call with this context is for, and 0 for calls that are for none,
+// such as a token's. It lets client.Config.Observe say where an attempt belongs.
 func ChunkOf(ctx context.Context) int {
 	n, _ := ctx.Value(chunkKey{}).(int)
 	return n
@@ -55,7 +55,8 @@ func (t trail) add(r client.Receipt) trail {
 	return t
 }
 
-// addRead joins a reading call: its request IDs count, but the attempts and the answer that a row quotes stay the deletion's.
+// addRead joins a reading call: its request IDs count, but the attempts and the answer that a row quotes stay the
+// deletion's.
 func (t trail) addRead(r client.Receipt) trail {
 	t = t.begin(r)
 	t.receipt.RequestIDs = slices.Concat(t.receipt.RequestIDs, r.RequestIDs)
@@ -70,8 +71,8 @@ func (t trail) begin(r client.Receipt) trail {
 	return t
 }
 
-// do does the job's deed to the chunk's places. A mistake in the program stops the job as any other reason does: what was sent is recorded
-// or in doubt, and run.json says so.
+// do does the job's deed to the chunk's places. A mistake in the program stops the job as any other reason does:
+// what was sent is recorded or in doubt, and run.json says so.
 func (w *work) do() {
 	defer func() {
 		if mistake := recover(); mistake != nil {
@@ -91,7 +92,7 @@ func (w *work) do() {
 // errLeft says that a worker gave up some of its places because the job is ending.
 var errLeft = errors.New("left for the next run")
 
-// erase deletes the users at places in one call and records what became of them, whatever that takes. An error means
+// erase deletes the users at places in one call and records what became of them. An error means
 // that some of the places have no row: an *Error is why the whole job has to stop, any other that it is stopping.
 func (w *work) erase(places []int, t trail) error {
 	began := time.Now()
@@ -110,15 +111,15 @@ func (w *work) erase(places []int, t trail) error {
 	case errors.Is(err, client.Unavailable), errors.Is(err, client.ServerError):
 		return w.unanswered(places, t, began, err)
 	default: // credentials, payment, unsupported: it will not get better
-		return w.leave(t, Fail(Halted, "mend that, then run the same command again: it goes on where it stopped", "the API refuses this job: %w", err))
+		return w.leave(t, Fail(Halted, "mend that, then "+againHint, "the API refuses this job: %w", err))
 	}
 }
 
 // lags are the waits between readings of users who are said to be deleted and can be read.
 var lags = [...]time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
 
-// deleted records that the API said so, after reading back if that was asked for. What is deleted may be readable for some
-// seconds.
+// deleted records that the API said so, after reading back if that was asked for. What is deleted may be readable
+// for some seconds.
 func (w *work) deleted(places []int, t trail) error {
 	if !w.job.Verify {
 		return w.record(places, report.Deleted, t, "")
@@ -161,25 +162,26 @@ func (w *work) look(places []int, t trail) (alive, gone []int, _ trail, err erro
 	if err != nil {
 		return nil, nil, t, err
 	}
-	alive, gone = w.part(places, living)
+	alive, gone = split(places, func(place int) bool { return slices.Contains(living, w.chunk.IDs[place-1]) })
 	return alive, gone, t, nil
 }
 
 // notFound isolates the users that the API does not know: reading tells which they are and the others go in one call. A
-// 404 that does not speak of a user is not believed without reading back: a wrong host answers so to everything.
+// 404 that does not name a missing user is not believed without reading back: a wrong host answers so to everything.
 func (w *work) notFound(places []int, t trail) error {
-	sure := t.receipt.SaysNoUser()
-	if len(places) == 1 && sure {
+	const bare404 = "404 without a word of a missing user, and "
+	alone := len(places) == 1
+	if alone && t.receipt.SaysNoUser() {
 		return w.gone(places, t, "")
 	}
 	alive, gone, t, err := w.look(places, t)
 	switch {
 	case errors.Is(err, client.Stopped):
 		return w.leave(t, nil)
-	case len(places) == 1 && errors.Is(err, client.Blind):
-		return w.record(places, report.Unknown, t, "404 without a word of a missing user, and reading did not settle it: "+err.Error())
-	case len(places) == 1 && (err != nil || len(gone) == 0):
-		return w.record(places, report.Failed, t, "404 without a word of a missing user, and reading back does not say that the user is gone")
+	case alone && errors.Is(err, client.Blind):
+		return w.record(places, report.Unknown, t, bare404+"reading did not settle it: "+err.Error())
+	case alone && (err != nil || len(gone) == 0):
+		return w.record(places, report.Failed, t, bare404+"reading back does not say that the user is gone")
 	case err != nil || len(gone) == 0:
 		return w.halves(places, t) // reading is not permitted, or does not agree: ask each user alone
 	}
@@ -198,8 +200,8 @@ func (w *work) notFound(places []int, t trail) error {
 	return w.erase(alive, t)
 }
 
-// leading gives those of gone with which a call began. An API that works through a list and stops at the first user it does
-// not know has deleted those before.
+// leading gives those of gone with which a call began. An API that works through a list and stops at the first user
+// it does not know has deleted those before.
 func leading(places, gone []int) []int {
 	n := 0
 	for n < len(gone) && gone[n] == places[n] {
@@ -208,25 +210,27 @@ func leading(places, gone []int) []int {
 	return gone[:n]
 }
 
-// gone records users that the API does not know. Who was there when read, or may have been deleted by an earlier attempt,
-// is deleted: that is what success looks like. Others were gone before.
+// gone records users that the API does not know. Who was there when read, or may have been deleted by an earlier
+// attempt, is deleted: that is what success looks like. Others were gone before.
 func (w *work) gone(places []int, t trail, how string) error {
 	switch {
 	case t.saved:
 		return w.record(places, report.Deleted, t, join("there when saved, and gone after this call", how))
 	case t.inDoubt:
-		return w.record(places, report.Deleted, t, join("not found after an earlier attempt without an answer: taken for deleted by it", how))
+		const why = "not found after an earlier attempt without an answer: taken for deleted by it"
+		return w.record(places, report.Deleted, t, join(why, how))
 	}
 	return w.record(places, report.Absent, t, how)
 }
 
-// refused isolates the culprit by halving. A lone user has failed. A call that named several may have been carried out in
-// part before it was refused.
+// refused isolates the culprit by halving. A lone user has failed. A call that named several may have been carried
+// out in part before it was refused.
 func (w *work) refused(places []int, t trail) error {
 	if len(places) == 1 {
 		return w.record(places, report.Failed, t, "")
 	}
-	t.inDoubt = t.inDoubt || t.receipt.HTTPStatus != http.StatusRequestEntityTooLarge && t.receipt.StatusCode != http.StatusRequestEntityTooLarge
+	const tooLarge = http.StatusRequestEntityTooLarge // nothing of it was read
+	t.inDoubt = t.inDoubt || t.receipt.HTTPStatus != tooLarge && t.receipt.StatusCode != tooLarge
 	return w.halves(places, t)
 }
 
@@ -250,9 +254,9 @@ func (w *work) divide(places []int, t trail, each func(half []int) error) error 
 // mostTries is how many calls for the same users may go without an answer before their outcome is unknown.
 const mostTries = 3
 
-// unanswered finds out about users after the attempts at a call ran out: reading back says who still exists. Where that cannot be
-// had either, an API that answers nobody stops the job; one that answers others leaves these users unknown. Whoever is found
-// alive after attempts that nobody answered was refused by nobody, and is tried again.
+// unanswered finds out about users after the attempts at a call ran out: reading back says who still exists. Where
+// that cannot be had either, an API that answers nobody stops the job; one that answers others leaves these users
+// unknown. A user who is found alive after attempts without an answer was not refused, and is tried again.
 func (w *work) unanswered(places []int, t trail, began time.Time, cause error) error {
 	silent := t.receipt.Unanswered
 	alive, gone, t, err := w.look(places, t)
@@ -285,7 +289,7 @@ func (w *work) unanswered(places []int, t trail, began time.Time, cause error) e
 func middle(began time.Time) time.Time { return began.Add(time.Since(began) / 2) }
 
 func outOfReach(cause error) *Error {
-	return Fail(Halted, "check the network and --host, then run the same command again: it goes on where it stopped", "the API is out of reach: %w", cause)
+	return Fail(Halted, "check the network and --host, then "+againHint, "the API is out of reach: %w", cause)
 }
 
 // leave gives the slot back without a row: the chunk is unfinished and the next run takes it up.
@@ -337,16 +341,16 @@ func (w *work) ids(places []int) []string {
 	return ids
 }
 
-// part divides places into those whose user is among living and those whose user is not.
-func (w *work) part(places []int, living []string) (alive, gone []int) {
+// split divides places into those that something holds for and the others.
+func split(places []int, holds func(place int) bool) (yes, no []int) {
 	for _, place := range places {
-		if slices.Contains(living, w.chunk.IDs[place-1]) {
-			alive = append(alive, place)
+		if holds(place) {
+			yes = append(yes, place)
 		} else {
-			gone = append(gone, place)
+			no = append(no, place)
 		}
 	}
-	return alive, gone
+	return yes, no
 }
 
 // answeredSince says whether the API has given anybody a definite answer since then.

@@ -1,6 +1,9 @@
 package job
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Code is the program's exit code. It tells the truth: OK is never given while a row is failed, unknown, invalid or not
 // attempted.
@@ -33,3 +36,10 @@ func (e *Error) Error() string { return e.Err.Error() }
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// onError closes what a function has opened if the function fails.
+func onError(err *error, close func() error) {
+	if *err != nil {
+		*err = errors.Join(*err, close())
+	}
+}

@@ -23,7 +23,8 @@ func Example() {
 	users := filepath.Join(dir, "users.csv")
 	check(os.WriteFile(users, []byte("email\nada@example.com\nben@example.com\nnot an address\n"), 0o600))
 
-	accounts, err := sandbox.New(sandbox.Config{IDType: "email", IDs: slices.Values([]string{"ada@example.com", "ben@example.com"})})
+	accounts, err := sandbox.New(sandbox.Config{IDType: "email",
+		IDs: slices.Values([]string{"ada@example.com", "ben@example.com"})})
 	check(err)
 	server := httptest.NewServer(accounts)
 	defer server.Close()
@@ -34,8 +35,9 @@ func Example() {
 	check(err)
 	folder, err := job.Claim(filepath.Join(dir, "users.bulkdelete"))
 	check(err)
-	api, err := client.New(client.Config{Host: server.URL, AccessKeyID: sandbox.AccessKeyID, AccessKeySecret: sandbox.AccessKeySecret,
-		Rate: 20, Workers: 16, Retries: 8, Timeout: 30 * time.Second, Version: "example"})
+	api, err := client.New(client.Config{Host: server.URL, AccessKeyID: sandbox.AccessKeyID,
+		AccessKeySecret: sandbox.AccessKeySecret,
+		Rate:            20, Workers: 16, Retries: 8, Timeout: 30 * time.Second, Version: "example"})
 	check(err)
 	pool, err := api.Login(context.Background())
 	check(err)

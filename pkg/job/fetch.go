@@ -30,7 +30,7 @@ func Fetch(ctx context.Context, o *objects.Object, f *Folder, say func(format st
 		return nil, context.Cause(ctx)
 	case errors.Is(err, objects.ErrUnchanged):
 		return f.kept(o)
-	case isGuard(err):
+	case asError(err).Code == Guard:
 		return nil, err
 	case run != nil && run.Asked.Input.URL == o.String() && f.dir.Has(report.InputName):
 		say("the input cannot be looked at: %s\ngoing on with the copy of it in %s", err, f.dir.Name(report.InputName))
@@ -47,7 +47,8 @@ func (f *Folder) fetch(ctx context.Context, o *objects.Object, have string, take
 	}
 	defer content.Close()
 	if have != "" {
-		return nil, "", Fail(Guard, keptHint(f.Path), "%s has changed since the run in %s was planned: its ETag was %s and is %s",
+		return nil, "", Fail(Guard, keptHint(f.Path),
+			"%s has changed since the run in %s was planned: its ETag was %s and is %s",
 			o, f.Path, have, orNone(content.ETag))
 	}
 	in, err := f.spool(content, o.String(), taken)
@@ -80,11 +81,6 @@ func Same(ctx context.Context, o *objects.Object, in report.Input) (bool, error)
 		return false, Fail(Usage, "nothing was sent", "the input cannot be read: %w", err)
 	}
 	return false, content.Close()
-}
-
-func isGuard(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.Code == Guard
 }
 
 // Look copies an object into a file that has no name, for who only wants to look at it.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/report"
 )
@@ -19,8 +20,8 @@ type made struct {
 	close  func() error
 }
 
-// WriteFiles makes the files in a deed's folder from what a run left, and seals them if it ended in order. If the input is
-// not what was planned any more, nothing is replaced.
+// WriteFiles makes the files in a deed's folder from what a run left, and seals them if it ended in order. If the
+// input is not what was planned any more, nothing is replaced.
 func WriteFiles(d Deed) (*report.Summary, error) { return makeFiles(d, true) }
 
 func makeFiles(d Deed, seal bool) (*report.Summary, error) {
@@ -39,8 +40,9 @@ func makeFiles(d Deed, seal bool) (*report.Summary, error) {
 	return s, nil
 }
 
-// Refresh makes those files again that are not what they should be. notes say which these were, and what else in the folder
-// is not what was sealed: that is neither made again nor sealed anew. A backup that is damaged is refused.
+// Refresh makes those files again that are not what they should be. notes say which these were, and what else in
+// the folder is not what was sealed: that is neither made again nor sealed anew. A backup that is damaged is
+// refused.
 func Refresh(d Deed) (s *report.Summary, notes []string, _ error) {
 	f := d.adopted().Folder
 	if err := checkSaved(f); err != nil {
@@ -67,8 +69,8 @@ func Refresh(d Deed) (s *report.Summary, notes []string, _ error) {
 	return s, append(notes, strange...), err
 }
 
-// sealState says whether the folder's seal is in order, and names what is not what was sealed and cannot be made again. A
-// run that was not sealed at its end has no such files.
+// sealState says whether the folder's seal is in order, and names what is not what was sealed and cannot be made
+// again. A run that was not sealed at its end has no such files.
 func sealState(f *Folder, s *report.Summary) (strange []string, sealed bool, err error) {
 	if f.Run.Open || !f.Run.Begun() {
 		return nil, true, nil
@@ -100,7 +102,7 @@ func checkSaved(f *Folder) error {
 
 // filesError says why the files in a folder could not be made, if they could not.
 func filesError(f *Folder, err error) error {
-	again := fmt.Sprintf("then: bulkdelete report %s", report.ShellWord(f.Path))
+	again := fmt.Sprintf("then: bulkdelete report %s", text.ShellWord(f.Path))
 	switch _, damaged := errors.AsType[*report.DamageError](err); {
 	case err == nil:
 		return nil

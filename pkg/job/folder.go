@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/journal"
@@ -27,30 +26,30 @@ type Folder struct {
 }
 
 const (
-	roomHint    = "make room or mend the disk, then run the same command again: it goes on where it stopped"
+	againHint   = "run the same command again: it goes on where it stopped"
+	roomHint    = "make room or mend the disk, then " + againHint
+	diskHint    = "mend the disk, then run the same command again"
+	rerunHint   = "run the same command again"
+	folderHint  = "give the folder that a run made, such as users.bulkdelete"
 	anotherHint = "choose another folder with --out"
 	copyHint    = "restore it from a copy, or start over in another folder with --out"
 )
 
-// Claim holds the folder at path against all other processes, and makes it if it is not there. What it holds is read only
-// now. A folder that is not a run's, or that others may change, is refused.
+// Claim holds the folder at path against all other processes, and makes it if it is not there. What it holds is
+// read only now. A folder that is not a run's, or that others may change, is refused.
 func Claim(path string) (_ *Folder, err error) {
 	f := &Folder{Path: path}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.Close())
-		}
-	}()
+	defer onError(&err, f.Close)
 	if f.made, err = journal.MakeDir(path); err != nil {
 		return nil, f.refuse(err)
 	}
 	return f, f.hold()
 }
 
-// Reclaim is Claim for a folder that is there and holds a run.
-func Reclaim(path string) (*Folder, error) {
+// reclaim is Claim for a folder that is there and holds a run.
+func reclaim(path string) (*Folder, error) {
 	if _, err := os.Stat(filepath.Join(path, report.RunName)); err != nil {
-		return nil, Fail(Usage, "give the folder that a run made, such as users.bulkdelete", "%s is not a run's folder: %w", path, err)
+		return nil, Fail(Usage, folderHint, "%s is not a run's folder: %w", path, err)
 	}
 	return Claim(path)
 }
@@ -99,12 +98,12 @@ func loadRun(dir *journal.Dir) (*report.Run, error) {
 	case damaged, errors.Is(err, journal.ErrNotRegular):
 		return nil, Fail(Guard, copyHint, "the folder %s cannot be used: %w", dir.Path, err)
 	case err != nil:
-		return nil, Fail(Halted, "mend the disk, then run the same command again", "the folder %s cannot be read: %w", dir.Path, err)
+		return nil, Fail(Halted, diskHint, "the folder %s cannot be read: %w", dir.Path, err)
 	}
 	return run, nil
 }
 
-// ours refuses a folder with files of somebody else's: links in the place of a run's own, or no run.json and more than a run
+// ours refuses a folder with foreign files: links in the place of a run's own, or no run.json and more than a run
 // leaves that never began.
 func (f *Folder) ours() error {
 	for _, name := range []string{report.LockName, report.RunName, report.AuditName, report.BackupName} {
@@ -129,7 +128,8 @@ func (f *Folder) ours() error {
 		return Fail(Guard, "restore run.json, or choose another folder with --out",
 			"the folder %s holds an audit but no run.json to say what it is about", f.Path)
 	}
-	return Fail(Guard, anotherHint, "the folder %s holds %s and no run.json: it is not a run's, and nothing is written into it",
+	return Fail(Guard, anotherHint,
+		"the folder %s holds %s and no run.json: it is not a run's, and nothing is written into it",
 		f.Path, strings.Join(foreign[:min(len(foreign), 3)], ", "))
 }
 
@@ -137,9 +137,10 @@ func (f *Folder) lock(name string) error {
 	unlock, err := f.dir.Lock(name)
 	switch {
 	case errors.Is(err, journal.ErrInUse):
-		holder, _ := f.dir.ReadFile(report.LockName, 1<<10) // whoever holds it may not have written it yet
+		text, _ := f.dir.ReadFile(report.LockName, 1<<10) // it may not be written yet
+		holder := cmp.Or(strings.TrimSpace(string(text)), "unknown")
 		return Fail(Guard, "wait for the other run to end; two runs never work on one folder",
-			"the folder %s cannot be used: another run works on it: process %s", f.Path, cmp.Or(strings.TrimSpace(string(holder)), "unknown"))
+			"the folder %s cannot be used: another run works on it: process %s", f.Path, holder)
 	case err != nil:
 		return f.refuse(err)
 	}
@@ -147,7 +148,7 @@ func (f *Folder) lock(name string) error {
 	return nil
 }
 
-// lockAudit holds the audit too: whoever removes the lock does not get in.
+// lockAudit locks the audit too: removing the lock file lets no second run in.
 func (f *Folder) lockAudit() error {
 	if !f.dir.Has(report.AuditName) {
 		return nil
@@ -173,16 +174,17 @@ func (f *Folder) refuse(err error) error {
 		return Fail(Usage, "give it to the user who runs this, or choose another folder with --out; nothing was sent",
 			"the folder %s cannot be written: %w; %s", f.Path, err, whose(f.Path))
 	case errors.Is(err, journal.ErrNotRegular):
-		return Fail(Guard, "a run's own files are plain files: "+anotherHint, "the folder %s cannot be trusted: %w", f.Path, err)
+		return Fail(Guard, "a run's own files are plain files: "+anotherHint,
+			"the folder %s cannot be trusted: %w", f.Path, err)
 	case errors.Is(err, errNotDir):
 		return Fail(Usage, anotherHint, "%s is not a folder", f.Path)
 	}
 	return Fail(Halted, roomHint, "the folder %s cannot be used: %w", f.Path, err)
 }
 
-// Adopt says which run the folder is for, and reads what earlier runs on it did. A folder that holds another run is refused
-// with what differs, unless that run can never have sent anything; so is one whose audit is not what was written.
-// plan is what want describes; nil: a restore.
+// Adopt says which run the folder is for, and reads what earlier runs on it did. A folder that holds another run is
+// refused with what differs, unless that run can never have sent anything; so is one whose audit is not what was
+// written. plan is what want describes; nil: a restore.
 func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan) (*Adopted, error) {
 	switch {
 	case f.Run == nil || f.unused():
@@ -230,7 +232,7 @@ func (f *Folder) foreign(diff []string) error {
 		"the folder %s belongs to another run:%s", f.Path, list(diff))
 }
 
-// Close gives the folder free. One that Claim made and that nothing was written into is removed again.
+// Close unlocks the folder. One that Claim made and that nothing was written into is removed again.
 func (f *Folder) Close() error {
 	if f.dir == nil {
 		return f.removeMade()
@@ -239,10 +241,7 @@ func (f *Folder) Close() error {
 	if err == nil && len(f.made) > 0 && len(names) == 1 && names[0] == report.LockName {
 		err = errors.Join(f.dir.Remove(report.LockName), f.removeMade())
 	}
-	for _, unlock := range slices.Backward(f.unlock) {
-		err = errors.Join(err, unlock())
-	}
-	err = errors.Join(err, f.dir.Close())
+	err = errors.Join(err, closeAll(f.unlock), f.dir.Close())
 	f.dir, f.unlock, f.made = nil, nil, nil
 	return err
 }
@@ -250,7 +249,7 @@ func (f *Folder) Close() error {
 func (f *Folder) removeMade() error {
 	for _, path := range slices.Backward(f.made) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil //nolint:nilerr // somebody else uses it by now
+			return nil //nolint:nilerr // another process uses it by now
 		}
 	}
 	return nil
@@ -285,142 +284,11 @@ func (a *Adopted) Remaining() int { return a.cover.Left() }
 // Users is the number of users whom earlier runs on this folder have recorded with an outcome.
 func (a *Adopted) Users(o report.Outcome) int { return a.cover.Users[o] }
 
-// active is a folder while a run works on it.
-type active struct {
-	*Adopted
-	audit    *report.Audit
-	backup   *report.Backup // nil: nobody is saved
-	suspects map[int]bool   // chunks that may have been sent without a row to show for it
-	torn     int            // rows that a run which died had left half written
-}
-
-// begin makes the folder ready for sending. Whatever happens from then on, run.json says that calls may be under way.
-func (a *Adopted) begin(s report.Session) (_ *active, err error) {
-	f := &active{Adopted: a}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.close())
-		}
-	}()
-	if err := a.describe(); err != nil {
-		return nil, err
-	}
-	if err := f.open(); err != nil {
-		return nil, err
-	}
-	f.suspects = f.findSuspects()
-	run := a.Run
-	run.Format, run.Program, run.Open, run.Workers = report.RunFormat, s.Program, true, max(run.Workers, s.Workers)
-	s.StartedAt, s.Torn = time.Now().UTC(), f.torn
-	run.Runs = append(run.Runs, s)
-	return f, a.save()
-}
-
-// describe writes down what a new folder is for, before anything else is in it.
-func (a *Adopted) describe() error {
-	if a.Run.Begun() {
-		return nil
-	}
-	a.Run.Format = report.RunFormat
-	if err := a.save(); err != nil {
-		return err
-	}
-	if a.protect == nil {
-		return nil
-	}
-	if err := a.dir.WriteFile(report.ProtectName, a.protect); err != nil {
-		return a.refuse(err)
-	}
-	return nil
-}
-
-// open reads the audit and the backup to their ends and makes them ready to append.
-func (f *active) open() (err error) {
-	held := f.dir.Has(report.AuditName)
-	cover := report.NewCoverage(f.Run.Asked.Plan)
-	if f.audit, f.torn, err = report.OpenAudit(f.dir, f.Run, cover.Add); err != nil {
-		return auditError(f.dir, err)
-	}
-	if !held {
-		if err := f.lockAudit(); err != nil {
-			return err
-		}
-	}
-	if f.keep != nil {
-		cover.LeaveOut(f.keep)
-	}
-	f.cover = cover
-	if f.saves != "" {
-		if f.backup, _, err = report.OpenBackup(f.dir, f.Run, f.saves); err != nil {
-			return auditError(f.dir, err)
-		}
-	}
-	if err := f.dir.Sync(); err != nil {
-		return f.refuse(err)
-	}
-	return nil
-}
-
-// findSuspects: chunks are fed in order and a slot is freed by a row on disk, so what a crash left in flight is among the
-// first unfinished chunks, as many as the largest run had workers. A run that ended in order left a list.
-func (f *active) findSuspects() map[int]bool {
-	s := map[int]bool{}
-	if e := f.Run.LastEnd(); e != nil {
-		for _, n := range e.InDoubt {
-			s[n] = true
-		}
-	}
-	if f.Run.Open {
-		for _, n := range f.cover.FirstOpen(f.Run.Workers) {
-			s[n] = true
-		}
-	}
-	return s
-}
-
 func (f *Folder) save() error {
 	if err := f.Run.Save(f.dir); err != nil {
 		return f.refuse(err)
 	}
 	return nil
-}
-
-// end notes in run.json how the run ended and which chunks it left in doubt. After a failure of the audit run.json stays
-// as it is, open, as after a crash.
-func (f *active) end(stopped *Error, left []int, unclean bool) error {
-	if unclean {
-		return nil
-	}
-	ended := report.Ended{At: time.Now().UTC(), ExitCode: int(f.finishedCode()), LastHash: f.audit.Hash()}
-	if stopped != nil {
-		ended.ExitCode, ended.Reason = int(stopped.Code), stopped.Error()
-	}
-	for n := range f.suspects {
-		left = append(left, n)
-	}
-	left = slices.DeleteFunc(left, f.cover.IsDone)
-	slices.Sort(left)
-	ended.InDoubt = slices.Compact(left)
-	f.Run.Last().Ended, f.Run.Open = &ended, false
-	return f.save()
-}
-
-func (f *active) finishedCode() Code {
-	if f.Run.Asked.Plan.Invalid > 0 || f.cover.Users[report.Failed]+f.cover.Users[report.Unknown] > 0 {
-		return Incomplete
-	}
-	return OK
-}
-
-func (f *active) close() error {
-	var err error
-	if f.audit != nil {
-		err = f.audit.Close()
-	}
-	if f.backup != nil {
-		err = errors.Join(err, f.backup.Close())
-	}
-	return err
 }
 
 // parent is the folder above, the same where there is none.

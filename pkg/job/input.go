@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/report"
 )
 
@@ -44,9 +45,9 @@ func OpenInput(path string) (*Input, error) {
 	return &Input{Name: path, Path: abs, file: f, info: info}, nil
 }
 
-// Spool copies a stream into a folder and opens the copy: a job reads its input several times, and a run that goes on
-// tomorrow needs it again. A copy that is there already is kept if it is the same, and is never replaced once the folder
-// belongs to a run.
+// Spool copies a stream into a folder and opens the copy: a job reads its input several times, and a run that goes
+// on tomorrow needs it again. A copy that is there already is kept if it is the same, and is never replaced once
+// the folder belongs to a run.
 func (f *Folder) Spool(r io.Reader) (*Input, error) {
 	in, err := f.spool(r, "standard input", f.Run != nil && !f.unused())
 	if err != nil {
@@ -56,7 +57,8 @@ func (f *Folder) Spool(r io.Reader) (*Input, error) {
 	return in, nil
 }
 
-// spool copies what is called name into the folder. Where the folder is taken, only what its run was planned with may enter.
+// spool copies what is called name into the folder. Where the folder is taken, only what its run was planned with
+// may enter.
 func (f *Folder) spool(r io.Reader, name string, taken bool) (*Input, error) {
 	t, err := f.dir.Create(report.InputName)
 	if err != nil {
@@ -102,19 +104,17 @@ func Keep(r io.Reader) (*Input, error) {
 
 // keptHint says how a run whose input is another one by now goes on.
 func keptHint(dir string) string {
-	return fmt.Sprintf("to go on with that run: bulkdelete run %s --out %s; for another input choose another folder with --out",
-		report.ShellWord(filepath.Join(dir, report.InputName)), report.ShellWord(dir))
+	return fmt.Sprintf("to go on with that run: bulkdelete run %s --out %s; "+
+		"for another input choose another folder with --out",
+		text.ShellWord(filepath.Join(dir, report.InputName)), text.ShellWord(dir))
 }
 
 // Reader reads the input from its first byte. Readers are independent of each other.
 func (in *Input) Reader() io.Reader { return io.NewSectionReader(in.file, 0, in.info.Size()) }
 
-// Size is the input's size in bytes when it was opened.
-func (in *Input) Size() int64 { return in.info.Size() }
-
-// Changed says whether the file at the input's path is still the one that was opened, as long as it was. A rewrite in
+// changed says whether the file at the input's path is still the one that was opened, as long as it was. A rewrite in
 // place that keeps the length is not seen here: the chunks' digests see it.
-func (in *Input) Changed() error {
+func (in *Input) changed() error {
 	if in.Path == "" { // nobody else can get at it
 		return nil
 	}

@@ -14,8 +14,8 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// Deed is what is done to users, chunk by chunk: deleting those of a [Record], or creating those of a [Restore] again. A
-// [Job] carries out either.
+// Deed is what is done to users, chunk by chunk: deleting those of a [Record], or creating those of a [Restore]
+// again. A [Job] carries out either.
 type Deed interface {
 	adopted() *Adopted
 	chunks() iter.Seq2[chunker.Chunk, error] // whom it is done to, in order
@@ -24,8 +24,8 @@ type Deed interface {
 	files() (made, error)                    // what the folder's files are made from
 }
 
-// Job carries out one deed, through one client, in one folder. Its fields are not to be changed once Run has been called,
-// and Run is called once.
+// Job carries out one deed, through one client, in one folder. Its fields are not to be changed once Run has been
+// called, and Run is called once.
 type Job struct {
 	Deed        Deed
 	Client      *client.Client
@@ -35,7 +35,7 @@ type Job struct {
 	MaxFailures Limit            // of failed and unknown users in this run
 	MaxDuration time.Duration    // 0: none
 	Verify      bool             // read each chunk back after deleting it
-	Began       func(torn int)   // called once before the first call, with the rows of a crash that were cut off; may be nil
+	Began       func(torn int)   // called once before the first call, with the torn rows that were cut off; may be nil
 	Observe     func(report.Row) // called after a row is on disk, by several goroutines; may be nil
 	Draining    func(calls int)  // called once when no new call starts any more, with the number in flight; may be nil
 
@@ -51,9 +51,9 @@ type Job struct {
 	unclean bool       // the audit failed: run.json must go on saying that anything may have been sent
 }
 
-// Run does what is left to do and returns nil when every user has a row. Otherwise the error is an *Error whose Code says
-// how the run ended; what was done by then is on disk, and the same job goes on from there. When ctx ends, calls in flight
-// are finished and recorded.
+// Run does what is left to do and returns nil when every user has a row. Otherwise the error is an *Error whose
+// Code says how the run ended; what was done by then is on disk, and the same job goes on from there. When ctx
+// ends, calls in flight are finished and recorded.
 func (j *Job) Run(ctx context.Context) (err error) {
 	j.Session.Workers = j.Workers
 	if j.folder, err = j.Deed.adopted().begin(j.Session); err != nil {
@@ -77,10 +77,13 @@ func (j *Job) Run(ctx context.Context) (err error) {
 	defer context.AfterFunc(j.feed, j.drain)()
 	stopped := j.why(j.feedChunks())
 	ended := j.folder.end(stopped, j.inDoubt, j.unclean)
-	if stopped == nil || ended == nil {
-		return errors.Join(errOrNil(stopped), ended)
+	switch {
+	case stopped == nil:
+		return ended
+	case ended == nil:
+		return stopped
 	}
-	return &Error{Code: Halted, Err: fmt.Errorf("%w; %w", stopped, ended), Hint: stopped.Hint} // a full disk may be why of both
+	return Fail(Halted, stopped.Hint, "%w; %w", stopped, ended) // a full disk may be why of both
 }
 
 // why says how the run ended; nil: every chunk is done, and the folder and the input are what they were.
@@ -100,7 +103,8 @@ func (j *Job) why(stopped *Error) *Error {
 	return stopped
 }
 
-// lost says whether the audit's path leads elsewhere. Rows that are written from then on are in a file that nobody finds.
+// lost says whether the audit's path leads elsewhere. Rows that are written from then on are in a file that nobody
+// finds.
 func (j *Job) lost() *Error {
 	err := j.folder.audit.Check()
 	if err == nil {
@@ -109,12 +113,12 @@ func (j *Job) lost() *Error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.unclean = true
-	return Fail(Halted, "put it back where it was, then run the same command again: it goes on where it stopped",
+	return Fail(Halted, "put it back where it was, then "+againHint,
 		"the audit was taken away, so nothing more is sent: %w", err)
 }
 
-// feedChunks streams the plan's chunks, in order, to Workers goroutines and waits for them. Each of these is a slot: a chunk
-// that leaves the channel, which has no room of its own, is in one.
+// feedChunks streams the plan's chunks, in order, to Workers goroutines and waits for them. Each of these is a
+// slot: a chunk that leaves the channel, which has no room of its own, is in one.
 func (j *Job) feedChunks() *Error {
 	slots, wait := j.openSlots()
 	defer wait() // workers report through j.stop
@@ -221,8 +225,9 @@ func (j *Job) count(row report.Row) {
 	if row.Outcome == report.Failed || row.Outcome == report.Unknown {
 		j.failed += row.Users
 	}
-	if j.MaxFailures.Reached(j.failed, j.users) {
-		j.stop(Fail(Halted, "read the messages in audit.csv, mend the cause, then run the same command again; --max-failures sets the limit",
+	if j.MaxFailures.reached(j.failed, j.users) {
+		j.stop(Fail(Halted,
+			"read the messages in audit.csv, mend the cause, then run the same command again; --max-failures sets the limit",
 			"%d of %d users failed in this run: stopped by --max-failures %s", j.failed, j.users, j.MaxFailures))
 	}
 }
@@ -246,7 +251,8 @@ func (j *Job) changed() *Error {
 }
 
 func changed(err error) *Error {
-	return Fail(Halted, "nobody outside the plan was named in a call. Put the old file back to go on, or plan the new one into a folder of its own (--out)",
+	return Fail(Halted, "nobody outside the plan was named in a call. "+
+		"Put the old file back to go on, or plan the new one into a folder of its own (--out)",
 		"the input is not what was planned: %w", err)
 }
 
@@ -255,11 +261,4 @@ func asError(cause error) *Error {
 		return e
 	}
 	return &Error{Code: Interrupted, Err: fmt.Errorf("stopped: %w", cause)}
-}
-
-func errOrNil(e *Error) error {
-	if e == nil {
-		return nil
-	}
-	return e
 }

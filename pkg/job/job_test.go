@@ -79,7 +79,8 @@ type bench struct {
 // newBench makes a pool of users 1 to pool and an input of users 1 to rows.
 func newBench(t *testing.T, cfg sandbox.Config, pool, rows int) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: filepath.Join(t.TempDir(), "job"), input: filepath.Join(t.TempDir(), "users.csv"), named: map[string]int{}}
+	b := &bench{t: t, dir: filepath.Join(t.TempDir(), "job"), input: filepath.Join(t.TempDir(), "users.csv"),
+		named: map[string]int{}}
 	cfg.IDs = func(yield func(string) bool) {
 		for i := 1; i <= pool && yield(id(i)); i++ {
 		}
@@ -107,7 +108,8 @@ func newBench(t *testing.T, cfg sandbox.Config, pool, rows int) *bench {
 	if err := os.WriteFile(b.input, text.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.cfg = client.Config{Host: "http://127.0.0.1", AccessKeyID: sandbox.AccessKeyID, AccessKeySecret: sandbox.AccessKeySecret, Rate: 200, Workers: 4,
+	b.cfg = client.Config{Host: "http://127.0.0.1", AccessKeyID: sandbox.AccessKeyID,
+		AccessKeySecret: sandbox.AccessKeySecret, Rate: 200, Workers: 4,
 		Retries: 8, Timeout: time.Second, Version: "test", Transport: wire{b.api}}
 	return b
 }
@@ -220,7 +222,8 @@ func inBubble(t *testing.T, name string, f func(t *testing.T)) {
 
 // Whatever the API answers and however the network lies, everybody is deleted in the end and nothing false is said.
 func TestAnswersThatLieOrVanish(t *testing.T) {
-	for _, fault := range []string{"429", "500", "502", "503", "body500", "html502", "html200", "redirect", "cut-before", "cut-after", "truncate",
+	for _, fault := range []string{"429", "500", "502", "503", "body500", "html502", "html200", "redirect", "cut-before",
+		"cut-after", "truncate",
 		"empty", "hang", "success-false", "no-data", "string-numbers", "half"} {
 		for _, unknown := range []string{sandbox.UnknownSucceeds, sandbox.UnknownNotFound, sandbox.UnknownPartial} {
 			inBubble(t, fault+" "+unknown, func(t *testing.T) {
@@ -237,7 +240,8 @@ func TestAnswersThatLieOrVanish(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		everybodyGoes(t, sandbox.Config{Faults: faults, Unknown: sandbox.UnknownNotFound, RateLimit: 50, Penalty: 3 * time.Second})
+		everybodyGoes(t,
+			sandbox.Config{Faults: faults, Unknown: sandbox.UnknownNotFound, RateLimit: 50, Penalty: 3 * time.Second})
 	})
 }
 
@@ -282,7 +286,8 @@ func TestOneBadUserInFifty(t *testing.T) {
 				if s.Deleted != 149 || s.Failed != 1 || s.ExitCode != 1 {
 					t.Errorf("%d deleted, %d failed", s.Deleted, s.Failed)
 				}
-				if failed := b.rows("failed.csv"); failed[0]["user_id"] != id(50+place) || failed[0]["bulkdelete_line"] != fmt.Sprint(51+place) {
+				if failed := b.rows("failed.csv"); failed[0]["user_id"] != id(50+place) ||
+					failed[0]["bulkdelete_line"] != fmt.Sprint(51+place) {
 					t.Errorf("failed is %v", failed[0])
 				}
 			})
@@ -290,7 +295,8 @@ func TestOneBadUserInFifty(t *testing.T) {
 	}
 }
 
-// For "not found" one look says who exists and the others go in one call; where reading is not permitted, halving does it.
+// For "not found" one look says who exists and the others go in one call; where reading is not permitted, halving
+// does it.
 func TestUnknownUserInFifty(t *testing.T) {
 	for _, denied := range []bool{false, true} {
 		inBubble(t, fmt.Sprintf("reading denied %v", denied), func(t *testing.T) {
@@ -437,7 +443,8 @@ func TestTooManyFailures(t *testing.T) {
 
 // Stopping at any time leaves a folder from which the next run goes on, and what was never sent is never doubted.
 func TestStopAndGoOn(t *testing.T) {
-	for _, after := range []time.Duration{0, 10 * time.Millisecond, 100 * time.Millisecond, 700 * time.Millisecond, 3 * time.Second} {
+	for _, after := range []time.Duration{0, 10 * time.Millisecond, 100 * time.Millisecond,
+		700 * time.Millisecond, 3 * time.Second} {
 		inBubble(t, after.String(), func(t *testing.T) {
 			faults, err := sandbox.ParseFaults("latency=50ms,429=10%,seed=5")
 			if err != nil {

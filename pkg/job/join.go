@@ -25,9 +25,9 @@ func Whole(run *report.Run, plan *chunker.Plan) *report.Run {
 	return &whole
 }
 
-// Join makes the files in the folders of a job's shards again and, in out, those of the whole job; out "" makes no files of the
-// whole. The summary is the whole's. It is an error if the folders do not belong to one job, or if together they do not account
-// for every row of the input.
+// Join makes the files in the folders of a job's shards again and, in out, those of the whole job; out "" makes no
+// files of the whole. The summary is the whole's. It is an error if the folders do not belong to one job, or if
+// together they do not account for every row of the input.
 func Join(ctx context.Context, dirs []string, out, input string) (_ *report.Summary, err error) {
 	var all shards
 	defer func() { err = errors.Join(err, all.close()) }()
@@ -69,7 +69,8 @@ func (s *shards) add(ctx context.Context, dir, input string) error {
 		return nil
 	}
 	if diff := differences(s.whole, whole); len(diff) > 0 {
-		return Fail(Guard, "give the folders of one job's shards", "it is of another job than %s:%s", s.records[0].Folder.Path, list(diff))
+		return Fail(Guard, "give the folders of one job's shards",
+			"it is of another job than %s:%s", s.records[0].Folder.Path, list(diff))
 	}
 	p, own := &s.whole.Asked.Plan, run.Asked.Plan
 	p.Invalid, p.Duplicates, p.Protected = p.Invalid+own.Invalid, p.Duplicates+own.Duplicates, p.Protected+own.Protected
@@ -100,9 +101,11 @@ func (s *shards) inOrder() ([]*report.Shard, error) {
 		o, name := r.Plan.Options, r.Folder.Run.Asked.Options["shard"]
 		switch {
 		case max(1, o.Shards) != n:
-			return nil, Fail(Guard, "give the folders of one job's shards", "%s is one of %d shards, and %s one of %d", s.records[0].Folder.Path, n, r.Folder.Path, o.Shards)
+			return nil, Fail(Guard, "give the folders of one job's shards", "%s is one of %d shards, and %s one of %d",
+				s.records[0].Folder.Path, n, r.Folder.Path, o.Shards)
 		case ordered[o.Shard] != nil:
-			return nil, Fail(Guard, "give each shard's folder once", "%s and %s are both of shard %s", ordered[o.Shard].Dir, r.Folder.Path, orNone(name))
+			return nil, Fail(Guard, "give each shard's folder once", "%s and %s are both of shard %s",
+				ordered[o.Shard].Dir, r.Folder.Path, orNone(name))
 		}
 		ordered[o.Shard] = &report.Shard{Name: name, Dir: r.Folder.Path, Run: r.Folder.Run, Folder: r.Folder.dir}
 		rows += r.Folder.Run.Asked.Plan.Rows
@@ -127,7 +130,8 @@ func (s *shards) close() error {
 }
 
 // joinFiles makes the files of the whole from a shard's input.
-func (r *Record) joinFiles(ctx context.Context, out string, run *report.Run, all []*report.Shard) (*report.Summary, error) {
+func (r *Record) joinFiles(ctx context.Context, out string, run *report.Run,
+	all []*report.Shard) (*report.Summary, error) {
 	o := r.Plan.Options
 	o.Shard, o.Shards = 0, 1
 	plan, err := chunker.Scan(ctx, r.Input.Reader(), o, nil)
@@ -160,7 +164,8 @@ func claimJoined(out string) (*journal.Dir, error) {
 	names, err := dir.Names()
 	for _, name := range names {
 		if !report.IsMade(name) {
-			err = errors.Join(err, Fail(Guard, anotherHint, "the folder %s holds %s: the files of the whole get a folder of their own", out, name))
+			err = errors.Join(err, Fail(Guard, anotherHint,
+				"the folder %s holds %s: the files of the whole get a folder of their own", out, name))
 		}
 	}
 	if err = errors.Join(err, f.trusted()); err != nil {

@@ -38,9 +38,9 @@ func ParseLimit(s string) (Limit, error) {
 // IsPercent says whether the limit is a share.
 func (l Limit) IsPercent() bool { return l.unit == '%' }
 
-// Reached says whether failed users, of done users, are as many as the limit names or more. A share counts from the
+// reached says whether failed users, of done users, are as many as the limit names or more. A share counts from the
 // 1,000th user on: before that one bad chunk would be half of everything. A limit of 0 is reached by the first failure.
-func (l Limit) Reached(failed, done int) bool {
+func (l Limit) reached(failed, done int) bool {
 	switch {
 	case l.unit == 0 || failed == 0:
 		return false

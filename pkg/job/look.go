@@ -36,25 +36,22 @@ func (w *work) saveFirst(places []int, t trail) error {
 	return w.erase(found, t)
 }
 
-// missing records users who were not found when they were looked for. Those whom an earlier run found, and may have named in
-// a call, are deleted.
+// missing records users who were not found when they were looked for. Those whom an earlier run found, and may have
+// named in a call, are deleted.
 func (w *work) missing(places []int, t trail) error {
 	before := w.job.folder.backup.Places(w.chunk.Number)
-	var deleted, absent []int
-	for _, place := range places {
-		if w.suspect && before&report.PlacesMask(place, place) != 0 {
-			deleted = append(deleted, place)
-		} else {
-			absent = append(absent, place)
-		}
-	}
-	if err := w.record(deleted, report.Deleted, t, "saved by an earlier run and not found now: taken for deleted by it"); err != nil {
+	deleted, absent := split(places, func(place int) bool {
+		return w.suspect && before&report.PlacesMask(place, place) != 0
+	})
+	const why = "saved by an earlier run and not found now: taken for deleted by it"
+	if err := w.record(deleted, report.Deleted, t, why); err != nil {
 		return err
 	}
 	return w.record(absent, report.Absent, t, "not found when read; nothing was sent")
 }
 
-// unreadable goes on without the profiles of users at places: it isolates those who cannot be read, who are not deleted.
+// unreadable goes on without the profiles of users at places: it isolates those who cannot be read, who are not
+// deleted.
 func (w *work) unreadable(places []int, t trail, receipt client.Receipt, err error) error {
 	receipt.InDoubt = false // reading does nothing that could be done unseen
 	t = t.add(receipt)
@@ -70,7 +67,8 @@ func (w *work) unreadable(places []int, t trail, receipt client.Receipt, err err
 	case errors.Is(err, client.Unavailable), alone && !hopeless(err):
 		return w.unread(places, t)
 	case hopeless(err):
-		return w.leave(t, Fail(Halted, "allow the access key to read users, or run without --backup into another folder (--out)",
+		return w.leave(t, Fail(Halted,
+			"allow the access key to read users, or run without --backup into another folder (--out)",
 			"the API refuses to show users, and --backup deletes nobody who was not saved: %w", err))
 	}
 	return w.divide(places, t, func(half []int) error { return w.saveFirst(half, t) })
@@ -97,7 +95,8 @@ func (w *work) unread(places []int, t trail) error {
 func (w *work) saved(places []int, profiles [][]json.RawMessage) (users []report.Saved) {
 	for i, place := range places {
 		for _, user := range profiles[i] {
-			users = append(users, report.Saved{Chunk: w.chunk.Number, Place: place, Line: w.chunk.Lines[place-1], ID: w.chunk.IDs[place-1], User: user})
+			users = append(users, report.Saved{Chunk: w.chunk.Number, Place: place,
+				Line: w.chunk.Lines[place-1], ID: w.chunk.IDs[place-1], User: user})
 		}
 	}
 	return users

@@ -48,12 +48,14 @@ func (s savedPlan) digest() string {
 
 // MarshalPlan gives what run describes as the JSON of a plan, with its digest.
 func MarshalPlan(run *report.Run) ([]byte, error) {
-	a := run.Asked
+	a, p := run.Asked, run.Asked.Plan
 	s := savedPlan{
-		Version: 2, Program: run.Program, CreatedAt: a.At, By: a.By, Input: savedInput{a.Input.Name, a.Input.Bytes, a.Input.SHA256},
-		Rows: a.Plan.Rows, Accepted: a.Plan.Accepted, Invalid: a.Plan.Invalid, Duplicates: a.Plan.Duplicates, Protected: a.Plan.Protected,
-		Calls: a.Plan.Chunks, ChunkSize: a.Plan.ChunkSize, Options: a.Options, Protect: a.Protect, Backup: a.Backup,
-		Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID, Reason: a.Reason, PlanDigest: a.Plan.Digest,
+		Version: 2, Program: run.Program, CreatedAt: a.At, By: a.By, Reason: a.Reason,
+		Input: savedInput{a.Input.Name, a.Input.Bytes, a.Input.SHA256},
+		Rows:  p.Rows, Accepted: p.Accepted, Invalid: p.Invalid, Duplicates: p.Duplicates, Protected: p.Protected,
+		Calls: p.Chunks, ChunkSize: p.ChunkSize, PlanDigest: p.Digest,
+		Options: a.Options, Protect: a.Protect, Backup: a.Backup,
+		Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
 	}
 	s.Digest = s.digest()
 	text, err := json.MarshalIndent(s, "", "  ")
@@ -98,10 +100,12 @@ func CheckPlan(path string, run *report.Run) (*report.Approval, error) {
 	}
 	var s savedPlan
 	if err := json.Unmarshal(text, &s); err != nil || s.Version != 2 {
-		return nil, Fail(Usage, "make one with bulkdelete plan FILE --save plan.json", "%s is not a plan that this version can read (%v)", path, err)
+		return nil, Fail(Usage, "make one with bulkdelete plan FILE --save plan.json",
+			"%s is not a plan that this version can read (%v)", path, err)
 	}
 	if s.Digest != s.digest() {
-		return nil, Fail(Guard, "have it approved again", "the plan %s has been edited since it was saved: its digest does not fit", path)
+		return nil, Fail(Guard, "have it approved again",
+			"the plan %s has been edited since it was saved: its digest does not fit", path)
 	}
 	if diff := differences(s.run(), run); len(diff) > 0 {
 		return nil, Fail(Guard, "plan again and have it approved, or give the input and options that were approved",

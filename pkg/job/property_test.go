@@ -27,16 +27,18 @@ type trial struct {
 
 func drawTrial(rt *rapid.T) trial {
 	c := trial{
-		rows:       rapid.IntRange(0, 300).Draw(rt, "rows"),
-		copies:     rapid.IntRange(0, 3).Draw(rt, "copies"),
-		invalid:    rapid.IntRange(0, 3).Draw(rt, "invalid"),
-		unknown:    rapid.SampledFrom([]string{sandbox.UnknownSucceeds, sandbox.UnknownNotFound, sandbox.UnknownPartial}).Draw(rt, "unknown"),
+		rows:    rapid.IntRange(0, 300).Draw(rt, "rows"),
+		copies:  rapid.IntRange(0, 3).Draw(rt, "copies"),
+		invalid: rapid.IntRange(0, 3).Draw(rt, "invalid"),
+		unknown: rapid.SampledFrom([]string{sandbox.UnknownSucceeds, sandbox.UnknownNotFound,
+			sandbox.UnknownPartial}).Draw(rt, "unknown"),
 		readDenied: rapid.IntRange(0, 4).Draw(rt, "read denied") == 0,
 		workers:    rapid.IntRange(1, 6).Draw(rt, "workers"),
 		chunk:      rapid.SampledFrom([]int{1, 7, 50}).Draw(rt, "chunk"),
 	}
 	c.pool = c.rows - rapid.IntRange(0, min(c.rows, 4)).Draw(rt, "missing")
-	c.faults = fmt.Sprintf("all=%d%%,latency=%dms,seed=%d", rapid.IntRange(0, 30).Draw(rt, "share"), rapid.IntRange(0, 80).Draw(rt, "latency"), rapid.Uint64Range(0, 1<<20).Draw(rt, "seed"))
+	c.faults = fmt.Sprintf("all=%d%%,latency=%dms,seed=%d", rapid.IntRange(0, 30).Draw(rt, "share"),
+		rapid.IntRange(0, 80).Draw(rt, "latency"), rapid.Uint64Range(0, 1<<20).Draw(rt, "seed"))
 	for range rapid.IntRange(0, 5).Draw(rt, "runs before") {
 		c.stops = append(c.stops, time.Duration(rapid.IntRange(1, 3000).Draw(rt, "stop after ms"))*time.Millisecond)
 		c.killed = append(c.killed, rapid.Bool().Draw(rt, "killed"))
@@ -44,8 +46,9 @@ func drawTrial(rt *rapid.T) trial {
 	return c
 }
 
-// Whatever the input, the faults and the ends of runs: accepted + rejected = rows; deleted + absent + failed + unknown =
-// accepted; said deleted => gone; gone => said deleted or unknown (or absent, where it cannot be told from never there).
+// Whatever the input, the faults and the ends of runs: accepted + rejected = rows; deleted + absent + failed +
+// unknown = accepted; said deleted => gone; gone => said deleted or unknown (or absent, where it cannot be told
+// from never there).
 func TestTheFilesTellTheTruth(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		c := drawTrial(rt)

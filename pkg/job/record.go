@@ -25,10 +25,10 @@ type Record struct {
 	Plan   *chunker.Plan
 }
 
-// Reopen holds the folder that a run left in dir and plans its input again, so that its files can be made. input says where
-// the input is now; empty, it is where it was.
+// Reopen holds the folder that a run left in dir and plans its input again, so that its files can be made. input
+// says where the input is now; empty, it is where it was.
 func Reopen(ctx context.Context, dir, input string) (*Record, error) {
-	f, err := Reclaim(dir)
+	f, err := reclaim(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,8 @@ func planWith(ctx context.Context, dir *journal.Dir, run *report.Run, in *Input)
 	a := run.Asked
 	want := Describe(in, plan, Target{Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID, Backup: a.Backup != ""})
 	if diff := differences(run, want); len(diff) > 0 {
-		return nil, Fail(Guard, "say where the planned input is with --input FILE", "%s is not the input of this run:%s", in.Path, list(diff))
+		return nil, Fail(Guard, "say where the planned input is with --input FILE",
+			"%s is not the input of this run:%s", in.Path, list(diff))
 	}
 	return plan, nil
 }
@@ -86,7 +87,7 @@ func findInput(dir *journal.Dir, run *report.Run, told string) string {
 	return dir.Name(report.InputName)
 }
 
-// Close gives folder and input free.
+// Close unlocks the folder and closes the input.
 func (r *Record) Close() error {
 	err := r.Folder.Close()
 	if r.Input != nil {
@@ -102,7 +103,7 @@ func (r *Record) files() (made, error) {
 
 func (r *Record) adopted() *Adopted { return r.Folder }
 
-func (r *Record) changed() error { return r.Input.Changed() }
+func (r *Record) changed() error { return r.Input.changed() }
 
 // chunks streams the input again; a chunk that is not what was planned is an error.
 func (r *Record) chunks() iter.Seq2[chunker.Chunk, error] { return r.Plan.Split(r.Input.Reader()) }
@@ -116,8 +117,8 @@ func (r *Record) do(w *work) error {
 }
 
 func layoutOf(p *chunker.Plan) report.Layout {
-	return report.Layout{Header: p.HeaderRaw, Columns: p.Columns, Column: p.Column, IDName: p.Options.IDType, Delimiter: p.Delimiter,
-		BOM: p.BOM || p.Encoding != "utf-8"}
+	return report.Layout{Header: p.HeaderRaw, Columns: p.Columns, Column: p.Column, IDName: p.Options.IDType,
+		Delimiter: p.Delimiter, BOM: p.BOM || p.Encoding != "utf-8"}
 }
 
 // linesOf gives every row of the input as the report wants it.
@@ -210,8 +211,8 @@ func Asked(path string) (*report.Run, error) {
 	return run, errors.Join(err, dir.Close())
 }
 
-// IsUnfinished says whether a run may have sent something from the folder at path and has not come to its end, which is the
-// seal.
+// IsUnfinished says whether a run may have sent something from the folder at path and has not come to its end,
+// which is the seal.
 func IsUnfinished(path string) (bool, error) {
 	dir, err := journal.OpenDir(path)
 	if err != nil {

@@ -18,8 +18,8 @@ type returning struct {
 	keys  map[int]key
 }
 
-// key finds a user who is back. Where a profile has none that lasts it is the old user_id, by which only one who was never
-// gone is found.
+// key finds a user who is back. Where a profile has none that lasts it is the old user_id, by which only one who
+// was never gone is found.
 type key struct {
 	idType, id string
 	lasts      bool
@@ -41,8 +41,8 @@ func newReturn(w *work, users map[int][]report.Saved) *returning {
 	return &returning{w, users, keys}
 }
 
-// recreate finds out who of places exists, creates the others in one call, and records what became of them. Creating is never
-// repeated without looking: a creation whose answer was lost may have been carried out.
+// recreate finds out who of places exists, creates the others in one call, and records what became of them.
+// Creating is never repeated without looking: a creation whose answer was lost may have been carried out.
 func (b *returning) recreate(places []int, t trail, tries int) error {
 	places, err := b.several(places, t)
 	if err != nil || len(places) == 0 {
@@ -75,7 +75,8 @@ func (b *returning) several(places []int, t trail) (single []int, err error) {
 			continue
 		}
 		t.receipt.StartedAt = time.Now()
-		if err := b.record([]int{place}, report.Failed, t, fmt.Sprintf("the ID named %d users: create those by hand", n)); err != nil {
+		why := fmt.Sprintf("the ID named %d users: create those by hand", n)
+		if err := b.record([]int{place}, report.Failed, t, why); err != nil {
 			return nil, err
 		}
 	}
@@ -120,30 +121,26 @@ func (b *returning) blind(places []int, t trail, began time.Time, err error) err
 	case errors.Is(err, client.Stopped):
 		return b.leave(t, nil)
 	case hopeless(err), errors.Is(err, client.Blind):
-		return b.leave(t, Fail(Halted, "allow the access key to read users", "the API refuses to show users, and nobody is created who may exist: %w", err))
+		return b.leave(t, Fail(Halted, "allow the access key to read users",
+			"the API refuses to show users, and nobody is created who may exist: %w", err))
 	case errors.Is(err, client.Unavailable) && !b.job.answeredSince(middle(began)):
 		return b.leave(t, outOfReach(err))
 	case t.inDoubt:
 		return b.record(places, report.Unknown, t, "looking did not settle it: "+err.Error())
 	}
-	return b.record(places, report.Failed, t, "not created, because it could not be seen whether the user exists: "+err.Error())
+	const why = "not created, because it could not be seen whether the user exists: "
+	return b.record(places, report.Failed, t, why+err.Error())
 }
 
 // there records those who exist, and gives the others.
 func (b *returning) there(places []int, found map[int]json.RawMessage, t trail) (missing []int, err error) {
-	var existing []int
-	for _, place := range places {
-		if found[place] == nil {
-			missing = append(missing, place)
-		} else {
-			existing = append(existing, place)
-		}
-	}
+	existing, missing := split(places, func(place int) bool { return found[place] != nil })
 	if len(existing) == 0 {
 		return missing, nil
 	}
 	if t.inDoubt {
-		return missing, b.back(existing, found, t, "there after an earlier attempt without an answer: taken for created by it")
+		const why = "there after an earlier attempt without an answer: taken for created by it"
+		return missing, b.back(existing, found, t, why)
 	}
 	return missing, b.record(existing, report.Exists, t, "a user with the same ID is there")
 }
@@ -153,14 +150,7 @@ func (b *returning) untraceable(places []int, t trail) (rest []int, err error) {
 	if !t.inDoubt {
 		return places, nil
 	}
-	var lost []int
-	for _, place := range places {
-		if b.keys[place].lasts {
-			rest = append(rest, place)
-		} else {
-			lost = append(lost, place)
-		}
-	}
+	rest, lost := split(places, func(place int) bool { return b.keys[place].lasts })
 	return rest, b.record(lost, report.Unknown, t, "may have been created, and has no ID to look for")
 }
 
@@ -179,7 +169,7 @@ func (b *returning) create(places []int, t trail, tries int) error {
 	case errors.Is(err, client.Stopped):
 		return b.leave(t, nil)
 	case hopeless(err):
-		return b.leave(t, Fail(Halted, "mend that, then run the same command again: it goes on where it stopped", "the API refuses this restore: %w", err))
+		return b.leave(t, Fail(Halted, "mend that, then "+againHint, "the API refuses this restore: %w", err))
 	case len(places) > 1:
 		return b.divide(places, t, func(half []int) error { return b.recreate(half, t, tries) })
 	case t.inDoubt:

@@ -6,15 +6,17 @@ import (
 	"maps"
 	"math/bits"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/report"
 )
 
-// Restore creates users again whom a run deleted, from its backup. It works on a folder inside the run's as a Job does, in
-// the same chunks and places, so that the rows of both audits can be laid side by side.
+// Restore creates users again whom a run deleted, from its backup. It works on a folder inside the run's as a Job
+// does, in the same chunks and places, so that the rows of both audits can be laid side by side.
 type Restore struct {
 	Folder  *Adopted    // of the restore itself
 	Run     *report.Run // whose users come back
@@ -22,25 +24,22 @@ type Restore struct {
 	Unsaved int         // deleted users who are not in the backup
 
 	backup  *report.Profiles
-	keep    []uint64 // which places of each chunk come back, bit p-1 for place p; the first is for no chunk
+	keep    []uint64 // places of each chunk; the first is for no chunk
 	closers []func() error
 }
 
 // OpenRestore reads what a run and earlier restores left in dir, and holds dir against other commands. Nothing is sent.
 func OpenRestore(dir string) (_ *Restore, err error) {
 	r := &Restore{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.Close())
-		}
-	}()
-	of, err := Reclaim(dir)
+	defer onError(&err, r.Close)
+	of, err := reclaim(dir)
 	if err != nil {
 		return nil, err
 	}
 	r.closers = append(r.closers, of.Close)
 	if r.Run = of.Run; r.Run.Asked.Backup == "" {
-		return nil, Fail(Usage, "only a run with --backup can be restored", "there is nothing to restore: the run in %s had no --backup", dir)
+		return nil, Fail(Usage, "only a run with --backup can be restored",
+			"there is nothing to restore: the run in %s had no --backup", dir)
 	}
 	if err := r.read(of); err != nil {
 		return nil, err
@@ -92,17 +91,21 @@ func (r *Restore) adopt(of *Folder) (*Adopted, error) {
 	}
 	r.closers = append(r.closers, folder.Close)
 	if run := folder.Run; run != nil && run.Begun() && run.Asked.Input.SHA256 != want.Asked.Input.SHA256 {
-		return nil, Fail(Guard, "move "+report.ShellWord(folder.Path)+" away to begin again: users who exist are left as they are",
+		return nil, Fail(Guard,
+			"move "+text.ShellWord(folder.Path)+" away to begin again: users who exist are left as they are",
 			"%s has been written to since %s began", of.dir.Name(report.BackupName), folder.Path)
 	}
 	a, err := folder.Adopt(want, nil)
 	if err != nil {
 		return nil, err
 	}
-	a.keep, a.saves = func(chunk int) uint64 { return r.keep[chunk] }, report.CreatedName
+	a.keep, a.saves = r.places, report.CreatedName
 	a.cover.LeaveOut(a.keep)
 	return a, nil
 }
+
+// places are those of a chunk whose users come back, bit p-1 for place p.
+func (r *Restore) places(chunk int) uint64 { return r.keep[chunk] }
 
 // describeRestore writes down what is asked of a restore: the run's own chunks, from its backup as it is now.
 func describeRestore(of *Folder, users, unsaved int) (*report.Run, error) {
@@ -112,7 +115,8 @@ func describeRestore(of *Folder, users, unsaved int) (*report.Run, error) {
 	}
 	asked := of.Run.Asked.Copy()
 	asked.Deed, asked.Backup, asked.Protect = report.Restore, "", ""
-	asked.Input = report.Input{Name: report.BackupName, Path: absolute(of.dir.Name(report.BackupName)), Bytes: backup.Bytes, SHA256: backup.SHA256}
+	asked.Input = report.Input{Name: report.BackupName, Path: absolute(of.dir.Name(report.BackupName)),
+		Bytes: backup.Bytes, SHA256: backup.SHA256}
 	asked.Plan.Rows, asked.Plan.Invalid, asked.Plan.Duplicates, asked.Plan.Protected = users, unsaved, 0, 0
 	asked.By, asked.At = Operator(), time.Now().UTC().Format(time.RFC3339)
 	asked.Options = maps.Clone(asked.Options)
@@ -127,11 +131,13 @@ func absolute(path string) string {
 	return path
 }
 
-// Close gives both folders free.
-func (r *Restore) Close() error {
-	var err error
-	for i := len(r.closers) - 1; i >= 0; i-- {
-		err = errors.Join(err, r.closers[i]())
+// Close unlocks both folders.
+func (r *Restore) Close() error { return closeAll(r.closers) }
+
+// closeAll closes what was opened last first.
+func closeAll(closers []func() error) (err error) {
+	for _, f := range slices.Backward(closers) {
+		err = errors.Join(err, f())
 	}
 	return err
 }

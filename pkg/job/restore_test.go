@@ -109,10 +109,12 @@ func TestBackupAndRestore(t *testing.T) {
 			t.Fatalf("%+v, %v, %d users", s, err, b.api.Len())
 		}
 		for i, row := range b.returns("restored.csv") {
-			if !b.api.Has("user_id", row["new_user_id"]) || b.api.Has("user_id", row["old_user_id"]) || row["id"] != id(i+1) || row["line"] != fmt.Sprint(i+2) {
+			if !b.api.Has("user_id", row["new_user_id"]) || b.api.Has("user_id", row["old_user_id"]) || row["id"] != id(i+1) ||
+				row["line"] != fmt.Sprint(i+2) {
 				t.Fatalf("row %d: %v", i, row)
 			}
-			for idType, id := range map[string]string{"external_id": "external-%d", "email": "user%d@example.com", "identity": "5b0000000000000000000000:idp-%d", "custom_field": "employeeNo:%d"} {
+			for idType, id := range map[string]string{"external_id": "external-%d", "email": "user%d@example.com",
+				"identity": "5b0000000000000000000000:idp-%d", "custom_field": "employeeNo:%d"} {
 				if !b.api.Has(idType, fmt.Sprintf(id, i)) {
 					t.Fatalf("user %d is back without %s", i+1, idType)
 				}
@@ -156,7 +158,8 @@ func TestNobodyIsDeletedWithoutABackup(t *testing.T) {
 				api.ServeHTTP(w, r)
 			})}
 			s, err := b.run(t.Context())
-			if code := max(codeOf(err), Code(s.ExitCode)); code != c.code || s.Deleted != c.deleted || s.Failed != c.failed || b.api.Len() != 120-c.deleted {
+			if code := max(codeOf(err), Code(s.ExitCode)); code != c.code || s.Deleted != c.deleted || s.Failed != c.failed ||
+				b.api.Len() != 120-c.deleted {
 				t.Errorf("exit code %d (%v), %+v, %d users are left", code, err, s, b.api.Len())
 			}
 			for n := range b.named {
@@ -206,7 +209,8 @@ func TestOneUserWhoCannotComeBack(t *testing.T) {
 		if err != nil || s.Restored != 99 || s.Failed != 1 || s.ExitCode != 1 || b.api.Len() != 199 {
 			t.Errorf("%+v, %v, %d users", s, err, b.api.Len())
 		}
-		if rows := b.returns("failed.csv"); len(rows) != 1 || rows[0]["id"] != id(31) || !strings.Contains(rows[0]["bulkdelete_reason"], "refused because of one") {
+		if rows := b.returns("failed.csv"); len(rows) != 1 || rows[0]["id"] != id(31) ||
+			!strings.Contains(rows[0]["bulkdelete_reason"], "refused because of one") {
 			t.Errorf("failed are %v", rows)
 		}
 	})
@@ -341,7 +345,8 @@ func TestEverybodyComesBack(t *testing.T) {
 		c := comeback{
 			rows: rapid.IntRange(1, 200).Draw(rt, "rows"), workers: rapid.IntRange(1, 6).Draw(rt, "workers"),
 			duplicates: rapid.Bool().Draw(rt, "duplicates"),
-			faults:     fmt.Sprintf("all=%d%%,latency=%dms,seed=%d", rapid.IntRange(0, 25).Draw(rt, "share"), rapid.IntRange(0, 80).Draw(rt, "latency"), rapid.Uint64Range(0, 1<<20).Draw(rt, "seed")),
+			faults: fmt.Sprintf("all=%d%%,latency=%dms,seed=%d", rapid.IntRange(0, 25).Draw(rt, "share"),
+				rapid.IntRange(0, 80).Draw(rt, "latency"), rapid.Uint64Range(0, 1<<20).Draw(rt, "seed")),
 		}
 		some := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) time.Duration {
 			return time.Duration(rapid.IntRange(1, 2000).Draw(rt, "ms")) * time.Millisecond
@@ -352,7 +357,8 @@ func TestEverybodyComesBack(t *testing.T) {
 }
 
 func (c comeback) try(t *testing.T) {
-	b := newBench(t, sandbox.Config{Faults: seeded(t, c.faults), Unknown: sandbox.UnknownNotFound, Duplicates: c.duplicates}, c.rows, c.rows)
+	b := newBench(t, sandbox.Config{Faults: seeded(t, c.faults), Unknown: sandbox.UnknownNotFound,
+		Duplicates: c.duplicates}, c.rows, c.rows)
 	b.cfg.Workers, b.backup = c.workers, true
 	again := func(dir string, stops []time.Duration, run func() error) {
 		for _, stop := range stops {
@@ -414,8 +420,8 @@ func (b *bench) countReturns(c comeback, s *report.Summary) {
 	}
 }
 
-// A restore that dies between a creation and its row looks for whom it may have created: nobody is created twice, and the
-// found are called restored.
+// A restore that dies between a creation and its row looks for whom it may have created: nobody is created twice,
+// and the found are called restored.
 func TestARestoreThatDied(t *testing.T) {
 	for _, c := range []struct {
 		name              string
@@ -427,7 +433,10 @@ func TestARestoreThatDied(t *testing.T) {
 			b.backup, b.cfg.Workers = true, 1
 			api := b.api
 			if c.anonymous {
-				b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { api.ServeHTTP(anonymous{w}, r) })}
+				b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter,
+					r *http.Request) {
+					api.ServeHTTP(anonymous{w}, r)
+				})}
 			}
 			if _, err := b.run(t.Context()); err != nil {
 				t.Fatal(err)
@@ -465,8 +474,8 @@ func TestOnlyTheDeletedComeBack(t *testing.T) {
 	})
 }
 
-// An API that calls users deleted who never were: there was nobody to save, so nobody is missing. Where the backup lacks
-// somebody who was deleted, that is said.
+// An API that calls users deleted who never were: there was nobody to save, so nobody is missing. Where the backup
+// lacks somebody who was deleted, that is said.
 func TestWhoIsMissingFromTheBackup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, sandbox.Config{Unknown: sandbox.UnknownSucceeds}, 100, 150)

@@ -13,8 +13,8 @@ import (
 
 const errNotDir = syscall.ENOTDIR
 
-// trusted refuses a folder that another user owns or that others may write into: they could have put anything there. The
-// group that may write is tolerated if this process is of it, since Kubernetes gives volumes so.
+// trusted refuses a folder that another user owns or that others may write into: they could have put anything
+// there. The group that may write is tolerated if this process is of it, since Kubernetes gives volumes so.
 func (f *Folder) trusted() error {
 	info, err := f.dir.Stat()
 	if err != nil {
@@ -34,7 +34,8 @@ func (f *Folder) trusted() error {
 	}
 	member := slices.Contains(append(groups, os.Getegid()), int(s.Gid))
 	if mode := info.Mode().Perm(); mode&0o002 != 0 || mode&0o020 != 0 && !member {
-		return Fail(Guard, fmt.Sprintf("chmod go-w %s once it is known to be whole, or choose another folder with --out", f.Path),
+		return Fail(Guard,
+			fmt.Sprintf("chmod go-w %s once it is known to be whole, or choose another folder with --out", f.Path),
 			"the folder %s cannot be trusted: others may write into it (mode %04o)", f.Path, mode)
 	}
 	return nil
@@ -54,7 +55,8 @@ func whose(path string) string {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		owner = userName(int(s.Uid))
 	}
-	return fmt.Sprintf("%s belongs to %s (mode %04o), and this is %s", path, owner, info.Mode().Perm(), userName(os.Geteuid()))
+	return fmt.Sprintf("%s belongs to %s (mode %04o), and this is %s",
+		path, owner, info.Mode().Perm(), userName(os.Geteuid()))
 }
 
 func userName(id int) string {

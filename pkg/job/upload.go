@@ -32,9 +32,9 @@ func NewUpload(dir string, to *objects.Folder) (*Upload, error) {
 	return &Upload{dir, to.In(filepath.Base(abs))}, nil
 }
 
-// Begin finds out, before anybody is deleted, whether the copy can be written: it writes run.json, and takes the seal of
-// an earlier copy away, because it is not true any more. A copy of another run is refused with Guard, other errors are fit
-// for exit code 2.
+// Begin finds out, before anybody is deleted, whether the copy can be written: it writes run.json, and takes the
+// seal of an earlier copy away, because it is not true any more. A copy of another run is refused with Guard, other
+// errors are fit for exit code 2.
 func (u *Upload) Begin(ctx context.Context, run *report.Run) error {
 	if err := u.refuseOther(ctx, run); err != nil {
 		return err
@@ -44,7 +44,8 @@ func (u *Upload) Begin(ctx context.Context, run *report.Run) error {
 		return err
 	}
 	if err := u.To.Remove(ctx, report.SealName); err != nil {
-		return Fail(Usage, "give credentials that may replace what is there, or another --upload; nothing was sent", "--upload: %w", err)
+		return Fail(Usage, "give credentials that may replace what is there, or another --upload; nothing was sent",
+			"--upload: %w", err)
 	}
 	text = append(text, '\n')
 	if err := u.To.Put(ctx, report.RunName, bytes.NewReader(text), int64(len(text))); err != nil {
@@ -53,7 +54,8 @@ func (u *Upload) Begin(ctx context.Context, run *report.Run) error {
 	return nil
 }
 
-// refuseOther keeps the proof of one run from being written over by another's. Credentials that may not read are trusted.
+// refuseOther keeps the proof of one run from being written over by another's. Credentials that may not read are
+// trusted.
 func (u *Upload) refuseOther(ctx context.Context, run *report.Run) error {
 	text, err := u.To.Read(ctx, report.RunName, 16<<20)
 	if err != nil {
@@ -62,7 +64,8 @@ func (u *Upload) refuseOther(ctx context.Context, run *report.Run) error {
 	var there report.Run
 	if err := json.Unmarshal(text, &there); err == nil && there.Asked.Plan.Digest == run.Asked.Plan.Digest {
 		_, err := u.To.Read(ctx, report.SealName, 16<<20)
-		if there.Asked.At == run.Asked.At && there.Asked.By == run.Asked.By || errors.Is(err, fs.ErrNotExist) { // such as a run that died before its first call
+		neverEnded := errors.Is(err, fs.ErrNotExist) // such as a run that died before its first call
+		if neverEnded || there.Asked.At == run.Asked.At && there.Asked.By == run.Asked.By {
 			return nil
 		}
 	}
@@ -110,6 +113,7 @@ func (u *Upload) Done(ctx context.Context) bool {
 // names gives the files to copy, relative to the folder and with slashes, the seal last.
 func (u *Upload) names(dir *journal.Dir) ([]string, error) {
 	var names []string
+	left := []string{report.LockName, report.InputName, report.SealName}
 	root := os.DirFS(u.Dir)
 	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
 		hidden := strings.HasPrefix(d.Name(), ".") && name != "." // files that are being written
@@ -118,7 +122,7 @@ func (u *Upload) names(dir *journal.Dir) ([]string, error) {
 			return err
 		case hidden && d.IsDir():
 			return fs.SkipDir
-		case !hidden && d.Type().IsRegular() && !slices.Contains([]string{report.LockName, report.InputName, report.SealName}, name):
+		case !hidden && d.Type().IsRegular() && !slices.Contains(left, name):
 			names = append(names, name)
 		}
 		return nil

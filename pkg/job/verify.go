@@ -47,7 +47,7 @@ type Findings struct {
 	Unknown     int                    `json:"unknown"`
 	Invalid     int                    `json:"invalid"`            // rows
 	Remaining   int                    `json:"remaining"`          // accepted users without an outcome
-	Torn        int                    `json:"torn"`               // rows at the audit's end that a crash left half written
+	Torn        int                    `json:"torn"`               // half written rows at the audit's end
 	Saved       *int                   `json:"saved,omitempty"`    // users in the backup
 	Restored    *int                   `json:"restored,omitempty"` // and created again
 	Living      *int                   `json:"living,omitempty"`   // with --live: who still exists
@@ -67,16 +67,16 @@ type Expect struct {
 	Program string // the version of bulkdelete that verifies
 }
 
-// Verify holds the folder in dir to everything that can be checked. An error means that there is no run's folder, or that it
-// cannot be read; whatever does not hold is in the findings. Close the view after use.
+// Verify holds the folder in dir to everything that can be checked. An error means that there is no run's folder,
+// or that it cannot be read; what does not hold is in the findings. Close the view after use.
 func Verify(ctx context.Context, dir string, want Expect) (v *View, f *Findings, err error) {
 	v, f = &View{}, &Findings{Unchecked: []string{}, Problems: []string{}, Users: map[report.Outcome]int{}}
 	if v.dir, err = journal.OpenDir(dir); err != nil {
-		return nil, nil, Fail(Usage, "give the folder that a run made, such as users.bulkdelete", "%s is not a run's folder: %w", dir, err)
+		return nil, nil, Fail(Usage, folderHint, "%s is not a run's folder: %w", dir, err)
 	}
 	v.close = append(v.close, v.dir.Close)
 	if v.Run, err = loadRun(v.dir); err == nil && v.Run == nil {
-		err = Fail(Usage, "give the folder that a run made, such as users.bulkdelete", "%s is not a run's folder: it has no %s", dir, report.RunName)
+		err = Fail(Usage, folderHint, "%s is not a run's folder: it has no %s", dir, report.RunName)
 	}
 	if err == nil {
 		err = v.check(ctx, want, f)
@@ -90,13 +90,7 @@ func Verify(ctx context.Context, dir string, want Expect) (v *View, f *Findings,
 }
 
 // Close closes what Verify opened.
-func (v *View) Close() error {
-	var err error
-	for i := len(v.close) - 1; i >= 0; i-- {
-		err = errors.Join(err, v.close[i]())
-	}
-	return err
-}
+func (v *View) Close() error { return closeAll(v.close) }
 
 // check goes from what all else rests on to what is made from it. An audit that does not hold ends it.
 func (v *View) check(ctx context.Context, want Expect, f *Findings) error {
@@ -131,12 +125,13 @@ func (v *View) checkAudit(want Expect, f *Findings) (ok bool, err error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, Fail(Halted, "mend the disk, then run the same command again", "the audit cannot be read: %w", err)
+		return false, Fail(Halted, diskHint, "the audit cannot be read: %w", err)
 	}
 	v.index, v.close = index, append(v.close, index.Close)
-	f.AuditRows, f.LastRowHash, f.Users, f.Remaining, f.Torn = index.Rows, index.LastHash, index.Users, index.Left(), index.Torn
-	f.Deleted, f.Absent, f.Failed, f.Unknown = f.Users[report.Deleted], f.Users[report.Absent], f.Users[report.Failed], f.Users[report.Unknown]
-	f.Invalid = v.Run.Asked.Plan.Invalid
+	f.AuditRows, f.LastRowHash, f.Torn = index.Rows, index.LastHash, index.Torn
+	f.Users, f.Remaining, f.Invalid = index.Users, index.Left(), v.Run.Asked.Plan.Invalid
+	f.Deleted, f.Absent = f.Users[report.Deleted], f.Users[report.Absent]
+	f.Failed, f.Unknown = f.Users[report.Failed], f.Users[report.Unknown]
 	if want.Hash != "" && want.Hash != index.LastHash {
 		f.problem("the audit's last row has the hash %s, not %s", index.LastHash, want.Hash)
 	}
@@ -157,15 +152,17 @@ func (v *View) checkPlan(ctx context.Context, want Expect, f *Findings) error {
 	v.files, v.lines = layoutOf(plan), linesOf(plan, in)
 	for chunk, err := range plan.Split(in.Reader()) {
 		if err != nil {
-			return Fail(Halted, "run the same command again", "the input cannot be read: %w", err)
+			return Fail(Halted, rerunHint, "the input cannot be read: %w", err)
 		}
 		rows, err := v.index.Chunk(chunk.Number)
 		if err != nil {
-			return Fail(Halted, "run the same command again", "the audit cannot be read: %w", err)
+			return Fail(Halted, rerunHint, "the audit cannot be read: %w", err)
 		}
 		for _, r := range rows {
-			if r.IDsSHA256 != report.IDsSHA256(chunk.IDs[r.From-1:r.To]) || r.FirstLine != chunk.Lines[r.From-1] || r.LastLine != chunk.Lines[r.To-1] {
-				f.problem("%s: chunk %d part %d-%d is not about the users that were planned there", report.AuditName, r.Chunk, r.From, r.To)
+			sameIDs := r.IDsSHA256 == report.IDsSHA256(chunk.IDs[r.From-1:r.To])
+			if !sameIDs || r.FirstLine != chunk.Lines[r.From-1] || r.LastLine != chunk.Lines[r.To-1] {
+				f.problem("%s: chunk %d part %d-%d is not about the users that were planned there",
+					report.AuditName, r.Chunk, r.From, r.To)
 			}
 		}
 	}
@@ -202,11 +199,7 @@ func viewRestore(dir *journal.Dir, run *report.Run) (_ *Restore, closer func() e
 		return nil, nil, err
 	}
 	r := &Restore{closers: []func() error{around.Close}}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.Close())
-		}
-	}()
+	defer onError(&err, r.Close)
 	of, err := loadRun(around)
 	if err == nil && of == nil {
 		err = fmt.Errorf("%s has no %s: %w", around.Path, report.RunName, fs.ErrNotExist)
@@ -219,9 +212,10 @@ func viewRestore(dir *journal.Dir, run *report.Run) (_ *Restore, closer func() e
 		return nil, nil, err
 	}
 	if sum, err := report.Sum(around, report.BackupName); err != nil || sum.SHA256 != run.Asked.Input.SHA256 {
-		return nil, nil, errors.Join(err, fmt.Errorf("%s is not the backup that was restored", around.Name(report.BackupName)))
+		name := around.Name(report.BackupName)
+		return nil, nil, errors.Join(err, fmt.Errorf("%s is not the backup that was restored", name))
 	}
-	r.Folder = &Adopted{Folder: &Folder{Path: dir.Path, Run: run, dir: dir}, keep: func(chunk int) uint64 { return r.keep[chunk] }}
+	r.Folder = &Adopted{Folder: &Folder{Path: dir.Path, Run: run, dir: dir}, keep: r.places}
 	return r, r.Close, nil
 }
 
@@ -252,7 +246,8 @@ func (v *View) checkFiles(want Expect, f *Findings) error {
 	return nil
 }
 
-// sealDecides says whether another version made a page or a summary, as far as is known, and it is what was sealed then.
+// sealDecides says whether another version made a page or a summary, as far as is known, and it is what was sealed
+// then.
 func (v *View) sealDecides(name string, want Expect) bool {
 	other := v.Run.Program != want.Program || want.Program == Unversioned
 	if !other || name != report.PageName && name != report.SummaryName {
@@ -277,7 +272,7 @@ func (v *View) checkBackup(ctx context.Context, f *Findings) error {
 		return nil
 	}
 	if err != nil {
-		return Fail(Halted, "mend the disk, then run the same command again", "the backup cannot be read: %w", err)
+		return Fail(Halted, diskHint, "the backup cannot be read: %w", err)
 	}
 	v.close = append(v.close, closer)
 	f.Saved = &backup.Users
@@ -285,7 +280,7 @@ func (v *View) checkBackup(ctx context.Context, f *Findings) error {
 	for n := 1; n <= v.Run.Asked.Plan.Chunks; n++ {
 		rows, err := v.index.Chunk(n)
 		if err != nil {
-			return Fail(Halted, "run the same command again", "the audit cannot be read: %w", err)
+			return Fail(Halted, rerunHint, "the audit cannot be read: %w", err)
 		}
 		for _, r := range rows {
 			if r.Outcome == report.Deleted {
@@ -333,12 +328,14 @@ func (v *View) checkSeal(f *Findings) error {
 		f.unchecked("the seal: a run is open, or died, and seals when it ends")
 		return nil
 	case seal == nil && v.Run.Begun():
-		f.problem("%s is missing: the run did not come to its end; run the same command again, or bulkdelete report", report.SealName)
+		f.problem("%s is missing: the run did not come to its end; run the same command again, or bulkdelete report",
+			report.SealName)
 		return nil
 	case seal == nil:
 		return nil
 	}
-	if v.index != nil && (seal.LastHash != v.index.LastHash || seal.FirstHash != v.Run.Seed() || seal.Rows != v.index.Rows) {
+	x := v.index
+	if x != nil && (seal.LastHash != x.LastHash || seal.FirstHash != v.Run.Seed() || seal.Rows != x.Rows) {
 		f.problem("%s is about another audit: its last row has the hash %s", report.SealName, seal.LastHash)
 	}
 	if v.sum != nil && !seal.Tells(v.Run, v.sum) {
@@ -346,7 +343,7 @@ func (v *View) checkSeal(f *Findings) error {
 	}
 	wrong, err := seal.Check(v.dir)
 	if err != nil {
-		return Fail(Halted, "run the same command again", "the folder cannot be read: %w", err)
+		return Fail(Halted, rerunHint, "the folder cannot be read: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(wrong)) {
 		f.problem("%s %s", name, wrong[name])

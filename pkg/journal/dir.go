@@ -13,8 +13,8 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Dir is a folder, opened once: everything is read and written in that very folder, wherever its path leads by then. It may
-// be used by any number of goroutines.
+// Dir is a folder, opened once: everything is read and written in that very folder, wherever its path leads by
+// then. It may be used by any number of goroutines.
 type Dir struct {
 	Path string // as it was given
 	root *os.Root
@@ -29,8 +29,8 @@ func OpenDir(path string) (*Dir, error) {
 	return &Dir{path, root}, nil
 }
 
-// MakeDir makes a folder that only its owner may enter, with those above it that are missing, durably, and gives those it
-// made, the topmost first. One that is there is left as it is.
+// MakeDir makes a folder that only its owner may enter, with those above it that are missing, durably, and gives
+// those it made, the topmost first. One that is there is left as it is.
 func MakeDir(path string) (made []string, err error) {
 	path = filepath.Clean(path)
 	if _, err := os.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
@@ -43,11 +43,11 @@ func MakeDir(path string) (made []string, err error) {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return made, err
 	}
-	return append(made, path), SyncDir(parent)
+	return append(made, path), syncDir(parent)
 }
 
-// SyncDir makes what was created, renamed or removed in a folder durable.
-func SyncDir(path string) error {
+// syncDir makes what was created, renamed or removed in a folder durable.
+func syncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
 		return err
@@ -61,8 +61,8 @@ func (d *Dir) Name(name string) string { return filepath.Join(d.Path, name) }
 // Open opens a file for reading. A link is not followed.
 func (d *Dir) Open(name string) (*os.File, error) { return d.OpenFile(name, os.O_RDONLY) }
 
-// OpenFile opens a file as os.OpenFile does, for its owner alone. A link is not followed, and what is no regular file is
-// refused.
+// OpenFile opens a file as os.OpenFile does, for its owner alone. A link is not followed, and what is no regular
+// file is refused.
 func (d *Dir) OpenFile(name string, flag int) (*os.File, error) {
 	if err := d.Regular(name); err != nil {
 		return nil, err
@@ -231,8 +231,8 @@ func (p *Pending) Discard() {
 // ErrInUse says that another process holds a file.
 var ErrInUse = errors.New("another process holds it")
 
-// Lock holds a file of the folder, which is made if need be, until unlock is called or the process ends, however it ends.
-// The error is ErrInUse if another process holds it, or holds another file that had this name.
+// Lock holds a file of the folder, which is made if need be, until unlock is called or the process ends, however it
+// ends. The error is ErrInUse if another process holds it, or holds another file that had this name.
 func (d *Dir) Lock(name string) (unlock func() error, err error) {
 	f, err := d.OpenFile(name, os.O_RDWR|os.O_CREATE)
 	if err != nil {

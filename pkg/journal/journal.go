@@ -34,8 +34,8 @@ type Journal struct {
 	room int64  // up to where disk space is taken
 }
 
-// gather is how long a record waits for others before they share a sync. Beside a call that is nothing, and at thousands
-// of calls a second it halves the syncs (BenchmarkAppend).
+// gather is how long a record waits for others before they share a sync. Beside a call that is nothing, and at
+// thousands of calls a second it halves the syncs (BenchmarkAppend).
 const gather = time.Millisecond
 
 // roomStep is taken at once where there is enough.
@@ -52,10 +52,10 @@ type batch struct {
 
 func newBatch() *batch { return &batch{done: make(chan struct{})} }
 
-// Continue appends to a file behind the last record that a reader of it found; the reader's End has to have been asked,
-// with the same tail. What stands behind that record is cut off. Where tail is not 0, so that somebody may have died while
-// writing, all that is left is written once more and synced before Continue returns: no record is trusted that an earlier
-// process wrote and could not sync.
+// Continue appends to a file behind the last record that a reader of it found; the reader's End has to have been
+// asked, with the same tail. What stands behind that record is cut off. Where tail is not 0, so that a process may
+// have died while writing, all that is left is written once more and synced before Continue returns: no record is
+// trusted that an earlier process wrote and could not sync.
 func Continue(f File, r *Reader, tail int) (*Journal, error) {
 	if r.err != nil && r.err != io.EOF {
 		if err := f.Truncate(r.end); err != nil {
@@ -102,8 +102,8 @@ func renew(f File, size int64) error {
 	return f.Sync()
 }
 
-// Reserve takes disk space for so many bytes more, so that what is done next can also be recorded. It fails when there is
-// no room. Files other than *os.File, and systems that cannot do that, have nothing reserved.
+// Reserve takes disk space for so many bytes more, so that what is done next can also be recorded. It fails when
+// there is no room. Files other than *os.File, and systems that cannot do that, have nothing reserved.
 func (j *Journal) Reserve(size int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -188,8 +188,8 @@ func (j *Journal) write(b *batch) error {
 	return b.err
 }
 
-// grown is an error if the file is not as long as what was written: somebody else has emptied it or appended to it, and
-// what is written now would stand in the wrong place.
+// grown is an error if the file is not as long as what was written: another process has emptied it or appended to
+// it, and what is written now would stand in the wrong place.
 func (j *Journal) grown() error {
 	f, ok := j.file.(*os.File)
 	if !ok {
@@ -222,7 +222,8 @@ func (j *Journal) Size() int64 {
 	return j.end
 }
 
-// Close gives back the space that was reserved and closes the file. Every record that Append has taken is on disk already.
+// Close gives back the space that was reserved and closes the file. Every record that Append has taken is on disk
+// already.
 func (j *Journal) Close() error {
 	j.commit.Lock()
 	defer j.commit.Unlock()

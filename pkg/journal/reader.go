@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// Format is how records stand in a file and how they follow each other. A sum is what chains a record to the next; it is
-// opaque to this package.
+// Format is how records stand in a file and how they follow each other. A sum is what chains a record to the next;
+// it is opaque to this package.
 type Format interface {
 	// Preamble is what the file begins with, in front of the first record.
 	Preamble() []byte
@@ -120,7 +120,8 @@ func (r *Reader) readPreamble() bool {
 	return true
 }
 
-// canBegin says whether a crash can have left a text of what was to begin in this way: a beginning of it, or zeros behind.
+// canBegin says whether a crash can have left a text of what was to begin in this way: a beginning of it, or zeros
+// behind.
 func canBegin(text, want []byte) bool {
 	return bytes.HasPrefix(want, bytes.TrimRight(text[:min(len(text), len(want))], "\x00"))
 }
@@ -138,9 +139,10 @@ func (r *Reader) fail(text []byte, err error) {
 
 var errCutOff = errors.New("the file ends within it")
 
-// End says what stands behind the last record that Next found. torn is the number of records there that a crash can have
-// left, which is never above tail: the number of writers that were at work on the file, 0 if none was. Everything else is
-// a *DamageError, but for an error of reading, which is given as it is: then nothing is known of the end.
+// End says what stands behind the last record that Next found. torn is the number of records there that a crash can
+// have left, which is never above tail: the number of writers that were at work on the file, 0 if none was.
+// Everything else is a *DamageError, but for an error of reading, which is given as it is: then nothing is known of
+// the end.
 func (r *Reader) End(tail int) (torn int, err error) {
 	if r.r.err != nil {
 		return 0, fmt.Errorf("cannot be read behind byte %d: %w", r.end, r.r.err)

@@ -7,10 +7,10 @@
 //
 // # Secrets
 //
-// A presigned URL is a password: whoever has it has the object. So what this package says of an object, in a name or
-// in an error, never holds the query of its URL, nor what a store writes in its answers. Credentials of stores come
-// from the environment variables and files of Amazon's own tools. A URL with a user name or a password in it is
-// refused.
+// A presigned URL is a password: anybody who has it has the object. So what this package says of an object, in a
+// name or in an error, never holds the query of its URL, nor what a store writes in its answers. Credentials of
+// stores come from the environment variables and files of Amazon's own tools. A URL with a user name or a password
+// in it is refused.
 //
 // # Connections
 //

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/url"
 	"time"
+
+	"bulkdelete/internal/text"
 )
 
 // ErrUnchanged says that the object still has the ETag that was asked about.
@@ -74,7 +76,7 @@ func (o *Object) Open(ctx context.Context, have string) (*Content, error) {
 		cancel(nil)
 		return nil, fmt.Errorf("%s: %w", o, scrub(err))
 	}
-	if printable(c.ETag) != c.ETag || len(c.ETag) > mostETag {
+	if text.Clean(c.ETag) != c.ETag || len(c.ETag) > mostETag {
 		c.ETag = "" // as if there were none
 	}
 	c.ctx, c.cancel, c.silent = ctx, cancel, silent

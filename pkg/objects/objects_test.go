@@ -207,7 +207,8 @@ func TestRedirects(t *testing.T) {
 
 func TestCertificatesAreVerified(t *testing.T) {
 	_, s := serve(t, "/users.csv", func(http.ResponseWriter, *http.Request) { t.Error("asked") })
-	if _, err := read(t, object(t, s.URL+"/users.csv", nil), ""); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if _, err := read(t, object(t, s.URL+"/users.csv", nil), ""); err == nil ||
+		!strings.Contains(err.Error(), "certificate") {
 		t.Errorf("read without trust: %v", err)
 	}
 }

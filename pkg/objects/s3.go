@@ -64,7 +64,7 @@ func parameters(u *url.URL) (url.Values, error) {
 			if value != "true" && value != "false" {
 				return nil, fmt.Errorf("%s: %s is true or false", show(u), name)
 			}
-		default: // whatever it is, it may be a secret
+		default: // it may be a secret
 			return nil, fmt.Errorf("%s has a parameter that is not known: "+
 				"there are endpoint, region, path_style, profile and anonymous", show(u))
 		}

@@ -7,8 +7,9 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
+
+	"bulkdelete/internal/text"
 )
 
 var hasScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
@@ -54,7 +55,7 @@ func show(u *url.URL) string {
 // lastElement gives the last element of the URL's path, "" if it has none that could be shown.
 func lastElement(u *url.URL) string {
 	base := path.Base(u.Path)
-	if strings.HasSuffix(u.Path, "/") || slices.Contains([]string{".", "..", "/"}, base) || printable(base) != base {
+	if strings.HasSuffix(u.Path, "/") || slices.Contains([]string{".", "..", "/"}, base) || text.Clean(base) != base {
 		return ""
 	}
 	return base
@@ -74,27 +75,17 @@ type scrubbed struct {
 func (s *scrubbed) Error() string { return s.text }
 func (s *scrubbed) Unwrap() error { return s.err }
 
-// printable replaces what could move a terminal's cursor.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, text)
-}
-
 // scrub takes queries and passwords out of all URLs in an error's text, and makes one short line of it.
 func scrub(err error) error {
 	if err == nil {
 		return nil
 	}
-	text := userinfo.ReplaceAllString(queries.ReplaceAllString(err.Error(), "$1"), "://")
-	text = printable(strings.Join(strings.Fields(text), " "))
-	if runes := []rune(text); len(runes) > mostText {
-		text = string(runes[:mostText]) + "..."
+	s := userinfo.ReplaceAllString(queries.ReplaceAllString(err.Error(), "$1"), "://")
+	s = text.Clean(strings.Join(strings.Fields(s), " "))
+	if runes := []rune(s); len(runes) > mostText {
+		s = string(runes[:mostText]) + "..."
 	}
-	return &scrubbed{text, err}
+	return &scrubbed{s, err}
 }
 
 const mostText = 400

@@ -41,7 +41,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 		ResponseHeaderTimeout:  30 * time.Second,
 		MaxResponseHeaderBytes: 1 << 20,
 		ForceAttemptHTTP2:      true,
-		DisableCompression:     true, // the ETag and the length speak of the bytes as they are kept
+		DisableCompression:     true, // the ETag and the length are those of the bytes as they are kept
 		DisableKeepAlives:      true, // objects are few, so that nothing has to be closed
 	}
 }
@@ -66,7 +66,7 @@ func (w *web) get(ctx context.Context, have string) (*Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept-Encoding", "identity") // the bytes that the ETag and the length speak of
+	req.Header.Set("Accept-Encoding", "identity") // the bytes that the ETag and the length are of
 	req.Header.Set("User-Agent", "bulkdelete")
 	if have != "" {
 		req.Header.Set("If-None-Match", have)

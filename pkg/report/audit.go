@@ -27,14 +27,6 @@ func (e *DamageError) Error() string {
 // Unwrap gives the cause.
 func (e *DamageError) Unwrap() error { return e.Err }
 
-// explainAudit makes a line of audit.csv of the journal's record.
-func explainAudit(err error) error {
-	if d, ok := errors.AsType[*journal.DamageError](err); ok {
-		return &DamageError{File: AuditName, Line: d.Record + 1, Err: d.Err} // the first line is the header
-	}
-	return err
-}
-
 // Audit appends rows to audit.csv. It may be used by any number of goroutines.
 type Audit struct {
 	journal *journal.Journal
@@ -45,18 +37,12 @@ type Audit struct {
 // rowRoom is more than a row takes, but for one that was throttled for long.
 const rowRoom = 4 << 10
 
-// OpenAudit reads what the audit in a folder holds, calls visit with each row, and is then ready to append; one that is
-// not there is made, if no run has begun yet. What may stand at its end is said by [Run.Tail]; torn is the number of rows
-// that were cut off there. The error is a *DamageError if the audit is not what was written, and then it is not touched.
+// OpenAudit reads what the audit in a folder holds, calls visit with each row, and is then ready to append; one
+// that is not there is made, if no run has begun yet. What may stand at its end is said by run.json; torn is the
+// number of rows that were cut off there. The error is a *DamageError if the audit is not what was written, and
+// then it is not touched.
 func OpenAudit(dir *journal.Dir, run *Run, visit func(Row) error) (a *Audit, torn int, err error) {
-	flag := os.O_RDWR
-	if !run.Begun() {
-		flag |= os.O_CREATE
-	}
-	file, err := dir.OpenFile(AuditName, flag)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, &DamageError{File: AuditName, Err: errGone}
-	}
+	file, err := openOwn(dir, run, AuditName, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -70,13 +56,23 @@ func OpenAudit(dir *journal.Dir, run *Run, visit func(Row) error) (a *Audit, tor
 	return a, torn, nil
 }
 
-var errGone = errors.New("it is not there any more, and calls have been sent")
+// openOwn opens a file that every run keeps from its beginning on: once one has begun, it has to be there.
+func openOwn(dir *journal.Dir, run *Run, name string, flag int) (*os.File, error) {
+	if run.Begun() {
+		flag &^= os.O_CREATE
+	}
+	f, err := dir.OpenFile(name, flag)
+	if run.Begun() && errors.Is(err, fs.ErrNotExist) {
+		err = &DamageError{File: name, Err: errors.New("it is not there any more, and calls have been sent")}
+	}
+	return f, err
+}
 
 // continueRows reads a file of rows to its end and is then ready to append.
 func continueRows(f journal.File, run *Run, visit func(Row) error) (j *journal.Journal, torn int, err error) {
 	r := journal.NewReader(f, auditFormat{}, run.Seed())
 	if torn, err = readRows(r, run, visit); err == nil {
-		j, err = journal.Continue(f, r, run.Tail())
+		j, err = journal.Continue(f, r, run.tail())
 	}
 	return j, torn, err
 }
@@ -95,8 +91,12 @@ func readRows(r *journal.Reader, run *Run, visit func(Row) error) (torn int, err
 			return 0, &DamageError{File: AuditName, Line: r.Count + 1, Err: err}
 		}
 	}
-	if torn, err = r.End(run.Tail()); err != nil {
-		return 0, explainAudit(err)
+	torn, err = r.End(run.tail())
+	if d, ok := errors.AsType[*journal.DamageError](err); ok {
+		err = &DamageError{File: AuditName, Line: d.Record + 1, Err: d.Err} // the first line is the header
+	}
+	if err != nil {
+		return 0, err
 	}
 	if err := seals.missing(); err != nil {
 		return 0, &DamageError{File: AuditName, Line: r.Count + 2, Err: err}
@@ -104,14 +104,14 @@ func readRows(r *journal.Reader, run *Run, visit func(Row) error) (torn int, err
 	return torn, nil
 }
 
-// Append puts a row on disk: when it returns nil, the row is there whatever happens to the machine. After an error every
-// later call fails too.
+// Append puts a row on disk: when it returns nil, the row is there whatever happens to the machine. After an error
+// every later call fails too.
 func (a *Audit) Append(r Row) error {
 	return a.journal.Append(r.appendFields(make([]byte, 0, 1<<10)))
 }
 
-// Reserve takes disk space for so many rows more, so that what is sent next can also be recorded. It fails when there is
-// no room; nothing should be sent then.
+// Reserve takes disk space for so many rows more, so that what is sent next can also be recorded. It fails when
+// there is no room; nothing should be sent then.
 func (a *Audit) Reserve(rows int) error { return a.journal.Reserve(int64(rows) * rowRoom) }
 
 // Check says whether the audit's path still leads to the file that is being written.
@@ -130,7 +130,7 @@ type witness struct {
 }
 
 func newWitness(run *Run) *witness {
-	w := &witness{want: run.LastHash(), last: run.Seed(), open: run.Open}
+	w := &witness{want: run.lastHash(), last: run.Seed(), open: run.Open}
 	w.met = w.want == "" || w.want == w.last
 	return w
 }

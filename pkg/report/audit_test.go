@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/journal/journaltest"
 )
 
@@ -42,19 +43,19 @@ func believed(t *testing.T, run *Run, text string) *DamageError {
 
 func TestRowsComeBackAsTheyWere(t *testing.T) {
 	run := planned(Delete, 9).begin(1)
-	text, _ := journals()[0].written(t, run, 3)
+	written, _ := journals()[0].written(t, run, 3)
 	n := 0
-	_, _, err := continueRows(journaltest.New(text), run, func(row Row) error {
+	_, _, err := continueRows(journaltest.New(written), run, func(row Row) error {
 		n++
 		want := testRow(n)
-		want.Hash, want.Message = row.Hash, Harmless(oneLine(want.Message))
+		want.Hash, want.Message = row.Hash, Harmless(text.OneLine(want.Message, maxMessage))
 		if fmt.Sprint(row) != fmt.Sprint(want) {
 			t.Errorf("row %d is\n%v, want\n%v", n, row, want)
 		}
 		return nil
 	})
-	if err != nil || n != 3 || bytes.Count(text, []byte("\n")) != 4 {
-		t.Errorf("%d rows in\n%s (%v)", n, text, err)
+	if err != nil || n != 3 || bytes.Count(written, []byte("\n")) != 4 {
+		t.Errorf("%d rows in\n%s (%v)", n, written, err)
 	}
 }
 

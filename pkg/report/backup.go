@@ -15,8 +15,8 @@ import (
 	"bulkdelete/pkg/journal"
 )
 
-// Saved is one line of backup.jsonl.zst: what the API knew of a user when it was read. An ID that names several users has
-// a line for each.
+// Saved is one line of backup.jsonl.zst: what the API knew of a user when it was read. An ID that names several
+// users has a line for each.
 type Saved struct {
 	Chunk int             `json:"chunk"`
 	Place int             `json:"place"` // inside the chunk, from 1
@@ -25,25 +25,18 @@ type Saved struct {
 	User  json.RawMessage `json:"user"`  // as the API wrote it
 }
 
-// Backup is a file like backup.jsonl.zst: a journal of zstd frames, each of which holds what was saved of one chunk in one
-// go. It may be used by any number of goroutines.
+// Backup is a file like backup.jsonl.zst: a journal of zstd frames, each of which holds what was saved of one chunk
+// in one go. It may be used by any number of goroutines.
 type Backup struct {
 	*Profiles
 	journal *journal.Journal
 	zstd    *zstd.Encoder
 }
 
-// OpenBackup reads what the file holds already and is then ready to append. What may stand at its end is said by [Run.Tail];
-// torn is the number of frames that were cut off there.
+// OpenBackup reads what the file holds already and is then ready to append. What may stand at its end is said by
+// run.json; torn is the number of frames that were cut off there.
 func OpenBackup(dir *journal.Dir, run *Run, name string) (b *Backup, torn int, err error) {
-	flag := os.O_RDWR
-	if !run.Begun() {
-		flag |= os.O_CREATE
-	}
-	file, err := dir.OpenFile(name, flag)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, &DamageError{File: name, Err: errGone}
-	}
+	file, err := openOwn(dir, run, name, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -60,7 +53,7 @@ func continueBackup(f journal.File, at io.ReaderAt, run *Run, name string) (*Bac
 	if err != nil {
 		return nil, 0, err
 	}
-	j, err := journal.Continue(f, r, run.Tail())
+	j, err := journal.Continue(f, r, run.tail())
 	if err != nil {
 		return nil, 0, err
 	}
@@ -105,21 +98,18 @@ type Profiles struct {
 // savedChunk is what the file has of one chunk.
 type savedChunk struct {
 	offsets []int64 // of its frames, in the order they were written
-	places  uint64  // bit p-1: somebody is saved of place p
+	places  uint64  // bit p-1: place p has a saved user
 }
 
 func newProfiles(at io.ReaderAt, name string, plan Plan) *Profiles {
 	return &Profiles{at: at, name: name, size: plan.ChunkSize, chunks: make([]savedChunk, plan.Chunks+1)}
 }
 
-// ReadProfiles reads a file like backup.jsonl.zst to its end; before a run has begun one that is not there has nobody. close
-// closes it. The error is a *DamageError if it is not what was written.
+// ReadProfiles reads a file like backup.jsonl.zst to its end; before a run has begun one that is not there has
+// nobody. close closes it. The error is a *DamageError if it is not what was written.
 func ReadProfiles(dir *journal.Dir, run *Run, name string) (p *Profiles, close func() error, err error) {
-	f, err := dir.Open(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && run.Begun():
-		return nil, nil, &DamageError{File: name, Err: errGone}
-	case errors.Is(err, fs.ErrNotExist):
+	f, err := openOwn(dir, run, name, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
 		return newProfiles(nil, name, run.Asked.Plan), func() error { return nil }, nil
 	}
 	if err != nil {
@@ -147,7 +137,7 @@ func (p *Profiles) read(r *journal.Reader, run *Run) (torn int, err error) {
 			return 0, &DamageError{File: p.name, Err: fmt.Errorf("byte %d: %w", r.Offset, err)}
 		}
 	}
-	torn, err = r.End(run.Tail())
+	torn, err = r.End(run.tail())
 	if d, ok := errors.AsType[*journal.DamageError](err); ok {
 		err = &DamageError{File: p.name, Err: d}
 	}
@@ -169,7 +159,7 @@ func (p *Profiles) add(users []Saved, offset int64) error {
 	return nil
 }
 
-// Places says of which places of a chunk somebody is saved, bit p-1 for place p.
+// Places says which places of a chunk have a saved user, bit p-1 for place p.
 func (p *Profiles) Places(chunk int) uint64 { return p.chunks[chunk].places }
 
 // Chunk reads a chunk's users by place. A user who was read again has the newer profile.

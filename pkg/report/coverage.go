@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// Coverage is of which places of which chunk an audit speaks. It takes one bit a chunk, and a word for each chunk of which
-// only some places have a row.
+// Coverage is which places of which chunk have a row in an audit. It takes one bit a chunk, and a word for each
+// chunk of which only some places have a row.
 type Coverage struct {
 	Users map[Outcome]int // by outcome
 	Done  int             // users who have a row, and those left out
@@ -62,8 +62,8 @@ func (c *Coverage) FirstOpen(n int) (open []int) {
 	return open
 }
 
-// Add takes a row into account. A row outside the plan, or about a place that another row is about, means that the audit
-// and the plan do not belong together.
+// Add takes a row into account. A row outside the plan, or about a place that another row is about, means that the
+// audit and the plan do not belong together.
 func (c *Coverage) Add(r Row) error {
 	if r.Chunk < 1 || r.Chunk > c.chunks || r.From < 1 || r.To < r.From || r.To > c.size(r.Chunk) {
 		return fmt.Errorf("chunk %d part %d-%d is not part of the plan", r.Chunk, r.From, r.To)
@@ -89,7 +89,7 @@ func (c *Coverage) mark(chunk int, places uint64) {
 	c.chunksDone++
 }
 
-// LeaveOut counts everybody as done whom keep does not name. keep gives the places of a chunk as a mask.
+// LeaveOut counts all users as done that keep does not name. keep gives the places of a chunk as a mask.
 func (c *Coverage) LeaveOut(keep func(chunk int) uint64) {
 	for n := 1; n <= c.chunks; n++ {
 		if others := PlacesMask(1, c.size(n)) &^ keep(n); others != 0 {

@@ -62,18 +62,19 @@ type source struct {
 
 // finder finds the audit row about a place of a chunk, nil if there is none.
 type finder interface {
-	Find(chunk, place int) (*Row, error)
+	find(chunk, place int) (*Row, error)
 }
 
-// Write makes a run's files again in its folder, from the input's lines and the audit alone: deleted.csv or restored.csv,
-// failed.csv, rejected.csv, remaining.csv (only while rows remain), report.html and summary.json. Each is written whole;
-// when anything fails none of the CSV files is replaced. Memory grows by 8 bytes a chunk.
+// Write makes a run's files again in its folder, from the input's lines and the audit alone: deleted.csv or
+// restored.csv, failed.csv, rejected.csv, remaining.csv (only while rows remain), report.html and summary.json.
+// Each is written whole; when anything fails none of the CSV files is replaced. Memory grows by 8 bytes a chunk.
 func Write(dir *journal.Dir, run *Run, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
 	return makeFiles(writeTo{dir}, dir, run, layout, lines)
 }
 
 // Compare says which of a run's files are not, byte for byte, what Write would make, each in a line of its own.
-func Compare(dir *journal.Dir, run *Run, layout Layout, lines iter.Seq2[Line, error]) (s *Summary, differ []string, err error) {
+func Compare(dir *journal.Dir, run *Run, layout Layout,
+	lines iter.Seq2[Line, error]) (s *Summary, differ []string, err error) {
 	t := &compareWith{dir, map[string]string{}}
 	s, err = makeFiles(t, dir, run, layout, lines)
 	for name, how := range t.differ {
@@ -150,8 +151,8 @@ type file struct {
 
 func createFiles(t target, from source) (_ *files, err error) {
 	l := from.layout
-	d := string(l.Delimiter)
-	out := &files{delimiter: d}
+	out := &files{delimiter: string(l.Delimiter)}
+	row := func(names ...string) string { return strings.Join(names, out.delimiter) }
 	defer func() {
 		if err != nil {
 			out.discard()
@@ -167,9 +168,10 @@ func createFiles(t target, from source) (_ *files, err error) {
 		name   string
 		header string
 	}{
-		{&out.done, words.file, strings.Join([]string{"line", "chunk", "outcome", "request_id", words.past + "_at", header}, d)},
-		{&out.failed, FailedName, strings.Join([]string{header, "bulkdelete_line", "bulkdelete_outcome", "bulkdelete_reason", "bulkdelete_request_id"}, d)},
-		{&out.rejected, RejectedName, strings.Join([]string{header, "bulkdelete_line", "bulkdelete_reason"}, d)},
+		{&out.done, words.file, row("line", "chunk", "outcome", "request_id", words.past+"_at", header)},
+		{&out.failed, FailedName, row(header, "bulkdelete_line", "bulkdelete_outcome", "bulkdelete_reason",
+			"bulkdelete_request_id")},
+		{&out.rejected, RejectedName, row(header, "bulkdelete_line", "bulkdelete_reason")},
 		{&out.remaining, RemainingName, remaining},
 	} {
 		if f.name == RejectedName && words.rejectsNobody {
@@ -196,7 +198,7 @@ func (out *files) put(l Line, rows finder, s *Summary) error {
 		return out.rejected.row(out.delimiter, l.Raw, strconv.Itoa(l.Line), l.Reason)
 	}
 	s.Accepted++
-	row, err := rows.Find(l.Chunk, l.Place)
+	row, err := rows.find(l.Chunk, l.Place)
 	if err != nil {
 		return err
 	}
@@ -215,16 +217,12 @@ func (out *files) put(l Line, rows finder, s *Summary) error {
 // done writes a line of deleted.csv or restored.csv: own cells, then the record.
 func (f *file) done(delimiter string, l Line, row *Row) error {
 	b := strconv.AppendInt(f.AvailableBuffer(), int64(l.Line), 10)
+	b = strconv.AppendInt(append(b, delimiter...), int64(cmp.Or(row.whole, row.Chunk)), 10)
+	b = append(append(b, delimiter...), row.Outcome...)
+	b = append(append(b, delimiter...), quoted(row.requestID(), delimiter)...)
 	b = append(b, delimiter...)
-	b = strconv.AppendInt(b, int64(cmp.Or(row.whole, row.Chunk)), 10)
-	b = append(b, delimiter...)
-	b = append(b, row.Outcome...)
-	b = append(b, delimiter...)
-	b = append(b, quoted(row.requestID(), delimiter)...)
-	b = append(b, delimiter...)
-	b = row.StartedAt.Add(row.Duration).UTC().AppendFormat(b, time.RFC3339)
-	b = append(b, delimiter...)
-	b = append(b, l.Raw...)
+	b = row.endedAt().UTC().AppendFormat(b, time.RFC3339)
+	b = append(append(b, delimiter...), l.Raw...)
 	_, err := f.Write(append(b, '\n'))
 	return err
 }
@@ -286,7 +284,8 @@ func newFile(t target, name string) (*file, error) {
 }
 
 func (out *files) all() []*file {
-	return slices.DeleteFunc([]*file{out.done, out.failed, out.rejected, out.remaining}, func(f *file) bool { return f == nil })
+	all := []*file{out.done, out.failed, out.rejected, out.remaining}
+	return slices.DeleteFunc(all, func(f *file) bool { return f == nil })
 }
 
 // commit puts the files in the place of older ones.
@@ -322,4 +321,5 @@ func (out *files) discard() {
 	}
 }
 
-var errNotThePlan = errors.New("the rows of the input and of the audit do not add up to the plan: the audit is another run's, or was edited")
+var errNotThePlan = errors.New("the rows of the input and of the audit do not add up to the plan: " +
+	"the audit is another run's, or was edited")

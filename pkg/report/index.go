@@ -1,11 +1,12 @@
 package report
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
+	"os"
 
 	"bulkdelete/pkg/journal"
 )
@@ -31,17 +32,14 @@ type Index struct {
 	shard, shards int // whose chunks these are: every shards-th of the whole from shard, which counts from 0, on
 }
 
-// ReadIndex reads the whole audit of a folder, which also checks its chain, and calls visit with each row. The error is a
-// *DamageError if the audit is not what was written.
+// ReadIndex reads the whole audit of a folder, which also checks its chain, and calls visit with each row. The
+// error is a *DamageError if the audit is not what was written.
 func ReadIndex(dir *journal.Dir, run *Run, visit func(*Row)) (*Index, error) {
 	chunks := run.Asked.Plan.Chunks
 	x := &Index{Coverage: NewCoverage(run.Asked.Plan), LastHash: run.Seed(), first: make([]int64, chunks+1),
 		others: map[int][]int64{}, buf: make([]byte, 4<<10)}
-	f, err := dir.Open(AuditName)
+	f, err := openOwn(dir, run, AuditName, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
-		if run.Begun() {
-			return nil, &DamageError{File: AuditName, Err: errGone}
-		}
 		return x, nil
 	}
 	if err != nil {
@@ -76,8 +74,8 @@ func (x *Index) Close() error {
 	return x.file.Close()
 }
 
-// Find gives the row about a place of a chunk, nil if there is none. It is valid until another chunk is asked about.
-func (x *Index) Find(chunk, place int) (*Row, error) {
+// find gives the row about a place of a chunk, nil if there is none. It is valid until another chunk is asked about.
+func (x *Index) find(chunk, place int) (*Row, error) {
 	rows, err := x.Chunk(chunk)
 	for i := range rows {
 		if r := &rows[i]; r.From <= place && place <= r.To {
@@ -116,12 +114,12 @@ func (x *Index) Chunk(n int) ([]Row, error) {
 func (x *Index) read(at int64) (Row, error) {
 	for {
 		n, err := x.file.ReadAt(x.buf, at)
-		if line, _, ok := strings.Cut(string(x.buf[:n]), "\n"); ok {
-			f, err := splitLine([]byte(line))
+		if line, _, ok := bytes.Cut(x.buf[:n], []byte{'\n'}); ok {
+			fields, hash, err := cutHash(line)
 			if err != nil {
 				return Row{}, err
 			}
-			return fromFields(f)
+			return parseRow(fields, hash)
 		}
 		if err != nil {
 			return Row{}, err

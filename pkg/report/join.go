@@ -20,10 +20,11 @@ type Shard struct {
 	Folder *journal.Dir `json:"-"`
 }
 
-// WriteJoined makes in dir the files that Write would have made if one run had done the work of all the shards, which
-// stand in their order: of the lines' chunks, in turn, each has one. Chunks are numbered as in the whole. Where dir is nil,
-// nothing is written, and what there is to know is in the summary.
-func WriteJoined(dir *journal.Dir, whole *Run, shards []*Shard, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
+// WriteJoined makes in dir the files that Write would have made if one run had done the work of all the shards,
+// which stand in their order: of the lines' chunks, in turn, each has one. Chunks are numbered as in the whole.
+// Where dir is nil, nothing is written, and what there is to know is in the summary.
+func WriteJoined(dir *journal.Dir, whole *Run, shards []*Shard, layout Layout,
+	lines iter.Seq2[Line, error]) (*Summary, error) {
 	s := newSummary(whole)
 	rows := make(joined, len(shards))
 	for i, shard := range shards {
@@ -54,8 +55,8 @@ func WriteJoined(dir *journal.Dir, whole *Run, shards []*Shard, layout Layout, l
 // joined are the rows of all shards.
 type joined []*Index
 
-func (j joined) Find(chunk, place int) (*Row, error) {
-	return j[(chunk-1)%len(j)].Find((chunk-1)/len(j)+1, place)
+func (j joined) find(chunk, place int) (*Row, error) {
+	return j[(chunk-1)%len(j)].find((chunk-1)/len(j)+1, place)
 }
 
 // inTime gives the rows of all shards in the order in which they ended, with chunks numbered as in the whole.
@@ -109,7 +110,7 @@ func first(heads []head) int {
 		switch {
 		case h.more && h.err != nil:
 			return i
-		case h.more && (at < 0 || h.row.StartedAt.Add(h.row.Duration).Before(heads[at].row.StartedAt.Add(heads[at].row.Duration))):
+		case h.more && (at < 0 || h.row.endedAt().Before(heads[at].row.endedAt())):
 			at = i
 		}
 	}

@@ -38,7 +38,7 @@ func TestJoinedFiles(t *testing.T) {
 	if s.Deleted != 2 || s.Absent != 1 || s.Unknown != 1 || s.Remaining != 1 || s.AuditRows != 3 {
 		t.Errorf("%+v", s)
 	}
-	if s.LastRowHash != "" || s.LatencyMS.Max != 1000 || s.State != Unfinished {
+	if s.LastRowHash != "" || s.LatencyMS.Max != 1000 || s.State != unfinished {
 		t.Errorf("%+v", s)
 	}
 	if s.stats.retried[0].Chunk != 1 || s.stats.slowest[1].Chunk != 2 {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"bulkdelete/internal/text"
 )
 
 //go:embed page.html
@@ -29,7 +31,7 @@ type page struct {
 	Failures []kind
 	Refusals []kind // kinds of rejection
 
-	FailedRows, RejectedRows []Sample
+	FailedRows, RejectedRows []sample
 	Slowest, Retried         []Row
 
 	Pace, Latencies template.HTML // drawings
@@ -69,9 +71,11 @@ func writePage(t target, run *Run, s *Summary) error {
 
 func renderPage(dir string, run *Run, s *Summary) ([]byte, error) {
 	t, err := template.New(PageName).Funcs(template.FuncMap{
-		"count": count, "users": users, "are": are, "span": span, "ms": func(f float64) string { return span(time.Duration(f * float64(time.Millisecond))) },
+		"count": text.Count, "are": text.Are,
+		"users": users, "span": span,
+		"ms":    func(f float64) string { return span(time.Duration(f * float64(time.Millisecond))) },
 		"clock": clock, "plain": plain, "ids": shownIDs, "percent": percent,
-		"count64": func(n int64) string { return count(int(n)) }, "decimal": decimal,
+		"count64": func(n int64) string { return text.Count(int(n)) }, "decimal": decimal,
 		"seconds": func(f float64) string { return span(time.Duration(f * float64(time.Second))) },
 		"kindsOf": func(what string, k []kind) any {
 			return struct {
@@ -94,9 +98,9 @@ func renderPage(dir string, run *Run, s *Summary) ([]byte, error) {
 
 func newPage(dir string, run *Run, s *Summary) (*page, error) {
 	t := &s.stats
-	p := &page{Summary: s, Run: run, Dir: ShellWord(dir), Parts: parts(s), Options: options(run),
-		Failures: kinds(s.FailedBy), Refusals: kinds(s.RejectedBy), FailedRows: grouped(t.failed), RejectedRows: grouped(t.rejected),
-		Slowest: t.slowest, Retried: t.retried,
+	p := &page{Summary: s, Run: run, Dir: text.ShellWord(dir), Parts: parts(s), Options: options(run),
+		Failures: kinds(s.FailedBy), FailedRows: grouped(t.failed),
+		Refusals: kinds(s.RejectedBy), RejectedRows: grouped(t.rejected), Slowest: t.slowest, Retried: t.retried,
 		Repeated: t.series.repeated(), Pauses: t.series.pauses, MorePauses: t.series.paused - len(t.series.pauses)}
 	p.Class, p.Verdict = verdict(s)
 	if t.n == 0 {
@@ -118,22 +122,24 @@ func newPage(dir string, run *Run, s *Summary) (*page, error) {
 // verdict is what happened, in one sentence.
 func verdict(s *Summary) (class, sentence string) {
 	w := s.Deed.words()
-	open := s.Failed + s.Unknown
+	open, done := s.Failed+s.Unknown, text.Are(s.Accepted, "user")+" "+w.done
 	switch {
-	case s.State == Unfinished:
-		return "bad", fmt.Sprintf("Unfinished: %s of %s done, %s still to come.", count(s.Accepted-s.Remaining), users(s.Accepted), count(s.Remaining))
+	case s.State == unfinished:
+		return "bad", fmt.Sprintf("Unfinished: %s of %s done, %s still to come.",
+			text.Count(s.Accepted-s.Remaining), users(s.Accepted), text.Count(s.Remaining))
 	case open > 0:
-		return "bad", fmt.Sprintf("Finished, but %s of %s may still %s.", count(open), users(s.Accepted), w.undone)
+		return "bad", fmt.Sprintf("Finished, but %s of %s may still %s.", text.Count(open), users(s.Accepted), w.undone)
 	case s.Accepted == 0 && s.Invalid > 0:
-		return "fair", fmt.Sprintf("Finished: nothing was sent, and %s invalid.", are(s.Invalid, "input row"))
+		return "fair", fmt.Sprintf("Finished: nothing was sent, and %s invalid.", text.Are(s.Invalid, "input row"))
 	case s.Accepted == 0:
 		return "good", fmt.Sprintf("Finished: there was no user to %s.", cmp.Or(s.Deed, Delete))
 	case s.Invalid > 0:
-		return "fair", fmt.Sprintf("Finished: %s %s, but %s invalid, so never sent.", are(s.Accepted, "user"), w.done, are(s.Invalid, "input row"))
+		return "fair", fmt.Sprintf("Finished: %s, but %s invalid, so never sent.", done, text.Are(s.Invalid, "input row"))
 	case s.NotSaved > 0:
-		return "fair", fmt.Sprintf("Finished: %s %s, but %s not in the backup.", are(s.Accepted, "user"), w.done, are(s.NotSaved, "more deleted user"))
+		missing := text.Are(s.NotSaved, "more deleted user")
+		return "fair", fmt.Sprintf("Finished: %s, but %s not in the backup.", done, missing)
 	}
-	return "good", fmt.Sprintf("Finished: %s %s.", are(s.Accepted, "user"), w.done)
+	return "good", fmt.Sprintf("Finished: %s.", done)
 }
 
 // parts are the sets that every input row stands in exactly one of.
@@ -162,7 +168,8 @@ func parts(s *Summary) []part {
 
 func options(run *Run) (all []option) {
 	for _, name := range slices.Sorted(maps.Keys(run.Asked.Options)) {
-		all = append(all, option{"--" + strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(run.Asked.Options[name], "\n", ", ")})
+		value := strings.ReplaceAll(run.Asked.Options[name], "\n", ", ")
+		all = append(all, option{"--" + strings.ReplaceAll(name, "_", "-"), value})
 	}
 	return all
 }
@@ -177,7 +184,7 @@ func kinds(by map[string]int) (all []kind) {
 }
 
 // grouped puts rows of one kind together, in the order in which the kinds were met.
-func grouped(rows []Sample) []Sample {
+func grouped(rows []sample) []sample {
 	met := map[string]int{}
 	for _, r := range rows {
 		if _, ok := met[r.Kind]; !ok {
@@ -185,41 +192,18 @@ func grouped(rows []Sample) []Sample {
 		}
 	}
 	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(a, b Sample) int { return cmp.Compare(met[a.Kind], met[b.Kind]) })
+	slices.SortStableFunc(rows, func(a, b sample) int { return cmp.Compare(met[a.Kind], met[b.Kind]) })
 	return rows
 }
 
-// count writes a number with commas.
-func count(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func users(n int) string { return text.Things(n, "user") }
 
 // decimal writes a rate: a small one with a digit behind the point.
 func decimal(f float64) string {
 	if f < 100 {
 		return strconv.FormatFloat(f, 'f', 1, 64)
 	}
-	return count(int(f + 0.5))
-}
-
-func users(n int) string { return things(n, "user") }
-
-func things(n int, name string) string {
-	if n == 1 {
-		return "1 " + name
-	}
-	return count(n) + " " + name + "s"
-}
-
-func are(n int, name string) string {
-	if n == 1 {
-		return "1 " + name + " is"
-	}
-	return things(n, name) + " are"
+	return text.Count(int(f + 0.5))
 }
 
 // percent is a share for people: 0.1% is not nothing, and 99.99% is not all.
@@ -270,7 +254,7 @@ const maxShown = 4000
 // character that turns the reading direction around can make one ID look like another. Escaping is the template's.
 func plain(s string) string {
 	var b strings.Builder
-	for _, r := range shorten(s, maxShown) {
+	for _, r := range text.Shorten(s, maxShown) {
 		if unicode.IsPrint(r) {
 			b.WriteRune(r)
 		} else {
@@ -286,20 +270,10 @@ func shownIDs(all []string) (shown []string) {
 	for i, id := range all {
 		switch {
 		case i < head || i >= len(all)-tail:
-			shown = append(shown, shorten(id, maxShownID))
+			shown = append(shown, text.Shorten(id, maxShownID))
 		case i == head:
-			shown = append(shown, fmt.Sprintf("(%s more in %s)", count(len(all)-head-tail), AuditName))
+			shown = append(shown, fmt.Sprintf("(%s more in %s)", text.Count(len(all)-head-tail), AuditName))
 		}
 	}
 	return shown
-}
-
-// ShellWord makes one word of a POSIX shell's command line.
-func ShellWord(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("-_./+,:@%=", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
-	}) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bulkdelete/internal/chart"
+	"bulkdelete/internal/text"
 )
 
 // size is how wide a drawing is. Each is made twice, for a screen or paper and for a phone: text that is scaled with
@@ -55,7 +56,7 @@ func drawPace(s *series) (template.HTML, error) {
 			x.Ticks = append(x.Ticks, chart.Tick{At: t.Seconds(), Label: tickTime(t)})
 		}
 		return &chart.Chart{Title: "Users a second over time",
-			Desc: fmt.Sprintf("%s of work; %s repeated", span(end), things(again, "call")), X: x, Panels: panels}
+			Desc: fmt.Sprintf("%s of work; %s repeated", span(end), text.Things(again, "call")), X: x, Panels: panels}
 	})
 }
 
@@ -140,7 +141,7 @@ func latencyTicks(x chart.Axis, limit int) (ticks []chart.Tick) {
 func counts(last float64, limit int) chart.Axis {
 	y := chart.Axis{Max: last}
 	for _, n := range chart.Counts(last, limit) {
-		y.Ticks = append(y.Ticks, chart.Tick{At: n, Label: count(int(n))})
+		y.Ticks = append(y.Ticks, chart.Tick{At: n, Label: text.Count(int(n))})
 	}
 	return y
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bulkdelete/internal/text"
 )
 
 const hostile = `<script>alert("1")</script>' onload='x <!-- &` + "\u2028\u202e\x00\xff"
@@ -70,13 +72,15 @@ func TestPageShowsEveryCountOfTheSummary(t *testing.T) {
 		default:
 			if f.Kind() == reflect.Int {
 				f.SetInt(int64(n))
-				want = append(want, count(n))
+				want = append(want, text.Count(n))
 			}
 		}
 	}
-	s.RejectedBy, s.FailedBy = map[string]int{"spreadsheet": 90_001, "duplicate": 90_002}, map[string]int{"failed: statusCode 403": 90_003, "other": 90_004}
+	s.RejectedBy, s.FailedBy = map[string]int{"spreadsheet": 90_001,
+		"duplicate": 90_002}, map[string]int{"failed: statusCode 403": 90_003, "other": 90_004}
 	s.LatencyMS, s.Seconds, s.UsersPerSecond = Latency{P50: 101, P90: 202, P99: 303, Max: 404}, 7384, 91_234.4
-	want = append(want, "spreadsheet", "90,001", "90,002", "failed: statusCode 403", "90,003", "other", "90,004", "101 ms", "202 ms", "303 ms", "404 ms", "2 h 3 min", "91,234",
+	want = append(want, "spreadsheet", "90,001", "90,002", "failed: statusCode 403", "90,003", "other", "90,004",
+		"101 ms", "202 ms", "303 ms", "404 ms", "2 h 3 min", "91,234",
 		s.Input.Name, s.Input.Path, s.Input.SHA256, s.Host, s.UserPool, s.IDType, s.Program, s.LastRowHash, clock(*s.StartedAt), clock(*s.EndedAt),
 		"--column userId", "bulkdelete verify &#39;my leavers.bulkdelete&#39;")
 	b, err := renderPage("my leavers.bulkdelete", run, s)
@@ -96,13 +100,17 @@ func TestPageSaysWhatHappenedInOneSentence(t *testing.T) {
 		class string
 		want  string
 	}{
-		{Summary{State: Finished, Accepted: 1_000_000, Deleted: 999_000, Absent: 1000}, "good", "Finished: 1,000,000 users are gone."},
-		{Summary{State: Finished, Accepted: 1, Deleted: 1, Duplicates: 4, Rejected: 4}, "good", "Finished: 1 user is gone."},
-		{Summary{State: Finished}, "good", "Finished: there was no user to delete."},
-		{Summary{State: Finished, Accepted: 50, Deleted: 50, Invalid: 1}, "fair", "Finished: 50 users are gone, but 1 input row is invalid, so never sent."},
-		{Summary{State: Finished, Invalid: 3}, "fair", "Finished: nothing was sent, and 3 input rows are invalid."},
-		{Summary{State: Finished, Accepted: 5000, Deleted: 4990, Failed: 7, Unknown: 3, Invalid: 1}, "bad", "Finished, but 10 of 5,000 users may still exist."},
-		{Summary{State: Unfinished, Accepted: 5000, Deleted: 1000, Failed: 7, Remaining: 3993}, "bad", "Unfinished: 1,007 of 5,000 users done, 3,993 still to come."},
+		{Summary{State: finished, Accepted: 1_000_000, Deleted: 999_000, Absent: 1000}, "good",
+			"Finished: 1,000,000 users are gone."},
+		{Summary{State: finished, Accepted: 1, Deleted: 1, Duplicates: 4, Rejected: 4}, "good", "Finished: 1 user is gone."},
+		{Summary{State: finished}, "good", "Finished: there was no user to delete."},
+		{Summary{State: finished, Accepted: 50, Deleted: 50, Invalid: 1}, "fair",
+			"Finished: 50 users are gone, but 1 input row is invalid, so never sent."},
+		{Summary{State: finished, Invalid: 3}, "fair", "Finished: nothing was sent, and 3 input rows are invalid."},
+		{Summary{State: finished, Accepted: 5000, Deleted: 4990, Failed: 7, Unknown: 3, Invalid: 1}, "bad",
+			"Finished, but 10 of 5,000 users may still exist."},
+		{Summary{State: unfinished, Accepted: 5000, Deleted: 1000, Failed: 7, Remaining: 3993}, "bad",
+			"Unfinished: 1,007 of 5,000 users done, 3,993 still to come."},
 	} {
 		if class, got := verdict(&c.s); class != c.class || got != c.want {
 			t.Errorf("got %s, %q; want %s, %q", class, got, c.class, c.want)
@@ -112,7 +120,8 @@ func TestPageSaysWhatHappenedInOneSentence(t *testing.T) {
 
 func TestPageSaysHowToGoOn(t *testing.T) {
 	run, s := madeUp(t, 1000, 400, true)
-	for resume, want := range map[string]string{"bulkdelete run a.csv --yes": "<pre>bulkdelete run a.csv --yes</pre>", "": "Run the same command again"} {
+	for resume, want := range map[string]string{"bulkdelete run a.csv --yes": "<pre>bulkdelete run a.csv --yes</pre>",
+		"": "Run the same command again"} {
 		s.Resume = resume
 		b, err := renderPage("a.bulkdelete", run, s)
 		if err != nil {
@@ -134,7 +143,8 @@ func TestPageNeedsNothingFromElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.ToLower(string(b))
-	for _, bad := range []string{"://", "<script", "<link", "<img", "<iframe", "<image", "src=", "href", "url(", "@import", "refresh", "javascript:", "<?xml"} {
+	for _, bad := range []string{"://", "<script", "<link", "<img", "<iframe", "<image", "src=", "href", "url(",
+		"@import", "refresh", "javascript:", "<?xml"} {
 		if strings.Contains(text, bad) {
 			t.Errorf("the page holds %q", bad)
 		}
@@ -144,7 +154,8 @@ func TestPageNeedsNothingFromElsewhere(t *testing.T) {
 			t.Errorf("the page lacks %q", good)
 		}
 	}
-	if svg := strings.Count(text, "<svg"); svg != 4 || strings.Count(text, "</svg>") != svg || strings.Count(text, "<g") != strings.Count(text, "</g>") {
+	if svg := strings.Count(text, "<svg"); svg != 4 || strings.Count(text, "</svg>") != svg ||
+		strings.Count(text, "<g") != strings.Count(text, "</g>") {
 		t.Errorf("%d drawings, want two in two sizes, each whole", svg)
 	}
 	for _, part := range strings.Split(text, "<svg")[1:] {
@@ -183,14 +194,15 @@ func TestPageSizeIsBounded(t *testing.T) {
 	run, s := madeUp(t, 1000, 0, false)
 	long := strings.Repeat(`<"&`, 400_000)
 	for i := range 10_000 {
-		r := Row{Chunk: i + 1, Users: 1, Outcome: Failed, APICode: i, Attempts: 100 + i, Duration: time.Hour, StartedAt: time.Unix(0, 0), Message: fmt.Sprint(i, long[:1500])}
+		r := Row{Chunk: i + 1, Users: 1, Outcome: Failed, APICode: i, Attempts: 100 + i, Duration: time.Hour,
+			StartedAt: time.Unix(0, 0), Message: fmt.Sprint(i, long[:1500])}
 		for range 1000 {
 			r.RequestIDs = append(r.RequestIDs, long)
 		}
 		settle(s, &r)
 		s.fail(Line{Line: i, ID: []byte(long)}, &r)
 	}
-	s.Reason, s.Input.Name, s.State = long, long, Unfinished
+	s.Reason, s.Input.Name, s.State = long, long, unfinished
 	if n := size(run, s); n > 1<<20 {
 		t.Errorf("the page of an API that answers anything has %d bytes", n)
 	}
@@ -228,7 +240,8 @@ func TestTopRows(t *testing.T) {
 		t.Errorf("the slowest chunks are %v, want %v", got, want)
 	}
 	if len(s.retried) != topRows || s.retried[0].Chunk != 50 || s.retried[1].Chunk != 2 {
-		t.Errorf("the most repeated chunks begin with %d and %d, %d in all", s.retried[0].Chunk, s.retried[1].Chunk, len(s.retried))
+		t.Errorf("the most repeated chunks begin with %d and %d, %d in all",
+			s.retried[0].Chunk, s.retried[1].Chunk, len(s.retried))
 	}
 }
 
@@ -241,19 +254,15 @@ func TestSamplesShowEveryKind(t *testing.T) {
 	if n := len(s.rejected); n != samplesOfKind+1 || s.rejected[n-1].Line != 1000 {
 		t.Errorf("%d rows are kept, the last one line %d", n, s.rejected[n-1].Line)
 	}
-	shown := grouped([]Sample{{Line: 1, Kind: "b"}, {Line: 2, Kind: "a"}, {Line: 3, Kind: "b"}})
+	shown := grouped([]sample{{Line: 1, Kind: "b"}, {Line: 2, Kind: "a"}, {Line: 3, Kind: "b"}})
 	if shown[0].Line != 1 || shown[1].Line != 3 || shown[2].Line != 2 {
 		t.Errorf("rows of one kind do not stand together: %v", shown)
 	}
 }
 
 func TestNumbersForPeople(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1: "-1", -100: "-100", -1000: "-1,000"} {
-		if got := count(n); got != want {
-			t.Errorf("%d is written %s", n, got)
-		}
-	}
-	for d, want := range map[time.Duration]string{0: "0 ms", 999 * time.Millisecond: "999 ms", time.Second: "1 s", 59_990 * time.Millisecond: "59.9 s", time.Minute: "1 min",
+	for d, want := range map[time.Duration]string{0: "0 ms", 999 * time.Millisecond: "999 ms", time.Second: "1 s",
+		59_990 * time.Millisecond: "59.9 s", time.Minute: "1 min",
 		61 * time.Second: "1 min 1 s", 3599 * time.Second: "59 min 59 s", 90 * time.Minute: "1 h 30 min", 49 * time.Hour: "2 d 1 h"} {
 		if got := span(d); got != want {
 			t.Errorf("%v is written %s, want %s", time.Duration(d), got, want)
@@ -265,11 +274,6 @@ func TestNumbersForPeople(t *testing.T) {
 	}{{0, 0, "0%"}, {0, 9, "0%"}, {9, 9, "100%"}, {1, 10_000, "< 0.1%"}, {9999, 10_000, "> 99.9%"}, {1, 8, "12.5%"}} {
 		if got := percent(c.n, c.of); got != c.want {
 			t.Errorf("%d of %d is written %s, want %s", c.n, c.of, got, c.want)
-		}
-	}
-	for word, want := range map[string]string{"a.bulkdelete": "a.bulkdelete", "": "''", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "用户.bulkdelete": "用户.bulkdelete"} {
-		if got := ShellWord(word); got != want {
-			t.Errorf("%q becomes %s, want %s", word, got, want)
 		}
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	"bulkdelete/internal/text"
 )
 
 // Outcome is what became of users.
@@ -23,12 +24,14 @@ const (
 	Deleted Outcome = "deleted" // the API said that it deleted them
 	Absent  Outcome = "absent"  // the API says that no such user exists: never was, or gone already
 	Failed  Outcome = "failed"  // the API refused for good
-	Unknown Outcome = "unknown" // the last attempt ended without an answer and reading back could not settle it
+	Unknown Outcome = "unknown" // the last attempt ended without an answer and reading back did not tell
 
 	// Of a restore's audit, besides failed and unknown.
 	Restored Outcome = "restored" // created again
 	Exists   Outcome = "exists"   // not created: a user with the same ID is there
 )
+
+var outcomes = []Outcome{Deleted, Absent, Restored, Exists, Failed, Unknown}
 
 // Row is one row of audit.csv: what became of some neighbouring users of one chunk.
 type Row struct {
@@ -51,6 +54,9 @@ type Row struct {
 	whole int // the chunk's number in the whole of which this is a shard's; 0: Chunk
 }
 
+// endedAt is when the last answer came.
+func (r *Row) endedAt() time.Time { return r.StartedAt.Add(r.Duration) }
+
 // IDsSHA256 is the SHA-256 of the IDs, each followed by a newline, in hexadecimal.
 func IDsSHA256(ids []string) string {
 	var text []byte
@@ -71,13 +77,14 @@ func joinIDs(ids []string) string {
 	}
 	words := make([]string, len(ids))
 	for i, id := range ids {
-		words[i] = strings.ReplaceAll(shorten(oneLine(id), maxShownID), " ", "_")
+		words[i] = strings.ReplaceAll(text.OneLine(id, maxShownID), " ", "_")
 	}
 	return strings.Join(words, " ")
 }
 
-var columns = []string{"chunk", "part", "first_line", "last_line", "users", "outcome", "attempts", "http_status", "status_code", "api_code",
-	"message", "request_ids", "started_at", "duration_ms", "ids_sha256", "row_hash"}
+var columns = []string{"chunk", "part", "first_line", "last_line", "users", "outcome", "attempts",
+	"http_status", "status_code", "api_code", "message", "request_ids", "started_at", "duration_ms",
+	"ids_sha256", "row_hash"}
 
 // header is the first line of every audit.
 var header = []byte(strings.Join(columns, ",") + "\n")
@@ -88,8 +95,8 @@ const (
 	maxIDs     = 30_000 // request IDs of a row
 )
 
-// appendFields appends the row's fields but for its hash, as they stand in the file, each followed by a newline. No field
-// holds one.
+// appendFields appends the row's fields but for its hash, as they stand in the file, each followed by a newline. No
+// field holds one.
 func (r *Row) appendFields(b []byte) []byte {
 	number := func(n int) { b = append(strconv.AppendInt(b, int64(n), 10), '\n') }
 	code := func(n int) { // 0: there is none
@@ -99,36 +106,36 @@ func (r *Row) appendFields(b []byte) []byte {
 			number(n)
 		}
 	}
-	text := func(s string) { b = append(append(b, s...), '\n') }
+	cell := func(s string) { b = append(append(b, s...), '\n') }
 	number(r.Chunk)
 	b = append(strconv.AppendInt(b, int64(r.From), 10), '-')
 	number(r.To)
 	number(r.FirstLine)
 	number(r.LastLine)
 	number(r.Users)
-	text(string(r.Outcome))
+	cell(string(r.Outcome))
 	number(r.Attempts)
 	code(r.HTTPStatus)
 	code(r.StatusCode)
 	code(r.APICode)
-	text(Harmless(oneLine(r.Message)))
-	text(Harmless(joinIDs(r.RequestIDs)))
-	text(r.StartedAt.UTC().Format(timeLayout))
+	cell(Harmless(text.OneLine(r.Message, maxMessage)))
+	cell(Harmless(joinIDs(r.RequestIDs)))
+	cell(r.StartedAt.UTC().Format(timeLayout))
 	number(int(r.Duration.Milliseconds()))
-	text(r.IDsSHA256)
+	cell(r.IDsSHA256)
 	return b
 }
 
-// auditFormat is how rows stand in audit.csv: one physical line each, as encoding/csv writes it. A record is a row's fields
-// but for the hash, each followed by a newline.
+// auditFormat is how rows stand in audit.csv: one physical line each, as encoding/csv writes it. A record is a
+// row's fields but for the hash, each followed by a newline.
 type auditFormat struct{}
 
 func (auditFormat) Preamble() []byte { return header }
 
 func (auditFormat) Mark() (string, bool) { return "\n", true }
 
-// rowHash chains a row to the one before: the SHA-256 of that one's hash and of this row's other fields, each followed by
-// a newline.
+// rowHash chains a row to the one before: the SHA-256 of that one's hash and of this row's other fields, each
+// followed by a newline.
 func rowHash(before string, fields []byte) string {
 	h := sha256.New()
 	io.WriteString(h, before+"\n") //nolint:errcheck // a hash takes everything
@@ -154,7 +161,8 @@ func appendLine(dst, fields []byte, hash string) []byte {
 	}
 	buf := bytes.NewBuffer(dst)
 	w := csv.NewWriter(buf)
-	w.Write(append(strings.Split(string(fields[:len(fields)-1]), "\n"), hash)) //nolint:errcheck // a buffer takes everything
+	cells := strings.Split(string(fields[:len(fields)-1]), "\n")
+	w.Write(append(cells, hash)) //nolint:errcheck // a buffer takes everything
 	w.Flush()
 	return buf.Bytes()
 }
@@ -197,13 +205,19 @@ func (auditFormat) Decode(line []byte, before string) (fields []byte, hash strin
 	return fields, hash, nil
 }
 
-// cutHash gives a line's fields but for the hash, each followed by a newline, and the hash.
+// cutHash gives a line's fields but for the hash, each followed by a newline, and the hash. Few lines have a quote; for
+// all others a csv.Reader would cost most of the reading.
 func cutHash(line []byte) (fields []byte, hash string, err error) {
-	if bytes.IndexByte(line, '"') < 0 && bytes.Count(line, []byte{','}) == len(columns)-1 { // as nearly always
+	if bytes.IndexByte(line, '"') < 0 {
+		if bytes.Count(line, []byte{','}) != len(columns)-1 {
+			return nil, "", csv.ErrFieldCount
+		}
 		at := bytes.LastIndexByte(line, ',')
 		return bytes.ReplaceAll(line[:at+1], []byte{','}, []byte{'\n'}), string(line[at+1:]), nil
 	}
-	f, err := splitLine(line)
+	c := csv.NewReader(bytes.NewReader(line))
+	c.FieldsPerRecord = len(columns)
+	f, err := c.Read()
 	if err != nil {
 		return nil, "", err
 	}
@@ -211,26 +225,9 @@ func cutHash(line []byte) (fields []byte, hash string, err error) {
 	return []byte(strings.Join(f[:last], "\n") + "\n"), f[last], nil
 }
 
-// splitLine takes a line apart. Few have a quote, and for all others a csv.Reader would cost most of the reading.
-func splitLine(line []byte) ([]string, error) {
-	if bytes.IndexByte(line, '"') >= 0 {
-		c := csv.NewReader(bytes.NewReader(line))
-		c.FieldsPerRecord = len(columns)
-		return c.Read()
-	}
-	f := strings.Split(string(line), ",")
-	if len(f) != len(columns) {
-		return nil, csv.ErrFieldCount
-	}
-	return f, nil
-}
-
-// parseRow makes a row of the record that the journal gives.
-func parseRow(record []byte, hash string) (Row, error) {
-	return fromFields(append(strings.Split(string(bytes.TrimSuffix(record, []byte{'\n'})), "\n"), hash))
-}
-
-func fromFields(f []string) (r Row, err error) {
+// parseRow makes a row of its fields, each followed by a newline, and its hash.
+func parseRow(fields []byte, hash string) (r Row, err error) {
+	f := strings.Split(string(fields), "\n")
 	number := func(s string) int {
 		if s == "" {
 			return 0
@@ -242,45 +239,21 @@ func fromFields(f []string) (r Row, err error) {
 		return n
 	}
 	from, to, _ := strings.Cut(f[1], "-")
-	r = Row{Chunk: number(f[0]), From: number(from), To: number(to), FirstLine: number(f[2]), LastLine: number(f[3]), Users: number(f[4]),
-		Outcome: Outcome(f[5]), Attempts: number(f[6]), HTTPStatus: number(f[7]), StatusCode: number(f[8]), APICode: number(f[9]),
-		Message: f[10], RequestIDs: strings.Fields(f[11]), Duration: time.Duration(number(f[13])) * time.Millisecond, IDsSHA256: f[14], Hash: f[15]}
+	r = Row{
+		Chunk: number(f[0]), From: number(from), To: number(to), FirstLine: number(f[2]), LastLine: number(f[3]),
+		Users: number(f[4]), Outcome: Outcome(f[5]), Attempts: number(f[6]), HTTPStatus: number(f[7]),
+		StatusCode: number(f[8]), APICode: number(f[9]), Message: f[10], RequestIDs: strings.Fields(f[11]),
+		Duration: time.Duration(number(f[13])) * time.Millisecond, IDsSHA256: f[14], Hash: hash,
+	}
 	at, e := time.Parse(timeLayout, f[12])
 	if e != nil && err == nil {
 		err = e
 	}
 	r.StartedAt = at
-	if err == nil && (r.Users != r.To-r.From+1 || !slices.Contains([]Outcome{Deleted, Absent, Failed, Unknown, Restored, Exists}, r.Outcome)) {
+	if err == nil && (r.Users != r.To-r.From+1 || !slices.Contains(outcomes, r.Outcome)) {
 		err = errors.New("the row contradicts itself")
 	}
 	return r, err
-}
-
-// oneLine makes foreign text fit a cell: one line, printable, bounded.
-func oneLine(s string) string {
-	if isOneLine(s) {
-		return s
-	}
-	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)), " ")
-	if r := []rune(s); len(r) > maxMessage {
-		return string(r[:maxMessage]) + "…"
-	}
-	return s
-}
-
-// isOneLine says whether a text fits as it is, as nearly all do.
-func isOneLine(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || c == ' ' && (i == 0 || i == len(s)-1 || s[i+1] == ' ') {
-			return false
-		}
-	}
-	return len(s) <= maxMessage
 }
 
 // Harmless keeps a spreadsheet from running a cell as a formula.

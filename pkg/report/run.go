@@ -56,8 +56,9 @@ type Run struct {
 // RunFormat is the format that this version reads and writes.
 const RunFormat = 2
 
-// Asked is what every run on a folder has to agree with, and who asked for it first. The chain of the audit's rows begins
-// with its SHA-256, so none of it can be changed later without being seen. All its values are strings in JSON.
+// Asked is what every run on a folder has to agree with, and who asked for it first. The chain of the audit's rows
+// begins with its SHA-256, so none of it can be changed later without being seen. All its values are strings in
+// JSON.
 type Asked struct {
 	Deed     Deed              `json:"deed"`
 	Input    Input             `json:"input"`
@@ -134,7 +135,7 @@ type Ended struct {
 	ExitCode  int       `json:"exit_code"`
 	Reason    string    `json:"reason,omitempty"`
 	LastHash  string    `json:"last_hash"`          // of the audit's last row
-	InDoubt   []int     `json:"in_doubt,omitempty"` // chunks that were left without a row although a call may have been carried out
+	InDoubt   []int     `json:"in_doubt,omitempty"` // chunks without a row that a call may have been carried out for
 	PoolAfter *int      `json:"pool_after,omitempty"`
 }
 
@@ -197,7 +198,8 @@ func readAsked(raw json.RawMessage) (a Asked, err error) {
 // check refuses what no version can have written.
 func (r *Run) check() error {
 	p := r.Asked.Plan
-	if r.Format != RunFormat || p.ChunkSize < 1 || p.ChunkSize > 64 || p.Accepted < 0 || p.Chunks != (p.Accepted+p.ChunkSize-1)/p.ChunkSize {
+	sound := r.Format == RunFormat && p.ChunkSize >= 1 && p.ChunkSize <= 64 && p.Accepted >= 0
+	if !sound || p.Chunks != (p.Accepted+p.ChunkSize-1)/p.ChunkSize {
 		return errors.New("it contradicts itself")
 	}
 	if last := r.Last(); r.Open != (last != nil && last.Ended == nil) {
@@ -227,16 +229,16 @@ func (r *Run) LastEnd() *Ended {
 	return nil
 }
 
-// LastHash is that of the audit's last row when a run last ended, "" if none has.
-func (r *Run) LastHash() string {
+// lastHash is that of the audit's last row when a run last ended, "" if none has.
+func (r *Run) lastHash() string {
 	if e := r.LastEnd(); e != nil {
 		return e.LastHash
 	}
 	return ""
 }
 
-// Tail is how many rows a crash can have torn at the end of the audit: none unless a run is open.
-func (r *Run) Tail() int {
+// tail is how many rows a crash can have torn at the end of the audit: none unless a run is open.
+func (r *Run) tail() int {
 	if !r.Open {
 		return 0
 	}
@@ -294,19 +296,8 @@ func marshal(from any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func load(dir *journal.Dir, name string, into any) error {
-	text, err := dir.ReadFile(name, maxRun)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("%s cannot be understood: %w", name, err)
-	}
-	return nil
-}
-
-// canonical gives JSON whose values are all strings as Python's json.dumps(asked, sort_keys=True, separators=(",", ":"),
-// ensure_ascii=False) writes it.
+// canonical gives JSON whose values are all strings as Python's json.dumps(asked, sort_keys=True, separators=(",",
+// ":"), ensure_ascii=False) writes it.
 func canonical(raw json.RawMessage) ([]byte, error) {
 	var value any
 	if err := json.Unmarshal(raw, &value); err != nil {

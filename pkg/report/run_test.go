@@ -22,10 +22,10 @@ func TestRunComesBackAsItWas(t *testing.T) {
 	must(t, run.Save(dir))
 	back, err := LoadRun(dir)
 	must(t, err)
-	if back.Seed() != run.Seed() || back.Asked.Reason != run.Asked.Reason || back.LastHash() != "5eed" {
+	if back.Seed() != run.Seed() || back.Asked.Reason != run.Asked.Reason || back.lastHash() != "5eed" {
 		t.Errorf("%+v", back.Asked)
 	}
-	if !back.Open || back.Workers != 4 || back.Tail() != 4 {
+	if !back.Open || back.Workers != 4 || back.tail() != 4 {
 		t.Errorf("%+v", back)
 	}
 	first := read(t, dir, RunName)

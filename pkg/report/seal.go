@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -48,16 +49,20 @@ type SealedFile struct {
 
 // LoadSeal reads seal.json, nil if there is none.
 func LoadSeal(dir *journal.Dir) (*Seal, error) {
-	var s Seal
-	err := load(dir, SealName, &s)
+	text, err := dir.ReadFile(SealName, maxRun)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	var s Seal
+	if err := json.Unmarshal(text, &s); err != nil {
+		return nil, fmt.Errorf("%s cannot be understood: %w", SealName, err)
+	}
 	if s.Format != 1 {
-		return nil, fmt.Errorf("%s has format %d: it was made by another version of bulkdelete, or edited", SealName, s.Format)
+		return nil, fmt.Errorf("%s has format %d: it was made by another version of bulkdelete, or edited",
+			SealName, s.Format)
 	}
 	return &s, nil
 }
@@ -86,11 +91,13 @@ func WriteSeal(dir *journal.Dir, run *Run, s *Summary) error {
 
 func newSeal(run *Run, s *Summary) *Seal {
 	last, a := run.Last(), run.Asked
-	seal := &Seal{Format: 1, Program: run.Program, SealedAt: time.Now().UTC(), Deed: a.Deed, State: s.State, ExitCode: s.ExitCode,
-		Counts: map[string]int{"invalid": s.Invalid, "duplicates": s.Duplicates, "protected": s.Protected, "remaining": s.Remaining},
-		Runs:   len(run.Runs), FirstHash: run.Seed(), LastHash: s.LastRowHash, Rows: s.AuditRows, Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
-		By: last.By, Approved: last.Approved, Plan: last.Plan, Reason: a.Reason}
-	for _, o := range []Outcome{Deleted, Absent, Restored, Exists, Failed, Unknown} {
+	seal := &Seal{Format: 1, Program: run.Program, SealedAt: time.Now().UTC(), Deed: a.Deed, State: s.State,
+		ExitCode: s.ExitCode, Runs: len(run.Runs), FirstHash: run.Seed(), LastHash: s.LastRowHash, Rows: s.AuditRows,
+		Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
+		By: last.By, Approved: last.Approved, Plan: last.Plan, Reason: a.Reason,
+		Counts: map[string]int{"invalid": s.Invalid, "duplicates": s.Duplicates, "protected": s.Protected,
+			"remaining": s.Remaining}}
+	for _, o := range outcomes {
 		if n := *s.of(o); n > 0 {
 			seal.Counts[string(o)] = n
 		}
@@ -124,7 +131,8 @@ func setAside(dir *journal.Dir) (*SealedFile, error) {
 func oldSealName(n int) string { return fmt.Sprintf("seal.%d.json", n) }
 
 // unsealed are files that a seal is not about: they come and go with runs, or are elsewhere too.
-var unsealed = []string{LockName, "status.json", "control.json", InputName, SealName, SealName + ".sig", SealName + ".tsr"}
+var unsealed = []string{LockName, "status.json", "control.json", InputName,
+	SealName, SealName + ".sig", SealName + ".tsr"}
 
 // sealedNames gives the names of the files that a seal is about.
 func sealedNames(dir *journal.Dir) ([]string, error) {

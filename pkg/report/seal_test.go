@@ -64,14 +64,14 @@ func TestSealNamesEveryFileThatTheRunLeaves(t *testing.T) {
 	if !slices.Equal(names, want) {
 		t.Errorf("sealed are %v", names)
 	}
-	if s.FirstHash != run.Seed() || s.LastHash != run.LastHash() || s.Rows != 4 || s.Replaces != nil {
+	if s.FirstHash != run.Seed() || s.LastHash != run.lastHash() || s.Rows != 4 || s.Replaces != nil {
 		t.Errorf("%+v", s)
 	}
 	if wrong := check(t, dir, s); len(wrong) > 0 || !s.Tells(run, sum) || s.Runs != len(run.Runs) {
 		t.Errorf("untouched: %v", wrong)
 	}
 	counts := "map[absent:1 deleted:3 duplicates:0 failed:1 invalid:1 protected:0 remaining:0]"
-	if fmt.Sprint(s.Counts) != counts || s.ExitCode != 1 || s.State != Finished {
+	if fmt.Sprint(s.Counts) != counts || s.ExitCode != 1 || s.State != finished {
 		t.Errorf("%+v", s)
 	}
 }
@@ -111,7 +111,7 @@ func TestSealThatTellsAnotherStoryIsSeen(t *testing.T) {
 	dir, run, sum := sealedFolder(t)
 	for what, edit := range map[string]func(*Seal){
 		"deed":       func(s *Seal) { s.Deed = Restore },
-		"state":      func(s *Seal) { s.State = Unfinished },
+		"state":      func(s *Seal) { s.State = unfinished },
 		"exit code":  func(s *Seal) { s.ExitCode = 0 },
 		"counts":     func(s *Seal) { s.Counts["failed"] = 0 },
 		"last hash":  func(s *Seal) { s.LastHash = "" },

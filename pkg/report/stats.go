@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strings"
 	"time"
+
+	"bulkdelete/internal/text"
 )
 
 // stats are what the page draws, gathered in bounded memory whatever the audit's length.
@@ -16,12 +17,12 @@ type stats struct {
 	n        int
 	slowest  []Row
 	retried  []Row
-	failed   []Sample
-	rejected []Sample
+	failed   []sample
+	rejected []sample
 }
 
-// Sample is a row shown for many.
-type Sample struct {
+// sample is a row shown for many.
+type sample struct {
 	Line   int
 	ID     string // cut when it is very long
 	Reason string
@@ -49,7 +50,7 @@ func (t *stats) add(r *Row) {
 }
 
 // sample keeps the first few rows of each kind: of a rejection's class, or of a failure's reason.
-func (t *stats) sample(to *[]Sample, l Line, reason string) {
+func (t *stats) sample(to *[]sample, l Line, reason string) {
 	if len(*to) >= topSamples {
 		return
 	}
@@ -60,19 +61,8 @@ func (t *stats) sample(to *[]Sample, l Line, reason string) {
 		}
 	}
 	if same < samplesOfKind {
-		*to = append(*to, Sample{l.Line, shorten(string(l.ID), maxShownID), shorten(reason, maxMessage), kind})
+		*to = append(*to, sample{l.Line, text.Shorten(string(l.ID), maxShownID), text.Shorten(reason, maxMessage), kind})
 	}
-}
-
-// shorten cuts a text and lets go of the memory it was part of.
-func shorten(s string, runes int) string {
-	n := 0
-	for at := range s {
-		if n++; n > runes {
-			return s[:at] + "…"
-		}
-	}
-	return strings.Clone(s)
 }
 
 // top keeps the first few rows in an order, the earlier of equals first, and of a chunk that was split one row.
@@ -103,7 +93,8 @@ func latencyBucket(d time.Duration) int {
 func latencyOf(bucket int) float64 { return math.Pow(latencyStep, float64(bucket)+0.5) }
 
 func (t *stats) latency() Latency {
-	return Latency{P50: t.percentile(0.5), P90: t.percentile(0.9), P99: t.percentile(0.99), Max: float64(t.max.Milliseconds())}
+	most := float64(t.max.Milliseconds())
+	return Latency{P50: t.percentile(0.5), P90: t.percentile(0.9), P99: t.percentile(0.99), Max: most}
 }
 
 func (t *stats) percentile(p float64) float64 {
@@ -116,8 +107,9 @@ func (t *stats) percentile(p float64) float64 {
 	return 0
 }
 
-// series are users and repeated calls over working time, in at most seriesLen steps: when time outgrows them, neighbours
-// are joined. Working time leaves out the pauses between runs, which can be a thousand times longer than the runs.
+// series are users and repeated calls over working time, in at most seriesLen steps: when time outgrows them,
+// neighbours are joined. Working time leaves out the pauses between runs, which can be a thousand times longer than
+// the runs.
 type series struct {
 	start  time.Time // of working time, moved on by every pause
 	latest time.Time // answer so far
@@ -156,14 +148,14 @@ func (s *series) add(r *Row) {
 	if gap := r.StartedAt.Sub(s.latest); gap > pauseAfter {
 		s.pause(gap, r.StartedAt)
 	}
-	if end := r.StartedAt.Add(r.Duration); end.After(s.latest) {
+	if end := r.endedAt(); end.After(s.latest) {
 		s.latest = end
 	}
-	at := min(r.StartedAt.Add(r.Duration).Sub(s.start), maxWorking)
+	at := min(r.endedAt().Sub(s.start), maxWorking)
 	for at >= seriesLen*s.step {
 		s.join()
 	}
-	i := max(0, int(at/s.step)) // rows stand in the order they were settled, not begun
+	i := max(0, int(at/s.step)) // rows stand in the order they were done, not begun
 	s.users[i] += r.Users
 	s.again[i] += max(0, r.Attempts-1)
 	s.last = max(s.last, i)
@@ -198,8 +190,8 @@ func (s *series) repeated() (n int) {
 	return n
 }
 
-// steps gives the series from its beginning to the last answer. The last stretch ends there; one too short to have a pace
-// of its own is part of the one before.
+// steps gives the series from its beginning to the last answer. The last stretch ends there; one too short to have
+// a pace of its own is part of the one before.
 func (s *series) steps() []step {
 	if s.step == 0 {
 		return nil

@@ -71,12 +71,12 @@ type Latency struct {
 
 // The states of a summary.
 const (
-	Finished   = "finished"
-	Unfinished = "unfinished"
+	finished   = "finished"
+	unfinished = "unfinished"
 )
 
 // Finished says whether every accepted row has an outcome and the run that wrote the last one ended in order.
-func (s *Summary) Finished() bool { return s.State == Finished }
+func (s *Summary) Finished() bool { return s.State == finished }
 
 // deedWords are how a deed is called in files.
 type deedWords struct {
@@ -95,8 +95,9 @@ func (d Deed) words() deedWords {
 
 func newSummary(run *Run) *Summary {
 	a := run.Asked
-	s := &Summary{Schema: 2, Program: run.Program, Deed: a.Deed, Input: a.Input, Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
-		IDType: a.Options["id_type"], Asked: a.Reason, Chunks: a.Plan.Chunks, RejectedBy: map[string]int{}, FailedBy: map[string]int{}}
+	s := &Summary{Schema: 2, Program: run.Program, Deed: a.Deed, Input: a.Input, Host: a.Host, UserPool: a.UserPool,
+		TenantID: a.TenantID, IDType: a.Options["id_type"], Asked: a.Reason, Chunks: a.Plan.Chunks,
+		RejectedBy: map[string]int{}, FailedBy: map[string]int{}}
 	if a.Deed == Restore {
 		s.NotSaved = a.Plan.Invalid
 	}
@@ -111,25 +112,14 @@ func newSummary(run *Run) *Summary {
 
 // of gives the count of an outcome.
 func (s *Summary) of(o Outcome) *int {
-	switch o {
-	case Deleted:
-		return &s.Deleted
-	case Absent:
-		return &s.Absent
-	case Restored:
-		return &s.Restored
-	case Exists:
-		return &s.Exists
-	case Failed:
-		return &s.Failed
-	}
-	return &s.Unknown
+	return map[Outcome]*int{Deleted: &s.Deleted, Absent: &s.Absent, Restored: &s.Restored, Exists: &s.Exists,
+		Failed: &s.Failed, Unknown: &s.Unknown}[o]
 }
 
 // count counts an audit row.
 func (s *Summary) count(r *Row) {
 	*s.of(r.Outcome) += r.Users
-	end := r.StartedAt.Add(r.Duration)
+	end := r.endedAt()
 	if s.StartedAt == nil || r.StartedAt.Before(*s.StartedAt) {
 		at := r.StartedAt
 		s.StartedAt = &at
@@ -200,13 +190,13 @@ func (s *Summary) finish(run *Run) error {
 // conclude says whether the run is finished, and its exit code.
 func (s *Summary) conclude(run *Run) {
 	if s.Remaining == 0 && !run.Open {
-		s.State = Finished
+		s.State = finished
 		if s.Failed+s.Unknown+s.Invalid+s.NotSaved > 0 {
 			s.ExitCode = 1
 		}
 		return
 	}
-	s.State, s.ExitCode, s.Reason = Unfinished, 4, "the run died"
+	s.State, s.ExitCode, s.Reason = unfinished, 4, "the run died"
 	last := run.Last()
 	switch {
 	case last == nil:

@@ -30,7 +30,7 @@ type writeTo struct{ dir *journal.Dir }
 func (t writeTo) create(name string) (made, error) { return t.dir.Create(name) }
 func (t writeTo) absent(name string) error         { return t.dir.Remove(name) }
 
-// discard makes files for nobody.
+// discard throws made files away.
 type discard struct{}
 
 func (discard) create(string) (made, error) { return nothing{io.Discard}, nil }

@@ -1,0 +1,99 @@
+// Package text makes text fit to be read: foreign text on one line or on a terminal, numbers for people, and words
+// for a shell.
+package text
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// IsOneLine says whether a text is as OneLine would give it, as nearly all are.
+func IsOneLine(s string, runes int) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == ' ' && (i == 0 || i == len(s)-1 || s[i+1] == ' ') {
+			return false
+		}
+	}
+	return len(s) <= runes
+}
+
+// OneLine makes foreign text one line: printable, with single spaces, and no longer than so many runes.
+func OneLine(s string, runes int) string {
+	if IsOneLine(s, runes) {
+		return s
+	}
+	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)), " ")
+	return Shorten(s, runes)
+}
+
+// Shorten cuts a text. The result is a copy, so that it does not keep a large text in memory.
+func Shorten(s string, runes int) string {
+	n := 0
+	for at := range s {
+		if n++; n > runes {
+			return s[:at] + "…"
+		}
+	}
+	return strings.Clone(s)
+}
+
+// Clean replaces what could move a terminal's cursor.
+func Clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// CleanLines is Clean for a text of several lines.
+func CleanLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = Clean(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Count writes a number with thousands separated.
+func Count(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Things writes a number and a noun, such as 1 user or 2,000 users.
+func Things(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return Count(n) + " " + noun + "s"
+}
+
+// Are is Things with the verb: 1 user is, 2,000 users are.
+func Are(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return Things(n, noun) + " are"
+}
+
+// ShellWord quotes a text so that a POSIX shell takes it for one word.
+func ShellWord(s string) string {
+	special := func(r rune) bool {
+		return !strings.ContainsRune("-_./+,:@%=", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}
+	if s != "" && !strings.ContainsFunc(s, special) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
