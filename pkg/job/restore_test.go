@@ -21,8 +21,8 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// restore brings the bench's users back once.
-func (b *bench) restore(ctx context.Context) (*report.Summary, error) {
+// restore brings the fixture's users back once.
+func (b *fixture) restore(ctx context.Context) (*report.Summary, error) {
 	b.t.Helper()
 	r, err := OpenRestore(b.dir)
 	if err != nil {
@@ -51,9 +51,9 @@ func (b *bench) restore(ctx context.Context) (*report.Summary, error) {
 }
 
 // returns reads a file of the restore: outcome, id, old and new user_id, for each row.
-func (b *bench) returns(name string) (rows []map[string]string) {
+func (b *fixture) returns(name string) (rows []map[string]string) {
 	b.t.Helper()
-	of := &bench{t: b.t, dir: filepath.Join(b.dir, report.RestoreName)}
+	of := &fixture{t: b.t, dir: filepath.Join(b.dir, report.RestoreName)}
 	return of.rows(name)
 }
 
@@ -67,7 +67,7 @@ func seeded(t *testing.T, spec string) sandbox.Faults {
 }
 
 // savedIDs are the IDs in the backup for which there was a user.
-func (b *bench) savedIDs() map[string]bool {
+func (b *fixture) savedIDs() map[string]bool {
 	b.t.Helper()
 	dir, err := journal.OpenDir(b.dir)
 	if err != nil {
@@ -99,7 +99,7 @@ func (b *bench) savedIDs() map[string]bool {
 // With --backup everybody who is gone stands in the backup, and comes back from it as whom they were, once.
 func TestBackupAndRestore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 1000, 1010)
+		b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 1000, 1010)
 		b.backup = true
 		if s, err := b.run(t.Context()); err != nil || s.Deleted != 1000 || s.Absent != 10 || len(b.savedIDs()) != 1000 {
 			t.Fatalf("%+v, %v, saved %d", s, err, len(b.savedIDs()))
@@ -145,7 +145,7 @@ func TestNobodyIsDeletedWithoutABackup(t *testing.T) {
 		{"a list that is none", say(`{"statusCode":200,"message":"","data":{}}`), id(51), Incomplete, 119, 1},
 	} {
 		inBubble(t, c.name, func(t *testing.T) {
-			b := newBench(t, sandbox.Config{}, 120, 120)
+			b := newFixture(t, sandbox.Config{}, 120, 120)
 			b.backup = true
 			api := b.cfg.Transport.(wire).Handler
 			b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -176,7 +176,7 @@ func TestNobodyIsDeletedWithoutABackup(t *testing.T) {
 // A run goes on with the backup that it began with, or not at all.
 func TestARunGoesOnWithItsBackup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{}, 120, 120)
+		b := newFixture(t, sandbox.Config{}, 120, 120)
 		b.backup, b.adjust = true, func(j *Job) { j.StopAfter = 50 }
 		if _, err := b.run(t.Context()); codeOf(err) != Interrupted {
 			t.Fatal(err)
@@ -196,7 +196,7 @@ func TestARunGoesOnWithItsBackup(t *testing.T) {
 func TestOneUserWhoCannotComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := map[string]int{}
-		b := newBench(t, sandbox.Config{Refused: refused}, 200, 100)
+		b := newFixture(t, sandbox.Config{Refused: refused}, 200, 100)
 		b.backup = true
 		if _, err := b.run(t.Context()); err != nil {
 			t.Fatal(err)
@@ -215,7 +215,7 @@ func TestOneUserWhoCannotComeBack(t *testing.T) {
 // Users whom the run did not delete are not created, and who is there by now is left as is.
 func TestWhoIsThereIsNotCreated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{}, 100, 100)
+		b := newFixture(t, sandbox.Config{}, 100, 100)
 		b.backup, b.adjust = true, func(j *Job) { j.StopAfter = 60 }
 		if _, err := b.run(t.Context()); codeOf(err) != Interrupted {
 			t.Fatal(err)
@@ -240,7 +240,7 @@ func TestWhoIsThereIsNotCreated(t *testing.T) {
 func TestUsersWithoutAnID(t *testing.T) {
 	for _, fault := range []string{"", "cut-after=100%"} {
 		inBubble(t, fault, func(t *testing.T) {
-			b := newBench(t, sandbox.Config{}, 20, 20)
+			b := newFixture(t, sandbox.Config{}, 20, 20)
 			b.backup = true
 			api, creations := b.api, 0
 			b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -295,7 +295,7 @@ func (a anonymous) Write(p []byte) (int, error) {
 // A backup that was edited, or is of another time than the restore that began with it, is not gone on with.
 func TestABackupThatIsNotTheOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{}, 200, 200)
+		b := newFixture(t, sandbox.Config{}, 200, 200)
 		b.backup, b.adjust = true, func(j *Job) { j.StopAfter = 150 }
 		if _, err := b.run(t.Context()); codeOf(err) != Interrupted {
 			t.Fatal(err)
@@ -352,7 +352,7 @@ func TestEverybodyComesBack(t *testing.T) {
 }
 
 func (c comeback) try(t *testing.T) {
-	b := newBench(t, sandbox.Config{Faults: seeded(t, c.faults), Unknown: sandbox.UnknownNotFound, Duplicates: c.duplicates}, c.rows, c.rows)
+	b := newFixture(t, sandbox.Config{Faults: seeded(t, c.faults), Unknown: sandbox.UnknownNotFound, Duplicates: c.duplicates}, c.rows, c.rows)
 	b.cfg.Workers, b.backup = c.workers, true
 	again := func(dir string, stops []time.Duration, run func() error) {
 		for _, stop := range stops {
@@ -390,7 +390,7 @@ func (c comeback) try(t *testing.T) {
 }
 
 // countReturns holds what a restore says against who is there.
-func (b *bench) countReturns(c comeback, s *report.Summary) {
+func (b *fixture) countReturns(c comeback, s *report.Summary) {
 	b.t.Helper()
 	there, missing := 0, 0
 	for i := range c.rows {
@@ -423,7 +423,7 @@ func TestARestoreThatDied(t *testing.T) {
 		restored, unknown int
 	}{{"users with IDs", false, 120, 0}, {"users without", true, 70, 50}} {
 		inBubble(t, c.name, func(t *testing.T) {
-			b := newBench(t, sandbox.Config{Duplicates: true}, 120, 120)
+			b := newFixture(t, sandbox.Config{Duplicates: true}, 120, 120)
 			b.backup, b.cfg.Workers = true, 1
 			api := b.api
 			if c.anonymous {
@@ -453,7 +453,7 @@ func TestARestoreThatDied(t *testing.T) {
 // Whom the API refused to delete, and who never was, is no business of a restore's.
 func TestOnlyTheDeletedComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{Refused: map[string]int{id(3): 400}, Unknown: sandbox.UnknownNotFound}, 60, 70)
+		b := newFixture(t, sandbox.Config{Refused: map[string]int{id(3): 400}, Unknown: sandbox.UnknownNotFound}, 60, 70)
 		b.backup = true
 		if s, err := b.run(t.Context()); err != nil || s.Failed != 1 || s.Absent != 10 {
 			t.Fatalf("%+v, %v", s, err)
@@ -469,7 +469,7 @@ func TestOnlyTheDeletedComeBack(t *testing.T) {
 // somebody who was deleted, that is said.
 func TestWhoIsMissingFromTheBackup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{Unknown: sandbox.UnknownSucceeds}, 100, 150)
+		b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownSucceeds}, 100, 150)
 		b.backup = true
 		if s, err := b.run(t.Context()); err != nil || s.Deleted != 100 || s.Absent != 50 {
 			t.Fatalf("%+v, %v", s, err)
