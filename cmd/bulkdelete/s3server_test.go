@@ -41,9 +41,8 @@ type s3Server struct {
 func newS3Server(t *testing.T) *s3Server {
 	t.Helper()
 	s := &s3Server{}
-	backend := startGateway(t)
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(backend)
+	proxy := &httputil.ReverseProxy{Transport: startGateway(t), Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: "gateway"})
 		r.Out.Host = r.In.Host // which is signed
 	}}
 	proxy.ModifyResponse = func(r *http.Response) error {
@@ -91,19 +90,24 @@ func (s *s3Server) note(r *http.Request) bool {
 	return s.refuse != nil && s.refuse(r.Method, r.URL.Path)
 }
 
-// startGateway builds the server that internal/s3server pins and starts it over a folder of the test's.
-func startGateway(t *testing.T) *url.URL {
+// startGateway builds the server that internal/s3server pins, starts it over a folder of the test's and gives the way to it: a
+// socket in that folder, since a port that is free now may be another program's when it is asked for.
+func startGateway(t *testing.T) http.RoundTripper {
 	t.Helper()
 	dir := t.TempDir()
-	program := filepath.Join(dir, "s3server")
+	short, err := os.MkdirTemp("", "s3") // a socket's path has about a hundred bytes at most, and a test's folder has its name in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(short) })
+	program, socket := filepath.Join(dir, "s3server"), filepath.Join(short, "socket")
 	const gateway = "github.com/versity/versitygw/cmd/versitygw"
 	build := exec.Command("go", "build", "-C", "../../internal/s3server", "-o", program, gateway)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the S3 server cannot be built: %v: %s", err, out)
 	}
-	addr := freeAddr(t)
-	c := exec.Command(program, "--quiet", "--port", addr, "--access", storeKey, "--secret", storeSecret,
+	c := exec.Command(program, "--quiet", "--port", socket, "--access", storeKey, "--secret", storeSecret,
 		"--region", "us-east-1", "posix", "--sidecar", filepath.Join(dir, "meta"), filepath.Join(dir, "root"))
 	for _, sub := range []string{"meta", "root"} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
@@ -114,25 +118,19 @@ func startGateway(t *testing.T) *url.URL {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Process.Kill(); c.Wait() })
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}
 	waitFor(t, "the S3 server", func() bool {
-		conn, err := net.Dial("tcp", addr)
+		conn, err := dial(t.Context(), "", "")
 		if err == nil {
 			conn.Close()
 		}
 		return err == nil
 	})
-	return &url.URL{Scheme: "http", Host: addr}
-}
-
-// freeAddr is a loopback address that nobody listens on.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	transport := &http.Transport{DialContext: dial}
+	t.Cleanup(transport.CloseIdleConnections)
+	return transport
 }
 
 // cutBody ends with an error after left bytes.
