@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"bulkdelete/internal/aloud"
 )
 
 // compose gives the command line of Docker Compose: a plugin today, a program of its own before.
@@ -19,7 +21,7 @@ func compose(t *testing.T) []string {
 	if os.Getenv("REQUIRE_DOCKER") == "1" {
 		t.Fatal("REQUIRE_DOCKER=1 and there is no docker compose")
 	}
-	t.Skip("there is no docker compose")
+	aloud.Skip(t, "there is no docker compose")
 	return nil
 }
 

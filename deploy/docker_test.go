@@ -22,6 +22,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bulkdelete/internal/aloud"
 )
 
 // image is what the tests run, under a name that no other run of them uses; why says why there is none.
@@ -41,7 +43,9 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		if built.why == "" {
+		if built.why != "" {
+			aloud.Say("all tests of containers: %s", built.why)
+		} else {
 			defer exec.Command("docker", "rmi", "--force", built.name).Run()
 		}
 		return m.Run()

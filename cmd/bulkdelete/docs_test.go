@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v3"
+
+	"bulkdelete/internal/aloud"
 )
 
 // pages are the documentation, by path from the module's root.
@@ -225,7 +227,7 @@ func TestDocsNameTests(t *testing.T) {
 func TestDocsPython(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("there is no python3")
+		aloud.Skip(t, "there is no python3: %v", err)
 	}
 	_, script, _ := strings.Cut(docsPage(t, "docs/proof.md"), "```python\n")
 	script, _, ok := strings.Cut(script, "```")
