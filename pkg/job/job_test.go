@@ -65,15 +65,16 @@ func id(n int) string { return fmt.Sprintf("%024x", n) }
 
 // fixture is a job over a sandbox.
 type fixture struct {
-	t      *testing.T
-	api    *sandbox.Server
-	input  string
-	dir    string
-	cfg    client.Config
-	chunk  int // users a chunk; 0: 50
-	backup bool
-	adjust func(*Job)
-	named  map[string]int // how often a deletion named an ID
+	t          *testing.T
+	api        *sandbox.Server
+	input      string
+	dir        string
+	cfg        client.Config
+	chunk      int // users a chunk; 0: 50
+	backup     bool
+	adjust     func(*Job)
+	named      map[string]int // how often a deletion named an ID
+	authorized http.Header    // of a request that a test has seen
 }
 
 // newFixture makes a pool of users 1 to pool and an input of users 1 to rows.

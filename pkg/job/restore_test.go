@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -491,6 +493,97 @@ func TestWhoIsMissingFromTheBackup(t *testing.T) {
 		defer r.Close()
 		if r.Users != 0 || r.Unsaved != 100 {
 			t.Errorf("%d users can come back, %d are missing", r.Users, r.Unsaved)
+		}
+	})
+}
+
+// A creation that never succeeds and never leaves anybody is tried some times, and then has failed.
+func TestACreationThatIsAlwaysLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFixture(t, sandbox.Config{}, 70, 60)
+		b.backup = true
+		if _, err := b.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		creations := map[int]int{} // by the number of users named
+		b.before(func(_ http.ResponseWriter, r *http.Request, body []byte) bool {
+			if !strings.HasSuffix(r.URL.Path, "create-users-batch") || !strings.Contains(string(body), `"external-30"`) {
+				return false
+			}
+			if creations[strings.Count(string(body), `"external-`)]++; creations[1] > 100 {
+				return false
+			}
+			panic(http.ErrAbortHandler)
+		})
+		s, err := b.restore(t.Context())
+		if err != nil || s.Restored != 59 || s.Failed != 1 || creations[1] != mostTries {
+			t.Errorf("%d restored, %d failed, %v; calls by size: %v", s.Restored, s.Failed, err, creations)
+		}
+	})
+}
+
+// Where reading shows nobody, not even a user who exists, nobody is created: they may all be there.
+func TestARestoreThatCannotSee(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFixture(t, sandbox.Config{}, 70, 60)
+		b.backup = true
+		if _, err := b.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.before(func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+			blind := strings.HasSuffix(r.URL.Path, "get-user-batch")
+			if blind {
+				io.WriteString(w, `{"statusCode":200,"message":"","data":[]}`)
+			}
+			return blind
+		})
+		if s, err := b.restore(t.Context()); codeOf(err) != Halted || s.Remaining != 60 || b.api.Len() != 10 {
+			t.Errorf("%d remain, %d users are there, %v", s.Remaining, b.api.Len(), err)
+		}
+	})
+}
+
+// An ID that named two users is for a person to sort out: neither is created.
+func TestAnIDThatNamedTwo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFixture(t, sandbox.Config{}, 70, 60)
+		b.backup = true
+		b.before(func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+			if !strings.HasSuffix(r.URL.Path, "get-user-batch") || !strings.Contains(r.URL.RawQuery, id(7)) {
+				return false
+			}
+			rec := httptest.NewRecorder()
+			b.api.ServeHTTP(rec, r)
+			var answer struct {
+				StatusCode int              `json:"statusCode"`
+				Data       []map[string]any `json:"data"`
+			}
+			if err := json.Unmarshal(rec.Body.Bytes(), &answer); err != nil {
+				t.Error(err)
+			}
+			for _, u := range answer.Data {
+				if u["userId"] == id(7) {
+					twin := maps.Clone(u)
+					twin["externalId"], twin["email"] = "external-twin", "twin@example.com"
+					answer.Data = append(answer.Data, twin)
+					break
+				}
+			}
+			text, err := json.Marshal(answer)
+			if err != nil {
+				t.Error(err)
+			}
+			w.Write(text) //nolint:errcheck // the test sees what is missing
+			return true
+		})
+		if s, err := b.run(t.Context()); err != nil || s.Deleted != 60 {
+			t.Fatalf("%d deleted, %v", s.Deleted, err)
+		}
+		b.cfg.Transport = wire{b.api}
+		s, err := b.restore(t.Context())
+		rows := b.returns("failed.csv")
+		if err != nil || s.Restored != 59 || s.Failed != 1 || b.api.Len() != 69 || len(rows) != 1 || !strings.Contains(rows[0]["bulkdelete_reason"], "the ID named 2 users") {
+			t.Errorf("%d restored, %d failed, %v: %v", s.Restored, s.Failed, err, rows)
 		}
 	})
 }
