@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -90,7 +91,7 @@ func (s *s3Server) note(r *http.Request) bool {
 	return s.refuse != nil && s.refuse(r.Method, r.URL.Path)
 }
 
-// startGateway builds the server that internal/s3server pins, starts it over a folder of the test's and gives the way to it: a
+// startGateway starts the server that internal/s3server pins over a folder of the test's and gives the way to it: a
 // socket in that folder, since a port that is free now may be another program's when it is asked for.
 func startGateway(t *testing.T) http.RoundTripper {
 	t.Helper()
@@ -100,13 +101,11 @@ func startGateway(t *testing.T) http.RoundTripper {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(short) })
-	program, socket := filepath.Join(dir, "s3server"), filepath.Join(short, "socket")
-	const gateway = "github.com/versity/versitygw/cmd/versitygw"
-	build := exec.Command("go", "build", "-C", "../../internal/s3server", "-o", program, gateway)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("the S3 server cannot be built: %v: %s", err, out)
+	program, err := gateway()
+	if err != nil {
+		t.Fatal(err)
 	}
+	socket := filepath.Join(short, "socket")
 	c := exec.Command(program, "--quiet", "--port", socket, "--access", storeKey, "--secret", storeSecret,
 		"--region", "us-east-1", "posix", "--sidecar", filepath.Join(dir, "meta"), filepath.Join(dir, "root"))
 	for _, sub := range []string{"meta", "root"} {
@@ -132,6 +131,22 @@ func startGateway(t *testing.T) http.RoundTripper {
 	t.Cleanup(transport.CloseIdleConnections)
 	return transport
 }
+
+// gateway builds the server once; the folder it is in goes with the last test.
+var gateway = sync.OnceValues(func() (program string, err error) {
+	if gatewayDir, err = os.MkdirTemp("", "s3server"); err != nil {
+		return "", err
+	}
+	program = filepath.Join(gatewayDir, "s3server")
+	build := exec.Command("go", "build", "-C", "../../internal/s3server", "-o", program, "github.com/versity/versitygw/cmd/versitygw")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the S3 server cannot be built: %w: %s", err, out)
+	}
+	return program, nil
+})
+
+var gatewayDir string
 
 // cutBody ends with an error after left bytes.
 type cutBody struct {
