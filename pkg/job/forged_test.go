@@ -302,3 +302,88 @@ func chownToGroup(t *testing.T, path string, group int) {
 		t.Fatal(err)
 	}
 }
+
+// Without the input a seal is still held to the chain: to what it begins with, its last row and how many rows there are.
+func TestASealIsHeldToTheChainWithoutTheInput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFixture(t, sandbox.Config{}, 150, 150)
+		if _, err := b.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(b.input); err != nil {
+			t.Fatal(err)
+		}
+		if f := b.verified(Expect{}); !f.Whole || len(f.Unchecked) != 1 {
+			t.Fatalf("untouched: %+v", f)
+		}
+		text, err := os.ReadFile(filepath.Join(b.dir, report.SealName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for old, edited := range map[string]string{`"first_hash": "`: `"first_hash": "0`, `"last_hash": "`: `"last_hash": "0`, `"rows": 3`: `"rows": 4`} {
+			b.write(report.SealName, []byte(strings.Replace(string(text), old, edited, 1)))
+			if f := b.verified(Expect{}); len(f.Problems) != 1 || !strings.HasPrefix(f.Problems[0], "seal.json is about another audit") {
+				t.Errorf("%s: %q", edited, f.Problems)
+			}
+		}
+	})
+}
+
+// What does not hold, or cannot be checked, in the folder of a restore is said of the run's.
+func TestARestoresFolderIsVerifiedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFixture(t, sandbox.Config{}, 120, 120)
+		b.backup = true
+		if _, err := b.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := b.restore(t.Context()); err != nil || s.Restored != 120 {
+			t.Fatalf("%d restored, %v", s.Restored, err)
+		}
+		if f := b.verified(Expect{}); !f.Whole || len(f.Unchecked) > 0 || f.Restored == nil || *f.Restored != 120 {
+			t.Fatalf("untouched: %+v", f)
+		}
+		sub := filepath.Join(report.RestoreName, "restored.csv")
+		text, err := os.ReadFile(filepath.Join(b.dir, sub))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.write(sub, text[1:])
+		if f := b.verified(Expect{}); f.Whole || len(f.Problems) == 0 || !strings.HasPrefix(f.Problems[0], "restore: restored.csv ") {
+			t.Errorf("an edited file: %q", f.Problems)
+		}
+		b.write(sub, text)
+		kill(t, filepath.Join(b.dir, report.RestoreName))
+		if f := b.verified(Expect{}); !slices.ContainsFunc(f.Unchecked, func(u string) bool { return strings.HasPrefix(u, "restore: the seal: a run is open") }) {
+			t.Errorf("a restore that died: %q", f.Unchecked)
+		}
+	})
+}
+
+// An audit that cannot be written any more stops the run at once, and leaves run.json open, as after a crash: the call whose row
+// was lost is in doubt.
+func TestAnAuditThatCannotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 500, 500)
+		b.cfg.Workers = 1
+		b.adjust = func(j *Job) {
+			rows := 0
+			j.Observe = func(report.Row) {
+				if rows++; rows == 3 {
+					j.folder.audit.Close() //nolint:errcheck // no row can be written from now on
+				}
+			}
+		}
+		_, err := b.run(t.Context())
+		if codeOf(err) != Halted || !strings.Contains(err.Error(), "the audit cannot be written, so nothing more is sent") || b.api.Len() != 300 {
+			t.Errorf("%d users are left, %v", b.api.Len(), err)
+		}
+		if run := b.runJSON(); !run.Open || run.Last().Ended != nil {
+			t.Errorf("run.json says open %v, ended %+v", run.Open, run.Last().Ended)
+		}
+		b.adjust = nil
+		if s, err := b.run(t.Context()); err != nil || s.Deleted != 500 {
+			t.Errorf("%d deleted, %d absent, %v", s.Deleted, s.Absent, err)
+		}
+	})
+}
