@@ -192,6 +192,7 @@ func newStage(t *testing.T, pool, rows int) *stage {
 	t.Helper()
 	name := needImage(t)
 	s := &stage{t: t, name: "bulkdelete-" + strings.ToLower(rand.Text()[:12]), host: t.TempDir()}
+	readable(t, s.host)
 	s.write("id", accessKeyID)
 	s.write("key", accessKeySecret)
 	s.write("pool.csv", users(pool))
@@ -213,8 +214,27 @@ func newStage(t *testing.T, pool, rows int) *stage {
 // write writes a file that the container's user, who is another one than the test's, can read.
 func (s *stage) write(name, text string) {
 	s.t.Helper()
-	if err := os.WriteFile(filepath.Join(s.host, name), []byte(text), 0o644); err != nil {
+	path := filepath.Join(s.host, name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		s.t.Fatal(err)
+	}
+	readable(s.t, path)
+}
+
+// readable lets everybody read what is at path, whatever the umask.
+func readable(t *testing.T, path string) {
+	t.Helper()
+	err := filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			return os.Chmod(path, 0o755)
+		}
+		return os.Chmod(path, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
