@@ -241,8 +241,12 @@ func TestDocsPython(t *testing.T) {
 	check := func(folder string) (string, error) {
 		c := exec.Command(python, "-c", script)
 		c.Dir = filepath.Join(dir, folder)
-		out, err := c.CombinedOutput()
-		return string(out), err
+		var out, trouble bytes.Buffer // a shell that starts Python complains there of a locale that is not installed
+		c.Stdout, c.Stderr = &out, &trouble
+		if err := c.Run(); err != nil {
+			return out.String() + trouble.String(), err
+		}
+		return out.String(), nil
 	}
 	last := verifyJSON(t, p, dir, 0, "job").LastRowHash
 	if out, err := check("job"); err != nil || out != "whole: "+last+"\n" {
