@@ -19,15 +19,28 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"bulkdelete/internal/aloud"
 )
 
 // image is what the tests run, under a name that no other run of them uses; why says why there is none.
 type image struct {
 	name string
 	why  string
+	made []string // what the engine keeps besides, in the order in which it was made
+}
+
+// remove removes the image and what making it has left in the engine.
+func (i image) remove() {
+	for _, each := range slices.Backward(append(i.made, i.name)) {
+		if out, err := exec.Command("docker", "rmi", each).CombinedOutput(); err != nil && !strings.Contains(string(out), "No such image") {
+			fmt.Fprintf(os.Stderr, "docker rmi %s: %v: %s", each, err, out)
+		}
+	}
 }
 
 // The tests share one image, so that it is built once.
@@ -41,8 +54,10 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		if built.why == "" {
-			defer exec.Command("docker", "rmi", "--force", built.name).Run()
+		if built.why != "" {
+			aloud.Say("all tests of containers: %s", built.why)
+		} else {
+			defer built.remove()
 		}
 		return m.Run()
 	}()
@@ -62,16 +77,51 @@ func buildImage() (image, error) {
 		}
 		return image{why: fmt.Sprintf("no Docker engine answers: docker info: %v", err)}, nil
 	}
-	name := "bulkdelete-test:" + strings.ToLower(rand.Text()[:12])
-	for _, c := range []*exec.Cmd{
-		exec.Command("./stand-in-images.sh"),
-		exec.Command("docker", "build", "--tag", name, ".."),
-	} {
-		if out, err := c.CombinedOutput(); err != nil {
-			return image{}, fmt.Errorf("%s: %w:\n%s", c, err, out)
+	i := image{name: "bulkdelete-test:" + strings.ToLower(rand.Text()[:12])}
+	before := idOf(base)
+	if out, err := exec.Command("./stand-in-images.sh").CombinedOutput(); err != nil {
+		return image{}, fmt.Errorf("stand-in-images.sh: %w:\n%s", err, out)
+	}
+	switch after := idOf(base); {
+	case before == "":
+		i.made = append(i.made, base)
+	case before != after: // it was a stand-in for other modules, which has lost its name
+		i.made = append(i.made, before)
+	}
+	// Without a cache all layers are this build's own, and may be removed whoever else builds the same.
+	c := exec.Command("docker", "build", "--no-cache", "--force-rm", "--tag", i.name, "..")
+	out, err := c.CombinedOutput()
+	i.made = append(i.made, layersOf(string(out))...)
+	if err != nil {
+		i.remove()
+		return image{}, fmt.Errorf("%s: %w:\n%s", c, err, out)
+	}
+	return i, nil
+}
+
+// base is what the Dockerfile starts from.
+const base = "golang:1.26"
+
+// idOf gives the ID of an image, "" if there is none of that name.
+func idOf(name string) string {
+	out, _ := exec.Command("docker", "image", "inspect", "--format", "{{.Id}}", name).Output()
+	return strings.TrimSpace(string(out))
+}
+
+// layersOf gives the images without a name that a build says it made at its steps. BuildKit makes none: what it keeps is in a
+// cache that it bounds itself.
+func layersOf(log string) (ids []string) {
+	for line := range strings.Lines(log) {
+		id, ok := strings.CutPrefix(line, " ---> ")
+		if id = strings.TrimSpace(id); !ok || strings.Contains(id, " ") {
+			continue // not a step's image, but the container that it ran in
+		}
+		tags, err := exec.Command("docker", "image", "inspect", "--format", "{{len .RepoTags}}", id).Output()
+		if err == nil && strings.TrimSpace(string(tags)) == "0" {
+			ids = append(ids, id)
 		}
 	}
-	return image{name: name}, nil
+	return ids
 }
 
 // readSources opens what the image is made of. The go command remembers which files were opened while tests run (not before,
@@ -142,6 +192,7 @@ func newStage(t *testing.T, pool, rows int) *stage {
 	t.Helper()
 	name := needImage(t)
 	s := &stage{t: t, name: "bulkdelete-" + strings.ToLower(rand.Text()[:12]), host: t.TempDir()}
+	readable(t, s.host)
 	s.write("id", accessKeyID)
 	s.write("key", accessKeySecret)
 	s.write("pool.csv", users(pool))
@@ -163,8 +214,27 @@ func newStage(t *testing.T, pool, rows int) *stage {
 // write writes a file that the container's user, who is another one than the test's, can read.
 func (s *stage) write(name, text string) {
 	s.t.Helper()
-	if err := os.WriteFile(filepath.Join(s.host, name), []byte(text), 0o644); err != nil {
+	path := filepath.Join(s.host, name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		s.t.Fatal(err)
+	}
+	readable(s.t, path)
+}
+
+// readable lets everybody read what is at path, whatever the umask.
+func readable(t *testing.T, path string) {
+	t.Helper()
+	err := filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			return os.Chmod(path, 0o755)
+		}
+		return os.Chmod(path, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v3"
+
+	"bulkdelete/internal/aloud"
 )
 
 // pages are the documentation, by path from the module's root.
@@ -228,7 +230,7 @@ func TestDocsNameTests(t *testing.T) {
 func TestDocsPython(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("there is no python3")
+		aloud.Skip(t, "there is no python3: %v", err)
 	}
 	_, script, _ := strings.Cut(docsPage(t, "docs/proof.md"), "```python\n")
 	script, _, ok := strings.Cut(script, "```")
@@ -243,8 +245,12 @@ func TestDocsPython(t *testing.T) {
 	check := func(folder string) (string, error) {
 		c := exec.Command(python, "-c", script)
 		c.Dir = filepath.Join(dir, folder)
-		out, err := c.CombinedOutput()
-		return string(out), err
+		var out, trouble bytes.Buffer // a shell that starts Python complains there of a locale that is not installed
+		c.Stdout, c.Stderr = &out, &trouble
+		if err := c.Run(); err != nil {
+			return out.String() + trouble.String(), err
+		}
+		return out.String(), nil
 	}
 	last := verifyJSON(t, p, dir, 0, "job").LastRowHash
 	if out, err := check("job"); err != nil || out != "whole: "+last+"\n" {

@@ -21,7 +21,15 @@ func TestMain(m *testing.M) {
 	if os.Getenv(runAsProgram) != "" { // a test has started this binary as the program
 		main()
 	}
-	testscript.Main(m, map[string]func(){"bulkdelete": main})
+	testscript.Main(tidy{m}, map[string]func(){"bulkdelete": main})
+}
+
+// tidy removes what all tests shared.
+type tidy struct{ *testing.M }
+
+func (t tidy) Run() int {
+	defer func() { os.RemoveAll(gatewayDir) }()
+	return t.M.Run()
 }
 
 // TestScripts runs the program as a person would. Each script is named after what it shows.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -41,9 +42,8 @@ type s3Server struct {
 func newS3Server(t *testing.T) *s3Server {
 	t.Helper()
 	s := &s3Server{}
-	backend := startGateway(t)
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(backend)
+	proxy := &httputil.ReverseProxy{Transport: startGateway(t), Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: "gateway"})
 		r.Out.Host = r.In.Host // which is signed
 	}}
 	proxy.ModifyResponse = func(r *http.Response) error {
@@ -91,19 +91,22 @@ func (s *s3Server) note(r *http.Request) bool {
 	return s.refuse != nil && s.refuse(r.Method, r.URL.Path)
 }
 
-// startGateway builds the server that internal/s3server pins and starts it over a folder of the test's.
-func startGateway(t *testing.T) *url.URL {
+// startGateway starts the server that internal/s3server pins over a folder of the test's and gives the way to it: a
+// socket in that folder, since a port that is free now may be another program's when it is asked for.
+func startGateway(t *testing.T) http.RoundTripper {
 	t.Helper()
 	dir := t.TempDir()
-	program := filepath.Join(dir, "s3server")
-	const gateway = "github.com/versity/versitygw/cmd/versitygw"
-	build := exec.Command("go", "build", "-C", "../../internal/s3server", "-o", program, gateway)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("the S3 server cannot be built: %v: %s", err, out)
+	short, err := os.MkdirTemp("", "s3") // a socket's path has about a hundred bytes at most, and a test's folder has its name in it
+	if err != nil {
+		t.Fatal(err)
 	}
-	addr := freeAddr(t)
-	c := exec.Command(program, "--quiet", "--port", addr, "--access", storeKey, "--secret", storeSecret,
+	t.Cleanup(func() { os.RemoveAll(short) })
+	program, err := gateway()
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(short, "socket")
+	c := exec.Command(program, "--quiet", "--port", socket, "--access", storeKey, "--secret", storeSecret,
 		"--region", "us-east-1", "posix", "--sidecar", filepath.Join(dir, "meta"), filepath.Join(dir, "root"))
 	for _, sub := range []string{"meta", "root"} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
@@ -114,26 +117,36 @@ func startGateway(t *testing.T) *url.URL {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Process.Kill(); c.Wait() })
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}
 	waitFor(t, "the S3 server", func() bool {
-		conn, err := net.Dial("tcp", addr)
+		conn, err := dial(t.Context(), "", "")
 		if err == nil {
 			conn.Close()
 		}
 		return err == nil
 	})
-	return &url.URL{Scheme: "http", Host: addr}
+	transport := &http.Transport{DialContext: dial}
+	t.Cleanup(transport.CloseIdleConnections)
+	return transport
 }
 
-// freeAddr is a loopback address that nobody listens on.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// gateway builds the server once; the folder it is in goes with the last test.
+var gateway = sync.OnceValues(func() (program string, err error) {
+	if gatewayDir, err = os.MkdirTemp("", "s3server"); err != nil {
+		return "", err
 	}
-	defer l.Close()
-	return l.Addr().String()
-}
+	program = filepath.Join(gatewayDir, "s3server")
+	build := exec.Command("go", "build", "-C", "../../internal/s3server", "-o", program, "github.com/versity/versitygw/cmd/versitygw")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the S3 server cannot be built: %w: %s", err, out)
+	}
+	return program, nil
+})
+
+var gatewayDir string
 
 // cutBody ends with an error after left bytes.
 type cutBody struct {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"bulkdelete/internal/aloud"
 )
 
 // start starts the program and waits until it has recorded a chunk.
@@ -194,10 +196,10 @@ func smallDisk(t *testing.T, size string, kib int) (mount string) {
 	t.Helper()
 	mount = t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", mount).CombinedOutput(); err != nil {
-		if os.Getenv("CI") != "" {
+		if os.Getenv("CI") != "" && os.Geteuid() == 0 {
 			t.Fatalf("a small file system cannot be mounted: %v: %s", err, out)
 		}
-		t.Skipf("needs the right to mount a tmpfs: %v: %s", err, out)
+		aloud.Skip(t, "needs the right to mount a tmpfs: %v: %s", err, out)
 	}
 	t.Cleanup(func() { exec.Command("umount", mount).Run() })
 	if err := os.WriteFile(filepath.Join(mount, "ballast"), make([]byte, kib<<10), 0o600); err != nil {

@@ -55,11 +55,14 @@ func TestOverSockets(t *testing.T) {
 		}
 	})
 	t.Run("connections are kept, as many as workers", func(t *testing.T) {
-		var conns atomic.Int32
-		n := atomic.Int32{}
+		const workers, waves = 16, 20
+		var conns, calls atomic.Int32
+		var wave atomic.Pointer[sync.WaitGroup] // the calls of a wave are answered when all of them are here
 		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
-			if n.Add(1)%3 == 0 { // refusals and give-ups must not close what others use
+			wave.Load().Done()
+			wave.Load().Wait()
+			if calls.Add(1)%3 == 0 { // a refusal must not close what others use
 				io.WriteString(w, `{"statusCode":502}`)
 				return
 			}
@@ -73,20 +76,22 @@ func TestOverSockets(t *testing.T) {
 		s.Start()
 		defer s.Close()
 		c := newClient(t, nil, func(c *Config) {
-			c.Host, c.Transport, c.Auth, c.Retries, c.Workers, c.Rate = s.URL, nil, "signature", 0, 16, 1e6
+			c.Host, c.Transport, c.Auth, c.Retries, c.Workers, c.Rate = s.URL, nil, "signature", 0, workers, 1e6
 		})
 		defer c.Close()
-		var pool sync.WaitGroup
-		for range 16 {
-			pool.Go(func() {
-				for range 50 {
+		for range waves {
+			var here, pool sync.WaitGroup
+			here.Add(workers)
+			wave.Store(&here)
+			for range workers {
+				pool.Go(func() {
 					c.DeleteUsers(t.Context(), "user_id", []string{"a"}) //nolint:errcheck // some are refused
-				}
-			})
+				})
+			}
+			pool.Wait()
 		}
-		pool.Wait()
-		if got := conns.Load(); got > 16*5 { // some are dialled while another one comes free, and kept out by the limit
-			t.Errorf("%d connections for 16 workers and 800 calls", got)
+		if got := conns.Load(); got != workers || calls.Load() != workers*waves {
+			t.Errorf("%d connections for %d workers and %d calls", got, workers, calls.Load())
 		}
 	})
 	t.Run("endless answer", func(t *testing.T) {

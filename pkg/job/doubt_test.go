@@ -16,8 +16,8 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// before puts a handler in front of the bench's API, which sees each request with its body; true: it has answered.
-func (b *bench) before(first func(w http.ResponseWriter, r *http.Request, body []byte) bool) {
+// before puts a handler in front of the fixture's API, which sees each request with its body; true: it has answered.
+func (b *fixture) before(first func(w http.ResponseWriter, r *http.Request, body []byte) bool) {
 	b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
@@ -30,7 +30,7 @@ func (b *bench) before(first func(w http.ResponseWriter, r *http.Request, body [
 func isDeletion(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "delete-users-batch") }
 
 // falselyAbsent are users who were deleted by a call of ours and are called absent.
-func (b *bench) falselyAbsent() (ids []string) {
+func (b *fixture) falselyAbsent() (ids []string) {
 	for _, row := range b.rows("deleted.csv") {
 		if row["outcome"] == string(report.Absent) && b.api.Deletions(row["user_id"]) > 0 {
 			ids = append(ids, row["user_id"])
@@ -42,7 +42,7 @@ func (b *bench) falselyAbsent() (ids []string) {
 // An API may delete a part of a batch and then refuse it: at the first user it does not know, or after half. Those are
 // deleted, not absent, and come back from the backup.
 func TestABatchThatIsDeletedInPart(t *testing.T) {
-	half := func(b *bench) {
+	half := func(b *fixture) {
 		b.before(func(w http.ResponseWriter, r *http.Request, body []byte) bool {
 			var in struct{ UserIDs []string }
 			if !isDeletion(r) || json.Unmarshal(body, &in) != nil || len(in.UserIDs) < 2 {
@@ -59,16 +59,16 @@ func TestABatchThatIsDeletedInPart(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		unknown string
-		adjust  func(*bench)
+		adjust  func(*fixture)
 		missing []int
 	}{
-		"404 at the first unknown":           {sandbox.UnknownPartial, func(*bench) {}, []int{30, 77}},
+		"404 at the first unknown":           {sandbox.UnknownPartial, func(*fixture) {}, []int{30, 77}},
 		"422 after half":                     {sandbox.UnknownSucceeds, half, nil},
 		"422 after half, 404 for the absent": {sandbox.UnknownNotFound, half, nil},
 	} {
 		for _, backup := range []bool{true, false} {
 			inBubble(t, fmt.Sprintf("%s, backup %v", name, backup), func(t *testing.T) {
-				b := newBench(t, sandbox.Config{Unknown: c.unknown}, 150, 150)
+				b := newFixture(t, sandbox.Config{Unknown: c.unknown}, 150, 150)
 				b.backup = backup
 				for _, n := range c.missing { // somebody whom the pool does not have stands in the place of one of its users
 					b.replaceInInput(id(n), id(9000+n))
@@ -94,7 +94,7 @@ func TestABatchThatIsDeletedInPart(t *testing.T) {
 	}
 }
 
-func (b *bench) replaceInInput(old, new string) {
+func (b *fixture) replaceInInput(old, new string) {
 	b.t.Helper()
 	text, err := os.ReadFile(b.input)
 	if err == nil {
@@ -117,8 +117,7 @@ func TestAnOutageInTheMiddleFailsNobody(t *testing.T) {
 	for _, workers := range []int{1, 4, 16} {
 		for _, how := range []string{"cut", "503"} {
 			inBubble(t, fmt.Sprintf("%d workers, %s", workers, how), func(t *testing.T) {
-				b := newBench(t,
-					sandbox.Config{Unknown: sandbox.UnknownNotFound, Faults: seeded(t, "latency=200ms,seed=3")}, 5000, 5000)
+				b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound, Faults: seeded(t, "latency=200ms,seed=3")}, 5000, 5000)
 				b.cfg.Workers, b.cfg.Rate = workers, 20
 				down := time.Now().Add(2 * time.Second)
 				b.before(func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
@@ -148,7 +147,7 @@ func TestAnOutageInTheMiddleFailsNobody(t *testing.T) {
 // them.
 func TestWhoIsNeverAnsweredIsNotCalledFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{}, 1000, 1000)
+		b := newFixture(t, sandbox.Config{}, 1000, 1000)
 		b.cfg.Rate = 20
 		calls := 0
 		b.before(func(w http.ResponseWriter, r *http.Request, body []byte) bool {
@@ -171,7 +170,7 @@ func TestWhoIsNeverAnsweredIsNotCalledFailed(t *testing.T) {
 func TestAReadingThatLagsIsAskedAgain(t *testing.T) {
 	for lag, want := range map[time.Duration]int{4 * time.Second: 100, time.Hour: 0} {
 		inBubble(t, lag.String(), func(t *testing.T) {
-			b := newBench(t, sandbox.Config{}, 150, 100)
+			b := newFixture(t, sandbox.Config{}, 150, 100)
 			copied, err := sandbox.New(sandbox.Config{IDs: func(yield func(string) bool) {
 				for i := 1; i <= 150 && yield(id(i)); i++ {
 				}
@@ -211,7 +210,7 @@ func TestAReadingThatLagsIsAskedAgain(t *testing.T) {
 // A mistake in the program stops the run with 4: what was sent is recorded or in doubt.
 func TestAPanicOfAWorkerStopsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 500, 500)
+		b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 500, 500)
 		b.adjust = func(j *Job) {
 			n := 0
 			j.Observe = func(report.Row) {

@@ -63,24 +63,24 @@ func (cutOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func id(n int) string { return fmt.Sprintf("%024x", n) }
 
-// bench is a job over a sandbox.
-type bench struct {
-	t      *testing.T
-	api    *sandbox.Server
-	input  string
-	dir    string
-	cfg    client.Config
-	chunk  int // users a chunk; 0: 50
-	backup bool
-	adjust func(*Job)
-	named  map[string]int // how often a deletion named an ID
+// fixture is a job over a sandbox.
+type fixture struct {
+	t          *testing.T
+	api        *sandbox.Server
+	input      string
+	dir        string
+	cfg        client.Config
+	chunk      int // users a chunk; 0: 50
+	backup     bool
+	adjust     func(*Job)
+	named      map[string]int // how often a deletion named an ID
+	authorized http.Header    // of a request that a test has seen
 }
 
-// newBench makes a pool of users 1 to pool and an input of users 1 to rows.
-func newBench(t *testing.T, cfg sandbox.Config, pool, rows int) *bench {
+// newFixture makes a pool of users 1 to pool and an input of users 1 to rows.
+func newFixture(t *testing.T, cfg sandbox.Config, pool, rows int) *fixture {
 	t.Helper()
-	b := &bench{t: t, dir: filepath.Join(t.TempDir(), "job"), input: filepath.Join(t.TempDir(), "users.csv"),
-		named: map[string]int{}}
+	b := &fixture{t: t, dir: filepath.Join(t.TempDir(), "job"), input: filepath.Join(t.TempDir(), "users.csv"), named: map[string]int{}}
 	cfg.IDs = func(yield func(string) bool) {
 		for i := 1; i <= pool && yield(id(i)); i++ {
 		}
@@ -115,7 +115,7 @@ func newBench(t *testing.T, cfg sandbox.Config, pool, rows int) *bench {
 }
 
 // run runs the job once and makes its files.
-func (b *bench) run(ctx context.Context) (*report.Summary, error) {
+func (b *fixture) run(ctx context.Context) (*report.Summary, error) {
 	b.t.Helper()
 	in, err := OpenInput(b.input)
 	if err != nil {
@@ -153,7 +153,7 @@ func (b *bench) run(ctx context.Context) (*report.Summary, error) {
 
 // check holds the promises that hold after every run: every row is in one file, what is said to be deleted or absent is
 // gone, what is said to have failed is there, and the chain holds.
-func (b *bench) check(s *report.Summary) {
+func (b *fixture) check(s *report.Summary) {
 	b.t.Helper()
 	if s.Rows != s.Accepted+s.Rejected || s.Accepted != s.Deleted+s.Absent+s.Failed+s.Unknown+s.Remaining {
 		b.t.Errorf("the summary does not add up: %+v", s)
@@ -184,7 +184,7 @@ func (b *bench) check(s *report.Summary) {
 }
 
 // rows reads a CSV of the folder, a map of column to cell for each row.
-func (b *bench) rows(name string) (rows []map[string]string) {
+func (b *fixture) rows(name string) (rows []map[string]string) {
 	b.t.Helper()
 	f, err := os.Open(filepath.Join(b.dir, name))
 	if errors.Is(err, os.ErrNotExist) && name == "remaining.csv" {
@@ -246,7 +246,7 @@ func TestAnswersThatLieOrVanish(t *testing.T) {
 }
 
 func everybodyGoes(t *testing.T, cfg sandbox.Config) {
-	b := newBench(t, cfg, 1100, 1000)
+	b := newFixture(t, cfg, 1100, 1000)
 	s, err := b.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +272,7 @@ func TestOneBadUserInFifty(t *testing.T) {
 	for _, status := range []int{400, 403, 409, 422, 499, 500} {
 		for _, place := range []int{1, 17, 50} {
 			inBubble(t, fmt.Sprintf("%d at place %d", status, place), func(t *testing.T) {
-				b := newBench(t, sandbox.Config{Refused: map[string]int{id(50 + place): status}}, 150, 150)
+				b := newFixture(t, sandbox.Config{Refused: map[string]int{id(50 + place): status}}, 150, 150)
 				s, err := b.run(t.Context())
 				if status == 403 { // says that nothing is permitted, not that one user is bad
 					if codeOf(err) != Halted {
@@ -300,7 +300,7 @@ func TestOneBadUserInFifty(t *testing.T) {
 func TestUnknownUserInFifty(t *testing.T) {
 	for _, denied := range []bool{false, true} {
 		inBubble(t, fmt.Sprintf("reading denied %v", denied), func(t *testing.T) {
-			b := newBench(t, sandbox.Config{Unknown: sandbox.UnknownNotFound, ReadDenied: denied}, 149, 150)
+			b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound, ReadDenied: denied}, 149, 150)
 			s, err := b.run(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -323,7 +323,7 @@ func TestBare404IsNotBelieved(t *testing.T) {
 			if reads {
 				pool = 40
 			}
-			b := newBench(t, sandbox.Config{}, pool, 60)
+			b := newFixture(t, sandbox.Config{}, pool, 60)
 			b.cfg.Auth = "signature"
 			b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if reads && r.Method == http.MethodGet {
@@ -344,7 +344,7 @@ func TestBare404IsNotBelieved(t *testing.T) {
 // Credentials that are refused stop the job within one round of workers.
 func TestCredentialsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{}, 1000, 1000)
+		b := newFixture(t, sandbox.Config{}, 1000, 1000)
 		b.cfg.AccessKeySecret = "wrong"
 		s, err := b.run(t.Context())
 		if codeOf(err) != Halted || s.Remaining != 1000 || s.ExitCode != 4 || len(b.named) > 0 {
@@ -361,7 +361,7 @@ func TestAPIOutOfReach(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := newBench(t, sandbox.Config{Faults: faults}, 1000, 1000)
+			b := newFixture(t, sandbox.Config{Faults: faults}, 1000, 1000)
 			b.cfg.Auth = "signature" // no login, which would fail first
 			s, err := b.run(t.Context())
 			if codeOf(err) != Halted || s.Failed+s.Unknown > 0 {
@@ -380,7 +380,7 @@ func TestAPIOutOfReach(t *testing.T) {
 }
 
 // healthy is the same pool, without those who are gone, behind an API that works.
-func healthy(t *testing.T, b *bench) *sandbox.Server {
+func healthy(t *testing.T, b *fixture) *sandbox.Server {
 	s, err := sandbox.New(sandbox.Config{Unknown: sandbox.UnknownNotFound, IDs: func(yield func(string) bool) {
 		for i := 1; i <= 1000; i++ {
 			if b.api.Has("user_id", id(i)) && !yield(id(i)) {
@@ -401,7 +401,7 @@ func TestNobodyKnows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := newBench(t, sandbox.Config{}, 100, 100)
+		b := newFixture(t, sandbox.Config{}, 100, 100)
 		cut, err := sandbox.New(sandbox.Config{Faults: faults})
 		if err != nil {
 			t.Fatal(err)
@@ -432,7 +432,7 @@ func TestTooManyFailures(t *testing.T) {
 		for n := 1; n <= 2000; n += 2 {
 			refused[id(n)] = 400
 		}
-		b := newBench(t, sandbox.Config{Refused: refused}, 2000, 2000)
+		b := newFixture(t, sandbox.Config{Refused: refused}, 2000, 2000)
 		b.adjust = func(j *Job) { j.MaxFailures, _ = ParseLimit("100") }
 		s, err := b.run(t.Context())
 		if codeOf(err) != Halted || s.Failed < 100 || s.Failed > 100+25*b.cfg.Workers || s.Remaining == 0 {
@@ -450,7 +450,7 @@ func TestStopAndGoOn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := newBench(t, sandbox.Config{Faults: faults, Unknown: sandbox.UnknownNotFound}, 950, 1000)
+			b := newFixture(t, sandbox.Config{Faults: faults, Unknown: sandbox.UnknownNotFound}, 950, 1000)
 			b.adjust = func(j *Job) { j.MaxDuration = after }
 			if after == 0 {
 				b.adjust = func(j *Job) { j.StopAfter = 1 }
@@ -475,7 +475,7 @@ func TestStopAndGoOn(t *testing.T) {
 // --stop-after stops at exactly that many users, inside a chunk too.
 func TestStopAfterIsExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{}, 120, 120)
+		b := newFixture(t, sandbox.Config{}, 120, 120)
 		done := 0
 		for _, n := range []int{1, 48, 1, 60, 10} {
 			b.adjust = func(j *Job) { j.StopAfter = n }
@@ -491,7 +491,7 @@ func TestStopAfterIsExact(t *testing.T) {
 // --verify reads back: nobody is called deleted who lives.
 func TestVerifyCatchesALie(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{}, 100, 100)
+		b := newFixture(t, sandbox.Config{}, 100, 100)
 		b.adjust = func(j *Job) { j.Verify = true }
 		b.cfg.Auth = "signature"
 		b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -513,7 +513,7 @@ func TestVerifyCatchesALie(t *testing.T) {
 func TestAnOutageIsWaitedOut(t *testing.T) {
 	for range 20 {
 		synctest.Test(t, func(t *testing.T) {
-			b := newBench(t, sandbox.Config{}, 2000, 2000)
+			b := newFixture(t, sandbox.Config{}, 2000, 2000)
 			b.cfg.Workers, b.cfg.Rate = 16, 20
 			cut := time.Now().Add(time.Second)
 			b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -534,7 +534,7 @@ func TestAnOutageIsWaitedOut(t *testing.T) {
 func TestTokensThatRunOutCostNoChunk(t *testing.T) {
 	for _, said := range []string{`"expires_in":2`, `"expires_in":7200`} { // the server's clock, and a server that says more than is true
 		inBubble(t, said, func(t *testing.T) {
-			b := newBench(t, sandbox.Config{TokenLifetime: 2 * time.Second, Faults: seeded(t, "latency=50ms")}, 10_000, 10_000)
+			b := newFixture(t, sandbox.Config{TokenLifetime: 2 * time.Second, Faults: seeded(t, "latency=50ms")}, 10_000, 10_000)
 			b.cfg.Rate, b.cfg.Workers = 20, 4
 			logins := 0
 			b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

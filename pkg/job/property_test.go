@@ -61,7 +61,7 @@ func tryOut(t *testing.T, c trial) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBench(t, sandbox.Config{Faults: faults, Unknown: c.unknown, ReadDenied: c.readDenied}, c.pool, c.rows)
+	b := newFixture(t, sandbox.Config{Faults: faults, Unknown: c.unknown, ReadDenied: c.readDenied}, c.pool, c.rows)
 	b.cfg.Workers, b.chunk = c.workers, c.chunk
 	var more strings.Builder
 	for i := range min(c.copies, c.rows) {

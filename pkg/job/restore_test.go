@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,8 +23,8 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// restore brings the bench's users back once.
-func (b *bench) restore(ctx context.Context) (*report.Summary, error) {
+// restore brings the fixture's users back once.
+func (b *fixture) restore(ctx context.Context) (*report.Summary, error) {
 	b.t.Helper()
 	r, err := OpenRestore(b.dir)
 	if err != nil {
@@ -51,9 +53,9 @@ func (b *bench) restore(ctx context.Context) (*report.Summary, error) {
 }
 
 // returns reads a file of the restore: outcome, id, old and new user_id, for each row.
-func (b *bench) returns(name string) (rows []map[string]string) {
+func (b *fixture) returns(name string) (rows []map[string]string) {
 	b.t.Helper()
-	of := &bench{t: b.t, dir: filepath.Join(b.dir, report.RestoreName)}
+	of := &fixture{t: b.t, dir: filepath.Join(b.dir, report.RestoreName)}
 	return of.rows(name)
 }
 
@@ -67,7 +69,7 @@ func seeded(t *testing.T, spec string) sandbox.Faults {
 }
 
 // savedIDs are the IDs in the backup for which there was a user.
-func (b *bench) savedIDs() map[string]bool {
+func (b *fixture) savedIDs() map[string]bool {
 	b.t.Helper()
 	dir, err := journal.OpenDir(b.dir)
 	if err != nil {
@@ -99,7 +101,7 @@ func (b *bench) savedIDs() map[string]bool {
 // With --backup everybody who is gone stands in the backup, and comes back from it as whom they were, once.
 func TestBackupAndRestore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 1000, 1010)
+		b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 1000, 1010)
 		b.backup = true
 		if s, err := b.run(t.Context()); err != nil || s.Deleted != 1000 || s.Absent != 10 || len(b.savedIDs()) != 1000 {
 			t.Fatalf("%+v, %v, saved %d", s, err, len(b.savedIDs()))
@@ -147,7 +149,7 @@ func TestNobodyIsDeletedWithoutABackup(t *testing.T) {
 		{"a list that is none", say(`{"statusCode":200,"message":"","data":{}}`), id(51), Incomplete, 119, 1},
 	} {
 		inBubble(t, c.name, func(t *testing.T) {
-			b := newBench(t, sandbox.Config{}, 120, 120)
+			b := newFixture(t, sandbox.Config{}, 120, 120)
 			b.backup = true
 			api := b.cfg.Transport.(wire).Handler
 			b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -179,7 +181,7 @@ func TestNobodyIsDeletedWithoutABackup(t *testing.T) {
 // A run goes on with the backup that it began with, or not at all.
 func TestARunGoesOnWithItsBackup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{}, 120, 120)
+		b := newFixture(t, sandbox.Config{}, 120, 120)
 		b.backup, b.adjust = true, func(j *Job) { j.StopAfter = 50 }
 		if _, err := b.run(t.Context()); codeOf(err) != Interrupted {
 			t.Fatal(err)
@@ -199,7 +201,7 @@ func TestARunGoesOnWithItsBackup(t *testing.T) {
 func TestOneUserWhoCannotComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := map[string]int{}
-		b := newBench(t, sandbox.Config{Refused: refused}, 200, 100)
+		b := newFixture(t, sandbox.Config{Refused: refused}, 200, 100)
 		b.backup = true
 		if _, err := b.run(t.Context()); err != nil {
 			t.Fatal(err)
@@ -219,7 +221,7 @@ func TestOneUserWhoCannotComeBack(t *testing.T) {
 // Users whom the run did not delete are not created, and who is there by now is left as is.
 func TestWhoIsThereIsNotCreated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{}, 100, 100)
+		b := newFixture(t, sandbox.Config{}, 100, 100)
 		b.backup, b.adjust = true, func(j *Job) { j.StopAfter = 60 }
 		if _, err := b.run(t.Context()); codeOf(err) != Interrupted {
 			t.Fatal(err)
@@ -244,7 +246,7 @@ func TestWhoIsThereIsNotCreated(t *testing.T) {
 func TestUsersWithoutAnID(t *testing.T) {
 	for _, fault := range []string{"", "cut-after=100%"} {
 		inBubble(t, fault, func(t *testing.T) {
-			b := newBench(t, sandbox.Config{}, 20, 20)
+			b := newFixture(t, sandbox.Config{}, 20, 20)
 			b.backup = true
 			api, creations := b.api, 0
 			b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -299,7 +301,7 @@ func (a anonymous) Write(p []byte) (int, error) {
 // A backup that was edited, or is of another time than the restore that began with it, is not gone on with.
 func TestABackupThatIsNotTheOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{}, 200, 200)
+		b := newFixture(t, sandbox.Config{}, 200, 200)
 		b.backup, b.adjust = true, func(j *Job) { j.StopAfter = 150 }
 		if _, err := b.run(t.Context()); codeOf(err) != Interrupted {
 			t.Fatal(err)
@@ -357,8 +359,7 @@ func TestEverybodyComesBack(t *testing.T) {
 }
 
 func (c comeback) try(t *testing.T) {
-	b := newBench(t, sandbox.Config{Faults: seeded(t, c.faults), Unknown: sandbox.UnknownNotFound,
-		Duplicates: c.duplicates}, c.rows, c.rows)
+	b := newFixture(t, sandbox.Config{Faults: seeded(t, c.faults), Unknown: sandbox.UnknownNotFound, Duplicates: c.duplicates}, c.rows, c.rows)
 	b.cfg.Workers, b.backup = c.workers, true
 	again := func(dir string, stops []time.Duration, run func() error) {
 		for _, stop := range stops {
@@ -396,7 +397,7 @@ func (c comeback) try(t *testing.T) {
 }
 
 // countReturns holds what a restore says against who is there.
-func (b *bench) countReturns(c comeback, s *report.Summary) {
+func (b *fixture) countReturns(c comeback, s *report.Summary) {
 	b.t.Helper()
 	there, missing := 0, 0
 	for i := range c.rows {
@@ -429,7 +430,7 @@ func TestARestoreThatDied(t *testing.T) {
 		restored, unknown int
 	}{{"users with IDs", false, 120, 0}, {"users without", true, 70, 50}} {
 		inBubble(t, c.name, func(t *testing.T) {
-			b := newBench(t, sandbox.Config{Duplicates: true}, 120, 120)
+			b := newFixture(t, sandbox.Config{Duplicates: true}, 120, 120)
 			b.backup, b.cfg.Workers = true, 1
 			api := b.api
 			if c.anonymous {
@@ -462,7 +463,7 @@ func TestARestoreThatDied(t *testing.T) {
 // Whom the API refused to delete, and who never was, is no business of a restore's.
 func TestOnlyTheDeletedComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{Refused: map[string]int{id(3): 400}, Unknown: sandbox.UnknownNotFound}, 60, 70)
+		b := newFixture(t, sandbox.Config{Refused: map[string]int{id(3): 400}, Unknown: sandbox.UnknownNotFound}, 60, 70)
 		b.backup = true
 		if s, err := b.run(t.Context()); err != nil || s.Failed != 1 || s.Absent != 10 {
 			t.Fatalf("%+v, %v", s, err)
@@ -478,7 +479,7 @@ func TestOnlyTheDeletedComeBack(t *testing.T) {
 // lacks somebody who was deleted, that is said.
 func TestWhoIsMissingFromTheBackup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, sandbox.Config{Unknown: sandbox.UnknownSucceeds}, 100, 150)
+		b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownSucceeds}, 100, 150)
 		b.backup = true
 		if s, err := b.run(t.Context()); err != nil || s.Deleted != 100 || s.Absent != 50 {
 			t.Fatalf("%+v, %v", s, err)
@@ -500,6 +501,97 @@ func TestWhoIsMissingFromTheBackup(t *testing.T) {
 		defer r.Close()
 		if r.Users != 0 || r.Unsaved != 100 {
 			t.Errorf("%d users can come back, %d are missing", r.Users, r.Unsaved)
+		}
+	})
+}
+
+// A creation that never succeeds and never leaves anybody is tried some times, and then has failed.
+func TestACreationThatIsAlwaysLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFixture(t, sandbox.Config{}, 70, 60)
+		b.backup = true
+		if _, err := b.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		creations := map[int]int{} // by the number of users named
+		b.before(func(_ http.ResponseWriter, r *http.Request, body []byte) bool {
+			if !strings.HasSuffix(r.URL.Path, "create-users-batch") || !strings.Contains(string(body), `"external-30"`) {
+				return false
+			}
+			if creations[strings.Count(string(body), `"external-`)]++; creations[1] > 100 {
+				return false
+			}
+			panic(http.ErrAbortHandler)
+		})
+		s, err := b.restore(t.Context())
+		if err != nil || s.Restored != 59 || s.Failed != 1 || creations[1] != mostTries {
+			t.Errorf("%d restored, %d failed, %v; calls by size: %v", s.Restored, s.Failed, err, creations)
+		}
+	})
+}
+
+// Where reading shows nobody, not even a user who exists, nobody is created: they may all be there.
+func TestARestoreThatCannotSee(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFixture(t, sandbox.Config{}, 70, 60)
+		b.backup = true
+		if _, err := b.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.before(func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+			blind := strings.HasSuffix(r.URL.Path, "get-user-batch")
+			if blind {
+				io.WriteString(w, `{"statusCode":200,"message":"","data":[]}`)
+			}
+			return blind
+		})
+		if s, err := b.restore(t.Context()); codeOf(err) != Halted || s.Remaining != 60 || b.api.Len() != 10 {
+			t.Errorf("%d remain, %d users are there, %v", s.Remaining, b.api.Len(), err)
+		}
+	})
+}
+
+// An ID that named two users is for a person to sort out: neither is created.
+func TestAnIDThatNamedTwo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFixture(t, sandbox.Config{}, 70, 60)
+		b.backup = true
+		b.before(func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+			if !strings.HasSuffix(r.URL.Path, "get-user-batch") || !strings.Contains(r.URL.RawQuery, id(7)) {
+				return false
+			}
+			rec := httptest.NewRecorder()
+			b.api.ServeHTTP(rec, r)
+			var answer struct {
+				StatusCode int              `json:"statusCode"`
+				Data       []map[string]any `json:"data"`
+			}
+			if err := json.Unmarshal(rec.Body.Bytes(), &answer); err != nil {
+				t.Error(err)
+			}
+			for _, u := range answer.Data {
+				if u["userId"] == id(7) {
+					twin := maps.Clone(u)
+					twin["externalId"], twin["email"] = "external-twin", "twin@example.com"
+					answer.Data = append(answer.Data, twin)
+					break
+				}
+			}
+			text, err := json.Marshal(answer)
+			if err != nil {
+				t.Error(err)
+			}
+			w.Write(text) //nolint:errcheck // the test sees what is missing
+			return true
+		})
+		if s, err := b.run(t.Context()); err != nil || s.Deleted != 60 {
+			t.Fatalf("%d deleted, %v", s.Deleted, err)
+		}
+		b.cfg.Transport = wire{b.api}
+		s, err := b.restore(t.Context())
+		rows := b.returns("failed.csv")
+		if err != nil || s.Restored != 59 || s.Failed != 1 || b.api.Len() != 69 || len(rows) != 1 || !strings.Contains(rows[0]["bulkdelete_reason"], "the ID named 2 users") {
+			t.Errorf("%d restored, %d failed, %v: %v", s.Restored, s.Failed, err, rows)
 		}
 	})
 }

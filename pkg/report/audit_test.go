@@ -147,6 +147,8 @@ func TestAuditThatContradictsThePlanIsDamage(t *testing.T) {
 		"a place too many":    {Chunk: 1, From: 2, To: 3, Outcome: Deleted},
 		"the same row twice":  {Chunk: 2, From: 1, To: 2, Outcome: Deleted},
 		"an outcome unheard":  {Chunk: 1, From: 1, To: 2, Outcome: "gone"},
+		"a restore's outcome": {Chunk: 1, From: 1, To: 2, Outcome: Restored},
+		"another of those":    {Chunk: 1, From: 1, To: 2, Outcome: Exists},
 		"places in no order":  {Chunk: 1, From: 2, To: 1, Outcome: Deleted},
 		"a part of it again":  {Chunk: 2, From: 2, To: 2, Outcome: Failed},
 		"no chunk of any run": {Chunk: 0, From: 1, To: 2, Outcome: Deleted},

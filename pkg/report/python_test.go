@@ -12,13 +12,15 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"bulkdelete/internal/aloud"
 )
 
 func python(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skipf("NOT CHECKED: there is no python3 here to compare with: %v", err)
+		aloud.Skip(t, "there is no python3 here to compare with: %v", err)
 	}
 	return path
 }

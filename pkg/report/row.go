@@ -57,6 +57,17 @@ type Row struct {
 // endedAt is when the last answer came.
 func (r *Row) endedAt() time.Time { return r.StartedAt.Add(r.Duration) }
 
+// neverHas says whether an outcome is one of another deed's.
+func (d Deed) neverHas(o Outcome) bool {
+	switch o {
+	case Deleted, Absent:
+		return d == Restore
+	case Restored, Exists:
+		return d != Restore
+	}
+	return false
+}
+
 // IDsSHA256 is the SHA-256 of the IDs, each followed by a newline, in hexadecimal.
 func IDsSHA256(ids []string) string {
 	var text []byte
