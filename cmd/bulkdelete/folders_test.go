@@ -246,6 +246,9 @@ func TestAFolderWithoutPermission(t *testing.T) {
 	if out, err := exec.Command("cp", os.Args[0], binary).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	if err := os.Chmod(binary, 0o755); err != nil { // whatever the umask
+		t.Fatal(err)
+	}
 	c := p.command(dir, "run", "all.csv", "--yes")
 	c.Path = binary
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}

@@ -387,3 +387,17 @@ func TestAnAuditThatCannotBeWritten(t *testing.T) {
 		}
 	})
 }
+
+// A run whose every user has a row, and which died before its end, is not finished.
+func TestARunThatDiedAfterItsLastRowIsNotFinished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFixture(t, sandbox.Config{}, 60, 60)
+		if _, err := b.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		kill(t, b.dir)
+		if f := b.verified(Expect{}); f.Finished || f.Remaining != 0 {
+			t.Errorf("%+v", f)
+		}
+	})
+}

@@ -329,3 +329,15 @@ func TestWhoWasSavedBefore(t *testing.T) {
 		})
 	}
 }
+
+// run.json says how a run ended: with 1 where rows were invalid, though every user is gone.
+func TestTheEndOfARunWithInvalidRows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFixture(t, sandbox.Config{}, 60, 60)
+		appendTo(t, b.input, "not an ID\n")
+		s, err := b.run(t.Context())
+		if end := b.runJSON().LastEnd(); err != nil || s.ExitCode != int(Incomplete) || end == nil || end.ExitCode != int(Incomplete) {
+			t.Errorf("exit code %d, %+v, %v", s.ExitCode, end, err)
+		}
+	})
+}
