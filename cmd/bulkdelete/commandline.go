@@ -53,7 +53,7 @@ func withoutSecrets(arg string) string {
 
 // withoutURLSecrets does the same for every URL in a message.
 func withoutURLSecrets(message string) string {
-	urls := regexp.MustCompile(`(https?):/+([^\s"'<>]+)`) // taken for a path, a URL has lost a slash
+	urls := regexp.MustCompile(`(https?):/+([^\s"'<>/][^\s"'<>]*)`) // taken for a path, a URL has lost a slash
 	return urls.ReplaceAllStringFunc(message, func(found string) string {
 		return withoutSecrets(urls.ReplaceAllString(found, "$1://$2"))
 	})
