@@ -155,7 +155,7 @@ func (d *deletion) read(ctx context.Context) (*job.Adopted, error) {
 	if err := d.scan(ctx); err != nil {
 		return nil, err
 	}
-	return folder.Adopt(d.want, d.planned)
+	return folder.Adopt(d.want, d.planned, d.input)
 }
 
 // check connects, and refuses what was not meant.

@@ -41,7 +41,7 @@ func Example() {
 	check(err)
 	pool, err := api.Login(context.Background())
 	check(err)
-	adopted, err := folder.Adopt(job.Describe(input, plan, job.Target{Host: server.URL, UserPool: pool}), plan)
+	adopted, err := folder.Adopt(job.Describe(input, plan, job.Target{Host: server.URL, UserPool: pool}), plan, input)
 	check(err)
 
 	record := &job.Record{Folder: adopted, Input: input, Plan: plan}

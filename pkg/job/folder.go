@@ -184,8 +184,8 @@ func (f *Folder) refuse(err error) error {
 
 // Adopt says which run the folder is for, and reads what earlier runs on it did. A folder that holds another run is
 // refused with what differs, unless that run can never have sent anything; so is one whose audit is not what was
-// written. plan is what want describes; nil: a restore.
-func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan) (*Adopted, error) {
+// written, or contradicts the plan. plan of in is what want describes; nil: a restore.
+func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan, in *Input) (*Adopted, error) {
 	switch {
 	case f.Run == nil || f.unused():
 		f.Run = want
@@ -194,7 +194,7 @@ func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan) (*Adopted, error) {
 			return nil, f.foreign(diff)
 		}
 	}
-	a, err := f.readAudit()
+	a, err := f.readAudit(plan, in)
 	if err != nil {
 		return nil, err
 	}
@@ -210,12 +210,19 @@ func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan) (*Adopted, error) {
 // unused says that no run on this folder can have sent anything: it is safe to plan anew.
 func (f *Folder) unused() bool { return !f.Run.Begun() || f.Run.Asked.Plan.Accepted == 0 }
 
-func (f *Folder) readAudit() (*Adopted, error) {
+// readAudit reads what earlier runs did, and holds it to the plan of in; a plan of nil: to itself alone.
+func (f *Folder) readAudit(plan *chunker.Plan, in *Input) (*Adopted, error) {
 	index, err := report.ReadIndex(f.dir, f.Run, func(*report.Row) {})
 	if err != nil {
 		return nil, auditError(f.dir, err)
 	}
-	return &Adopted{Folder: f, cover: index.Coverage}, index.Close()
+	defer index.Close()
+	if plan != nil && index.Rows > 0 {
+		if found := contradictions(plan, in, index); len(found) > 0 {
+			return nil, auditError(f.dir, found[0])
+		}
+	}
+	return &Adopted{Folder: f, cover: index.Coverage}, nil
 }
 
 // auditError explains why an audit or a backup cannot be gone on with.

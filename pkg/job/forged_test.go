@@ -109,7 +109,12 @@ func TestAForgedAuditIsHeldToThePlan(t *testing.T) {
 				t.Fatalf("untouched: %+v", f)
 			}
 			b.forge(edit)
-			b.remake()
+			if _, err := b.run(t.Context()); codeOf(err) != Guard {
+				t.Errorf("a run goes on with it: %v", err)
+			}
+			if _, err := Reopen(t.Context(), b.dir, ""); codeOf(err) != Guard {
+				t.Errorf("a report is made of it: %v", err)
+			}
 			f := b.verified(Expect{})
 			if f.Whole || !slices.ContainsFunc(f.Problems, func(p string) bool {
 				return strings.HasPrefix(p, "audit.csv: chunk 2 part 1-50 is not about the users that were planned there")

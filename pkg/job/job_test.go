@@ -129,7 +129,7 @@ func (b *fixture) run(ctx context.Context) (*report.Summary, error) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	adopted, err := folder.Adopt(Describe(in, plan, Target{Host: "test", Backup: b.backup}), plan)
+	adopted, err := folder.Adopt(Describe(in, plan, Target{Host: "test", Backup: b.backup}), plan, in)
 	if err != nil {
 		return nil, errors.Join(err, folder.Close(), in.Close())
 	}

@@ -32,15 +32,18 @@ func Reopen(ctx context.Context, dir, input string) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := f.readAudit()
+	if _, err := f.readAudit(nil, nil); err != nil { // what does not hold is said first
+		return nil, errors.Join(err, f.Close())
+	}
+	in, plan, err := planAgain(ctx, f.dir, f.Run, input)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	r := &Record{Folder: a}
-	if r.Input, r.Plan, err = planAgain(ctx, f.dir, f.Run, input); err != nil {
-		return nil, errors.Join(err, f.Close())
+	a, err := f.readAudit(plan, in)
+	if err != nil {
+		return nil, errors.Join(err, in.Close(), f.Close())
 	}
-	return r, nil
+	return &Record{Folder: a, Input: in, Plan: plan}, nil
 }
 
 // planAgain plans a run's input once more. The error is an *Error with the code Guard if it is not what was planned.

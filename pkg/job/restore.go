@@ -95,7 +95,7 @@ func (r *Restore) adopt(of *Folder) (*Adopted, error) {
 			"move "+text.ShellWord(folder.Path)+" away to begin again: users who exist are left as they are",
 			"%s has been written to since %s began", of.dir.Name(report.BackupName), folder.Path)
 	}
-	a, err := folder.Adopt(want, nil)
+	a, err := folder.Adopt(want, nil, nil)
 	if err != nil {
 		return nil, err
 	}
