@@ -114,8 +114,8 @@ func judge(f *job.Findings, dir string) error {
 			"whole so far, %s without an outcome", text.Count(f.Remaining))
 	case f.Failed+f.Unknown+f.Invalid > 0:
 		return job.Fail(job.Incomplete, "failed.csv and rejected.csv say why",
-			"whole, but %s failed, %s are unknown and %s were invalid",
-			text.Count(f.Failed), text.Count(f.Unknown), text.Things(f.Invalid, "row"))
+			"whole, but %s failed, %s are unknown and %s invalid",
+			text.Count(f.Failed), text.Count(f.Unknown), text.Are(f.Invalid, "row"))
 	case f.Living != nil && *f.Living > 0:
 		return job.Fail(job.Incomplete, "they may have been created again since; look at the lines above",
 			"%s still exist", text.Things(*f.Living, "user"))
