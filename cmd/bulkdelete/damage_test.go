@@ -287,3 +287,25 @@ func TestATornEndIsSaidAloud(t *testing.T) {
 	checkAllGone(t, p, folder, 1000)
 	wants(t, p.command(dir, "verify", "all.bulkdelete"), 0)
 }
+
+// The files of a restore are made again and sealed as those of a run are.
+func TestARestoresFilesAreMadeAgain(t *testing.T) {
+	p, dir := newPool(t, 100, ""), t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 100)
+	wants(t, p.command(dir, "run", "all.csv", "--yes", "--backup", "--rate", "5000"), 0)
+	wants(t, p.command(dir, "restore", "all.bulkdelete", "--yes", "--rate", "5000"), 0)
+	restored := filepath.Join(dir, "all.bulkdelete", "restore", "restored.csv")
+	whole, err := os.ReadFile(restored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"report", "all.bulkdelete/restore"}, {"restore", "all.bulkdelete", "--yes"}} {
+		edit(t, restored, line(7, gone))
+		wants(t, p.command(dir, "verify", "all.bulkdelete/restore"), 1, "restored.csv differs from byte")
+		printed := wants(t, p.command(dir, args...), 0, "made again from the audit: restored.csv")
+		if now, err := os.ReadFile(restored); err != nil || !bytes.Equal(now, whole) || strings.Contains(printed, "not sealed") {
+			t.Errorf("%v: %v\n%s", args, err, printed)
+		}
+		wants(t, p.command(dir, "verify", "all.bulkdelete"), 0, "100 were restored")
+	}
+}

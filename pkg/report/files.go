@@ -312,7 +312,8 @@ func (out *files) commit(t target, remaining bool) error {
 // IsMade says whether a file of that name is made from a run's input and audit.
 func IsMade(name string) bool {
 	return journal.IsTemporary(name) ||
-		slices.Contains([]string{DeletedName, FailedName, RejectedName, RemainingName, SummaryName, PageName}, name)
+		slices.Contains([]string{DeletedName, RestoredName, FailedName, RejectedName, RemainingName, SummaryName,
+			PageName}, name)
 }
 
 func (out *files) discard() {
