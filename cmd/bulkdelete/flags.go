@@ -193,7 +193,8 @@ func (o *jobOptions) check() error {
 	case o.maxDuration < 0:
 		return fmt.Errorf("--max-duration %s: give a time above 0", o.maxDuration)
 	}
-	for flag, path := range map[string]string{"out": o.out, "plan": o.plan, "ca-cert": o.caCert, "metrics-file": o.metrics.file} {
+	paths := map[string]string{"out": o.out, "plan": o.plan, "ca-cert": o.caCert, "metrics-file": o.metrics.file}
+	for flag, path := range paths {
 		if err := onlyFile(flag, path); err != nil {
 			return err
 		}
