@@ -233,9 +233,7 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 	}
 	if ended != nil {
 		e := asError(ended)
-		failure := job.Fail(e.Code, e.Hint, "%w; %s of %s users are left", e, text.Count(s.Remaining), text.Count(s.Accepted))
-		failure.Next = resume
-		return failure
+		return unfinished(e.Code, e.Hint, e, s, resume)
 	}
 	if o.backup && s.Deleted > 0 {
 		o.console.say("To create the users again from the backup, with new user IDs: %s",
@@ -244,14 +242,18 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 	return verdict(s, dir, o.commandLine)
 }
 
+// unfinished adds who is left to why a run stopped. resume is the command that goes on.
+func unfinished(code job.Code, hint string, why error, s *report.Summary, resume string) error {
+	e := job.Fail(code, hint, "%w; %s of %s users are left", why, text.Count(s.Remaining), text.Count(s.Accepted))
+	e.Next = resume
+	return e
+}
+
 // verdict is the error that a summary's exit code leads to. command makes the command that tries failed.csv again.
 func verdict(s *report.Summary, dir string, command func(verb, argument string, flags ...string) string) error {
 	switch {
 	case !s.Finished():
-		e := job.Fail(job.Code(s.ExitCode), "", "%s; %s of %s users are left",
-			s.Reason, text.Count(s.Remaining), text.Count(s.Accepted))
-		e.Next = s.Resume
-		return e
+		return unfinished(job.Code(s.ExitCode), "", errors.New(s.Reason), s, s.Resume)
 	case s.ExitCode == 0:
 		return nil
 	case s.Deed == report.Restore:

@@ -9,6 +9,7 @@ import (
 
 	"bulkdelete/internal/text"
 	"bulkdelete/pkg/chunker"
+	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
 
@@ -75,9 +76,9 @@ func sealState(f *Folder, s *report.Summary) (strange []string, sealed bool, err
 	if f.Run.Open || !f.Run.Begun() {
 		return nil, true, nil
 	}
-	seal, err := report.LoadSeal(f.dir)
-	if err != nil || seal == nil || seal.Runs != len(f.Run.Runs) {
-		return nil, false, nil //nolint:nilerr // one that cannot be read is set aside
+	seal := sealOf(f.dir, f.Run)
+	if seal == nil {
+		return nil, false, nil
 	}
 	wrong, err := seal.Check(f.dir)
 	for _, name := range slices.Sorted(maps.Keys(wrong)) {
@@ -86,6 +87,16 @@ func sealState(f *Folder, s *report.Summary) (strange []string, sealed bool, err
 		}
 	}
 	return strange, len(wrong) == 0 && seal.Tells(f.Run, s), err
+}
+
+// sealOf is the seal of the last run on a folder, nil if that was not sealed. One that cannot be read is none: it is
+// set aside when the folder is sealed.
+func sealOf(dir *journal.Dir, run *report.Run) *report.Seal {
+	seal, err := report.LoadSeal(dir)
+	if err != nil || seal == nil || seal.Runs != len(run.Runs) {
+		return nil
+	}
+	return seal
 }
 
 // checkSaved refuses a backup that is not what was written.

@@ -194,7 +194,11 @@ func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan, in *Input) (*Adopte
 			return nil, f.foreign(diff)
 		}
 	}
-	a, err := f.readAudit(plan, in)
+	index, err := f.readAudit()
+	if err != nil {
+		return nil, err
+	}
+	a, err := f.holdTo(index, plan, in)
 	if err != nil {
 		return nil, err
 	}
@@ -210,16 +214,21 @@ func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan, in *Input) (*Adopte
 // unused says that no run on this folder can have sent anything: it is safe to plan anew.
 func (f *Folder) unused() bool { return !f.Run.Begun() || f.Run.Asked.Plan.Accepted == 0 }
 
-// readAudit reads what earlier runs did, and holds it to the plan of in; a plan of nil: to itself alone.
-func (f *Folder) readAudit(plan *chunker.Plan, in *Input) (*Adopted, error) {
+// readAudit reads what earlier runs did. holdTo, or the caller, closes it.
+func (f *Folder) readAudit() (*report.Index, error) {
 	index, err := report.ReadIndex(f.dir, f.Run, func(*report.Row) {})
 	if err != nil {
 		return nil, auditError(f.dir, err)
 	}
+	return index, nil
+}
+
+// holdTo refuses an audit that contradicts the plan of in, and closes it; a plan of nil: a restore has none.
+func (f *Folder) holdTo(index *report.Index, plan *chunker.Plan, in *Input) (*Adopted, error) {
 	defer index.Close()
 	if plan != nil && index.Rows > 0 {
-		if found := contradictions(plan, in, index); len(found) > 0 {
-			return nil, auditError(f.dir, found[0])
+		for err := range contradictions(plan, in, index) {
+			return nil, auditError(f.dir, err)
 		}
 	}
 	return &Adopted{Folder: f, cover: index.Coverage}, nil

@@ -32,14 +32,15 @@ func Reopen(ctx context.Context, dir, input string) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := f.readAudit(nil, nil); err != nil { // what does not hold is said first
+	index, err := f.readAudit() // what does not hold is said first
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	in, plan, err := planAgain(ctx, f.dir, f.Run, input)
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, index.Close(), f.Close())
 	}
-	a, err := f.readAudit(plan, in)
+	a, err := f.holdTo(index, plan, in)
 	if err != nil {
 		return nil, errors.Join(err, in.Close(), f.Close())
 	}
@@ -229,6 +230,5 @@ func IsUnfinished(path string) (bool, error) {
 	if run.Open || Code(run.Last().Ended.ExitCode) > Incomplete {
 		return true, nil
 	}
-	seal, err := report.LoadSeal(dir)
-	return err != nil || seal == nil || seal.Runs != len(run.Runs), nil
+	return sealOf(dir, run) == nil, nil
 }

@@ -76,10 +76,7 @@ func (b *fixture) savedIDs() map[string]bool {
 		b.t.Fatal(err)
 	}
 	defer dir.Close()
-	run, err := report.LoadRun(dir)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	run := b.runJSON()
 	saved, closer, err := report.ReadProfiles(dir, run, report.BackupName)
 	if err != nil {
 		b.t.Fatal(err)

@@ -150,7 +150,7 @@ func (v *View) checkPlan(ctx context.Context, want Expect, f *Findings) error {
 	}
 	v.input, v.Plan, v.close = in, plan, append(v.close, in.Close)
 	v.files, v.lines = layoutOf(plan), linesOf(plan, in)
-	for _, err := range contradictions(plan, in, v.index) {
+	for err := range contradictions(plan, in, v.index) {
 		if _, ok := errors.AsType[*report.DamageError](err); !ok {
 			return Fail(Halted, rerunHint, "the audit cannot be held to the plan: %w", err)
 		}
@@ -161,24 +161,34 @@ func (v *View) checkPlan(ctx context.Context, want Expect, f *Findings) error {
 
 // contradictions are the rows of an audit that are not about the users planned in their places, each a
 // *report.DamageError, or another error that ends them.
-func contradictions(plan *chunker.Plan, in *Input, index *report.Index) (found []error) {
-	for chunk, err := range plan.Split(in.Reader()) {
-		if err != nil {
-			return append(found, err)
-		}
-		rows, err := index.Chunk(chunk.Number)
-		if err != nil {
-			return append(found, err)
-		}
-		for _, r := range rows {
-			sameIDs := r.IDsSHA256 == report.IDsSHA256(chunk.IDs[r.From-1:r.To])
-			if !sameIDs || r.FirstLine != chunk.Lines[r.From-1] || r.LastLine != chunk.Lines[r.To-1] {
-				found = append(found, &report.DamageError{File: report.AuditName, Err: fmt.Errorf(
-					"chunk %d part %d-%d is not about the users that were planned there", r.Chunk, r.From, r.To)})
+func contradictions(plan *chunker.Plan, in *Input, index *report.Index) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		for chunk, err := range plan.Split(in.Reader()) {
+			var rows []report.Row
+			if err == nil {
+				rows, err = index.Chunk(chunk.Number)
+			}
+			if err != nil {
+				yield(err)
+				return
+			}
+			for _, r := range rows {
+				if err := contradiction(chunk, r); err != nil && !yield(err) {
+					return
+				}
 			}
 		}
 	}
-	return found
+}
+
+// contradiction says how a row is not about the users planned in its places; nil: it is.
+func contradiction(chunk chunker.Chunk, r report.Row) error {
+	sameIDs := r.IDsSHA256 == report.IDsSHA256(chunk.IDs[r.From-1:r.To])
+	if sameIDs && r.FirstLine == chunk.Lines[r.From-1] && r.LastLine == chunk.Lines[r.To-1] {
+		return nil
+	}
+	return &report.DamageError{File: report.AuditName, Err: fmt.Errorf(
+		"chunk %d part %d-%d is not about the users that were planned there", r.Chunk, r.From, r.To)}
 }
 
 // openRestore finds what the files of a restore are made from: the backup in the folder around it.
