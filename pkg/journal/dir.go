@@ -100,24 +100,17 @@ func (d *Dir) ReadFile(name string, most int64) ([]byte, error) {
 }
 
 // Names gives the names of what is in the folder, in order.
-func (d *Dir) Names() ([]string, error) {
-	entries, err := fs.ReadDir(d.root.FS(), ".")
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
-	}
-	return names, nil
-}
+func (d *Dir) Names() ([]string, error) { return d.names(func(fs.DirEntry) bool { return true }) }
 
 // Files gives the names of what is in the folder and is no folder itself, in order.
 func (d *Dir) Files() ([]string, error) {
+	return d.names(func(e fs.DirEntry) bool { return !e.IsDir() })
+}
+
+func (d *Dir) names(want func(fs.DirEntry) bool) (names []string, err error) {
 	entries, err := fs.ReadDir(d.root.FS(), ".")
-	var names []string
 	for _, e := range entries {
-		if !e.IsDir() {
+		if want(e) {
 			names = append(names, e.Name())
 		}
 	}

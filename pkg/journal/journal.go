@@ -12,8 +12,8 @@ import (
 // File is what a journal needs of an *os.File.
 type File interface {
 	io.Reader
-	io.Writer
-	io.Seeker
+	io.ReaderAt
+	io.WriterAt
 	Sync() error
 	Truncate(size int64) error
 	Close() error
@@ -67,13 +67,10 @@ func Continue(f File, r *Reader, tail int) (*Journal, error) {
 			return nil, fmt.Errorf("what is there cannot be made durable: %w", err)
 		}
 	}
-	if _, err := f.Seek(r.end, io.SeekStart); err != nil {
-		return nil, err
-	}
 	j := &Journal{format: r.format, file: f, next: newBatch(), sum: r.Sum, safe: r.Sum, end: r.end}
 	if preamble := r.format.Preamble(); r.end == 0 && len(preamble) > 0 {
-		j.next.text, j.next.sum = append(j.next.text, preamble...), r.Sum
-		return j, j.write(j.take())
+		j.next.text, j.next.sum = preamble, r.Sum
+		return j, j.write()
 	}
 	return j, nil
 }
@@ -85,16 +82,10 @@ func renew(f File, size int64) error {
 	buf := make([]byte, 64<<10)
 	for at := int64(0); at < size; {
 		part := buf[:min(int64(len(buf)), size-at)]
-		if _, err := f.Seek(at, io.SeekStart); err != nil {
+		if _, err := f.ReadAt(part, at); err != nil {
 			return err
 		}
-		if _, err := io.ReadFull(f, part); err != nil {
-			return err
-		}
-		if _, err := f.Seek(at, io.SeekStart); err != nil {
-			return err
-		}
-		if _, err := f.Write(part); err != nil {
+		if _, err := f.WriteAt(part, at); err != nil {
 			return err
 		}
 		at += int64(len(part))
@@ -112,17 +103,16 @@ func (j *Journal) Reserve(size int64) error {
 	if !ok || need <= j.room {
 		return nil
 	}
-	from := max(j.end, j.room)
-	for _, to := range []int64{need + roomStep, need} {
-		err := reserve(f, from, to-from)
-		if err == nil {
-			j.room = to
-			return nil
-		}
-		if to == need {
-			return fmt.Errorf("there is no room for more records: %w", err)
-		}
+	from, to := max(j.end, j.room), need+roomStep
+	err := reserve(f, from, to-from)
+	if err != nil {
+		to = need
+		err = reserve(f, from, to-from)
 	}
+	if err != nil {
+		return fmt.Errorf("there is no room for more records: %w", err)
+	}
+	j.room = to
 	return nil
 }
 
@@ -130,10 +120,12 @@ func (j *Journal) Reserve(size int64) error {
 // come in while a sync is under way share the next one. After an error every later call fails too: what a failed sync
 // left on disk cannot be known.
 func (j *Journal) Append(record []byte) error {
-	b, first, err := j.enqueue(record)
-	if err != nil {
-		return err
-	}
+	j.mu.Lock()
+	b := j.next
+	first := len(b.text) == 0
+	b.text, j.sum = j.format.Encode(b.text, record, j.sum)
+	b.sum = j.sum
+	j.mu.Unlock()
 	if !first {
 		<-b.done
 		return b.err
@@ -141,51 +133,41 @@ func (j *Journal) Append(record []byte) error {
 	time.Sleep(gather)
 	j.commit.Lock()
 	defer j.commit.Unlock()
-	return j.write(j.take())
+	return j.write()
 }
 
-// enqueue puts a record into the batch that collects records. first says that there was none in it.
-func (j *Journal) enqueue(record []byte) (b *batch, first bool, err error) {
+// write puts the records that wait on disk. They are all behind those of batches before, because only the holder of
+// commit calls it.
+func (j *Journal) write() error {
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.err != nil {
-		return nil, false, j.err
-	}
-	b = j.next
-	first = len(b.text) == 0
-	b.text, j.sum = j.format.Encode(b.text, record, j.sum)
-	b.sum = j.sum
-	return b, first, nil
-}
-
-// take closes the batch that collects records. They are all behind those of batches before, because only the holder of
-// commit takes one.
-func (j *Journal) take() *batch {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	b := j.next
+	b, err := j.next, j.err
 	j.next = newBatch()
-	return b
-}
-
-func (j *Journal) write(b *batch) error {
-	defer close(b.done)
-	if b.err = j.failed(); b.err != nil {
-		return b.err
-	}
-	if b.err = j.grown(); b.err != nil {
-	} else if _, err := j.file.Write(b.text); err != nil {
-		b.err = fmt.Errorf("cannot write: %w", err)
-	} else if err := j.file.Sync(); err != nil {
-		b.err = fmt.Errorf("cannot sync: %w", err)
+	j.mu.Unlock()
+	if err == nil {
+		err = j.put(b.text)
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.err = b.err; j.err == nil {
+	if j.err = err; err == nil {
 		j.safe = b.sum
 		j.end += int64(len(b.text))
 	}
-	return b.err
+	b.err = err
+	close(b.done)
+	return err
+}
+
+func (j *Journal) put(text []byte) error {
+	if err := j.grown(); err != nil {
+		return err
+	}
+	if _, err := j.file.WriteAt(text, j.Size()); err != nil {
+		return fmt.Errorf("cannot write: %w", err)
+	}
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("cannot sync: %w", err)
+	}
+	return nil
 }
 
 // grown is an error if the file is not as long as what was written: another process has emptied it or appended to
@@ -200,12 +182,6 @@ func (j *Journal) grown() error {
 		err = fmt.Errorf("%s has %d bytes and had %d: somebody else writes to it", f.Name(), info.Size(), size)
 	}
 	return err
-}
-
-func (j *Journal) failed() error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.err
 }
 
 // Sum is the sum of the last record that is on disk, or the seed.
@@ -227,8 +203,10 @@ func (j *Journal) Size() int64 {
 func (j *Journal) Close() error {
 	j.commit.Lock()
 	defer j.commit.Unlock()
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	var err error
-	if j.room > j.end && j.failed() == nil {
+	if j.room > j.end && j.err == nil {
 		err = j.file.Truncate(j.end)
 	}
 	return errors.Join(err, j.file.Close())

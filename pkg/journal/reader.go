@@ -21,7 +21,7 @@ type Format interface {
 	// Decode checks that a record as it stands follows the one with sum before, and gives what was encoded.
 	Decode(text []byte, before string) (record []byte, sum string, err error)
 	// Mark is a text that every record has in the file once, at its end or at its beginning: records that do not hold
-	// are counted by it.
+	// are counted by it. Its first byte stands nowhere else in it.
 	Mark() (text string, atEnd bool)
 }
 
@@ -47,7 +47,8 @@ type Reader struct {
 	Count  int    // of the records found so far
 	Offset int64  // where Record begins
 
-	r      *counter
+	file   *remembering
+	r      *bufio.Reader // of file
 	format Format
 	end    int64 // behind the last record that holds
 	rest   []byte
@@ -57,24 +58,22 @@ type Reader struct {
 
 // NewReader reads a file from its first byte. seed is what the first record follows.
 func NewReader(r io.Reader, format Format, seed string) *Reader {
-	c := &counter{r: r}
-	c.Reader = bufio.NewReaderSize(countReads{c}, 64<<10)
-	return &Reader{Sum: seed, r: c, format: format}
+	file := &remembering{r: r}
+	return &Reader{Sum: seed, file: file, r: bufio.NewReaderSize(file, 64<<10), format: format}
 }
 
-// counter remembers an error of reading, which a bufio.Reader gives once.
-type counter struct {
-	*bufio.Reader
+// remembering gives an error of reading again and again, where a file may give it once.
+type remembering struct {
 	r   io.Reader
 	err error // other than io.EOF
 }
 
-type countReads struct{ c *counter }
-
-func (r countReads) Read(p []byte) (int, error) {
-	n, err := r.c.r.Read(p)
-	if err != nil && err != io.EOF {
-		r.c.err = err
+func (r *remembering) Read(p []byte) (n int, err error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	if n, err = r.r.Read(p); err != io.EOF {
+		r.err = err
 	}
 	return n, err
 }
@@ -84,12 +83,12 @@ func (r *Reader) Next() bool {
 	if r.err != nil || r.end == 0 && !r.readPreamble() {
 		return false
 	}
-	text, err := r.format.Read(r.r.Reader)
-	if err != nil {
-		r.fail(text, err)
-		return false
+	var record []byte
+	var sum string
+	text, err := r.format.Read(r.r)
+	if err == nil {
+		record, sum, err = r.format.Decode(text, r.Sum)
 	}
-	record, sum, err := r.format.Decode(text, r.Sum)
 	if err != nil {
 		r.fail(text, err)
 		return false
@@ -105,19 +104,17 @@ func (r *Reader) readPreamble() bool {
 	text := make([]byte, len(want))
 	n, err := io.ReadFull(r.r, text)
 	switch {
-	case len(want) == 0:
-	case n == 0 && err == io.EOF:
+	case err == nil && bytes.Equal(text, want):
+		r.end = int64(n)
+		return true
+	case err == io.EOF:
 		r.err = io.EOF
-		return false
 	case !canBegin(text[:n], want):
 		r.err, r.alien = errors.New("this is not how such a file begins"), true
-		return false
-	case err != nil || !bytes.Equal(text, want):
+	default:
 		r.fail(text[:n], io.ErrUnexpectedEOF)
-		return false
 	}
-	r.end = int64(n)
-	return true
+	return false
 }
 
 // canBegin says whether a crash can have left a text of what was to begin in this way: a beginning of it, or zeros
@@ -144,15 +141,12 @@ var errCutOff = errors.New("the file ends within it")
 // Everything else is a *DamageError, but for an error of reading, which is given as it is: then nothing is known of
 // the end.
 func (r *Reader) End(tail int) (torn int, err error) {
-	if r.r.err != nil {
-		return 0, fmt.Errorf("cannot be read behind byte %d: %w", r.end, r.r.err)
+	rest := 0
+	if r.err != nil && r.err != io.EOF {
+		rest = r.countRest()
 	}
-	if r.err == nil || r.err == io.EOF {
-		return 0, nil
-	}
-	rest, err := r.countRest()
-	if err != nil {
-		return 0, fmt.Errorf("cannot be read behind byte %d: %w", r.end, err)
+	if r.file.err != nil {
+		return 0, fmt.Errorf("cannot be read behind byte %d: %w", r.end, r.file.err)
 	}
 	if rest <= tail && !r.alien {
 		return rest, nil
@@ -165,27 +159,29 @@ func (r *Reader) End(tail int) (torn int, err error) {
 }
 
 // countRest counts the records that begin in what does not hold and behind it, at least 1.
-func (r *Reader) countRest() (n int, err error) {
-	text, atEnd := r.format.Mark()
-	mark, window, fresh := []byte(text), r.rest, len(r.rest)
-	partial := false // behind the last mark there is more
+func (r *Reader) countRest() (n int) {
+	mark, atEnd := r.format.Mark()
+	rest := bufio.NewReader(io.MultiReader(bytes.NewReader(r.rest), r.r))
+	at, partial := 0, false // bytes of the mark that were met; behind the last mark there is more
 	for {
-		n += bytes.Count(window, mark)
-		if fresh > 0 {
-			partial = !bytes.HasSuffix(window, mark)
-		}
-		keep := min(len(window), len(mark)-1)
-		next := make([]byte, keep+64<<10)
-		copy(next, window[len(window)-keep:])
-		if fresh, err = r.r.Read(next[keep:]); err == io.EOF {
-			if atEnd && partial {
-				n++
-			}
-			return max(1, n), nil
-		}
+		c, err := rest.ReadByte()
 		if err != nil {
-			return 0, err
+			break // io.EOF, or what the file remembers
 		}
-		window = next[:keep+fresh]
+		switch partial = true; c {
+		case mark[at]:
+			at++
+		case mark[0]:
+			at = 1
+		default:
+			at = 0
+		}
+		if at == len(mark) {
+			n, at, partial = n+1, 0, false
+		}
 	}
+	if atEnd && partial {
+		n++
+	}
+	return max(1, n)
 }

@@ -32,10 +32,10 @@ func BenchmarkAppendWithoutDisk(b *testing.B) {
 // nowhere is a file that forgets what is written.
 type nowhere struct{ *bytes.Reader }
 
-func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
-func (nowhere) Sync() error                 { return nil }
-func (nowhere) Truncate(int64) error        { return nil }
-func (nowhere) Close() error                { return nil }
+func (nowhere) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
+func (nowhere) Sync() error                            { return nil }
+func (nowhere) Truncate(int64) error                   { return nil }
+func (nowhere) Close() error                           { return nil }
 
 // Durable rows a second, by how many slots wait for their rows at the same time: they share a sync.
 func BenchmarkAppend(b *testing.B) {

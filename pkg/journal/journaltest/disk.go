@@ -4,7 +4,6 @@ package journaltest
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"sync"
 	"syscall"
@@ -21,7 +20,7 @@ type Disk struct {
 	data    []byte // what is read
 	dirty   []bool // of each byte of data: the next Sync puts it on disk
 	disk    []byte
-	at      int64
+	at      int64 // where Read goes on
 	syncs   int
 	room    int // bytes that can still be written; negative: no bound
 	syncErr error
@@ -34,69 +33,65 @@ func New(data []byte) *Disk {
 	return &Disk{data: bytes.Clone(data), dirty: make([]bool, len(data)), disk: bytes.Clone(data), room: -1}
 }
 
+func (d *Disk) lock() (unlock func()) {
+	d.mu.Lock()
+	return d.mu.Unlock
+}
+
 // Fill lets so many bytes more be written and then no further one, as a full disk does. A negative number lifts that.
 func (d *Disk) Fill(room int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.lock()()
 	d.room = room
 }
 
 // FailSync makes each Sync fail, until it is nil.
 func (d *Disk) FailSync(err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.lock()()
 	d.syncErr = err
 }
 
 // FailRead makes reading from offset on fail with EIO so many times, also where nothing is left to read. A negative
 // number of times has no end.
 func (d *Disk) FailRead(offset int64, times int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.lock()()
 	d.readEnd, d.failing = offset, times
 }
 
 // Reopen lifts all failures and goes to the beginning, where another process would begin.
 func (d *Disk) Reopen() *Disk {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.lock()()
 	d.at, d.room, d.syncErr, d.failing = 0, -1, nil, 0
 	return d
 }
 
 // Bytes gives what can be read.
 func (d *Disk) Bytes() []byte {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.lock()()
 	return bytes.Clone(d.data)
 }
 
 // Synced gives what is on disk.
 func (d *Disk) Synced() []byte {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.lock()()
 	return bytes.Clone(d.disk)
 }
 
 // Syncs says how often Sync was called.
 func (d *Disk) Syncs() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.lock()()
 	return d.syncs
 }
 
 // Behind says how many bytes have been written behind those on disk: the most that PowerLoss can keep.
 func (d *Disk) Behind() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.lock()()
 	return max(0, len(d.data)-len(d.disk))
 }
 
 // PowerLoss is the file after the power went: what was on disk, and as many of the bytes behind as happen to be kept,
 // the last of which are zeros.
 func (d *Disk) PowerLoss(kept, zeros int) *Disk {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.lock()()
 	left := bytes.Clone(d.disk)
 	if kept > 0 {
 		left = append(left, d.data[len(d.disk):len(d.disk)+kept]...)
@@ -107,8 +102,7 @@ func (d *Disk) PowerLoss(kept, zeros int) *Disk {
 
 // Read reads on.
 func (d *Disk) Read(p []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.lock()()
 	n, err := d.read(p, d.at)
 	d.at += int64(n)
 	return n, err
@@ -116,8 +110,7 @@ func (d *Disk) Read(p []byte) (int, error) {
 
 // ReadAt reads from offset on.
 func (d *Disk) ReadAt(p []byte, offset int64) (n int, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.lock()()
 	for n < len(p) && err == nil {
 		var more int
 		more, err = d.read(p[n:], offset+int64(n))
@@ -140,26 +133,23 @@ func (d *Disk) read(p []byte, at int64) (int, error) {
 	return copy(p, d.data[at:end]), nil
 }
 
-// Write overwrites what is there.
-func (d *Disk) Write(p []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	n := len(p)
-	if d.room >= 0 {
+// WriteAt overwrites what is there.
+func (d *Disk) WriteAt(p []byte, offset int64) (n int, err error) {
+	defer d.lock()()
+	if n = len(p); d.room >= 0 {
 		n = min(n, d.room)
 		d.room -= n
 	}
-	end := d.at + int64(n)
+	end := offset + int64(n)
 	d.resize(max(end, int64(len(d.data))))
-	copy(d.data[d.at:], p[:n])
-	for i := d.at; i < end; i++ {
+	copy(d.data[offset:], p[:n])
+	for i := offset; i < end; i++ {
 		d.dirty[i] = true
 	}
-	d.at = end
 	if n < len(p) {
-		return n, syscall.ENOSPC
+		err = syscall.ENOSPC
 	}
-	return n, nil
+	return n, err
 }
 
 func (d *Disk) resize(size int64) {
@@ -168,17 +158,6 @@ func (d *Disk) resize(size int64) {
 		d.dirty = append(d.dirty, make([]bool, more)...)
 	}
 	d.data, d.dirty = d.data[:size], d.dirty[:size]
-}
-
-// Seek goes to a place counted from the beginning.
-func (d *Disk) Seek(offset int64, whence int) (int64, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if whence != io.SeekStart || offset < 0 {
-		return 0, errors.New("not that way")
-	}
-	d.at = offset
-	return offset, nil
 }
 
 // Sync puts on disk what was written since the last one.
@@ -190,8 +169,7 @@ func (d *Disk) Sync() error {
 	if d.OnSync != nil {
 		d.OnSync(n)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.lock()()
 	dirty := d.dirty
 	d.dirty = make([]bool, len(d.data))
 	if d.syncErr != nil {
@@ -210,8 +188,7 @@ func (d *Disk) Sync() error {
 
 // Truncate cuts the file off. That is on disk after the next Sync.
 func (d *Disk) Truncate(size int64) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.lock()()
 	d.resize(size)
 	return nil
 }

@@ -9,10 +9,7 @@ import (
 
 func put(t *testing.T, d *Disk, at int64, text string) {
 	t.Helper()
-	if _, err := d.Seek(at, io.SeekStart); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.Write([]byte(text)); err != nil {
+	if _, err := d.WriteAt([]byte(text), at); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -86,7 +83,7 @@ func TestReadFailsFromAnOffsetOn(t *testing.T) {
 func TestFullDiskTakesWhatFits(t *testing.T) {
 	d := New(nil)
 	d.Fill(3)
-	if n, err := d.Write([]byte("abcd")); n != 3 || !errors.Is(err, syscall.ENOSPC) || string(d.Bytes()) != "abc" {
+	if n, err := d.WriteAt([]byte("abcd"), 0); n != 3 || !errors.Is(err, syscall.ENOSPC) || string(d.Bytes()) != "abc" {
 		t.Errorf("%d bytes, %v: %q", n, err, d.Bytes())
 	}
 }
