@@ -78,11 +78,14 @@ func continueRows(f journal.File, run *Run, visit func(Row) error) (j *journal.J
 }
 
 // readRows calls visit with each row of an audit and says how many rows at its end a crash has torn. The error is a
-// *DamageError if the audit is not what was written, or lacks the row that was the last when a run ended.
+// *DamageError if the audit is not what was written, or lacks the row that was the last when a run ended, or has rows
+// behind that one which no run can have written.
 func readRows(r *journal.Reader, run *Run, visit func(Row) error) (torn int, err error) {
-	seals := newWitness(run)
+	damage := func(line int, err error) error { return &DamageError{File: AuditName, Line: line, Err: err} }
+	last := run.lastHash()
+	met := last == "" || last == r.Sum
 	for r.Next() {
-		seals.see(r.Sum)
+		met = met || last == r.Sum
 		row, err := parseRow(r.Record, r.Sum)
 		if err == nil && run.Asked.Deed.neverHas(row.Outcome) {
 			err = fmt.Errorf("the outcome %q is none of a run that is to %s", row.Outcome, run.Asked.Deed)
@@ -91,18 +94,22 @@ func readRows(r *journal.Reader, run *Run, visit func(Row) error) (torn int, err
 			err = visit(row)
 		}
 		if err != nil {
-			return 0, &DamageError{File: AuditName, Line: r.Count + 1, Err: err}
+			return 0, damage(r.Count+1, err) // the first line is the header
 		}
 	}
 	torn, err = r.End(run.tail())
 	if d, ok := errors.AsType[*journal.DamageError](err); ok {
-		err = &DamageError{File: AuditName, Line: d.Record + 1, Err: d.Err} // the first line is the header
+		err = damage(d.Record+1, d.Err)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, err
-	}
-	if err := seals.missing(); err != nil {
-		return 0, &DamageError{File: AuditName, Line: r.Count + 2, Err: err}
+	case !met:
+		return 0, damage(r.Count+2, fmt.Errorf(
+			"the row with the hash %s, which was the last when a run ended, is not in it", last))
+	case last != "" && !run.Open && last != r.Sum:
+		return 0, damage(r.Count+2, fmt.Errorf(
+			"rows stand behind the one with the hash %s, which was the last when the last run ended", last))
 	}
 	return torn, nil
 }
@@ -110,7 +117,7 @@ func readRows(r *journal.Reader, run *Run, visit func(Row) error) (torn int, err
 // Append puts a row on disk: when it returns nil, the row is there whatever happens to the machine. After an error
 // every later call fails too.
 func (a *Audit) Append(r Row) error {
-	return a.journal.Append(r.appendFields(make([]byte, 0, 1<<10)))
+	return a.journal.Append(r.fields())
 }
 
 // Reserve takes disk space for so many rows more, so that what is sent next can also be recorded. It fails when
@@ -125,31 +132,3 @@ func (a *Audit) Hash() string { return a.journal.Sum() }
 
 // Close closes the file. Every row that Append has taken is on disk already.
 func (a *Audit) Close() error { return a.journal.Close() }
-
-// witness knows the hash of the row that was the last when a run ended: an audit that lacks it has lost rows.
-type witness struct {
-	want, last string
-	met, open  bool
-}
-
-func newWitness(run *Run) *witness {
-	w := &witness{want: run.lastHash(), last: run.Seed(), open: run.Open}
-	w.met = w.want == "" || w.want == w.last
-	return w
-}
-
-func (w *witness) see(hash string) {
-	w.last = hash
-	w.met = w.met || hash == w.want
-}
-
-// missing says what the audit lacks, or has in excess.
-func (w *witness) missing() error {
-	switch {
-	case !w.met:
-		return fmt.Errorf("the row with the hash %s, which was the last when a run ended, is not in it", w.want)
-	case w.want != "" && !w.open && w.last != w.want:
-		return fmt.Errorf("rows stand behind the one with the hash %s, which was the last when the last run ended", w.want)
-	}
-	return nil
-}

@@ -140,7 +140,7 @@ func bulkFolder(t *testing.T, run *Run, rows []Row) *journal.Dir {
 	text, hash := slices.Clone(header), run.Seed()
 	for _, r := range rows {
 		r.Users = r.To - r.From + 1
-		text, hash = auditFormat{}.Encode(text, r.appendFields(nil), hash)
+		text, hash = auditFormat{}.Encode(text, r.fields(), hash)
 	}
 	write(t, dir, AuditName, string(text))
 	must(t, run.begin(1).Save(dir))

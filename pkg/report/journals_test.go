@@ -49,7 +49,7 @@ func rowsAs(o Outcome) func(*journaltest.Disk, *Run) (*opened, error) {
 		f.add = func(chunk int) error {
 			r := testRow(chunk)
 			r.Outcome = o
-			return j.Append(r.appendFields(nil))
+			return j.Append(r.fields())
 		}
 		return f, err
 	}

@@ -70,15 +70,11 @@ func (d Deed) neverHas(o Outcome) bool {
 
 // IDsSHA256 is the SHA-256 of the IDs, each followed by a newline, in hexadecimal.
 func IDsSHA256(ids []string) string {
-	var text []byte
+	h := sha256.New()
 	for _, id := range ids {
-		if text == nil {
-			text = make([]byte, 0, len(ids)*(len(id)+1)) // IDs of one kind are about as long
-		}
-		text = append(append(text, id...), '\n')
+		io.WriteString(h, id+"\n") //nolint:errcheck // a hash takes everything
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // joinIDs writes all request IDs, each as one word. Of more than any line could hold the first are left out.
@@ -106,35 +102,21 @@ const (
 	maxIDs     = 30_000 // request IDs of a row
 )
 
-// appendFields appends the row's fields but for its hash, as they stand in the file, each followed by a newline. No
-// field holds one.
-func (r *Row) appendFields(b []byte) []byte {
-	number := func(n int) { b = append(strconv.AppendInt(b, int64(n), 10), '\n') }
-	code := func(n int) { // 0: there is none
+// fields are the row's cells but for its hash, as they stand in the file, each followed by a newline. No cell holds one.
+func (r *Row) fields() []byte {
+	number := strconv.Itoa
+	code := func(n int) string { // 0: there is none
 		if n == 0 {
-			b = append(b, '\n')
-		} else {
-			number(n)
+			return ""
 		}
+		return number(n)
 	}
-	cell := func(s string) { b = append(append(b, s...), '\n') }
-	number(r.Chunk)
-	b = append(strconv.AppendInt(b, int64(r.From), 10), '-')
-	number(r.To)
-	number(r.FirstLine)
-	number(r.LastLine)
-	number(r.Users)
-	cell(string(r.Outcome))
-	number(r.Attempts)
-	code(r.HTTPStatus)
-	code(r.StatusCode)
-	code(r.APICode)
-	cell(Harmless(text.OneLine(r.Message, maxMessage)))
-	cell(Harmless(joinIDs(r.RequestIDs)))
-	cell(r.StartedAt.UTC().Format(timeLayout))
-	number(int(r.Duration.Milliseconds()))
-	cell(r.IDsSHA256)
-	return b
+	return []byte(strings.Join([]string{
+		number(r.Chunk), number(r.From) + "-" + number(r.To), number(r.FirstLine), number(r.LastLine), number(r.Users),
+		string(r.Outcome), number(r.Attempts), code(r.HTTPStatus), code(r.StatusCode), code(r.APICode),
+		Harmless(text.OneLine(r.Message, maxMessage)), Harmless(joinIDs(r.RequestIDs)),
+		r.StartedAt.UTC().Format(timeLayout), number(int(r.Duration.Milliseconds())), r.IDsSHA256, "",
+	}, "\n"))
 }
 
 // auditFormat is how rows stand in audit.csv: one physical line each, as encoding/csv writes it. A record is a
@@ -156,26 +138,11 @@ func rowHash(before string, fields []byte) string {
 
 func (auditFormat) Encode(dst, fields []byte, before string) (line []byte, hash string) {
 	hash = rowHash(before, fields)
-	return appendLine(dst, fields, hash), hash
-}
-
-func appendLine(dst, fields []byte, hash string) []byte {
-	if bytes.IndexByte(fields, ',') < 0 && bytes.IndexByte(fields, '"') < 0 { // nothing to quote
-		start := len(dst)
-		dst = append(dst, fields...)
-		for i := range dst[start:] {
-			if dst[start+i] == '\n' {
-				dst[start+i] = ','
-			}
-		}
-		return append(append(dst, hash...), '\n')
-	}
 	buf := bytes.NewBuffer(dst)
 	w := csv.NewWriter(buf)
-	cells := strings.Split(string(fields[:len(fields)-1]), "\n")
-	w.Write(append(cells, hash)) //nolint:errcheck // a buffer takes everything
+	w.Write(strings.Split(string(fields)+hash, "\n")) //nolint:errcheck // a buffer takes everything
 	w.Flush()
-	return buf.Bytes()
+	return buf.Bytes(), hash
 }
 
 // maxLine bounds a line of the audit. Only the request IDs of a call that was throttled for days come near it.
@@ -201,31 +168,22 @@ func (auditFormat) Read(r *bufio.Reader) (line []byte, err error) {
 	}
 }
 
-var errHash = errors.New("the row's hash does not follow from the row before")
-
-func (auditFormat) Decode(line []byte, before string) (fields []byte, hash string, err error) {
-	if fields, hash, err = cutHash(bytes.TrimSuffix(line, []byte{'\n'})); err != nil {
+func (f auditFormat) Decode(line []byte, before string) (fields []byte, hash string, err error) {
+	if fields, hash, err = cutHash(line); err != nil {
 		return nil, "", err
 	}
-	if hash != rowHash(before, fields) {
-		return nil, "", errHash
-	}
-	if bytes.IndexByte(line, '"') >= 0 && !bytes.Equal(line, appendLine(nil, fields, hash)) {
+	want, follows := f.Encode(nil, fields, before)
+	switch {
+	case hash != follows:
+		return nil, "", errors.New("the row's hash does not follow from the row before")
+	case !bytes.Equal(line, want):
 		return nil, "", errors.New("the row is not written as it was")
 	}
 	return fields, hash, nil
 }
 
-// cutHash gives a line's fields but for the hash, each followed by a newline, and the hash. Few lines have a quote; for
-// all others a csv.Reader would cost most of the reading.
+// cutHash gives a line's fields but for the hash, each followed by a newline, and the hash.
 func cutHash(line []byte) (fields []byte, hash string, err error) {
-	if bytes.IndexByte(line, '"') < 0 {
-		if bytes.Count(line, []byte{','}) != len(columns)-1 {
-			return nil, "", csv.ErrFieldCount
-		}
-		at := bytes.LastIndexByte(line, ',')
-		return bytes.ReplaceAll(line[:at+1], []byte{','}, []byte{'\n'}), string(line[at+1:]), nil
-	}
 	c := csv.NewReader(bytes.NewReader(line))
 	c.FieldsPerRecord = len(columns)
 	f, err := c.Read()
