@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/bits"
 	"os"
 
@@ -40,26 +41,24 @@ func OpenBackup(dir *journal.Dir, run *Run, name string) (b *Backup, torn int, e
 	if err != nil {
 		return nil, 0, err
 	}
-	if b, torn, err = continueBackup(file, file, run, name); err != nil {
+	if b, torn, err = continueBackup(file, run, name); err != nil {
 		return nil, 0, errors.Join(err, file.Close())
 	}
 	return b, torn, nil
 }
 
-func continueBackup(f journal.File, at io.ReaderAt, run *Run, name string) (*Backup, int, error) {
-	p := newProfiles(at, name, run.Asked.Plan)
+func continueBackup(f journal.File, run *Run, name string) (b *Backup, torn int, err error) {
+	b = &Backup{Profiles: newProfiles(f, run, name)}
 	r := journal.NewReader(f, journal.Frames{}, run.Seed())
-	torn, err := p.read(r, run)
-	if err != nil {
+	if torn, err = b.read(r, run.tail()); err != nil {
 		return nil, 0, err
 	}
-	j, err := journal.Continue(f, r, run.tail())
-	if err != nil {
+	if b.journal, err = journal.Continue(f, r, run.tail()); err != nil {
 		return nil, 0, err
 	}
 	// A frame is small and many workers pack at once: a window of its own size is enough.
-	encoder, err := zstd.NewWriter(nil, zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true))
-	return &Backup{p, j, encoder}, torn, err
+	b.zstd, err = zstd.NewWriter(nil, zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true))
+	return b, torn, err
 }
 
 // Append puts users of one chunk on disk: when it returns nil, they are there whatever happens to the machine. After an
@@ -89,10 +88,11 @@ func (b *Backup) Close() error { return errors.Join(b.zstd.Close(), b.journal.Cl
 type Profiles struct {
 	Users int // who are in it
 
-	at     io.ReaderAt
-	name   string
-	size   int
-	chunks []savedChunk // the first is for no chunk
+	file    io.ReaderAt
+	name    string
+	size    int
+	decoder *zstd.Decoder
+	chunks  []savedChunk // the first is for no chunk
 }
 
 // savedChunk is what the file has of one chunk.
@@ -101,8 +101,12 @@ type savedChunk struct {
 	places  uint64  // bit p-1: place p has a saved user
 }
 
-func newProfiles(at io.ReaderAt, name string, plan Plan) *Profiles {
-	return &Profiles{at: at, name: name, size: plan.ChunkSize, chunks: make([]savedChunk, plan.Chunks+1)}
+func newProfiles(file io.ReaderAt, run *Run, name string) *Profiles {
+	// These options are right, and for single frames a decoder needs no Close.
+	decoder, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(journal.MaxFrame))
+	plan := run.Asked.Plan
+	return &Profiles{file: file, name: name, size: plan.ChunkSize, decoder: decoder,
+		chunks: make([]savedChunk, plan.Chunks+1)}
 }
 
 // ReadProfiles reads a file like backup.jsonl.zst to its end; before a run has begun one that is not there has
@@ -110,26 +114,21 @@ func newProfiles(at io.ReaderAt, name string, plan Plan) *Profiles {
 func ReadProfiles(dir *journal.Dir, run *Run, name string) (p *Profiles, close func() error, err error) {
 	f, err := openOwn(dir, run, name, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
-		return newProfiles(nil, name, run.Asked.Plan), func() error { return nil }, nil
+		return newProfiles(nil, run, name), func() error { return nil }, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	p = newProfiles(f, name, run.Asked.Plan)
-	if _, err := p.read(journal.NewReader(f, journal.Frames{}, run.Seed()), run); err != nil {
+	p = newProfiles(f, run, name)
+	if _, err := p.read(journal.NewReader(f, journal.Frames{}, run.Seed()), run.tail()); err != nil {
 		return nil, nil, errors.Join(err, f.Close())
 	}
 	return p, f.Close, nil
 }
 
-func (p *Profiles) read(r *journal.Reader, run *Run) (torn int, err error) {
-	decoder, err := newDecoder()
-	if err != nil {
-		return 0, err
-	}
-	defer decoder.Close()
+func (p *Profiles) read(r *journal.Reader, tail int) (torn int, err error) {
 	for r.Next() {
-		users, err := unpack(decoder, r.Record)
+		users, err := p.unpack(r.Record)
 		if err == nil {
 			err = p.add(users, r.Offset)
 		}
@@ -137,7 +136,7 @@ func (p *Profiles) read(r *journal.Reader, run *Run) (torn int, err error) {
 			return 0, &DamageError{File: p.name, Err: fmt.Errorf("byte %d: %w", r.Offset, err)}
 		}
 	}
-	torn, err = r.End(run.tail())
+	torn, err = r.End(tail)
 	if d, ok := errors.AsType[*journal.DamageError](err); ok {
 		err = &DamageError{File: p.name, Err: d}
 	}
@@ -166,40 +165,25 @@ func (p *Profiles) Places(chunk int) uint64 { return p.chunks[chunk].places }
 func (p *Profiles) Chunk(n int) (map[int][]Saved, error) {
 	users := map[int][]Saved{}
 	for _, at := range p.chunks[n].offsets {
-		frame, err := readFrame(p.at, at)
+		frame, err := journal.ReadFrame(p.file, at)
+		var saved []Saved
+		if err == nil {
+			saved, err = p.unpack(frame)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s, byte %d: %w", p.name, at, err)
 		}
-		again := map[int][]Saved{}
-		for _, u := range frame {
-			again[u.Place] = append(again[u.Place], u)
+		newer := map[int][]Saved{}
+		for _, u := range saved {
+			newer[u.Place] = append(newer[u.Place], u)
 		}
-		for place, saved := range again {
-			users[place] = saved
-		}
+		maps.Copy(users, newer)
 	}
 	return users, nil
 }
 
-func readFrame(r io.ReaderAt, offset int64) ([]Saved, error) {
-	frame, err := journal.ReadFrame(r, offset)
-	if err != nil {
-		return nil, err
-	}
-	decoder, err := newDecoder()
-	if err != nil {
-		return nil, err
-	}
-	defer decoder.Close()
-	return unpack(decoder, frame)
-}
-
-func newDecoder() (*zstd.Decoder, error) {
-	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(journal.MaxFrame))
-}
-
-func unpack(decoder *zstd.Decoder, frame []byte) (users []Saved, err error) {
-	lines, err := decoder.DecodeAll(frame, nil)
+func (p *Profiles) unpack(frame []byte) (users []Saved, err error) {
+	lines, err := p.decoder.DecodeAll(frame, nil)
 	if err != nil {
 		return nil, err
 	}

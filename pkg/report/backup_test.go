@@ -27,7 +27,7 @@ func TestBackupIsZstdAndJSONLines(t *testing.T) {
 		t.Errorf("%s (%v)", text, err)
 	}
 	d := journaltest.New(data)
-	b, _, err := continueBackup(d, d, run, BackupName)
+	b, _, err := continueBackup(d, run, BackupName)
 	must(t, err)
 	for chunk := 1; chunk <= 2; chunk++ {
 		got, err := b.Chunk(chunk)
@@ -45,7 +45,7 @@ func TestBackupIsZstdAndJSONLines(t *testing.T) {
 // A user who is read again has the newer profile, and is counted once; an ID of two users has both.
 func TestBackupGivesTheNewerProfile(t *testing.T) {
 	d, run := journaltest.New(nil), planned(Delete, 9).begin(1)
-	b, _, err := continueBackup(d, d, run, BackupName)
+	b, _, err := continueBackup(d, run, BackupName)
 	must(t, err)
 	saved := func(place int, name string) Saved {
 		return Saved{Chunk: 4, Place: place, ID: "a", User: json.RawMessage(`"` + name + `"`)}
@@ -53,7 +53,7 @@ func TestBackupGivesTheNewerProfile(t *testing.T) {
 	must(t, b.Append([]Saved{saved(1, "old"), saved(2, "other")}))
 	must(t, b.Append(nil))
 	must(t, b.Append([]Saved{saved(1, "new"), saved(1, "twin")}))
-	p, _, err := continueBackup(d.Reopen(), d, run, BackupName)
+	p, _, err := continueBackup(d.Reopen(), run, BackupName)
 	must(t, err)
 	got, err := p.Chunk(4)
 	want := map[int][]Saved{1: {saved(1, "new"), saved(1, "twin")}, 2: {saved(2, "other")}}
@@ -69,13 +69,13 @@ func TestBackupThatContradictsThePlanIsDamage(t *testing.T) {
 		"a place too many": {{Chunk: 1, Place: 3}}, "two chunks": {{Chunk: 1, Place: 1}, {Chunk: 2, Place: 1}},
 	} {
 		d, run := journaltest.New(nil), planned(Delete, 9).begin(1)
-		b, _, err := continueBackup(d, d, run, BackupName)
+		b, _, err := continueBackup(d, run, BackupName)
 		must(t, err)
 		for i := range users {
 			users[i].User = json.RawMessage("null")
 		}
 		must(t, b.Append(users))
-		_, _, err = continueBackup(d.Reopen(), d, run, BackupName)
+		_, _, err = continueBackup(d.Reopen(), run, BackupName)
 		if damage, ok := errors.AsType[*DamageError](err); !ok || damage.File != BackupName {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -94,7 +94,7 @@ func BenchmarkReadAudit(b *testing.B) {
 
 // What saving a chunk's profiles costs but for the disk: their JSON, packed and chained.
 func BenchmarkBackupWithoutDisk(b *testing.B) {
-	backup, _, err := continueBackup(nowhere{&bytes.Reader{}}, nil, planned(Delete, 1), BackupName)
+	backup, _, err := continueBackup(nowhere{&bytes.Reader{}}, planned(Delete, 1), BackupName)
 	must(b, err)
 	defer backup.Close()
 	users := make([]Saved, 50)

@@ -1,7 +1,7 @@
 package report
 
 import (
-	"bytes"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -19,15 +19,12 @@ type Index struct {
 	LastHash string // of the last row; the seed if there is none
 	Torn     int    // rows at the end that a crash has torn
 
-	file interface { // nil: there are no rows
-		io.ReaderAt
-		io.Closer
-	}
+	file   *os.File        // nil: there are no rows
+	buf    *bufio.Reader   // of file, from somewhere on
 	first  []int64         // offset of a chunk's first row, plus 1; 0: none
 	others map[int][]int64 // offsets of further rows of the few chunks that were split
 	chunk  int             // whose rows are at hand
 	rows   []Row
-	buf    []byte
 
 	shard, shards int // whose chunks these are: every shards-th of the whole from shard, which counts from 0, on
 }
@@ -37,7 +34,7 @@ type Index struct {
 func ReadIndex(dir *journal.Dir, run *Run, visit func(*Row)) (*Index, error) {
 	chunks := run.Asked.Plan.Chunks
 	x := &Index{Coverage: NewCoverage(run.Asked.Plan), LastHash: run.Seed(), first: make([]int64, chunks+1),
-		others: map[int][]int64{}, buf: make([]byte, 4<<10)}
+		others: map[int][]int64{}, buf: bufio.NewReader(nil)}
 	f, err := openOwn(dir, run, AuditName, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return x, nil
@@ -112,18 +109,14 @@ func (x *Index) Chunk(n int) ([]Row, error) {
 }
 
 func (x *Index) read(at int64) (Row, error) {
-	for {
-		n, err := x.file.ReadAt(x.buf, at)
-		if line, _, ok := bytes.Cut(x.buf[:n], []byte{'\n'}); ok {
-			fields, hash, err := cutHash(line)
-			if err != nil {
-				return Row{}, err
-			}
-			return parseRow(fields, hash)
-		}
-		if err != nil {
-			return Row{}, err
-		}
-		x.buf = make([]byte, 2*len(x.buf))
+	x.buf.Reset(io.NewSectionReader(x.file, at, maxLine))
+	line, err := auditFormat{}.Read(x.buf)
+	if err != nil {
+		return Row{}, err
 	}
+	fields, hash, err := cutHash(line)
+	if err != nil {
+		return Row{}, err
+	}
+	return parseRow(fields, hash)
 }

@@ -65,7 +65,7 @@ func testUsers(chunk int) []Saved {
 
 func usersIn(name string) func(*journaltest.Disk, *Run) (*opened, error) {
 	return func(d *journaltest.Disk, run *Run) (*opened, error) {
-		b, torn, err := continueBackup(d, d, run, name)
+		b, torn, err := continueBackup(d, run, name)
 		if err != nil {
 			return nil, err
 		}
