@@ -1,9 +1,6 @@
 package report
 
 import (
-	"bufio"
-	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -52,30 +49,17 @@ func (l Layout) headerRow() string {
 	return strings.Join(names, string(l.Delimiter))
 }
 
-// source is what the files are made from.
-type source struct {
-	run    *Run
-	layout Layout
-	lines  iter.Seq2[Line, error]
-	rows   finder
-}
-
-// finder finds the audit row about a place of a chunk, nil if there is none.
-type finder interface {
-	find(chunk, place int) (*Row, error)
-}
-
 // Write makes a run's files again in its folder, from the input's lines and the audit alone: deleted.csv or
 // restored.csv, failed.csv, rejected.csv, remaining.csv (only while rows remain), report.html and summary.json.
-// Each is written whole; when anything fails none of the CSV files is replaced. Memory grows by 8 bytes a chunk.
+// Each is written whole; when anything fails none of the CSV files is replaced. Memory grows by 16 bytes a chunk.
 func Write(dir *journal.Dir, run *Run, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
-	return makeFiles(writeTo{dir}, dir, run, layout, lines)
+	return makeFiles(target{dir: dir}, dir, run, layout, lines)
 }
 
 // Compare says which of a run's files are not, byte for byte, what Write would make, each in a line of its own.
 func Compare(dir *journal.Dir, run *Run, layout Layout,
 	lines iter.Seq2[Line, error]) (s *Summary, differ []string, err error) {
-	t := &compareWith{dir, map[string]string{}}
+	t := target{dir, map[string]string{}}
 	s, err = makeFiles(t, dir, run, layout, lines)
 	for name, how := range t.differ {
 		differ = append(differ, name+" "+how)
@@ -92,18 +76,32 @@ func makeFiles(t target, dir *journal.Dir, run *Run, layout Layout, lines iter.S
 	}
 	defer index.Close()
 	s.AuditRows, s.LastRowHash = index.Rows, index.LastHash
-	return s, source{run, layout, lines, index}.writeTo(t, s)
+	return s, source{run, layout, lines, []*Index{index}}.writeTo(t, s)
+}
+
+// source is what the files are made from.
+type source struct {
+	run    *Run
+	layout Layout
+	lines  iter.Seq2[Line, error]
+	audits []*Index // of the run, or of its shards: of the lines' chunks, in turn, each has one
+}
+
+// find gives the audit row about a place of a chunk, nil if there is none.
+func (from source) find(chunk, place int) (*Row, error) {
+	n := len(from.audits)
+	return from.audits[(chunk-1)%n].find((chunk-1)/n+1, place)
 }
 
 func (from source) writeTo(t target, s *Summary) error {
 	out, err := createFiles(t, from)
+	defer out.discard()
 	if err != nil {
 		return err
 	}
-	defer out.discard()
 	for line, err := range from.lines {
 		if err == nil {
-			err = out.put(line, from.rows, s)
+			err = out.put(line, s)
 		}
 		if err != nil {
 			return err
@@ -112,119 +110,132 @@ func (from source) writeTo(t target, s *Summary) error {
 	if err := s.finish(from.run); err != nil {
 		return err
 	}
-	if err := out.commit(t, s.Remaining > 0); err != nil {
+	if err := out.commit(s.Remaining > 0); err != nil {
 		return err
 	}
-	if err := writePage(t, from.run, s); err != nil {
-		return err
+	page, err := renderPage(from.run, s)
+	if err != nil {
+		return fmt.Errorf("%s cannot be made: %w", PageName, err)
 	}
 	text, err := indented(s)
 	if err != nil {
 		return err
 	}
-	return writeWhole(t, SummaryName, text)
+	return errors.Join(t.writeWhole(PageName, page), t.writeWhole(SummaryName, text))
 }
 
-func writeWhole(t target, name string, text []byte) error {
+func (t target) writeWhole(name string, text []byte) error {
 	f, err := t.create(name)
 	if err != nil {
 		return err
 	}
-	defer f.Discard()
-	if _, err := f.Write(text); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return f.Commit()
+	defer f.discard()
+	f.Write(text) //nolint:errcheck // remembered until commit
+	return f.commit()
 }
 
 // files are the CSV files being made.
 type files struct {
-	delimiter                         string
-	done, failed, rejected, remaining *file
+	source
+	target    target
+	delimiter string
+	all       []*made
+
+	done, failed, rejected, remaining *made
 }
 
-type file struct {
-	*bufio.Writer // remembers its first error until it is flushed
-	made          made
-	name          string
-}
-
-func createFiles(t target, from source) (_ *files, err error) {
-	l := from.layout
-	out := &files{delimiter: string(l.Delimiter)}
-	row := func(names ...string) string { return strings.Join(names, out.delimiter) }
-	defer func() {
+// createFiles begins the files. They have to be discarded after an error too.
+func createFiles(t target, from source) (out *files, err error) {
+	l, words := from.layout, from.run.Asked.Deed.words()
+	out = &files{source: from, target: t, delimiter: string(l.Delimiter)}
+	create := func(name string, header ...string) (f *made) {
 		if err != nil {
-			out.discard()
+			return nil
 		}
-	}()
-	words := from.run.Asked.Deed.words()
-	header, remaining := l.headerRow(), l.headerRow()
-	if l.Header == nil {
-		remaining = ""
-	}
-	for _, f := range []struct {
-		at     **file
-		name   string
-		header string
-	}{
-		{&out.done, words.file, row("line", "chunk", "outcome", "request_id", words.past+"_at", header)},
-		{&out.failed, FailedName, row(header, "bulkdelete_line", "bulkdelete_outcome", "bulkdelete_reason",
-			"bulkdelete_request_id")},
-		{&out.rejected, RejectedName, row(header, "bulkdelete_line", "bulkdelete_reason")},
-		{&out.remaining, RemainingName, remaining},
-	} {
-		if f.name == RejectedName && words.rejectsNobody {
-			continue
+		if f, err = t.create(name); err != nil {
+			return nil
 		}
-		if *f.at, err = newFile(t, f.name); err != nil {
-			return nil, err
-		}
+		out.all = append(out.all, f)
 		if l.BOM {
-			(*f.at).WriteString("\ufeff")
+			f.WriteString("\ufeff")
 		}
-		if f.header != "" {
-			(*f.at).WriteString(f.header + "\n")
+		if row := strings.Join(header, out.delimiter); row != "" {
+			f.WriteString(row + "\n")
 		}
+		return f
 	}
-	return out, nil
+	header := l.headerRow()
+	out.done = create(words.file, "line", "chunk", "outcome", "request_id", words.past+"_at", header)
+	out.failed = create(FailedName, header, "bulkdelete_line", "bulkdelete_outcome", "bulkdelete_reason",
+		"bulkdelete_request_id")
+	if !words.rejectsNobody {
+		out.rejected = create(RejectedName, header, "bulkdelete_line", "bulkdelete_reason")
+	}
+	out.remaining = create(RemainingName, string(l.Header))
+	return out, err
 }
 
 // put writes a line where it belongs.
-func (out *files) put(l Line, rows finder, s *Summary) error {
+func (out *files) put(l Line, s *Summary) error {
 	s.Rows++
+	number := strconv.Itoa(l.Line)
 	if l.Chunk == 0 {
 		s.reject(l)
-		return out.rejected.row(out.delimiter, l.Raw, strconv.Itoa(l.Line), l.Reason)
+		return out.row(out.rejected, nil, l.Raw, number, l.Reason)
 	}
 	s.Accepted++
-	row, err := rows.find(l.Chunk, l.Place)
-	if err != nil {
+	row, err := out.find(l.Chunk, l.Place)
+	switch {
+	case err != nil:
 		return err
-	}
-	if row == nil {
+	case row == nil:
 		s.Remaining++
-		return out.remaining.row(out.delimiter, l.Raw)
-	}
-	switch row.Outcome {
-	case Failed, Unknown:
+		return out.row(out.remaining, nil, l.Raw)
+	case row.Outcome == Failed || row.Outcome == Unknown:
 		s.fail(l, row)
-		return out.failed.row(out.delimiter, l.Raw, strconv.Itoa(l.Line), string(row.Outcome), row.reason(), row.requestID())
+		return out.row(out.failed, nil, l.Raw, number, string(row.Outcome), row.reason(), row.requestID())
 	}
-	return out.done.done(out.delimiter, l, row)
+	return out.row(out.done, []string{number, strconv.Itoa(l.Chunk), string(row.Outcome), row.requestID(),
+		row.endedAt().UTC().Format(time.RFC3339)}, l.Raw)
 }
 
-// done writes a line of deleted.csv or restored.csv: own cells, then the record.
-func (f *file) done(delimiter string, l Line, row *Row) error {
-	b := strconv.AppendInt(f.AvailableBuffer(), int64(l.Line), 10)
-	b = strconv.AppendInt(append(b, delimiter...), int64(cmp.Or(row.whole, row.Chunk)), 10)
-	b = append(append(b, delimiter...), row.Outcome...)
-	b = append(append(b, delimiter...), quoted(row.requestID(), delimiter)...)
-	b = append(b, delimiter...)
-	b = row.endedAt().UTC().AppendFormat(b, time.RFC3339)
-	b = append(append(b, delimiter...), l.Raw...)
-	_, err := f.Write(append(b, '\n'))
-	return err
+// row writes the input's record, which stays as it is, between own cells.
+func (out *files) row(f *made, before []string, raw []byte, behind ...string) error {
+	for _, cell := range before {
+		f.WriteString(quoted(cell, out.delimiter))
+		f.WriteString(out.delimiter)
+	}
+	f.Write(raw) //nolint:errcheck // remembered
+	for _, cell := range behind {
+		f.WriteString(out.delimiter)
+		f.WriteString(quoted(cell, out.delimiter))
+	}
+	return f.WriteByte('\n')
+}
+
+// commit puts the files in the place of older ones, once all can be written.
+func (out *files) commit(remaining bool) error {
+	for _, f := range out.all {
+		if err := f.Flush(); err != nil {
+			return fmt.Errorf("%s cannot be written: %w", f.name, err)
+		}
+	}
+	for _, f := range out.all {
+		commit := f.commit
+		if f == out.remaining && !remaining {
+			commit = func() error { return out.target.absent(f.name) }
+		}
+		if err := commit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (out *files) discard() {
+	for _, f := range out.all {
+		f.discard()
+	}
 }
 
 // requestID is the last attempt's, or "".
@@ -243,17 +254,6 @@ func (r *Row) reason() string {
 	return fmt.Sprintf("HTTP %d, statusCode %d", r.HTTPStatus, r.StatusCode)
 }
 
-// row writes the input's record, which stays as it is, and own cells behind it.
-func (f *file) row(delimiter string, raw []byte, cells ...string) error {
-	f.Write(raw) //nolint:errcheck // remembered
-	for _, cell := range cells {
-		f.WriteString(delimiter)
-		f.WriteString(quoted(cell, delimiter))
-	}
-	_, err := f.WriteString("\n")
-	return err
-}
-
 // quoted is a cell as it has to be written.
 func quoted(s, delimiter string) string {
 	s = Harmless(s)
@@ -265,48 +265,11 @@ func quoted(s, delimiter string) string {
 
 // CSVRow gives cells as a record of a file that is separated by commas.
 func CSVRow(cells ...string) []byte {
-	var b bytes.Buffer
-	for i, cell := range cells {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(quoted(cell, ","))
+	var row []string
+	for _, cell := range cells {
+		row = append(row, quoted(cell, ","))
 	}
-	return b.Bytes()
-}
-
-func newFile(t target, name string) (*file, error) {
-	m, err := t.create(name)
-	if err != nil {
-		return nil, err
-	}
-	return &file{bufio.NewWriterSize(m, 64<<10), m, name}, nil
-}
-
-func (out *files) all() []*file {
-	all := []*file{out.done, out.failed, out.rejected, out.remaining}
-	return slices.DeleteFunc(all, func(f *file) bool { return f == nil })
-}
-
-// commit puts the files in the place of older ones.
-func (out *files) commit(t target, remaining bool) error {
-	for _, f := range out.all() {
-		if err := f.Flush(); err != nil {
-			return fmt.Errorf("%s cannot be written: %w", f.name, err)
-		}
-	}
-	for _, f := range out.all() {
-		if f == out.remaining && !remaining {
-			if err := t.absent(f.name); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := f.made.Commit(); err != nil {
-			return fmt.Errorf("%s cannot be written: %w", f.name, err)
-		}
-	}
-	return nil
+	return []byte(strings.Join(row, ","))
 }
 
 // IsMade says whether a file of that name is made from a run's input and audit.
@@ -315,12 +278,3 @@ func IsMade(name string) bool {
 		slices.Contains([]string{DeletedName, RestoredName, FailedName, RejectedName, RemainingName, SummaryName,
 			PageName}, name)
 }
-
-func (out *files) discard() {
-	for _, f := range out.all() {
-		f.made.Discard()
-	}
-}
-
-var errNotThePlan = errors.New("the rows of the input and of the audit do not add up to the plan: " +
-	"the audit is another run's, or was edited")

@@ -25,8 +25,6 @@ type Index struct {
 	others map[int][]int64 // offsets of further rows of the few chunks that were split
 	chunk  int             // whose rows are at hand
 	rows   []Row
-
-	shard, shards int // whose chunks these are: every shards-th of the whole from shard, which counts from 0, on
 }
 
 // ReadIndex reads the whole audit of a folder, which also checks its chain, and calls visit with each row. The
@@ -99,9 +97,6 @@ func (x *Index) Chunk(n int) ([]Row, error) {
 		if err != nil {
 			x.chunk = 0
 			return nil, fmt.Errorf("%s, byte %d: %w", AuditName, at, err)
-		}
-		if x.shards > 1 {
-			row.whole = (n-1)*x.shards + x.shard + 1
 		}
 		x.rows = append(x.rows, row)
 	}

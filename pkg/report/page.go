@@ -56,20 +56,8 @@ type kind struct {
 	N    int
 }
 
-// writePage makes report.html: one file that needs no other, no script and no network.
-func writePage(t target, run *Run, s *Summary) error {
-	dir := "."
-	if last := run.Last(); last != nil {
-		dir = last.Dir
-	}
-	text, err := renderPage(dir, run, s)
-	if err != nil {
-		return fmt.Errorf("%s cannot be made: %w", PageName, err)
-	}
-	return writeWhole(t, PageName, text)
-}
-
-func renderPage(dir string, run *Run, s *Summary) ([]byte, error) {
+// renderPage makes report.html: one file that needs no other, no script and no network.
+func renderPage(run *Run, s *Summary) ([]byte, error) {
 	t, err := template.New(PageName).Funcs(template.FuncMap{
 		"count": text.Count, "are": text.Are,
 		"users": users, "span": span,
@@ -87,7 +75,7 @@ func renderPage(dir string, run *Run, s *Summary) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPage(dir, run, s)
+	p, err := newPage(run, s)
 	if err != nil {
 		return nil, err
 	}
@@ -96,8 +84,11 @@ func renderPage(dir string, run *Run, s *Summary) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func newPage(dir string, run *Run, s *Summary) (*page, error) {
-	t := &s.stats
+func newPage(run *Run, s *Summary) (*page, error) {
+	t, dir := &s.stats, "."
+	if last := run.Last(); last != nil {
+		dir = last.Dir
+	}
 	p := &page{Summary: s, Run: run, Dir: text.ShellWord(dir), Parts: parts(s), Options: options(run),
 		Failures: kinds(s.FailedBy), FailedRows: grouped(t.failed),
 		Refusals: kinds(s.RejectedBy), RejectedRows: grouped(t.rejected), Slowest: t.slowest, Retried: t.retried,

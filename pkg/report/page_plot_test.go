@@ -32,7 +32,7 @@ func TestPageDrawsNoPictureOfNextToNothing(t *testing.T) {
 			settle(s, &Row{Chunk: i, Users: 1, Outcome: Deleted, Attempts: c.attempts, Duration: c.took,
 				StartedAt: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC).Add(time.Duration(i) * c.every)})
 		}
-		b, err := renderPage("a.bulkdelete", run, s)
+		b, err := renderPage(run, s)
 		if err != nil {
 			t.Fatal(err)
 		}

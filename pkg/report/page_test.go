@@ -28,7 +28,8 @@ func foreign(t *testing.T, text string) []byte {
 	for _, rows := range [][]Row{s.stats.slowest, s.stats.retried} {
 		rows[0].Outcome, rows[0].RequestIDs = Outcome(text), []string{text}
 	}
-	b, err := renderPage(text, run, s)
+	run.Last().Dir = text
+	b, err := renderPage(run, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +84,8 @@ func TestPageShowsEveryCountOfTheSummary(t *testing.T) {
 		"101 ms", "202 ms", "303 ms", "404 ms", "2 h 3 min", "91,234",
 		s.Input.Name, s.Input.Path, s.Input.SHA256, s.Host, s.UserPool, s.IDType, s.Program, s.LastRowHash, clock(*s.StartedAt), clock(*s.EndedAt),
 		"--column userId", "bulkdelete verify &#39;my leavers.bulkdelete&#39;")
-	b, err := renderPage("my leavers.bulkdelete", run, s)
+	run.Last().Dir = "my leavers.bulkdelete"
+	b, err := renderPage(run, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +125,7 @@ func TestPageSaysHowToGoOn(t *testing.T) {
 	for resume, want := range map[string]string{"bulkdelete run a.csv --yes": "<pre>bulkdelete run a.csv --yes</pre>",
 		"": "Run the same command again"} {
 		s.Resume = resume
-		b, err := renderPage("a.bulkdelete", run, s)
+		b, err := renderPage(run, s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +140,7 @@ func TestPageSaysHowToGoOn(t *testing.T) {
 func TestPageNeedsNothingFromElsewhere(t *testing.T) {
 	run, s := madeUp(t, 1000, 0, false)
 	s.Host = "sandbox"
-	b, err := renderPage("a.bulkdelete", run, s)
+	b, err := renderPage(run, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +173,7 @@ func TestPageNeedsNothingFromElsewhere(t *testing.T) {
 
 func TestPageOfAnEmptyRun(t *testing.T) {
 	run, s := madeUp(t, 0, 0, true)
-	b, err := renderPage("a.bulkdelete", run, s)
+	b, err := renderPage(run, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +184,7 @@ func TestPageOfAnEmptyRun(t *testing.T) {
 
 func TestPageSizeIsBounded(t *testing.T) {
 	size := func(run *Run, s *Summary) int {
-		b, err := renderPage("a.bulkdelete", run, s)
+		b, err := renderPage(run, s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +214,9 @@ func TestPageIsForItsOwnerAloneAndReplacedWhole(t *testing.T) {
 	dir := openDir(t, t.TempDir())
 	must(t, os.WriteFile(dir.Name(PageName), []byte("an older page"), 0o644))
 	run, s := madeUp(t, 100, 0, true)
-	must(t, writePage(writeTo{dir}, run, s))
+	page, err := renderPage(run, s)
+	must(t, err)
+	must(t, target{dir: dir}.writeWhole(PageName, page))
 	info, err := os.Stat(dir.Name(PageName))
 	must(t, err)
 	text := read(t, dir, PageName)
@@ -221,7 +225,7 @@ func TestPageIsForItsOwnerAloneAndReplacedWhole(t *testing.T) {
 	}
 	must(t, os.Remove(dir.Name(PageName)))
 	must(t, os.Mkdir(dir.Name(PageName), 0o700))
-	if err := writePage(writeTo{dir}, run, s); err == nil {
+	if err := (target{dir: dir}).writeWhole(PageName, page); err == nil {
 		t.Error("a page that cannot be written is no error")
 	}
 }

@@ -50,8 +50,6 @@ type Row struct {
 	Duration            time.Duration
 	IDsSHA256           string // hexadecimal; see IDsSHA256
 	Hash                string // hexadecimal; the audit fills it in
-
-	whole int // the chunk's number in the whole of which this is a shard's; 0: Chunk
 }
 
 // endedAt is when the last answer came.

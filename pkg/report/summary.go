@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -176,7 +177,8 @@ func (s *Summary) finish(run *Run) error {
 		accepted, invalid = plan.Rows, 0
 	}
 	if s.Rows != plan.Rows || s.Accepted != accepted || s.Invalid != invalid || s.Accepted != done+s.Remaining {
-		return errNotThePlan
+		return errors.New("the rows of the input and of the audit do not add up to the plan: " +
+			"the audit is another run's, or was edited")
 	}
 	if s.StartedAt != nil {
 		s.Seconds = round(s.EndedAt.Sub(*s.StartedAt).Seconds())
