@@ -7,8 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"bulkdelete/pkg/journal"
@@ -161,22 +161,20 @@ func LoadRun(dir *journal.Dir) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	var by struct {
+		Version int // of the first format
+		Format  int
+		Program string
+	}
+	_ = json.Unmarshal(text, &by) // what else it cannot be is found below
+	switch {
+	case by.Format == 0 && by.Version > 0:
+		return nil, &FormatError{by.Version, by.Program}
+	case by.Format > 0 && by.Format != RunFormat:
+		return nil, &FormatError{by.Format, by.Program}
+	}
 	var r Run
-	var old struct {
-		Version int             `json:"version"` // of the first format
-		Asked   json.RawMessage `json:"asked"`
-	}
-	err = json.Unmarshal(text, &r)
-	if known := json.Unmarshal(text, &old) == nil && r.Format == 0; known && old.Version > 0 {
-		return nil, &FormatError{old.Version, r.Program}
-	}
-	if r.Format > 0 && r.Format != RunFormat {
-		return nil, &FormatError{r.Format, r.Program}
-	}
-	if err == nil {
-		r.Asked, err = readAsked(old.Asked)
-	}
-	if err == nil {
+	if err = json.Unmarshal(text, &r); err == nil {
 		err = r.check()
 	}
 	if err != nil {
@@ -185,14 +183,18 @@ func LoadRun(dir *journal.Dir) (*Run, error) {
 	return &r, nil
 }
 
-// readAsked reads the canonical form, which the audit is bound to, and nothing that a name given twice could add to it.
-func readAsked(raw json.RawMessage) (a Asked, err error) {
+// UnmarshalJSON reads the canonical form, which the audit is bound to, and nothing that a name given twice could add
+// to it.
+func (a *Asked) UnmarshalJSON(raw []byte) error {
 	text, err := canonical(raw)
-	if err == nil {
-		err = json.Unmarshal(text, &a)
+	if err != nil {
+		return err
 	}
-	a.raw = raw
-	return a, err
+	type plain Asked
+	*a = Asked{}
+	err = json.Unmarshal(text, (*plain)(a))
+	a.raw = bytes.Clone(raw)
+	return err
 }
 
 // check refuses what no version can have written.
@@ -303,44 +305,26 @@ func canonical(raw json.RawMessage) ([]byte, error) {
 	if err := json.Unmarshal(raw, &value); err != nil {
 		return nil, err
 	}
-	return appendCanonical(nil, value)
+	if err := allText(value); err != nil {
+		return nil, err
+	}
+	text, err := marshal(value)
+	// Go escapes two characters that Python does not. An escaped backslash is passed over: what follows it is text.
+	plain := strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029")
+	return []byte(plain.Replace(strings.TrimSuffix(string(text), "\n"))), err
 }
 
-func appendCanonical(b []byte, value any) (_ []byte, err error) {
+func allText(value any) error {
 	switch v := value.(type) {
 	case string:
-		return appendPython(b, v), nil
+		return nil
 	case map[string]any:
-		b = append(b, '{')
-		for i, name := range slices.Sorted(maps.Keys(v)) {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if b, err = appendCanonical(append(appendPython(b, name), ':'), v[name]); err != nil {
-				return nil, err
+		for _, inner := range v {
+			if err := allText(inner); err != nil {
+				return err
 			}
 		}
-		return append(b, '}'), nil
+		return nil
 	}
-	return nil, fmt.Errorf("asked holds %v, which is no text", value)
-}
-
-// appendPython writes a string as Python does: of what JSON can escape only what it has to.
-func appendPython(b []byte, s string) []byte {
-	b = append(b, '"')
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c >= ' ':
-			b = append(b, c)
-		default:
-			if at := bytes.IndexByte([]byte("\b\t\n\f\r"), c); at >= 0 {
-				b = append(b, '\\', "btnfr"[at])
-			} else {
-				b = fmt.Appendf(b, `\u%04x`, c)
-			}
-		}
-	}
-	return append(b, '"')
+	return fmt.Errorf("asked holds %v, which is no text", value)
 }
