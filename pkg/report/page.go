@@ -22,24 +22,20 @@ var pageHTML string
 // page is what the template of report.html shows.
 type page struct {
 	*Summary
+	*stats
 	Run      *Run
 	Dir      string // as a word of a shell's command line
 	Class    string // of the verdict: good, fair or bad
 	Verdict  string
 	Parts    []part
-	Options  []option
 	Failures []kind
 	Refusals []kind // kinds of rejection
 
-	FailedRows, RejectedRows []sample
-	Slowest, Retried         []Row
-
-	Pace, Latencies template.HTML // drawings
-	Working         time.Duration // without the pauses
-	WorkingPace     float64       // users a second
-	Repeated        int
-	Pauses          []pause
-	MorePauses      int
+	Working     time.Duration // without the pauses
+	WorkingPace float64       // users a second
+	Repeated    int
+	Pauses      []pause
+	MorePauses  int
 }
 
 // part is one of the sets that the input's rows fall into.
@@ -47,8 +43,6 @@ type part struct {
 	Name, Class, Meaning string
 	Rows                 int
 }
-
-type option struct{ Name, Value string }
 
 // kind is a reason and how many it concerns.
 type kind struct {
@@ -65,49 +59,29 @@ func renderPage(run *Run, s *Summary) ([]byte, error) {
 		"clock": clock, "plain": plain, "ids": shownIDs, "percent": percent,
 		"count64": func(n int64) string { return text.Count(int(n)) }, "decimal": decimal,
 		"seconds": func(f float64) string { return span(time.Duration(f * float64(time.Second))) },
-		"kindsOf": func(what string, k []kind) any {
-			return struct {
-				What  string
-				Kinds []kind
-			}{what, k}
+		"option": func(name, value string) string {
+			return "--" + strings.ReplaceAll(name, "_", "-") + " " + strings.ReplaceAll(value, "\n", ", ")
 		},
 	}).Parse(pageHTML)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPage(run, s)
-	if err != nil {
-		return nil, err
-	}
 	var b bytes.Buffer
-	err = t.Execute(&b, p)
+	err = t.Execute(&b, newPage(run, s))
 	return b.Bytes(), err
 }
 
-func newPage(run *Run, s *Summary) (*page, error) {
+func newPage(run *Run, s *Summary) *page {
 	t, dir := &s.stats, "."
 	if last := run.Last(); last != nil {
 		dir = last.Dir
 	}
-	p := &page{Summary: s, Run: run, Dir: text.ShellWord(dir), Parts: parts(s), Options: options(run),
-		Failures: kinds(s.FailedBy), FailedRows: grouped(t.failed),
-		Refusals: kinds(s.RejectedBy), RejectedRows: grouped(t.rejected), Slowest: t.slowest, Retried: t.retried,
-		Repeated: t.series.repeated(), Pauses: t.series.pauses, MorePauses: t.series.paused - len(t.series.pauses)}
-	p.Class, p.Verdict = verdict(s)
-	if t.n == 0 {
-		return p, nil
-	}
-	p.Working = t.series.working()
+	p := &page{Summary: s, stats: t, Run: run, Dir: text.ShellWord(dir), Parts: parts(s), Failures: kinds(s.FailedBy),
+		Refusals: kinds(s.RejectedBy), Repeated: t.series.repeated(), Working: t.series.working(),
+		Pauses: t.series.pauses, MorePauses: t.series.paused - len(t.series.pauses)}
 	p.WorkingPace = float64(s.Accepted-s.Remaining) / max(p.Working.Seconds(), 0.001)
-	if t.n < fewestRows {
-		return p, nil
-	}
-	var err error
-	if p.Pace, err = drawPace(&t.series); err != nil {
-		return nil, err
-	}
-	p.Latencies, err = drawLatency(t)
-	return p, err
+	p.Class, p.Verdict = verdict(s)
+	return p
 }
 
 // verdict is what happened, in one sentence.
@@ -157,14 +131,6 @@ func parts(s *Summary) []part {
 	return all
 }
 
-func options(run *Run) (all []option) {
-	for _, name := range slices.Sorted(maps.Keys(run.Asked.Options)) {
-		value := strings.ReplaceAll(run.Asked.Options[name], "\n", ", ")
-		all = append(all, option{"--" + strings.ReplaceAll(name, "_", "-"), value})
-	}
-	return all
-}
-
 // kinds are reasons, the most frequent first.
 func kinds(by map[string]int) (all []kind) {
 	for _, name := range slices.Sorted(maps.Keys(by)) {
@@ -172,19 +138,6 @@ func kinds(by map[string]int) (all []kind) {
 	}
 	slices.SortStableFunc(all, func(a, b kind) int { return cmp.Compare(b.N, a.N) })
 	return all
-}
-
-// grouped puts rows of one kind together, in the order in which the kinds were met.
-func grouped(rows []sample) []sample {
-	met := map[string]int{}
-	for _, r := range rows {
-		if _, ok := met[r.Kind]; !ok {
-			met[r.Kind] = len(met)
-		}
-	}
-	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(a, b sample) int { return cmp.Compare(met[a.Kind], met[b.Kind]) })
-	return rows
 }
 
 func users(n int) string { return text.Things(n, "user") }

@@ -11,18 +11,15 @@ import (
 	"bulkdelete/internal/text"
 )
 
-// size is how wide a drawing is. Each is made twice, for a screen or paper and for a phone: text that is scaled with
-// the picture cannot be read on one of them.
-type size struct {
-	class string
-	width float64
-	ticks int // on the horizontal axis, at the most
-}
-
-func drawBoth(draw func(size) *chart.Chart) (both template.HTML, err error) {
-	for _, z := range []size{{"wide", 800, 9}, {"narrow", 350, 4}} {
-		c := draw(z)
-		c.Class, c.Width = z.class, z.width
+// drawBoth draws a chart twice, for a screen or paper and for a phone: text that is scaled with the picture cannot be
+// read on one of them. ticks gives those of the horizontal axis, at most so many.
+func drawBoth(c chart.Chart, ticks func(limit int) []chart.Tick) (both template.HTML, err error) {
+	for _, size := range []struct {
+		class string
+		width float64
+		ticks int
+	}{{"wide", 800, 9}, {"narrow", 350, 4}} {
+		c.Class, c.Width, c.X.Ticks = size.class, size.width, ticks(size.ticks)
 		svg, err := c.SVG()
 		if err != nil {
 			return "", err
@@ -38,75 +35,69 @@ const (
 	fewestSteps = 4 // of the series
 )
 
-// drawPace shows users a second over working time and, beneath it, the calls that had to be repeated, if any. A run
+// DrawPace shows users a second over working time and, beneath it, the calls that had to be repeated, if any. A run
 // that is over at once has no drawing.
-func drawPace(s *series) (template.HTML, error) {
-	steps, again := s.steps(), s.repeated()
-	if len(steps) < fewestSteps {
+func (t *stats) DrawPace() (template.HTML, error) {
+	s := &t.series
+	steps := s.steps()
+	if t.n < fewestRows || len(steps) < fewestSteps {
 		return "", nil
 	}
 	end := steps[len(steps)-1].to
-	panels := []chart.Panel{pacePanel(s, steps)}
-	if again > 0 {
-		panels = append(panels, repeatedPanel(s, steps))
-	}
-	return drawBoth(func(z size) *chart.Chart {
-		x := chart.Axis{Max: end.Seconds()}
-		for _, t := range chart.Times(end, z.ticks) {
-			x.Ticks = append(x.Ticks, chart.Tick{At: t.Seconds(), Label: tickTime(t)})
+	c := chart.Chart{Title: "Users a second over time", X: chart.Axis{Max: end.Seconds()}, Panels: s.panels(steps),
+		Desc: fmt.Sprintf("%s of work; %s repeated", span(end), text.Things(s.repeated(), "call"))}
+	return drawBoth(c, func(limit int) (ticks []chart.Tick) {
+		for _, t := range chart.Times(end, limit) {
+			ticks = append(ticks, chart.Tick{At: t.Seconds(), Label: tickTime(t)})
 		}
-		return &chart.Chart{Title: "Users a second over time",
-			Desc: fmt.Sprintf("%s of work; %s repeated", span(end), text.Things(again, "call")), X: x, Panels: panels}
+		return ticks
 	})
 }
 
-func pacePanel(s *series, steps []step) chart.Panel {
-	pace := chart.Steps{Class: "pace"}
-	most := 1.0
-	for _, t := range steps {
-		rate := float64(t.users) / (t.to - t.from).Seconds()
-		pace.Steps = append(pace.Steps, chart.Step{From: t.from.Seconds(), To: t.to.Seconds(), Y: rate})
-		most = max(most, rate)
-	}
-	return chart.Panel{Name: "users a second", Height: 170, Y: counts(most*1.05, 4), Areas: []chart.Steps{pace},
-		Marks: pauseMarks(s)}
-}
-
-func repeatedPanel(s *series, steps []step) chart.Panel {
-	repeated := chart.Steps{Class: "again"}
-	most := 1.0
-	for _, t := range steps {
-		repeated.Steps = append(repeated.Steps, chart.Step{From: t.from.Seconds(), To: t.to.Seconds(), Y: float64(t.again)})
-		most = max(most, float64(t.again))
-	}
-	return chart.Panel{Name: "repeated calls (throttled or failed in passing)", Height: 56, Y: counts(most*1.05, 2),
-		Bars: []chart.Steps{repeated}, Marks: pauseMarks(s)}
-}
-
-func pauseMarks(s *series) (marks []chart.Mark) {
+func (s *series) panels(steps []step) []chart.Panel {
+	var marks []chart.Mark
 	for _, p := range s.pauses {
 		marks = append(marks, chart.Mark{X: p.at.Seconds()})
 	}
-	return marks
+	pace, most := overTime("pace", steps, func(t step) float64 { return float64(t.users) / (t.to - t.from).Seconds() })
+	all := []chart.Panel{{Name: "users a second", Height: 170, Y: counts(most*1.05, 4), Areas: pace, Marks: marks}}
+	if s.repeated() > 0 {
+		again, most := overTime("again", steps, func(t step) float64 { return float64(t.again) })
+		all = append(all, chart.Panel{Name: "repeated calls (throttled or failed in passing)", Height: 56,
+			Y: counts(most*1.05, 2), Bars: again, Marks: marks})
+	}
+	return all
 }
 
-// drawLatency shows how many chunks took how long, on a logarithmic scale of milliseconds.
-func drawLatency(t *stats) (template.HTML, error) {
+// overTime gives what there was of something in each step, and the most, at least 1.
+func overTime(class string, steps []step, of func(step) float64) (all []chart.Steps, most float64) {
+	shape := chart.Steps{Class: class}
+	most = 1
+	for _, t := range steps {
+		shape.Steps = append(shape.Steps, chart.Step{From: t.from.Seconds(), To: t.to.Seconds(), Y: of(t)})
+		most = max(most, of(t))
+	}
+	return []chart.Steps{shape}, most
+}
+
+// DrawLatencies shows how many chunks took how long, on a logarithmic scale of milliseconds.
+func (t *stats) DrawLatencies() (template.HTML, error) {
+	if t.n < fewestRows {
+		return "", nil
+	}
 	bars, most := latencyBars(t)
 	first, last := bars[0].From, bars[len(bars)-1].To
 	lack := max(0, 1-(last-first))            // a decade at least, or one bar fills the picture
 	edge := max(lack/2, (last-first+lack)*.1) // room for what is written beside the marks
-	x := chart.Axis{Min: first - edge, Max: last + edge}
 	l := t.latency()
-	panel := chart.Panel{Name: "chunks by time taken", Height: 180, Y: counts(most*1.2, 4),
-		Bars: []chart.Steps{{Class: "pace", Steps: bars}},
-		// The median's name stands to the left and the other to the right, so that they never lie on each other.
-		Marks: []chart.Mark{{X: logMS(l.P50), Label: "50%", Left: true}, {X: logMS(l.P99), Label: "99%"}}}
-	return drawBoth(func(z size) *chart.Chart {
-		return &chart.Chart{Title: "How long chunks took",
-			Desc: fmt.Sprintf("Half of them up to %g ms, 99%% up to %g ms", l.P50, l.P99),
-			X:    chart.Axis{Min: x.Min, Max: x.Max, Ticks: latencyTicks(x, z.ticks)}, Panels: []chart.Panel{panel}}
-	})
+	c := chart.Chart{Title: "How long chunks took",
+		Desc: fmt.Sprintf("Half of them up to %g ms, 99%% up to %g ms", l.P50, l.P99),
+		X:    chart.Axis{Min: first - edge, Max: last + edge},
+		Panels: []chart.Panel{{Name: "chunks by time taken", Height: 180, Y: counts(most*1.2, 4),
+			Bars: []chart.Steps{{Class: "pace", Steps: bars}},
+			// The median's name stands to the left and the other to the right, so that they never lie on each other.
+			Marks: []chart.Mark{{X: logMS(l.P50), Label: "50%", Left: true}, {X: logMS(l.P99), Label: "99%"}}}}}
+	return drawBoth(c, func(limit int) []chart.Tick { return latencyTicks(c.X, limit) })
 }
 
 func logMS(ms float64) float64 { return math.Log10(max(ms, 1)) }

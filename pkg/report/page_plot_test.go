@@ -106,7 +106,7 @@ func TestSeriesOfAnImpossibleAuditEnds(t *testing.T) {
 	if users != 4 {
 		t.Errorf("%d users, want 4", users)
 	}
-	if _, err := drawPace(&s); err != nil {
+	if _, err := (&stats{series: s, n: fewestRows}).DrawPace(); err != nil {
 		t.Error(err)
 	}
 }
@@ -137,7 +137,11 @@ func TestPausesAreMarkedInBothPlots(t *testing.T) {
 		s.add(&Row{Users: 50, Attempts: 2, StartedAt: at, Duration: 10 * time.Second})
 		at = at.Add(time.Hour)
 	}
-	for _, p := range []chart.Panel{pacePanel(&s, s.steps()), repeatedPanel(&s, s.steps())} {
+	panels := s.panels(s.steps())
+	if len(panels) != 2 {
+		t.Fatalf("%d plots", len(panels))
+	}
+	for _, p := range panels {
 		if got := fmt.Sprint(p.Marks); got != "[{10  false} {20  false}]" {
 			t.Errorf("%s: %s", p.Name, got)
 		}

@@ -22,10 +22,10 @@ func foreign(t *testing.T, text string) []byte {
 	run.Asked.Options = map[string]string{text: text}
 	run.Asked.At, run.Asked.By, run.Asked.Reason = text, text, text
 	s.FailedBy, s.RejectedBy = map[string]int{text: 3}, map[string]int{text: 4}
-	s.stats.failed, s.stats.rejected = nil, nil
+	s.stats.FailedRows, s.stats.RejectedRows = nil, nil
 	s.fail(Line{Line: 2, ID: []byte(text)}, &Row{Message: text})
 	s.reject(Line{Line: 3, ID: []byte(text), Code: text, Reason: text})
-	for _, rows := range [][]Row{s.stats.slowest, s.stats.retried} {
+	for _, rows := range [][]Row{s.stats.Slowest, s.stats.Retried} {
 		rows[0].Outcome, rows[0].RequestIDs = Outcome(text), []string{text}
 	}
 	run.Last().Dir = text
@@ -237,28 +237,31 @@ func TestTopRows(t *testing.T) {
 	}
 	s.add(&Row{Chunk: 50, Duration: 99 * time.Second, Attempts: 9}) // a further part of a chunk that is there already
 	got := []int{}
-	for _, r := range s.slowest {
+	for _, r := range s.Slowest {
 		got = append(got, r.Chunk)
 	}
 	if want := []int{50, 100, 49, 99, 48, 98, 47, 97, 46, 96}; !reflect.DeepEqual(got, want) {
 		t.Errorf("the slowest chunks are %v, want %v", got, want)
 	}
-	if len(s.retried) != topRows || s.retried[0].Chunk != 50 || s.retried[1].Chunk != 2 {
+	if len(s.Retried) != topRows || s.Retried[0].Chunk != 50 || s.Retried[1].Chunk != 2 {
 		t.Errorf("the most repeated chunks begin with %d and %d, %d in all",
-			s.retried[0].Chunk, s.retried[1].Chunk, len(s.retried))
+			s.Retried[0].Chunk, s.Retried[1].Chunk, len(s.Retried))
 	}
 }
 
 func TestSamplesShowEveryKind(t *testing.T) {
 	var s stats
 	for i := range 1000 {
-		s.sample(&s.rejected, Line{Line: i, Code: "duplicate"}, fmt.Sprintf("the same ID stands in line %d", i))
+		addSample(&s.RejectedRows, Line{Line: i, Code: "duplicate"}, fmt.Sprintf("the same ID stands in line %d", i))
 	}
-	s.sample(&s.rejected, Line{Line: 1000, Code: "type"}, "not a user_id")
-	if n := len(s.rejected); n != samplesOfKind+1 || s.rejected[n-1].Line != 1000 {
-		t.Errorf("%d rows are kept, the last one line %d", n, s.rejected[n-1].Line)
+	addSample(&s.RejectedRows, Line{Line: 1000, Code: "type"}, "not a user_id")
+	if n := len(s.RejectedRows); n != samplesOfKind+1 || s.RejectedRows[n-1].Line != 1000 {
+		t.Errorf("%d rows are kept, the last one line %d", n, s.RejectedRows[n-1].Line)
 	}
-	shown := grouped([]sample{{Line: 1, Kind: "b"}, {Line: 2, Kind: "a"}, {Line: 3, Kind: "b"}})
+	var shown []sample
+	for i, kind := range []string{"b", "a", "b"} {
+		addSample(&shown, Line{Line: i + 1, Code: kind}, "why")
+	}
 	if shown[0].Line != 1 || shown[1].Line != 3 || shown[2].Line != 2 {
 		t.Errorf("rows of one kind do not stand together: %v", shown)
 	}

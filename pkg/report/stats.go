@@ -11,14 +11,14 @@ import (
 
 // stats are what the page draws, gathered in bounded memory whatever the audit's length.
 type stats struct {
-	series   series
-	buckets  [latencyBuckets]int // chunks by latency
-	max      time.Duration
-	n        int
-	slowest  []Row
-	retried  []Row
-	failed   []sample
-	rejected []sample
+	series  series
+	buckets [latencyBuckets]int // chunks by latency
+	max     time.Duration
+	n       int
+	Slowest []Row
+	Retried []Row
+
+	FailedRows, RejectedRows []sample
 }
 
 // sample is a row shown for many.
@@ -26,7 +26,7 @@ type sample struct {
 	Line   int
 	ID     string // cut when it is very long
 	Reason string
-	Kind   string // rows of one kind are shown together
+	Kind   string
 }
 
 const (
@@ -43,25 +43,23 @@ func (t *stats) add(r *Row) {
 	t.max = max(t.max, r.Duration)
 	t.buckets[latencyBucket(r.Duration)]++
 	t.series.add(r)
-	t.slowest = top(t.slowest, r, func(a, b Row) int { return cmp.Compare(b.Duration, a.Duration) })
+	t.Slowest = top(t.Slowest, r, func(a, b Row) int { return cmp.Compare(b.Duration, a.Duration) })
 	if r.Attempts > 1 {
-		t.retried = top(t.retried, r, func(a, b Row) int { return cmp.Compare(b.Attempts, a.Attempts) })
+		t.Retried = top(t.Retried, r, func(a, b Row) int { return cmp.Compare(b.Attempts, a.Attempts) })
 	}
 }
 
-// sample keeps the first few rows of each kind: of a rejection's class, or of a failure's reason.
-func (t *stats) sample(to *[]sample, l Line, reason string) {
-	if len(*to) >= topSamples {
-		return
-	}
-	kind, same := cmp.Or(l.Code, reason), 0
-	for _, s := range *to {
+// addSample keeps the first few rows of each kind, which is a rejection's class or a failure's reason, side by side.
+func addSample(to *[]sample, l Line, reason string) {
+	kind, same, at := cmp.Or(l.Code, reason), 0, len(*to)
+	for i, s := range *to {
 		if s.Kind == kind {
-			same++
+			same, at = same+1, i+1
 		}
 	}
-	if same < samplesOfKind {
-		*to = append(*to, sample{l.Line, text.Shorten(string(l.ID), maxShownID), text.Shorten(reason, maxMessage), kind})
+	if same < samplesOfKind && len(*to) < topSamples {
+		id, reason := text.Shorten(string(l.ID), maxShownID), text.Shorten(reason, maxMessage)
+		*to = slices.Insert(*to, at, sample{l.Line, id, reason, kind})
 	}
 }
 
@@ -73,14 +71,8 @@ func top(rows []Row, r *Row, order func(a, b Row) int) []Row {
 		}
 		rows = slices.Delete(rows, i, i+1)
 	}
-	i := slices.IndexFunc(rows, func(have Row) bool { return order(have, *r) > 0 })
-	if i < 0 {
-		i = len(rows)
-	}
-	if i >= topRows {
-		return rows
-	}
-	rows = slices.Insert(rows, i, *r)
+	rows = append(rows, *r)
+	slices.SortStableFunc(rows, order)
 	return rows[:min(len(rows), topRows)]
 }
 
@@ -114,9 +106,8 @@ type series struct {
 	start  time.Time // of working time, moved on by every pause
 	latest time.Time // answer so far
 	step   time.Duration
-	users  [seriesLen]int
-	again  [seriesLen]int // attempts after the first
-	last   int
+	did    [seriesLen]did
+	last   int     // of these that is not empty
 	pauses []pause // the first few
 	paused int
 }
@@ -127,10 +118,15 @@ type pause struct {
 	From, To time.Time
 }
 
+// did is what was done in a stretch of time.
+type did struct{ users, again int } // again: attempts after the first
+
+func (d *did) add(more did) { d.users, d.again = d.users+more.users, d.again+more.again }
+
 // step is one stretch of a series.
 type step struct {
-	from, to     time.Duration // working time
-	users, again int
+	did
+	from, to time.Duration // working time
 }
 
 const (
@@ -156,8 +152,7 @@ func (s *series) add(r *Row) {
 		s.join()
 	}
 	i := max(0, int(at/s.step)) // rows stand in the order they were done, not begun
-	s.users[i] += r.Users
-	s.again[i] += max(0, r.Attempts-1)
+	s.did[i].add(did{r.Users, max(0, r.Attempts-1)})
 	s.last = max(s.last, i)
 }
 
@@ -170,11 +165,10 @@ func (s *series) pause(gap time.Duration, until time.Time) {
 
 func (s *series) join() {
 	for i := range seriesLen / 2 {
-		s.users[i] = s.users[2*i] + s.users[2*i+1]
-		s.again[i] = s.again[2*i] + s.again[2*i+1]
+		s.did[i] = s.did[2*i]
+		s.did[i].add(s.did[2*i+1])
 	}
-	clear(s.users[seriesLen/2:])
-	clear(s.again[seriesLen/2:])
+	clear(s.did[seriesLen/2:])
 	s.step *= 2
 	s.last /= 2
 }
@@ -184,8 +178,8 @@ func (s *series) working() time.Duration { return min(s.latest.Sub(s.start), max
 
 // repeated is how many attempts followed a first one.
 func (s *series) repeated() (n int) {
-	for _, again := range s.again {
-		n += again
+	for _, d := range s.did {
+		n += d.again
 	}
 	return n
 }
@@ -205,11 +199,10 @@ func (s *series) steps() []step {
 		}
 		if n := len(all); n > 0 && to-from < s.step/2 {
 			all[n-1].to = to
-			all[n-1].users += s.users[i]
-			all[n-1].again += s.again[i]
+			all[n-1].add(s.did[i])
 			continue
 		}
-		all = append(all, step{from, to, s.users[i], s.again[i]})
+		all = append(all, step{s.did[i], from, to})
 	}
 	return all
 }
