@@ -33,7 +33,7 @@ func (t *trial) draw(samples []sample) error {
 func (t *trial) chart(samples []sample) *chart.Chart {
 	end := samples[len(samples)-1].at.Seconds()
 	accepted, refused := perSecond(samples)
-	limit := []chart.Point{{X: 0, Y: t.limit}, {X: end, Y: t.limit}}
+	limit := []chart.Step{{From: 0, Y: t.limit}, {From: end, Y: t.limit}}
 	return &chart.Chart{
 		Title: "How the pace finds the server's limit",
 		Desc:  fmt.Sprintf("Calls a second over %.0f seconds: accepted, refused, the limit and the run's own pace", end),
@@ -43,9 +43,9 @@ func (t *trial) chart(samples []sample) *chart.Chart {
 			Height: 220, Y: axis(t.rate*1.05, 4, ""),
 			Areas: []chart.Steps{{Class: "accepted", Name: "calls accepted", Steps: accepted}},
 			Bars:  []chart.Steps{{Class: "refused", Name: "calls refused with 429", Steps: refused}},
-			Lines: []chart.Line{
-				{Name: fmt.Sprintf("the server's limit, %g", t.limit), Dashed: true, Points: limit},
-				{Name: "the run's own pace", Points: paces(samples)},
+			Lines: []chart.Steps{
+				{Name: fmt.Sprintf("the server's limit, %g", t.limit), Dashed: true, Steps: limit},
+				{Name: "the run's own pace", Steps: paces(samples)},
 			},
 		}},
 	}
@@ -78,9 +78,9 @@ func perSecond(samples []sample) (accepted, refused []chart.Step) {
 	return accepted, refused
 }
 
-func paces(samples []sample) (points []chart.Point) {
+func paces(samples []sample) (points []chart.Step) {
 	for _, s := range samples {
-		points = append(points, chart.Point{X: s.at.Seconds(), Y: s.limit})
+		points = append(points, chart.Step{From: s.at.Seconds(), Y: s.limit})
 	}
 	return points
 }

@@ -37,28 +37,19 @@ type Panel struct {
 	Y      Axis
 	Areas  []Steps
 	Bars   []Steps
-	Lines  []Line
+	Lines  []Steps // from the beginning of a step to that of the next
 	Marks  []Mark
 }
 
 // Steps are heights over stretches of the horizontal axis.
 type Steps struct {
 	Class, Name string
+	Dashed      bool // if it is a line
 	Steps       []Step
 }
 
 // Step is one of Steps.
 type Step struct{ From, To, Y float64 }
-
-// Line goes from point to point.
-type Line struct {
-	Class, Name string
-	Dashed      bool
-	Points      []Point
-}
-
-// Point is a place in a panel.
-type Point struct{ X, Y float64 }
 
 // Mark is a dashed line across a panel, its label to the right or the left.
 type Mark struct {

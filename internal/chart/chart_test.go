@@ -18,16 +18,16 @@ const hostile = `</title></svg><script>alert("1")</script>' onload='x <!-- &`
 func whole() *Chart {
 	odd := []float64{0, 5, 20, -3, math.NaN(), math.Inf(1), math.Inf(-1), 1e300}
 	p := Panel{Name: hostile, Height: 100, Y: Axis{Max: 10, Ticks: []Tick{{0, "<i>"}, {10, "ten"}}}}
-	steps, points := []Step{}, []Point{}
+	steps, points := []Step{}, []Step{}
 	for _, x := range odd {
 		for _, y := range odd {
-			steps, points = append(steps, Step{x, y, x}), append(points, Point{x, y})
+			steps, points = append(steps, Step{x, y, x}), append(points, Step{From: x, Y: y})
 		}
 		p.Marks = append(p.Marks, Mark{x, hostile, false})
 	}
-	p.Areas = []Steps{{"a", "<i>", steps}, {}}
-	p.Bars = []Steps{{"b", "<i>", steps}, {}}
-	p.Lines = []Line{{"c", "<i>", true, points}, {}}
+	p.Areas = []Steps{{"a", "<i>", false, steps}, {}}
+	p.Bars = []Steps{{"b", "<i>", false, steps}, {}}
+	p.Lines = []Steps{{"c", "<i>", true, points}, {}}
 	return &Chart{Title: hostile, Desc: hostile, Class: hostile, Width: 300,
 		X: Axis{Max: 10, Ticks: []Tick{{10, hostile}}}, Panels: []Panel{p, p}}
 }
@@ -104,7 +104,7 @@ func TestShapes(t *testing.T) {
 	got, _ := plot(Panel{
 		Areas: []Steps{{Steps: []Step{{0, 2, 5}, {2, 4, 10}, {6, 8, 1}}}},
 		Bars:  []Steps{{Steps: []Step{{0, 5, 5}, {5, 6, 0}, {6, 6, .001}}}},
-		Lines: []Line{{Points: []Point{{0, 0}, {5, 10}, {10, 0}}}},
+		Lines: []Steps{{Steps: []Step{{From: 0, Y: 0}, {From: 5, Y: 10}, {From: 10, Y: 0}}}},
 		Marks: []Mark{{X: 5}},
 	})
 	for _, c := range []struct{ what, got, want string }{
@@ -128,7 +128,7 @@ func TestLabels(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 	var q panel
-	q.axis([]Tick{{0, "0 s"}, {10, "10 s"}}, Scale{0, 10, 0, 100}, 50, 108)
+	q.axis([]Tick{{0, "0 s"}, {10, "10 s"}}, scale{0, 10, 0, 100}, 50, 108)
 	if got := fmt.Sprint(q.Labels); got != "[{0 67 middle 0 s} {108 67 end 10 s}]" {
 		t.Errorf("an axis is labelled %s", got)
 	}
@@ -136,7 +136,7 @@ func TestLabels(t *testing.T) {
 
 func TestKeysStandInARow(t *testing.T) {
 	p := Panel{Areas: []Steps{{Class: "a", Name: "one"}, {Class: "unnamed"}}, Bars: []Steps{{Class: "b", Name: "two"}},
-		Lines: []Line{{Class: "c", Name: "three", Dashed: true}}}
+		Lines: []Steps{{Class: "c", Name: "three", Dashed: true}}}
 	all := keys(&p, 10, 20)
 	if len(all) != 3 {
 		t.Fatalf("%d keys, want 3", len(all))

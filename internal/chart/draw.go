@@ -2,7 +2,6 @@ package chart
 
 import (
 	"fmt"
-	"html/template"
 	"math"
 	"strings"
 	"unicode/utf8"
@@ -10,10 +9,9 @@ import (
 
 // drawing is a chart in the picture's units, as the template writes it down.
 type drawing struct {
-	Title, Desc, Class string
-	Width, Height      float64
-	Style              template.CSS
-	Panels             []panel
+	*Chart
+	Height float64
+	Panels []panel
 }
 
 type panel struct {
@@ -21,9 +19,8 @@ type panel struct {
 	Keys   []key
 	Grid   string
 	Labels []label
-	Areas  []shape
-	Bars   []shape
-	Lines  []shape
+
+	Areas, Bars, Lines []shape
 }
 
 type label struct {
@@ -63,8 +60,8 @@ func (c *Chart) drawing() *drawing {
 			left = max(left, math.Ceil(long(t.Label))+tick+8)
 		}
 	}
-	d := &drawing{Title: c.Title, Desc: c.Desc, Class: c.Class, Width: c.Width, Style: c.Style}
-	x := Scale{c.X.Min, c.X.Max, left, c.Width - rim}
+	d := &drawing{Chart: c}
+	x := scale{c.X.Min, c.X.Max, left, c.Width - rim}
 	for i, p := range c.Panels {
 		if i > 0 {
 			d.Height += between
@@ -76,17 +73,17 @@ func (c *Chart) drawing() *drawing {
 			top += keyRow
 		}
 		d.Height = top + p.Height + footing
-		q.plot(&p, x, Scale{p.Y.Min, p.Y.Max, top + p.Height, top})
+		q.plot(&p, x, scale{p.Y.Min, p.Y.Max, top + p.Height, top})
 		q.axis(c.X.Ticks, x, top+p.Height, c.Width)
 	}
 	return d
 }
 
 // plot draws what lies within the axes.
-func (q *panel) plot(p *Panel, x, y Scale) {
+func (q *panel) plot(p *Panel, x, y scale) {
 	for _, t := range p.Y.Ticks {
-		q.Grid += fmt.Sprintf("M%v %vH%v", x.From, y.At(t.At), x.To)
-		q.Labels = append(q.Labels, label{x.From - tick - 4, y.At(t.At) + middle, "end", t.Label})
+		q.Grid += fmt.Sprintf("M%v %vH%v", x.from, y.at(t.At), x.to)
+		q.Labels = append(q.Labels, label{x.from - tick - 4, y.at(t.At) + middle, "end", t.Label})
 	}
 	for _, a := range p.Areas {
 		q.Areas = append(q.Areas, area(a, x, y))
@@ -98,23 +95,23 @@ func (q *panel) plot(p *Panel, x, y Scale) {
 		q.Lines = append(q.Lines, line(l, x, y))
 	}
 	for _, m := range p.Marks {
-		at := x.At(m.X)
-		q.Lines = append(q.Lines, shape{Class: "muted", Dashed: true, Path: fmt.Sprintf("M%v %vV%v", at, y.From, y.To)})
+		at := x.at(m.X)
+		q.Lines = append(q.Lines, shape{Class: "muted", Dashed: true, Path: fmt.Sprintf("M%v %vV%v", at, y.from, y.to)})
 		anchor, by := "start", 4.0
 		if m.Left {
 			anchor, by = "end", -4.0
 		}
 		if m.Label != "" {
-			q.Labels = append(q.Labels, label{at + by, y.To + 12, anchor, m.Label})
+			q.Labels = append(q.Labels, label{at + by, y.to + 12, anchor, m.Label})
 		}
 	}
 }
 
 // axis writes beneath a plot. A label that would leave the picture is moved to its edge.
-func (q *panel) axis(ticks []Tick, x Scale, bottom, width float64) {
-	q.Grid += fmt.Sprintf("M%v %vH%v", x.From, bottom, x.To)
+func (q *panel) axis(ticks []Tick, x scale, bottom, width float64) {
+	q.Grid += fmt.Sprintf("M%v %vH%v", x.from, bottom, x.to)
 	for _, t := range ticks {
-		at := x.At(t.At)
+		at := x.at(t.At)
 		q.Grid += fmt.Sprintf("M%v %vv%v", at, bottom, tick)
 		l := label{at, bottom + tick + 13, "middle", t.Label}
 		if at+long(t.Label)/2 > width {
@@ -125,67 +122,55 @@ func (q *panel) axis(ticks []Tick, x Scale, bottom, width float64) {
 }
 
 // area fills each stretch without a gap in one piece: between two pieces side by side a seam would be seen.
-func area(a Steps, x, y Scale) shape {
+func area(a Steps, x, y scale) shape {
 	var inner, edge strings.Builder
 	for i, s := range a.Steps {
-		from, to, height := x.At(s.From), x.At(s.To), y.At(s.Y)
+		from, to, height := x.at(s.From), x.at(s.To), y.at(s.Y)
 		if i == 0 || s.From != a.Steps[i-1].To {
 			fmt.Fprintf(&edge, "M%v %v", from, height)
-			fmt.Fprintf(&inner, "M%v %v", from, y.From)
+			fmt.Fprintf(&inner, "M%v %v", from, y.from)
 		}
 		fmt.Fprintf(&edge, "V%vH%v", height, to)
 		fmt.Fprintf(&inner, "V%vH%v", height, to)
 		if i == len(a.Steps)-1 || s.To != a.Steps[i+1].From {
-			fmt.Fprintf(&inner, "V%vZ", y.From)
+			fmt.Fprintf(&inner, "V%vZ", y.from)
 		}
 	}
 	return shape{Class: a.Class, Path: inner.String(), Edge: edge.String()}
 }
 
 // bars draws what is more than nothing so that it can be seen.
-func bars(b Steps, x, y Scale) shape {
+func bars(b Steps, x, y scale) shape {
 	var path strings.Builder
 	for _, s := range b.Steps {
 		if s.Y <= 0 {
 			continue
 		}
-		from := x.At(s.From)
-		fmt.Fprintf(&path, "M%v %vV%vH%vV%vZ", from, y.From, min(y.At(s.Y), y.From-1), max(x.At(s.To), from+1), y.From)
+		from := x.at(s.From)
+		fmt.Fprintf(&path, "M%v %vV%vH%vV%vZ", from, y.from, min(y.at(s.Y), y.from-1), max(x.at(s.To), from+1), y.from)
 	}
 	return shape{Class: b.Class, Path: path.String()}
 }
 
-func line(l Line, x, y Scale) shape {
-	path := make([]string, len(l.Points))
-	for i, p := range l.Points {
-		path[i] = fmt.Sprintf("%v %v", x.At(p.X), y.At(p.Y))
-	}
+func line(l Steps, x, y scale) shape {
 	s := shape{Class: l.Class, Dashed: l.Dashed}
-	if len(path) > 0 {
-		s.Path = "M" + strings.Join(path, "L")
+	for i, p := range l.Steps {
+		s.Path += fmt.Sprintf("%c%v %v", "ML"[min(i, 1)], x.at(p.From), y.at(p.Y))
 	}
 	return s
 }
 
 // keys explain what has a name, in a row.
 func keys(p *Panel, x, y float64) (all []key) {
-	add := func(class, name string, thick float64, dashed bool) {
-		if name == "" {
-			return
+	for i, shapes := range [][]Steps{p.Areas, p.Bars, p.Lines} {
+		for _, s := range shapes {
+			if s.Name == "" {
+				continue
+			}
+			sample := shape{Class: s.Class, Path: fmt.Sprintf("M%v %vh16", x, y), Dashed: s.Dashed}
+			all = append(all, key{sample, []float64{2, 8, 1}[i], label{x + 21, y + middle, "start", s.Name}})
+			x = math.Ceil(x + 21 + long(s.Name) + 16)
 		}
-		path := fmt.Sprintf("M%v %vh16", x, y)
-		text := label{x + 21, y + middle, "start", name}
-		all = append(all, key{shape{Class: class, Path: path, Dashed: dashed}, thick, text})
-		x = math.Ceil(x + 21 + long(name) + 16)
-	}
-	for _, a := range p.Areas {
-		add(a.Class, a.Name, 2, false)
-	}
-	for _, b := range p.Bars {
-		add(b.Class, b.Name, 8, false)
-	}
-	for _, l := range p.Lines {
-		add(l.Class, l.Name, 1, l.Dashed)
 	}
 	return all
 }

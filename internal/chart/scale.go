@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Scale lays a stretch of values on a stretch of the picture.
-type Scale struct{ Min, Max, From, To float64 }
+// scale lays a stretch of values on a stretch of the picture.
+type scale struct{ min, max, from, to float64 }
 
-// At is where a value lies, to a tenth of a unit, which no eye can tell from its place. What is not on the scale lies
+// at is where a value lies, to a tenth of a unit, which no eye can tell from its place. What is not on the scale lies
 // at its nearer end, so that nothing leaves the picture.
-func (s Scale) At(value float64) float64 {
-	share := (value - s.Min) / (s.Max - s.Min)
+func (s scale) at(value float64) float64 {
+	share := (value - s.min) / (s.max - s.min)
 	if math.IsNaN(share) { // a scale without length, or no number
 		share = 0
 	}
-	return math.Round(10*(s.From+min(max(share, 0), 1)*(s.To-s.From))) / 10
+	return math.Round(10*(s.from+min(max(share, 0), 1)*(s.to-s.from))) / 10
 }
 
 // Counts are whole numbers from nought to last: multiples of 1, 2 or 5 and as many noughts as it takes for no more than
@@ -30,11 +30,16 @@ func Counts(last float64, limit int) []float64 {
 			}
 		}
 	}
-	counts := []float64{0}
-	for i := 1; i <= limit && float64(i)*step <= last; i++ {
-		counts = append(counts, float64(i)*step)
+	return multiples(step, last, limit)
+}
+
+// multiples are those of a step from nought to last, no more than limit of them beside nought.
+func multiples[T float64 | time.Duration](step, last T, limit int) []T {
+	all := []T{0}
+	for i := T(1); i <= T(limit) && i*step <= last; i++ {
+		all = append(all, i*step)
 	}
-	return counts
+	return all
 }
 
 // Times are round times from nought to last, no more than limit of them beside nought.
@@ -50,46 +55,35 @@ func Times(last time.Duration, limit int) []time.Duration {
 			break
 		}
 	}
-	times := []time.Duration{0}
-	for i := time.Duration(1); i <= time.Duration(limit) && i*step <= last; i++ {
-		times = append(times, i*step)
-	}
-	return times
+	return multiples(step, last, limit)
 }
 
 // LogTimes are round times between two, up to some hours, for a logarithmic scale: two or three for each power of ten,
 // or one where more than limit would stand there, or every other one of these, and so on.
-func LogTimes(first, last time.Duration, limit int) []time.Duration {
-	var fine, coarse []time.Duration
-	for _, unit := range []time.Duration{time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond,
-		time.Second, 10 * time.Second, time.Minute, 10 * time.Minute, time.Hour} {
-		round := []time.Duration{1, 2, 5}
-		if unit == 10*time.Second || unit == 10*time.Minute {
-			round = []time.Duration{1, 3} // 50 is too near to 60
-		}
-		for i, n := range round {
-			at := n * unit
-			if at < first || at > last {
-				continue
+func LogTimes(first, last time.Duration, limit int) (times []time.Duration) {
+	for _, most := range []int{3, 1} {
+		times = nil
+		for _, unit := range []time.Duration{time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond,
+			time.Second, 10 * time.Second, time.Minute, 10 * time.Minute, time.Hour} {
+			round := []time.Duration{1, 2, 5}
+			if unit == 10*time.Second || unit == 10*time.Minute {
+				round = []time.Duration{1, 3} // 50 is too near to 60
 			}
-			fine = append(fine, at)
-			if i == 0 {
-				coarse = append(coarse, at)
+			for _, n := range round[:min(most, len(round))] {
+				if at := n * unit; first <= at && at <= last {
+					times = append(times, at)
+				}
 			}
 		}
+		if len(times) <= limit {
+			return times
+		}
 	}
-	if len(fine) <= limit {
-		return fine
+	for len(times) > limit {
+		for i := range (len(times) + 1) / 2 {
+			times[i] = times[2*i]
+		}
+		times = times[:(len(times)+1)/2]
 	}
-	for len(coarse) > limit {
-		coarse = everyOther(coarse)
-	}
-	return coarse
-}
-
-func everyOther(times []time.Duration) (left []time.Duration) {
-	for i := 0; i < len(times); i += 2 {
-		left = append(left, times[i])
-	}
-	return left
+	return times
 }

@@ -10,24 +10,24 @@ import (
 func TestScale(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
 	for _, c := range []struct {
-		scale       Scale
+		scale       scale
 		value, want float64
 	}{
-		{Scale{0, 100, 40, 240}, 0, 40},
-		{Scale{0, 100, 40, 240}, 100, 240},
-		{Scale{0, 100, 40, 240}, 25, 90},
-		{Scale{0, 1050, 200, 0}, 1000, 9.5}, // upwards
-		{Scale{-1, 1, 0, 10}, 0, 5},
-		{Scale{0, 3, 0, 10}, 1, 3.3},
-		{Scale{0, 100, 40, 240}, -7, 40},
-		{Scale{0, 100, 40, 240}, 1e300, 240},
-		{Scale{0, 100, 40, 240}, inf, 240},
-		{Scale{0, 100, 40, 240}, -inf, 40},
-		{Scale{0, 100, 40, 240}, nan, 40},
-		{Scale{5, 5, 40, 240}, 5, 40},
-		{Scale{0, inf, 40, 240}, 5, 40},
+		{scale{0, 100, 40, 240}, 0, 40},
+		{scale{0, 100, 40, 240}, 100, 240},
+		{scale{0, 100, 40, 240}, 25, 90},
+		{scale{0, 1050, 200, 0}, 1000, 9.5}, // upwards
+		{scale{-1, 1, 0, 10}, 0, 5},
+		{scale{0, 3, 0, 10}, 1, 3.3},
+		{scale{0, 100, 40, 240}, -7, 40},
+		{scale{0, 100, 40, 240}, 1e300, 240},
+		{scale{0, 100, 40, 240}, inf, 240},
+		{scale{0, 100, 40, 240}, -inf, 40},
+		{scale{0, 100, 40, 240}, nan, 40},
+		{scale{5, 5, 40, 240}, 5, 40},
+		{scale{0, inf, 40, 240}, 5, 40},
 	} {
-		if got := c.scale.At(c.value); got != c.want {
+		if got := c.scale.at(c.value); got != c.want {
 			t.Errorf("%v on %v lies at %v, want %v", c.value, c.scale, got, c.want)
 		}
 	}
