@@ -87,7 +87,7 @@ func readRows(r *journal.Reader, run *Run, visit func(Row) error) (torn int, err
 	for r.Next() {
 		met = met || last == r.Sum
 		row, err := parseRow(r.Record, r.Sum)
-		if err == nil && run.Asked.Deed.neverHas(row.Outcome) {
+		if err == nil && !run.Asked.Deed.has(row.Outcome) {
 			err = fmt.Errorf("the outcome %q is none of a run that is to %s", row.Outcome, run.Asked.Deed)
 		}
 		if err == nil {

@@ -117,7 +117,7 @@ func (from source) writeTo(t target, s *Summary) error {
 	if err != nil {
 		return fmt.Errorf("%s cannot be made: %w", PageName, err)
 	}
-	text, err := indented(s)
+	text, err := marshal(s, indent)
 	if err != nil {
 		return err
 	}

@@ -108,25 +108,15 @@ func verdict(s *Summary) (class, sentence string) {
 }
 
 // parts are the sets that every input row stands in exactly one of.
-func parts(s *Summary) []part {
-	done := []part{
-		{"deleted", "deleted", "the API said that it deleted them", s.Deleted},
-		{"absent", "absent", "the API says that no such user exists", s.Absent},
-	}
-	if s.Deed == Restore {
-		done = []part{
-			{"restored", "deleted", "there again", s.Restored},
-			{"exists", "absent", "a user with the same ID was there: left alone", s.Exists},
+func parts(s *Summary) (all []part) {
+	for _, o := range outcomes {
+		if cmp.Or(s.Deed, Delete).has(o.Outcome) {
+			all = append(all, part{string(o.Outcome), o.class, o.meaning, *s.of(o.Outcome)})
 		}
 	}
-	all := append(done, []part{
-		{"failed", "failed", "the API refused for good", s.Failed},
-		{"unknown", "unknown", "no answer, and reading back did not settle it", s.Unknown},
-		{"remaining", "remaining", "their turn has not come", s.Remaining},
-		{"rejected", "rejected", "never sent", s.Rejected},
-	}...)
-	if s.Deed.words().rejectsNobody {
-		all = all[:len(all)-1]
+	all = append(all, part{"remaining", "remaining", "their turn has not come", s.Remaining})
+	if !s.Deed.words().rejectsNobody {
+		all = append(all, part{"rejected", "rejected", "never sent", s.Rejected})
 	}
 	return all
 }
@@ -168,25 +158,27 @@ func percent(n, of int) string {
 
 // span writes how long something took, in two units at the most.
 func span(d time.Duration) string {
-	switch {
-	case d < time.Second:
+	for _, u := range []struct {
+		big, small time.Duration
+		names      [2]string
+	}{
+		{24 * time.Hour, time.Hour, [2]string{"d", "h"}},
+		{time.Hour, time.Minute, [2]string{"h", "min"}},
+		{time.Minute, time.Second, [2]string{"min", "s"}},
+	} {
+		if d < u.big {
+			continue
+		}
+		s := fmt.Sprintf("%d %s", d/u.big, u.names[0])
+		if rest := d % u.big / u.small; rest > 0 {
+			s += fmt.Sprintf(" %d %s", rest, u.names[1])
+		}
+		return s
+	}
+	if d < time.Second {
 		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < time.Minute:
-		return strconv.FormatFloat(d.Truncate(100*time.Millisecond).Seconds(), 'f', -1, 64) + " s"
-	case d < time.Hour:
-		return twoUnits(d, time.Minute, "min", time.Second, "s")
-	case d < 24*time.Hour:
-		return twoUnits(d, time.Hour, "h", time.Minute, "min")
 	}
-	return twoUnits(d, 24*time.Hour, "d", time.Hour, "h")
-}
-
-func twoUnits(d, big time.Duration, bigName string, small time.Duration, smallName string) string {
-	s := fmt.Sprintf("%d %s", d/big, bigName)
-	if rest := d % big / small; rest > 0 {
-		s += fmt.Sprintf(" %d %s", rest, smallName)
-	}
-	return s
+	return strconv.FormatFloat(d.Truncate(100*time.Millisecond).Seconds(), 'f', -1, 64) + " s"
 }
 
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

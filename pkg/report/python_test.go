@@ -51,7 +51,7 @@ func TestCanonicalFormIsPythons(t *testing.T) {
 		asked["options"] = rapid.MapOf(text, text).Draw(rt, "options")
 		raw, err := json.Marshal(asked)
 		if rapid.Bool().Draw(rt, "without escapes") {
-			raw, err = marshal(asked)
+			raw, err = marshal(asked, "")
 		}
 		if err != nil {
 			rt.Fatal(err)

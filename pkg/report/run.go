@@ -267,33 +267,25 @@ func (a Asked) MarshalJSON() ([]byte, error) {
 		return a.raw, nil
 	}
 	type plain Asked
-	return marshal(plain(a))
+	return marshal(plain(a), "")
 }
 
 func save(dir *journal.Dir, name string, from any) error {
-	text, err := indented(from)
+	text, err := marshal(from, indent)
 	if err != nil {
 		return err
 	}
 	return dir.WriteFile(name, text)
 }
 
-// indented is how all files of JSON are written.
-func indented(from any) ([]byte, error) {
-	text, err := marshal(from)
-	if err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	err = json.Indent(&b, text, "", "  ")
-	return b.Bytes(), err
-}
+const indent = "  " // of all files of JSON
 
 // marshal leaves <, > and & as they are.
-func marshal(from any) ([]byte, error) {
+func marshal(from any, indent string) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
 	err := enc.Encode(from)
 	return b.Bytes(), err
 }
@@ -308,7 +300,7 @@ func canonical(raw json.RawMessage) ([]byte, error) {
 	if err := allText(value); err != nil {
 		return nil, err
 	}
-	text, err := marshal(value)
+	text, err := marshal(value, "")
 	// Go escapes two characters that Python does not. An escaped backslash is passed over: what follows it is text.
 	plain := strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029")
 	return []byte(plain.Replace(strings.TrimSuffix(string(text), "\n"))), err

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -75,16 +76,8 @@ func WriteSeal(dir *journal.Dir, run *Run, s *Summary) error {
 	}
 	seal := newSeal(run, s)
 	seal.Replaces = replaced
-	names, err := sealedNames(dir)
-	if err != nil {
+	if seal.Files, err = sums(dir); err != nil {
 		return err
-	}
-	for _, name := range names {
-		f, err := Sum(dir, name)
-		if err != nil {
-			return err
-		}
-		seal.Files = append(seal.Files, f)
 	}
 	return save(dir, SealName, seal)
 }
@@ -98,8 +91,8 @@ func newSeal(run *Run, s *Summary) *Seal {
 		Counts: map[string]int{"invalid": s.Invalid, "duplicates": s.Duplicates, "protected": s.Protected,
 			"remaining": s.Remaining}}
 	for _, o := range outcomes {
-		if n := *s.of(o); n > 0 {
-			seal.Counts[string(o)] = n
+		if n := *s.of(o.Outcome); n > 0 {
+			seal.Counts[string(o.Outcome)] = n
 		}
 	}
 	return seal
@@ -114,39 +107,47 @@ func setAside(dir *journal.Dir) (*SealedFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := 1
-	for dir.Has(oldSealName(n + 1)) {
-		n++
+	for n := 1; ; n++ {
+		name := fmt.Sprintf("seal.%d.json", n)
+		there, err := dir.ReadFile(name, maxRun)
+		if errors.Is(err, fs.ErrNotExist) {
+			if err := dir.WriteFile(name, text); err != nil {
+				return nil, err
+			}
+			there = text
+		}
+		if bytes.Equal(there, text) { // as soon as it is written, or a run died here before
+			f, err := Sum(dir, name)
+			return &f, err
+		}
 	}
-	if there, err := dir.ReadFile(oldSealName(n), maxRun); err == nil && !bytes.Equal(there, text) {
-		n++ // else a run died here before
-	}
-	if err := dir.WriteFile(oldSealName(n), text); err != nil {
-		return nil, err
-	}
-	f, err := Sum(dir, oldSealName(n))
-	return &f, err
 }
-
-func oldSealName(n int) string { return fmt.Sprintf("seal.%d.json", n) }
 
 // unsealed are files that a seal is not about: they come and go with runs, or are elsewhere too.
 var unsealed = []string{LockName, "status.json", "control.json", InputName,
 	SealName, SealName + ".sig", SealName + ".tsr"}
 
-// sealedNames gives the names of the files that a seal is about.
-func sealedNames(dir *journal.Dir) ([]string, error) {
+// sums describes the files that a seal is about. What is no regular file is there without a hash, and an error.
+func sums(dir *journal.Dir) (files []SealedFile, err error) {
 	names, err := dir.Files()
-	return slices.DeleteFunc(names, func(name string) bool {
-		return slices.Contains(unsealed, name) || journal.IsTemporary(name)
-	}), err
+	for _, name := range names {
+		if slices.Contains(unsealed, name) || journal.IsTemporary(name) {
+			continue
+		}
+		f, failed := Sum(dir, name)
+		if failed != nil && !errors.Is(failed, journal.ErrNotRegular) {
+			return nil, failed
+		}
+		files, err = append(files, f), cmp.Or(err, failed)
+	}
+	return files, err
 }
 
 // Sum describes a file of a folder as it is now.
 func Sum(dir *journal.Dir, name string) (SealedFile, error) {
 	f, err := dir.Open(name)
 	if err != nil {
-		return SealedFile{}, err
+		return SealedFile{Name: name}, err
 	}
 	defer f.Close()
 	sum := sha256.New()
@@ -156,28 +157,23 @@ func Sum(dir *journal.Dir, name string) (SealedFile, error) {
 
 // Check gives the files that are not what was sealed, and what is wrong with each.
 func (s *Seal) Check(dir *journal.Dir) (wrong map[string]string, err error) {
-	names, err := sealedNames(dir)
-	if err != nil {
+	now, err := sums(dir)
+	if err != nil && !errors.Is(err, journal.ErrNotRegular) {
 		return nil, err
 	}
 	wrong = map[string]string{}
+	for _, f := range now {
+		wrong[f.Name] = "is not in the seal"
+	}
 	for _, f := range s.Files {
-		i := slices.Index(names, f.Name)
-		if i < 0 {
+		switch _, there := wrong[f.Name]; {
+		case !there:
 			wrong[f.Name] = "is sealed and missing"
-			continue
-		}
-		names = slices.Delete(names, i, i+1)
-		now, err := Sum(dir, f.Name)
-		if err != nil && !errors.Is(err, journal.ErrNotRegular) {
-			return nil, err
-		}
-		if now != f {
+		case slices.Contains(now, f):
+			delete(wrong, f.Name)
+		default:
 			wrong[f.Name] = "is not the file that was sealed"
 		}
-	}
-	for _, name := range names {
-		wrong[name] = "is not in the seal"
 	}
 	return wrong, nil
 }
