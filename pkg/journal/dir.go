@@ -43,16 +43,14 @@ func MakeDir(path string) (made []string, err error) {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return made, err
 	}
-	return append(made, path), syncDir(parent)
+	return append(made, path), syncFolder(os.Open(parent))
 }
 
-// syncDir makes what was created, renamed or removed in a folder durable.
-func syncDir(path string) error {
-	d, err := os.Open(path)
+func syncFolder(f *os.File, err error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // Name gives the path of a file of the folder.
@@ -135,13 +133,7 @@ func (d *Dir) Remove(name string) error {
 }
 
 // Sync makes what was created, renamed or removed in the folder durable.
-func (d *Dir) Sync() error {
-	f, err := d.root.Open(".")
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
+func (d *Dir) Sync() error { return syncFolder(d.root.Open(".")) }
 
 // Close closes the folder.
 func (d *Dir) Close() error { return d.root.Close() }

@@ -38,9 +38,6 @@ type Journal struct {
 // thousands of calls a second it halves the syncs (BenchmarkAppend).
 const gather = time.Millisecond
 
-// roomStep is taken at once where there is enough.
-const roomStep = 64 << 10
-
 // batch is records that one write and one sync put on disk together. The first record's goroutine does that; the others
 // wait for it together.
 type batch struct {
@@ -103,16 +100,11 @@ func (j *Journal) Reserve(size int64) error {
 	if !ok || need <= j.room {
 		return nil
 	}
-	from, to := max(j.end, j.room), need+roomStep
-	err := reserve(f, from, to-from)
-	if err != nil {
-		to = need
-		err = reserve(f, from, to-from)
-	}
-	if err != nil {
+	from := max(j.end, j.room)
+	if err := reserve(f, from, need-from); err != nil {
 		return fmt.Errorf("there is no room for more records: %w", err)
 	}
-	j.room = to
+	j.room = need
 	return nil
 }
 

@@ -157,23 +157,17 @@ func (auditFormat) Encode(dst, fields []byte, before string) (line []byte, hash 
 const maxLine = 16 << 20
 
 func (auditFormat) Read(r *bufio.Reader) (line []byte, err error) {
-	for {
+	for len(line) <= maxLine {
 		part, err := r.ReadSlice('\n')
-		if err == nil && line == nil {
-			return part, nil
-		}
 		line = append(line, part...)
 		switch {
-		case err == nil:
-			return line, nil
-		case errors.Is(err, io.EOF) && len(line) > 0:
+		case err == io.EOF && len(line) > 0:
 			return line, io.ErrUnexpectedEOF
-		case !errors.Is(err, bufio.ErrBufferFull):
+		case err != bufio.ErrBufferFull: // nil, too
 			return line, err
-		case len(line) > maxLine:
-			return line, errors.New("the line is too long")
 		}
 	}
+	return line, errors.New("the line is too long")
 }
 
 func (f auditFormat) Decode(line []byte, before string) (fields []byte, hash string, err error) {
