@@ -51,7 +51,7 @@ func (l Layout) headerRow() string {
 
 // Write makes a run's files again in its folder, from the input's lines and the audit alone: deleted.csv or
 // restored.csv, failed.csv, rejected.csv, remaining.csv (only while rows remain), report.html and summary.json.
-// Each is written whole; when anything fails none of the CSV files is replaced. Memory grows by 16 bytes a chunk.
+// Each is written whole; when anything fails none of the CSV files is replaced. Memory grows by some 50 bytes a chunk.
 func Write(dir *journal.Dir, run *Run, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
 	return makeFiles(target{dir: dir}, dir, run, layout, lines)
 }

@@ -12,27 +12,26 @@ import (
 )
 
 // Index finds an audit's rows by chunk: they stand in the order in which they were written, the input's in the order of
-// chunks. It takes 8 bytes a chunk.
+// chunks.
 type Index struct {
 	*Coverage
 	Rows     int
 	LastHash string // of the last row; the seed if there is none
 	Torn     int    // rows at the end that a crash has torn
 
-	file   *os.File        // nil: there are no rows
-	buf    *bufio.Reader   // of file, from somewhere on
-	first  []int64         // offset of a chunk's first row, plus 1; 0: none
-	others map[int][]int64 // offsets of further rows of the few chunks that were split
-	chunk  int             // whose rows are at hand
-	rows   []Row
+	file  *os.File      // nil: there are no rows
+	buf   *bufio.Reader // of file, from somewhere on
+	at    [][]int64     // offsets of each chunk's rows
+	chunk int           // whose rows are at hand
+	rows  []Row
 }
 
 // ReadIndex reads the whole audit of a folder, which also checks its chain, and calls visit with each row. The
 // error is a *DamageError if the audit is not what was written.
 func ReadIndex(dir *journal.Dir, run *Run, visit func(*Row)) (*Index, error) {
-	chunks := run.Asked.Plan.Chunks
-	x := &Index{Coverage: NewCoverage(run.Asked.Plan), LastHash: run.Seed(), first: make([]int64, chunks+1),
-		others: map[int][]int64{}, buf: bufio.NewReader(nil)}
+	plan := run.Asked.Plan
+	x := &Index{Coverage: NewCoverage(plan), LastHash: run.Seed(), at: make([][]int64, plan.Chunks),
+		buf: bufio.NewReader(nil)}
 	f, err := openOwn(dir, run, AuditName, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return x, nil
@@ -46,11 +45,7 @@ func ReadIndex(dir *journal.Dir, run *Run, visit func(*Row)) (*Index, error) {
 		if err := x.Add(row); err != nil {
 			return err
 		}
-		if x.first[row.Chunk] == 0 {
-			x.first[row.Chunk] = r.Offset + 1
-		} else {
-			x.others[row.Chunk] = append(x.others[row.Chunk], r.Offset)
-		}
+		x.at[row.Chunk-1] = append(x.at[row.Chunk-1], r.Offset)
 		visit(&row)
 		return nil
 	})
@@ -82,17 +77,14 @@ func (x *Index) find(chunk, place int) (*Row, error) {
 
 // Chunk gives the rows about a chunk, valid until another one is asked about.
 func (x *Index) Chunk(n int) ([]Row, error) {
-	if n < 1 || n >= len(x.first) {
+	if n < 1 || n > len(x.at) {
 		return nil, fmt.Errorf("the input has a chunk %d that the run does not have", n)
 	}
 	if n == x.chunk {
 		return x.rows, nil
 	}
 	x.chunk, x.rows = n, x.rows[:0]
-	if x.first[n] == 0 {
-		return nil, nil
-	}
-	for _, at := range append([]int64{x.first[n] - 1}, x.others[n]...) {
+	for _, at := range x.at[n-1] {
 		row, err := x.read(at)
 		if err != nil {
 			x.chunk = 0

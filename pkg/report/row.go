@@ -135,17 +135,11 @@ func (auditFormat) Preamble() []byte { return header }
 
 func (auditFormat) Mark() (string, bool) { return "\n", true }
 
-// rowHash chains a row to the one before: the SHA-256 of that one's hash and of this row's other fields, each
+// Encode chains a row to the one before: its hash is the SHA-256 of that one's hash and of its other fields, each
 // followed by a newline.
-func rowHash(before string, fields []byte) string {
-	h := sha256.New()
-	io.WriteString(h, before+"\n") //nolint:errcheck // a hash takes everything
-	h.Write(fields)
-	return hex.EncodeToString(h.Sum(nil))
-}
-
 func (auditFormat) Encode(dst, fields []byte, before string) (line []byte, hash string) {
-	hash = rowHash(before, fields)
+	sum := sha256.Sum256(append([]byte(before+"\n"), fields...))
+	hash = hex.EncodeToString(sum[:])
 	buf := bytes.NewBuffer(dst)
 	w := csv.NewWriter(buf)
 	w.Write(strings.Split(string(fields)+hash, "\n")) //nolint:errcheck // a buffer takes everything
