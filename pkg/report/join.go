@@ -1,9 +1,7 @@
 package report
 
 import (
-	"cmp"
 	"iter"
-	"slices"
 
 	"bulkdelete/pkg/journal"
 )
@@ -26,10 +24,11 @@ func WriteJoined(dir *journal.Dir, whole *Run, shards []*Shard, layout Layout,
 	lines iter.Seq2[Line, error]) (*Summary, error) {
 	s := newSummary(whole)
 	from := source{run: whole, layout: layout, lines: lines}
-	var order []rowEnd
 	for i, shard := range shards {
 		x, err := ReadIndex(shard.Folder, shard.Run, func(r *Row) {
-			order = append(order, rowEnd{r.endedAt().UnixNano(), i, r.Chunk, r.From})
+			row := *r
+			row.Chunk = (r.Chunk-1)*len(shards) + i + 1
+			s.count(&row)
 		})
 		if err != nil {
 			return nil, err
@@ -40,21 +39,5 @@ func WriteJoined(dir *journal.Dir, whole *Run, shards []*Shard, layout Layout,
 		s.AuditRows += x.Rows
 		s.Shards = append(s.Shards, *shard)
 	}
-	slices.SortStableFunc(order, func(a, b rowEnd) int { return cmp.Compare(a.at, b.at) })
-	for _, e := range order {
-		row, err := from.audits[e.shard].find(e.chunk, e.place)
-		if err != nil {
-			return nil, err
-		}
-		of := *row
-		of.Chunk = (e.chunk-1)*len(shards) + e.shard + 1
-		s.count(&of)
-	}
 	return s, from.writeTo(target{dir: dir}, s)
-}
-
-// rowEnd is when a row of a shard's audit ended.
-type rowEnd struct {
-	at                  int64 // Unix time in nanoseconds
-	shard, chunk, place int
 }

@@ -31,10 +31,11 @@ type page struct {
 	Failures []kind
 	Refusals []kind // kinds of rejection
 
+	series      series
 	Working     time.Duration // without the pauses
 	WorkingPace float64       // users a second
 	Repeated    int
-	Pauses      []pause
+	Pauses      []pause // the first few
 	MorePauses  int
 }
 
@@ -71,14 +72,17 @@ func renderPage(run *Run, s *Summary) ([]byte, error) {
 	return b.Bytes(), err
 }
 
+const maxPauses = 20 // that are shown
+
 func newPage(run *Run, s *Summary) *page {
-	t, dir := &s.stats, "."
+	t, dir := s.stats.series(), "."
 	if last := run.Last(); last != nil {
 		dir = last.Dir
 	}
-	p := &page{Summary: s, stats: t, Run: run, Dir: text.ShellWord(dir), Parts: parts(s), Failures: kinds(s.FailedBy),
-		Refusals: kinds(s.RejectedBy), Repeated: t.series.repeated(), Working: t.series.working(),
-		Pauses: t.series.pauses, MorePauses: t.series.paused - len(t.series.pauses)}
+	shown := min(len(t.pauses), maxPauses)
+	p := &page{Summary: s, stats: &s.stats, Run: run, Dir: text.ShellWord(dir), Parts: parts(s),
+		Failures: kinds(s.FailedBy), Refusals: kinds(s.RejectedBy), series: t, Repeated: t.again, Working: t.working,
+		Pauses: t.pauses[:shown], MorePauses: len(t.pauses) - shown}
 	p.WorkingPace = float64(s.Accepted-s.Remaining) / max(p.Working.Seconds(), 0.001)
 	p.Class, p.Verdict = verdict(s)
 	return p

@@ -3,7 +3,9 @@ package report
 import (
 	"fmt"
 	"html/template"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -37,15 +39,14 @@ const (
 
 // DrawPace shows users a second over working time and, beneath it, the calls that had to be repeated, if any. A run
 // that is over at once has no drawing.
-func (t *stats) DrawPace() (template.HTML, error) {
-	s := &t.series
-	steps := s.steps()
-	if t.n < fewestRows || len(steps) < fewestSteps {
+func (p *page) DrawPace() (template.HTML, error) {
+	steps := p.series.steps
+	if len(p.timings) < fewestRows || len(steps) < fewestSteps {
 		return "", nil
 	}
 	end := steps[len(steps)-1].to
-	c := chart.Chart{Title: "Users a second over time", X: chart.Axis{Max: end.Seconds()}, Panels: s.panels(steps),
-		Desc: fmt.Sprintf("%s of work; %s repeated", span(end), text.Things(s.repeated(), "call"))}
+	c := chart.Chart{Title: "Users a second over time", X: chart.Axis{Max: end.Seconds()}, Panels: p.panels(),
+		Desc: fmt.Sprintf("%s of work; %s repeated", span(end), text.Things(p.Repeated, "call"))}
 	return drawBoth(c, func(limit int) (ticks []chart.Tick) {
 		for _, t := range chart.Times(end, limit) {
 			ticks = append(ticks, chart.Tick{At: t.Seconds(), Label: tickTime(t)})
@@ -54,14 +55,15 @@ func (t *stats) DrawPace() (template.HTML, error) {
 	})
 }
 
-func (s *series) panels(steps []step) []chart.Panel {
+func (p *page) panels() []chart.Panel {
 	var marks []chart.Mark
-	for _, p := range s.pauses {
-		marks = append(marks, chart.Mark{X: p.at.Seconds()})
+	for _, pause := range p.Pauses {
+		marks = append(marks, chart.Mark{X: pause.at.Seconds()})
 	}
+	steps := p.series.steps
 	pace, most := overTime("pace", steps, func(t step) float64 { return float64(t.users) / (t.to - t.from).Seconds() })
 	all := []chart.Panel{{Name: "users a second", Height: 170, Y: counts(most*1.05, 4), Areas: pace, Marks: marks}}
-	if s.repeated() > 0 {
+	if p.Repeated > 0 {
 		again, most := overTime("again", steps, func(t step) float64 { return float64(t.again) })
 		all = append(all, chart.Panel{Name: "repeated calls (throttled or failed in passing)", Height: 56,
 			Y: counts(most*1.05, 2), Bars: again, Marks: marks})
@@ -81,15 +83,15 @@ func overTime(class string, steps []step, of func(step) float64) (all []chart.St
 }
 
 // DrawLatencies shows how many chunks took how long, on a logarithmic scale of milliseconds.
-func (t *stats) DrawLatencies() (template.HTML, error) {
-	if t.n < fewestRows {
+func (p *page) DrawLatencies() (template.HTML, error) {
+	if len(p.timings) < fewestRows {
 		return "", nil
 	}
-	bars, most := latencyBars(t)
+	bars, most := latencyBars(p.timings)
 	first, last := bars[0].From, bars[len(bars)-1].To
 	lack := max(0, 1-(last-first))            // a decade at least, or one bar fills the picture
 	edge := max(lack/2, (last-first+lack)*.1) // room for what is written beside the marks
-	l := t.latency()
+	l := p.LatencyMS
 	c := chart.Chart{Title: "How long chunks took",
 		Desc: fmt.Sprintf("Half of them up to %g ms, 99%% up to %g ms", l.P50, l.P99),
 		X:    chart.Axis{Min: first - edge, Max: last + edge},
@@ -102,20 +104,17 @@ func (t *stats) DrawLatencies() (template.HTML, error) {
 
 func logMS(ms float64) float64 { return math.Log10(max(ms, 1)) }
 
-// latencyBars joins neighbouring buckets, which are finer than an eye needs, and leaves a gap between bars.
-func latencyBars(t *stats) (bars []chart.Step, most float64) {
-	const joined = 2
-	width := joined * math.Log10(latencyStep)
-	for i := 0; i < latencyBuckets; i += joined {
-		n := 0
-		for _, m := range t.buckets[i : i+joined] {
-			n += m
-		}
-		if n > 0 {
-			from := float64(i/joined) * width
-			bars = append(bars, chart.Step{From: from + width*.06, To: from + width*.94, Y: float64(n)})
-			most = max(most, float64(n))
-		}
+// latencyBars counts durations, each bar up to 21% longer ones than the bar before, and leaves a gap between bars.
+func latencyBars(timings []timing) (bars []chart.Step, most float64) {
+	width := math.Log10(1.21)
+	n := map[int]int{}
+	for _, c := range timings {
+		n[int(logMS(float64(c.took)/float64(time.Millisecond))/width)]++
+	}
+	for _, i := range slices.Sorted(maps.Keys(n)) {
+		from := float64(i) * width
+		bars = append(bars, chart.Step{From: from + width*.06, To: from + width*.94, Y: float64(n[i])})
+		most = max(most, float64(n[i]))
 	}
 	return bars, most
 }

@@ -52,61 +52,64 @@ func TestPageDrawsNoPictureOfNextToNothing(t *testing.T) {
 func TestSeriesLosesNothing(t *testing.T) {
 	start := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
 	for _, every := range []time.Duration{time.Millisecond, 70 * time.Millisecond, 3 * time.Second, 59 * time.Second} {
-		var s series
+		var all stats
 		const n = 20_000
 		for i := range n {
-			s.add(&Row{Users: 50, Attempts: 3, StartedAt: start.Add(time.Duration(i) * every), Duration: 10 * time.Millisecond})
+			i = (i + n/2) % n // as of another shard
+			all.add(&Row{Users: 50, Attempts: 3, StartedAt: start.Add(time.Duration(i) * every), Duration: 10 * time.Millisecond})
 		}
-		steps, users, again := s.steps(), 0, 0
-		for i, x := range steps {
+		s := all.series()
+		users, again := int32(0), int32(0)
+		for i, x := range s.steps {
 			users, again = users+x.users, again+x.again
-			if x.to <= x.from || i > 0 && x.from != steps[i-1].to {
+			if x.to <= x.from || i > 0 && x.from != s.steps[i-1].to {
 				t.Fatalf("every %v: step %d is from %v to %v", every, i, x.from, x.to)
 			}
 		}
 		end := (n-1)*every + 10*time.Millisecond
-		last := steps[len(steps)-1].to
-		if users != n*50 || again != n*2 || s.repeated() != n*2 {
-			t.Errorf("every %v: %d users, %d repeated or %d", every, users, again, s.repeated())
+		last := s.steps[len(s.steps)-1].to
+		if users != n*50 || again != n*2 || s.again != n*2 {
+			t.Errorf("every %v: %d users, %d repeated or %d", every, users, again, s.again)
 		}
-		if len(steps) > seriesLen || last != end || s.working() != end {
-			t.Errorf("every %v: %d steps up to %v", every, len(steps), last)
+		if len(s.steps) > seriesLen || last != end || s.working != end {
+			t.Errorf("every %v: %d steps up to %v", every, len(s.steps), last)
 		}
 	}
 }
 
 func TestSeriesLeavesPausesOut(t *testing.T) {
 	at := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
-	var s series
+	run, s := madeUp(t, 0, 0, true)
 	for range 30 {
 		for range 10 {
-			s.add(&Row{Users: 50, Attempts: 1, StartedAt: at, Duration: time.Second})
+			settle(s, &Row{Outcome: Deleted, Users: 50, Attempts: 1, StartedAt: at, Duration: time.Second})
 			at = at.Add(time.Second)
 		}
 		at = at.Add(24 * time.Hour)
 	}
-	if s.working() != 300*time.Second || s.paused != 29 || len(s.pauses) != maxPauses {
-		t.Errorf("%v of work, %d pauses of which %d are kept", s.working(), s.paused, len(s.pauses))
+	page := newPage(run, s)
+	if page.Working != 300*time.Second || page.MorePauses != 29-maxPauses || len(page.Pauses) != maxPauses {
+		t.Errorf("%v of work, %d pauses of which %d are shown", page.Working, len(page.series.pauses), len(page.Pauses))
 	}
-	if p := s.pauses[1]; p.at != 20*time.Second || p.To.Sub(p.From) != 24*time.Hour {
+	if p := page.Pauses[1]; p.at != 20*time.Second || p.To.Sub(p.From) != 24*time.Hour {
 		t.Errorf("the second pause is at %v, from %v to %v", p.at, p.From, p.To)
 	}
 }
 
 func TestSeriesOfAnImpossibleAuditEnds(t *testing.T) {
-	var s series
+	run, s := madeUp(t, 0, 0, true)
 	at := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
-	for _, d := range []time.Duration{time.Second, math.MaxInt64, math.MinInt64, 0} {
-		s.add(&Row{Users: 1, StartedAt: at, Duration: d})
+	for _, d := range []time.Duration{time.Second, math.MaxInt64, math.MinInt64, 0, 1} {
+		settle(s, &Row{Outcome: Deleted, Users: 1, StartedAt: at, Duration: d})
 	}
-	users := 0
-	for _, x := range s.steps() {
+	page, users := newPage(run, s), int32(0)
+	for _, x := range page.series.steps {
 		users += x.users
 	}
-	if users != 4 {
-		t.Errorf("%d users, want 4", users)
+	if users != 5 {
+		t.Errorf("%d users, want 5", users)
 	}
-	if _, err := (&stats{series: s, n: fewestRows}).DrawPace(); err != nil {
+	if _, err := page.DrawPace(); err != nil {
 		t.Error(err)
 	}
 }
@@ -131,13 +134,13 @@ func TestAxesAreLabelled(t *testing.T) {
 }
 
 func TestPausesAreMarkedInBothPlots(t *testing.T) {
-	var s series
+	run, s := madeUp(t, 0, 0, true)
 	at := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
 	for range 3 {
-		s.add(&Row{Users: 50, Attempts: 2, StartedAt: at, Duration: 10 * time.Second})
+		settle(s, &Row{Outcome: Deleted, Users: 50, Attempts: 2, StartedAt: at, Duration: 10 * time.Second})
 		at = at.Add(time.Hour)
 	}
-	panels := s.panels(s.steps())
+	panels := newPage(run, s).panels()
 	if len(panels) != 2 {
 		t.Fatalf("%d plots", len(panels))
 	}

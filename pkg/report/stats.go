@@ -9,17 +9,25 @@ import (
 	"bulkdelete/internal/text"
 )
 
-// stats are what the page draws, gathered in bounded memory whatever the audit's length.
+// stats are what the page draws. They take 32 bytes a row of the audit.
 type stats struct {
-	series  series
-	buckets [latencyBuckets]int // chunks by latency
-	max     time.Duration
-	n       int
-	Slowest []Row
-	Retried []Row
+	timings []timing
 
+	Slowest, Retried         []Row
 	FailedRows, RejectedRows []sample
 }
+
+// timing is of one row of the audit.
+type timing struct {
+	did
+	ended int64 // Unix time in nanoseconds
+	took  time.Duration
+}
+
+// did is what was done in some time.
+type did struct{ users, again int32 } // again: attempts after the first
+
+func (d *did) add(more did) { d.users, d.again = d.users+more.users, d.again+more.again }
 
 // sample is a row shown for many.
 type sample struct {
@@ -30,19 +38,15 @@ type sample struct {
 }
 
 const (
-	latencyBuckets = 160
-	latencyStep    = 1.1 // a bucket's width: percentiles are right to 10%
-	topRows        = 10
-	topSamples     = 60 // in all
-	samplesOfKind  = 5
-	maxShownID     = 100 // runes
+	topRows       = 10
+	topSamples    = 60 // in all
+	samplesOfKind = 5
+	maxShownID    = 100 // runes
 )
 
 func (t *stats) add(r *Row) {
-	t.n++
-	t.max = max(t.max, r.Duration)
-	t.buckets[latencyBucket(r.Duration)]++
-	t.series.add(r)
+	done := did{int32(r.Users), int32(max(0, r.Attempts-1))}
+	t.timings = append(t.timings, timing{done, r.endedAt().UnixNano(), r.Duration})
 	t.Slowest = top(t.Slowest, r, func(a, b Row) int { return cmp.Compare(b.Duration, a.Duration) })
 	if r.Attempts > 1 {
 		t.Retried = top(t.Retried, r, func(a, b Row) int { return cmp.Compare(b.Attempts, a.Attempts) })
@@ -63,8 +67,9 @@ func addSample(to *[]sample, l Line, reason string) {
 	}
 }
 
-// top keeps the first few rows in an order, the earlier of equals first, and of a chunk that was split one row.
-func top(rows []Row, r *Row, order func(a, b Row) int) []Row {
+// top keeps the first few rows in an order, equals by chunk, and of a chunk that was split one row.
+func top(rows []Row, r *Row, by func(a, b Row) int) []Row {
+	order := func(a, b Row) int { return cmp.Or(by(a, b), cmp.Compare(a.Chunk, b.Chunk)) }
 	if i := slices.IndexFunc(rows, func(have Row) bool { return have.Chunk == r.Chunk }); i >= 0 {
 		if order(rows[i], *r) <= 0 {
 			return rows
@@ -72,44 +77,32 @@ func top(rows []Row, r *Row, order func(a, b Row) int) []Row {
 		rows = slices.Delete(rows, i, i+1)
 	}
 	rows = append(rows, *r)
-	slices.SortStableFunc(rows, order)
+	slices.SortFunc(rows, order)
 	return rows[:min(len(rows), topRows)]
 }
 
-func latencyBucket(d time.Duration) int {
-	ms := float64(max(d, time.Millisecond)) / float64(time.Millisecond)
-	return min(int(math.Log(ms)/math.Log(latencyStep)), latencyBuckets-1)
-}
-
-// latencyOf is the middle of a bucket, in milliseconds.
-func latencyOf(bucket int) float64 { return math.Pow(latencyStep, float64(bucket)+0.5) }
-
+// latency gives what share of the rows took no longer than what.
 func (t *stats) latency() Latency {
-	most := float64(t.max.Milliseconds())
-	return Latency{P50: t.percentile(0.5), P90: t.percentile(0.9), P99: t.percentile(0.99), Max: most}
-}
-
-func (t *stats) percentile(p float64) float64 {
-	need, seen := int(math.Ceil(p*float64(t.n))), 0
-	for i, n := range t.buckets {
-		if seen += n; n > 0 && seen >= need {
-			return min(math.Round(latencyOf(i)), float64(t.max.Milliseconds()))
-		}
+	n := len(t.timings)
+	if n == 0 {
+		return Latency{}
 	}
-	return 0
+	sorted := make([]float64, n)
+	for i, c := range t.timings {
+		sorted[i] = float64(c.took.Milliseconds())
+	}
+	slices.Sort(sorted)
+	share := func(p float64) float64 { return sorted[int(math.Ceil(p*float64(n)))-1] }
+	return Latency{P50: share(0.5), P90: share(0.9), P99: share(0.99), Max: sorted[n-1]}
 }
 
-// series are users and repeated calls over working time, in at most seriesLen steps: when time outgrows them,
-// neighbours are joined. Working time leaves out the pauses between runs, which can be a thousand times longer than
-// the runs.
+// series are users and repeated calls over working time, in at most seriesLen steps. Working time leaves out the
+// pauses between runs, which can be a thousand times longer than the runs.
 type series struct {
-	start  time.Time // of working time, moved on by every pause
-	latest time.Time // answer so far
-	step   time.Duration
-	did    [seriesLen]did
-	last   int     // of these that is not empty
-	pauses []pause // the first few
-	paused int
+	steps   []step
+	pauses  []pause
+	working time.Duration // between the first call and the last answer without the pauses
+	again   int           // attempts that followed a first one
 }
 
 // pause is a time in which nobody worked on the folder.
@@ -117,11 +110,6 @@ type pause struct {
 	at       time.Duration // working time
 	From, To time.Time
 }
-
-// did is what was done in a stretch of time.
-type did struct{ users, again int } // again: attempts after the first
-
-func (d *did) add(more did) { d.users, d.again = d.users+more.users, d.again+more.again }
 
 // step is one stretch of a series.
 type step struct {
@@ -132,77 +120,54 @@ type step struct {
 const (
 	seriesLen  = 240
 	firstStep  = 250 * time.Millisecond
-	pauseAfter = time.Minute // no chunk waits so long for its turn while a run works
-	maxPauses  = 20
+	pauseAfter = time.Minute                // no chunk waits so long for its turn while a run works
 	maxWorking = 100 * 365 * 24 * time.Hour // beyond it only an edited audit can reach
 )
 
-func (s *series) add(r *Row) {
-	if s.step == 0 {
-		s.start, s.latest, s.step = r.StartedAt, r.StartedAt, firstStep
-	}
-	if gap := r.StartedAt.Sub(s.latest); gap > pauseAfter {
-		s.pause(gap, r.StartedAt)
-	}
-	if end := r.endedAt(); end.After(s.latest) {
-		s.latest = end
-	}
-	at := min(r.endedAt().Sub(s.start), maxWorking)
-	for at >= seriesLen*s.step {
-		s.join()
-	}
-	i := max(0, int(at/s.step)) // rows stand in the order they were done, not begun
-	s.did[i].add(did{r.Users, max(0, r.Attempts-1)})
-	s.last = max(s.last, i)
-}
-
-func (s *series) pause(gap time.Duration, until time.Time) {
-	if s.paused++; len(s.pauses) < maxPauses {
-		s.pauses = append(s.pauses, pause{s.latest.Sub(s.start), s.latest, until})
-	}
-	s.start = s.start.Add(gap)
-}
-
-func (s *series) join() {
-	for i := range seriesLen / 2 {
-		s.did[i] = s.did[2*i]
-		s.did[i].add(s.did[2*i+1])
-	}
-	clear(s.did[seriesLen/2:])
-	s.step *= 2
-	s.last /= 2
-}
-
-// working is the time between the first call and the last answer without the pauses.
-func (s *series) working() time.Duration { return min(s.latest.Sub(s.start), maxWorking) }
-
-// repeated is how many attempts followed a first one.
-func (s *series) repeated() (n int) {
-	for _, d := range s.did {
-		n += d.again
-	}
-	return n
-}
-
-// steps gives the series from its beginning to the last answer. The last stretch ends there; one too short to have
-// a pace of its own is part of the one before.
-func (s *series) steps() []step {
-	if s.step == 0 {
-		return nil
-	}
-	var all []step
-	for i := range s.last + 1 {
-		from := time.Duration(i) * s.step
-		to := from + s.step
-		if i == s.last {
-			to = max(min(to, s.working()), from+s.step/100)
+func (t *stats) series() (s series) {
+	slices.SortStableFunc(t.timings, func(a, b timing) int { return cmp.Compare(a.ended, b.ended) })
+	at := make([]time.Duration, len(t.timings))
+	var start, latest int64 // the first of working time, moved on by every pause
+	for i, c := range t.timings {
+		begun := c.ended - int64(c.took)
+		if i == 0 {
+			start, latest = begun, begun
 		}
-		if n := len(all); n > 0 && to-from < s.step/2 {
-			all[n-1].to = to
-			all[n-1].add(s.did[i])
+		if gap := begun - latest; gap > int64(pauseAfter) {
+			s.pauses = append(s.pauses, pause{time.Duration(latest - start), time.Unix(0, latest), time.Unix(0, begun)})
+			start += gap
+		}
+		latest = max(latest, c.ended)
+		at[i] = max(0, min(time.Duration(c.ended-start), maxWorking))
+		s.working = max(s.working, at[i])
+		s.again += int(c.again)
+	}
+	s.divide(t.timings, at)
+	return s
+}
+
+// divide makes the steps. The last one ends with the last answer; if it is too short to have a pace of its own it is
+// part of the one before.
+func (s *series) divide(timings []timing, at []time.Duration) {
+	width := firstStep
+	for s.working >= seriesLen*width {
+		width *= 2
+	}
+	done := make([]did, s.working/width+1)
+	for i, c := range timings {
+		done[at[i]/width].add(c.did)
+	}
+	for i, d := range done {
+		from := time.Duration(i) * width
+		to := from + width
+		if i == len(done)-1 {
+			to = max(s.working, from+width/100)
+		}
+		if n := len(s.steps); n > 0 && to-from < width/2 {
+			s.steps[n-1].to = to
+			s.steps[n-1].add(d)
 			continue
 		}
-		all = append(all, step{s.did[i], from, to})
+		s.steps = append(s.steps, step{d, from, to})
 	}
-	return all
 }
