@@ -23,6 +23,7 @@ var pageHTML string
 type page struct {
 	*Summary
 	*stats
+	series
 	Run      *Run
 	Dir      string // as a word of a shell's command line
 	Class    string // of the verdict: good, fair or bad
@@ -31,12 +32,8 @@ type page struct {
 	Failures []kind
 	Refusals []kind // kinds of rejection
 
-	series      series
-	Working     time.Duration // without the pauses
-	WorkingPace float64       // users a second
-	Repeated    int
-	Pauses      []pause // the first few
-	MorePauses  int
+	WorkingPace float64 // users a second, without the pauses
+	MorePauses  int     // than the first few, which Pauses has
 }
 
 // part is one of the sets that the input's rows fall into.
@@ -75,14 +72,15 @@ func renderPage(run *Run, s *Summary) ([]byte, error) {
 const maxPauses = 20 // that are shown
 
 func newPage(run *Run, s *Summary) *page {
-	t, dir := s.stats.series(), "."
+	dir := "."
 	if last := run.Last(); last != nil {
 		dir = last.Dir
 	}
-	shown := min(len(t.pauses), maxPauses)
-	p := &page{Summary: s, stats: &s.stats, Run: run, Dir: text.ShellWord(dir), Parts: parts(s),
-		Failures: kinds(s.FailedBy), Refusals: kinds(s.RejectedBy), series: t, Repeated: t.again, Working: t.working,
-		Pauses: t.pauses[:shown], MorePauses: len(t.pauses) - shown}
+	p := &page{Summary: s, stats: &s.stats, series: s.stats.series(), Run: run, Dir: text.ShellWord(dir), Parts: parts(s),
+		Failures: kinds(s.FailedBy), Refusals: kinds(s.RejectedBy)}
+	if p.MorePauses = len(p.Pauses) - maxPauses; p.MorePauses > 0 {
+		p.Pauses = p.Pauses[:maxPauses]
+	}
 	p.WorkingPace = float64(s.Accepted-s.Remaining) / max(p.Working.Seconds(), 0.001)
 	p.Class, p.Verdict = verdict(s)
 	return p
@@ -147,10 +145,8 @@ func decimal(f float64) string {
 // percent is a share for people: 0.1% is not nothing, and 99.99% is not all.
 func percent(n, of int) string {
 	switch share := 100 * float64(n) / float64(max(of, 1)); {
-	case n == 0:
-		return "0%"
-	case n == of:
-		return "100%"
+	case n == 0 || n == of:
+		return strconv.Itoa(int(share)) + "%"
 	case share < 0.1:
 		return "< 0.1%"
 	case share > 99.9:

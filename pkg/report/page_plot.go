@@ -40,7 +40,7 @@ const (
 // DrawPace shows users a second over working time and, beneath it, the calls that had to be repeated, if any. A run
 // that is over at once has no drawing.
 func (p *page) DrawPace() (template.HTML, error) {
-	steps := p.series.steps
+	steps := p.Steps
 	if len(p.timings) < fewestRows || len(steps) < fewestSteps {
 		return "", nil
 	}
@@ -60,7 +60,7 @@ func (p *page) panels() []chart.Panel {
 	for _, pause := range p.Pauses {
 		marks = append(marks, chart.Mark{X: pause.at.Seconds()})
 	}
-	steps := p.series.steps
+	steps := p.Steps
 	pace, most := overTime("pace", steps, func(t step) float64 { return float64(t.users) / (t.to - t.from).Seconds() })
 	all := []chart.Panel{{Name: "users a second", Height: 170, Y: counts(most*1.05, 4), Areas: pace, Marks: marks}}
 	if p.Repeated > 0 {

@@ -60,19 +60,19 @@ func TestSeriesLosesNothing(t *testing.T) {
 		}
 		s := all.series()
 		users, again := int32(0), int32(0)
-		for i, x := range s.steps {
+		for i, x := range s.Steps {
 			users, again = users+x.users, again+x.again
-			if x.to <= x.from || i > 0 && x.from != s.steps[i-1].to {
+			if x.to <= x.from || i > 0 && x.from != s.Steps[i-1].to {
 				t.Fatalf("every %v: step %d is from %v to %v", every, i, x.from, x.to)
 			}
 		}
 		end := (n-1)*every + 10*time.Millisecond
-		last := s.steps[len(s.steps)-1].to
-		if users != n*50 || again != n*2 || s.again != n*2 {
-			t.Errorf("every %v: %d users, %d repeated or %d", every, users, again, s.again)
+		last := s.Steps[len(s.Steps)-1].to
+		if users != n*50 || again != n*2 || s.Repeated != n*2 {
+			t.Errorf("every %v: %d users, %d repeated or %d", every, users, again, s.Repeated)
 		}
-		if len(s.steps) > seriesLen || last != end || s.working != end {
-			t.Errorf("every %v: %d steps up to %v", every, len(s.steps), last)
+		if len(s.Steps) > seriesLen || last != end || s.Working != end {
+			t.Errorf("every %v: %d steps up to %v", every, len(s.Steps), last)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func TestSeriesLeavesPausesOut(t *testing.T) {
 	}
 	page := newPage(run, s)
 	if page.Working != 300*time.Second || page.MorePauses != 29-maxPauses || len(page.Pauses) != maxPauses {
-		t.Errorf("%v of work, %d pauses of which %d are shown", page.Working, len(page.series.pauses), len(page.Pauses))
+		t.Errorf("%v of work, %d pauses of which %d are shown", page.Working, len(page.series.Pauses), len(page.Pauses))
 	}
 	if p := page.Pauses[1]; p.at != 20*time.Second || p.To.Sub(p.From) != 24*time.Hour {
 		t.Errorf("the second pause is at %v, from %v to %v", p.at, p.From, p.To)
@@ -103,7 +103,7 @@ func TestSeriesOfAnImpossibleAuditEnds(t *testing.T) {
 		settle(s, &Row{Outcome: Deleted, Users: 1, StartedAt: at, Duration: d})
 	}
 	page, users := newPage(run, s), int32(0)
-	for _, x := range page.series.steps {
+	for _, x := range page.series.Steps {
 		users += x.users
 	}
 	if users != 5 {

@@ -99,10 +99,10 @@ func (t *stats) latency() Latency {
 // series are users and repeated calls over working time, in at most seriesLen steps. Working time leaves out the
 // pauses between runs, which can be a thousand times longer than the runs.
 type series struct {
-	steps   []step
-	pauses  []pause
-	working time.Duration // between the first call and the last answer without the pauses
-	again   int           // attempts that followed a first one
+	Steps    []step
+	Pauses   []pause
+	Working  time.Duration // between the first call and the last answer without the pauses
+	Repeated int           // attempts that followed a first one
 }
 
 // pause is a time in which nobody worked on the folder.
@@ -134,13 +134,13 @@ func (t *stats) series() (s series) {
 			start, latest = begun, begun
 		}
 		if gap := begun - latest; gap > int64(pauseAfter) {
-			s.pauses = append(s.pauses, pause{time.Duration(latest - start), time.Unix(0, latest), time.Unix(0, begun)})
+			s.Pauses = append(s.Pauses, pause{time.Duration(latest - start), time.Unix(0, latest), time.Unix(0, begun)})
 			start += gap
 		}
 		latest = max(latest, c.ended)
 		at[i] = max(0, min(time.Duration(c.ended-start), maxWorking))
-		s.working = max(s.working, at[i])
-		s.again += int(c.again)
+		s.Working = max(s.Working, at[i])
+		s.Repeated += int(c.again)
 	}
 	s.divide(t.timings, at)
 	return s
@@ -150,10 +150,10 @@ func (t *stats) series() (s series) {
 // part of the one before.
 func (s *series) divide(timings []timing, at []time.Duration) {
 	width := firstStep
-	for s.working >= seriesLen*width {
+	for s.Working >= seriesLen*width {
 		width *= 2
 	}
-	done := make([]did, s.working/width+1)
+	done := make([]did, s.Working/width+1)
 	for i, c := range timings {
 		done[at[i]/width].add(c.did)
 	}
@@ -161,13 +161,13 @@ func (s *series) divide(timings []timing, at []time.Duration) {
 		from := time.Duration(i) * width
 		to := from + width
 		if i == len(done)-1 {
-			to = max(s.working, from+width/100)
+			to = max(s.Working, from+width/100)
 		}
-		if n := len(s.steps); n > 0 && to-from < width/2 {
-			s.steps[n-1].to = to
-			s.steps[n-1].add(d)
+		if n := len(s.Steps); n > 0 && to-from < width/2 {
+			s.Steps[n-1].to = to
+			s.Steps[n-1].add(d)
 			continue
 		}
-		s.steps = append(s.steps, step{d, from, to})
+		s.Steps = append(s.Steps, step{d, from, to})
 	}
 }
