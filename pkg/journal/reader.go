@@ -129,7 +129,7 @@ func (r *Reader) fail(text []byte, err error) {
 	if mark, atEnd := r.format.Mark(); r.end == 0 && !atEnd {
 		r.alien = !canBegin(text, []byte(mark))
 	}
-	if r.err = err; errors.Is(err, io.ErrUnexpectedEOF) {
+	if r.err = err; errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF && len(text) > 0 {
 		r.err = errCutOff
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"syscall"
@@ -223,6 +224,22 @@ func unread(t *testing.T, format journal.Format, text []byte, tail int, offset i
 		t.Fatalf("reading fails at %d: the file was touched", offset)
 	}
 }
+
+// A format that takes a record for the end of something does not end the file.
+func TestRecordThatIsTakenForTheEndIsNone(t *testing.T) {
+	eachFormat(t, func(t *testing.T, format journal.Format) {
+		text, _ := written(t, format, 3)
+		_, _, _, err := scan(bytes.NewReader(text), ending{format}, 0)
+		if _, ok := errors.AsType[*journal.DamageError](err); !ok {
+			t.Errorf("three records are lost: %v", err)
+		}
+	})
+}
+
+// ending is a format whose records say that there is nothing left.
+type ending struct{ journal.Format }
+
+func (ending) Decode([]byte, string) ([]byte, string, error) { return nil, "", io.EOF }
 
 func TestDamageErrorSaysWhere(t *testing.T) {
 	text, at := written(t, lines{}, 2)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
@@ -137,6 +138,19 @@ func TestCellsQuotedDifferentlyAreDamage(t *testing.T) {
 	}
 	if damage := believed(t, run, text); damage != nil {
 		t.Error(damage)
+	}
+}
+
+// An empty line is no end: what stands behind it is not lost, whether a run is open or not.
+func TestEmptyLineInTheAuditIsDamage(t *testing.T) {
+	run, rows := threeRows()
+	text := read(t, folder(t, run, rows...), AuditName)
+	for _, empty := range []string{"\n", "\r\n", "\n\n"} {
+		edited := strings.Replace(text, "\n2,", "\n"+empty+"2,", 1)
+		damage := believed(t, run, edited)
+		if edited == text || damage == nil || damage.Line != 3 || !errors.Is(damage, csv.ErrFieldCount) {
+			t.Errorf("%q in it: %v", empty, damage)
+		}
 	}
 }
 

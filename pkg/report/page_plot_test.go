@@ -56,7 +56,8 @@ func TestSeriesLosesNothing(t *testing.T) {
 		const n = 20_000
 		for i := range n {
 			i = (i + n/2) % n // as of another shard
-			all.add(&Row{Users: 50, Attempts: 3, StartedAt: start.Add(time.Duration(i) * every), Duration: 10 * time.Millisecond})
+			begun := start.Add(time.Duration(i) * every)
+			all.add(&Row{Users: 50, Attempts: 3, StartedAt: begun, Duration: 10 * time.Millisecond})
 		}
 		s := all.series()
 		users, again := int32(0), int32(0)

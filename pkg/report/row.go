@@ -110,7 +110,7 @@ const (
 	maxIDs     = 30_000 // request IDs of a row
 )
 
-// fields are the row's cells but for its hash, as they stand in the file, each followed by a newline. No cell holds one.
+// fields are the row's cells but for its hash, as they stand in the file, each followed by a newline. None holds one.
 func (r *Row) fields() []byte {
 	number := strconv.Itoa
 	code := func(n int) string { // 0: there is none
@@ -183,6 +183,9 @@ func cutHash(line []byte) (fields []byte, hash string, err error) {
 	c := csv.NewReader(bytes.NewReader(line))
 	c.FieldsPerRecord = len(columns)
 	f, err := c.Read()
+	if err == io.EOF { // an empty line
+		err = csv.ErrFieldCount
+	}
 	if err != nil {
 		return nil, "", err
 	}
