@@ -67,18 +67,18 @@ func (b *Backup) Append(users []Saved) error {
 	if len(users) == 0 {
 		return nil
 	}
-	var lines bytes.Buffer
-	enc := json.NewEncoder(&lines)
-	enc.SetEscapeHTML(false)
+	var lines []byte
 	for _, u := range users {
-		if err := enc.Encode(u); err != nil {
+		line, err := marshal(u, "")
+		if err != nil {
 			return fmt.Errorf("line %d: %w", u.Line, err)
 		}
+		lines = append(lines, line...)
 	}
-	if lines.Len() > journal.MaxFrame {
-		return fmt.Errorf("chunk %d has %d bytes of profiles, more than fit", users[0].Chunk, lines.Len())
+	if len(lines) > journal.MaxFrame {
+		return fmt.Errorf("chunk %d has %d bytes of profiles, more than fit", users[0].Chunk, len(lines))
 	}
-	return b.journal.Append(b.zstd.EncodeAll(lines.Bytes(), nil))
+	return b.journal.Append(b.zstd.EncodeAll(lines, nil))
 }
 
 // Close closes the file. Everything that Append has taken is on disk already.

@@ -249,11 +249,8 @@ func (r *Run) tail() int {
 
 // Seed is what the audit's first row follows: the SHA-256, in hexadecimal, of asked in its canonical form.
 func (r *Run) Seed() string {
-	raw := r.Asked.raw
-	if raw == nil {
-		raw, _ = json.Marshal(r.Asked) // strings and integers: cannot fail
-	}
-	text, _ := canonical(raw) // check has done it
+	raw, _ := r.Asked.MarshalJSON() // strings and integers: cannot fail
+	text, _ := canonical(raw)       // nor can what was read so
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }

@@ -25,8 +25,6 @@ type made struct {
 	discard func()
 }
 
-const madeBuffer = 64 << 10
-
 func (t target) create(name string) (*made, error) {
 	switch {
 	case t.dir == nil:
@@ -70,7 +68,7 @@ func (t target) compare(name string) (*made, error) {
 		return nil, err
 	}
 	c := &compared{have: f}
-	w := bufio.NewWriterSize(c, madeBuffer)
+	w := bufio.NewWriterSize(c, 64<<10)
 	commit := func() error {
 		err := w.Flush()
 		if n, _ := f.Read(make([]byte, 1)); n > 0 && c.how == "" {
