@@ -51,16 +51,16 @@ func (l Layout) headerRow() string {
 
 // Write makes a run's files again in its folder, from the input's lines and the audit alone: deleted.csv or
 // restored.csv, failed.csv, rejected.csv, remaining.csv (only while rows remain), report.html and summary.json.
-// Each is written whole; when anything fails none of the CSV files is replaced. Memory grows by some 50 bytes a chunk.
+// Each is written whole; when anything fails none of the CSV files is replaced. Memory grows by some 100 bytes a chunk.
 func Write(dir *journal.Dir, run *Run, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
-	return makeFiles(target{dir: dir}, dir, run, layout, lines)
+	return makeFiles(target{dir: dir}, run, []*Shard{{Run: run, Folder: dir}}, layout, lines)
 }
 
 // Compare says which of a run's files are not, byte for byte, what Write would make, each in a line of its own.
 func Compare(dir *journal.Dir, run *Run, layout Layout,
 	lines iter.Seq2[Line, error]) (s *Summary, differ []string, err error) {
 	t := target{dir, map[string]string{}}
-	s, err = makeFiles(t, dir, run, layout, lines)
+	s, err = makeFiles(t, run, []*Shard{{Run: run, Folder: dir}}, layout, lines)
 	for name, how := range t.differ {
 		differ = append(differ, name+" "+how)
 	}
@@ -68,15 +68,47 @@ func Compare(dir *journal.Dir, run *Run, layout Layout,
 	return s, differ, err
 }
 
-func makeFiles(t target, dir *journal.Dir, run *Run, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
+// Shard is the folder of one of the shards that a job was divided among.
+type Shard struct {
+	Name        string `json:"shard"` // I/N
+	Dir         string `json:"dir"`
+	AuditRows   int    `json:"audit_rows"`
+	LastRowHash string `json:"last_row_hash"` // each shard has a chain of its own
+
+	Run    *Run         `json:"-"`
+	Folder *journal.Dir `json:"-"`
+}
+
+// WriteJoined makes in dir the files that Write would have made if one run had done the work of all the shards,
+// which stand in their order: of the lines' chunks, in turn, each has one. Chunks are numbered as in the whole.
+// Where dir is nil, nothing is written, and what there is to know is in the summary.
+func WriteJoined(dir *journal.Dir, whole *Run, shards []*Shard, layout Layout,
+	lines iter.Seq2[Line, error]) (*Summary, error) {
+	return makeFiles(target{dir: dir}, whole, shards, layout, lines)
+}
+
+func makeFiles(t target, run *Run, shards []*Shard, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
 	s := newSummary(run)
-	index, err := ReadIndex(dir, run, s.count)
-	if err != nil {
-		return nil, err
+	from := source{run: run, layout: layout, lines: lines}
+	for i, shard := range shards {
+		x, err := ReadIndex(shard.Folder, shard.Run, func(r *Row) {
+			row := *r
+			row.Chunk = (r.Chunk-1)*len(shards) + i + 1
+			s.count(&row)
+		})
+		if err != nil {
+			return nil, err
+		}
+		defer x.Close()
+		from.audits = append(from.audits, x)
+		shard.AuditRows, shard.LastRowHash = x.Rows, x.LastHash
+		s.AuditRows += x.Rows
+		s.Shards = append(s.Shards, *shard)
 	}
-	defer index.Close()
-	s.AuditRows, s.LastRowHash = index.Rows, index.LastHash
-	return s, source{run, layout, lines, []*Index{index}}.writeTo(t, s)
+	if len(shards) == 1 {
+		s.LastRowHash, s.Shards = shards[0].LastRowHash, nil
+	}
+	return s, from.writeTo(t, s)
 }
 
 // source is what the files are made from.
@@ -84,7 +116,7 @@ type source struct {
 	run    *Run
 	layout Layout
 	lines  iter.Seq2[Line, error]
-	audits []*Index // of the run, or of its shards: of the lines' chunks, in turn, each has one
+	audits []*Index // of the run, or of its shards
 }
 
 // find gives the audit row about a place of a chunk, nil if there is none.
