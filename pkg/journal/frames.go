@@ -42,10 +42,8 @@ func (Frames) Encode(dst, frame []byte, before string) ([]byte, string) {
 }
 
 func chainFrame(before string, frame []byte) string {
-	h := sha256.New()
-	io.WriteString(h, before) //nolint:errcheck // a hash takes everything
-	h.Write(frame)
-	return string(h.Sum(nil))
+	sum := sha256.Sum256(append([]byte(before), frame...))
+	return string(sum[:])
 }
 
 // Read takes one skippable frame and the frame that it announces.

@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,23 +28,17 @@ type page struct {
 	Class    string // of the verdict: good, fair or bad
 	Verdict  string
 	Parts    []part
-	Failures []kind
-	Refusals []kind // kinds of rejection
+	Failures []part // by reason
+	Refusals []part // by why rows were rejected
 
 	WorkingPace float64 // users a second, without the pauses
 	MorePauses  int     // than the first few, which Pauses has
 }
 
-// part is one of the sets that the input's rows fall into.
+// part is some of the input's rows, or of the users in them.
 type part struct {
 	Name, Class, Meaning string
 	Rows                 int
-}
-
-// kind is a reason and how many it concerns.
-type kind struct {
-	Name string
-	N    int
 }
 
 // renderPage makes report.html: one file that needs no other, no script and no network.
@@ -124,11 +117,11 @@ func parts(s *Summary) (all []part) {
 }
 
 // kinds are reasons, the most frequent first.
-func kinds(by map[string]int) (all []kind) {
-	for _, name := range slices.Sorted(maps.Keys(by)) {
-		all = append(all, kind{name, by[name]})
+func kinds(by map[string]int) (all []part) {
+	for name, n := range by {
+		all = append(all, part{Name: name, Rows: n})
 	}
-	slices.SortStableFunc(all, func(a, b kind) int { return cmp.Compare(b.N, a.N) })
+	slices.SortFunc(all, func(a, b part) int { return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Name, b.Name)) })
 	return all
 }
 
