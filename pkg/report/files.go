@@ -289,7 +289,7 @@ func (r *Row) reason() string {
 // quoted is a cell as it has to be written.
 func quoted(s, delimiter string) string {
 	s = Harmless(s)
-	if !strings.ContainsAny(s, delimiter+"\"\r\n") && s == strings.TrimSpace(s) {
+	if !strings.Contains(s, delimiter) && !strings.ContainsAny(s, "\"\r\n") && s == strings.TrimSpace(s) {
 		return s
 	}
 	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
