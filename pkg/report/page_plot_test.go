@@ -60,7 +60,7 @@ func TestSeriesLosesNothing(t *testing.T) {
 			all.add(&Row{Users: 50, Attempts: 3, StartedAt: begun, Duration: 10 * time.Millisecond})
 		}
 		s := all.series()
-		users, again := int32(0), int32(0)
+		users, again := 0, 0
 		for i, x := range s.Steps {
 			users, again = users+x.users, again+x.again
 			if x.to <= x.from || i > 0 && x.from != s.Steps[i-1].to {
@@ -103,7 +103,7 @@ func TestSeriesOfAnImpossibleAuditEnds(t *testing.T) {
 	for _, d := range []time.Duration{time.Second, math.MaxInt64, math.MinInt64, 0, 1} {
 		settle(s, &Row{Outcome: Deleted, Users: 1, StartedAt: at, Duration: d})
 	}
-	page, users := newPage(run, s), int32(0)
+	page, users := newPage(run, s), 0
 	for _, x := range page.series.Steps {
 		users += x.users
 	}

@@ -25,7 +25,7 @@ type timing struct {
 }
 
 // did is what was done in some time.
-type did struct{ users, again int32 } // again: attempts after the first
+type did struct{ users, again int } // again: attempts after the first
 
 func (d *did) add(more did) { d.users, d.again = d.users+more.users, d.again+more.again }
 
@@ -45,7 +45,7 @@ const (
 )
 
 func (t *stats) add(r *Row) {
-	done := did{int32(r.Users), int32(max(0, r.Attempts-1))}
+	done := did{r.Users, max(0, r.Attempts-1)}
 	t.timings = append(t.timings, timing{done, r.endedAt().UnixNano(), r.Duration})
 	t.Slowest = top(t.Slowest, r, func(a, b Row) int { return cmp.Compare(b.Duration, a.Duration) })
 	if r.Attempts > 1 {
@@ -140,7 +140,7 @@ func (t *stats) series() (s series) {
 		latest = max(latest, c.ended)
 		at[i] = max(0, min(time.Duration(c.ended-start), maxWorking))
 		s.Working = max(s.Working, at[i])
-		s.Repeated += int(c.again)
+		s.Repeated += c.again
 	}
 	s.divide(t.timings, at)
 	return s
