@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,11 +84,9 @@ func (o *operation) connect(ctx context.Context, like sandbox.Config) error {
 		return err
 	}
 	o.close = append(o.close, func() error { o.client.Close(); return nil })
-	pool, err := o.client.Login(ctx)
-	if err != nil {
+	if o.pool, err = o.client.Login(ctx); err != nil {
 		return loginFailed(ctx, err)
 	}
-	o.pool = cmp.Or(pool, o.config.AccessKeyID) // signed calls do not say; the key does
 	return nil
 }
 

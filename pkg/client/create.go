@@ -31,15 +31,12 @@ func (c *Client) CreateUsers(ctx context.Context, profiles []json.RawMessage) (
 	list := make([]any, len(profiles))
 	for i, raw := range profiles {
 		if list[i], err = newUser(raw); err != nil {
-			return nil, r, &Error{Kind: Refused, Err: fmt.Errorf("profile %d: %w", i+1, err)}
+			return nil, r, fmt.Errorf("%w: profile %d: %v", Refused, i+1, err)
 		}
 	}
 	var users []user
-	a := &call{client: c, auth: c.auth, name: "create-users-batch", method: http.MethodPost, bound: readBound,
-		once: true, params: params{{"list", list}}, succeeded: func(d []byte) bool {
-			users, err = parseUsers(d)
-			return err == nil
-		}}
+	a := &call{client: c, auth: c.auth, name: "create-users-batch", method: http.MethodPost, once: true,
+		params: params{{"list", list}}, succeeded: parseInto(&users)}
 	if err := a.do(ctx); err != nil {
 		return nil, a.receipt, err
 	}

@@ -144,11 +144,7 @@ func (r *reading) oneByOne(ids []string) (found [][]user, err error) {
 // users asks once. nobody: the API said that there is no such user, in place of an empty list.
 func (r *reading) users(idType string, ids []string) (users []user, nobody bool, err error) {
 	a := &call{client: r.client, auth: r.client.auth, name: "get-user-batch", method: http.MethodGet, reads: true,
-		bound: readBound, params: slices.Concat(params{{"userIds", ids}, {"userIdType", idType}}, r.with),
-		succeeded: func(d []byte) bool {
-			users, err = parseUsers(d)
-			return err == nil
-		}}
+		params: slices.Concat(params{{"userIds", ids}, {"userIdType", idType}}, r.with), succeeded: parseInto(&users)}
 	err = a.do(r.ctx)
 	r.all.join(a.receipt)
 	if errors.Is(err, NotFound) && a.receipt.SaysNoUser() {
@@ -158,25 +154,22 @@ func (r *reading) users(idType string, ids []string) (users []user, nobody bool,
 	return users, false, err
 }
 
-var errNoList = errors.New("data is no list of users")
-
-// parseUsers reads a list of users, keeping the whole of each.
-func parseUsers(data []byte) ([]user, error) {
-	var list []json.RawMessage
-	if err := json.Unmarshal(data, &list); err != nil {
-		return nil, err
-	}
-	if list == nil {
-		return nil, errNoList
-	}
-	users := make([]user, len(list))
-	for i, raw := range list {
-		if err := json.Unmarshal(raw, &users[i]); err != nil {
-			return nil, err
+// parseInto reads a list of users, keeping the whole of each, and says whether it was one.
+func parseInto(users *[]user) func(data []byte) bool {
+	return func(data []byte) bool {
+		var list []json.RawMessage
+		if json.Unmarshal(data, &list) != nil || list == nil {
+			return false
 		}
-		users[i].raw = raw
+		*users = make([]user, len(list))
+		for i, raw := range list {
+			if json.Unmarshal(raw, &(*users)[i]) != nil {
+				return false
+			}
+			(*users)[i].raw = raw
+		}
+		return true
 	}
-	return users, nil
 }
 
 // is says whether the user is the one that an ID of a type names.
