@@ -48,8 +48,8 @@ func number(value any) int {
 
 var plainID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 
-// parse says what an answer means (docs/genauth-api.md, "Answers"). Of what it quotes nothing leaves uncleaned, and of a
-// login's answer no text is kept: it holds a token, or should.
+// parse says what an answer means (docs/genauth-api.md, "Answers"). Of what it quotes nothing leaves uncleaned, and of
+// a login's answer no text is kept: it holds a token, or should.
 func (a *call) parse(response *http.Response, body []byte) {
 	l := &a.last
 	l.HTTPStatus, l.retryAfter = response.StatusCode, retryAfter(response.Header)

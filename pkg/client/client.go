@@ -164,8 +164,8 @@ func (c *Client) Limit() float64 { return c.pace.limit() }
 func (c *Client) InFlight() int { return int(c.inFlight.Load()) }
 
 // Login makes sure that the credentials are good and gives the ID of the user pool they are for, which stays the same
-// for the client's life: a call whose token would be for another one ends with [WrongPool]. Where nothing names the pool,
-// as with signatures, it is taken to be the access key's ID, which holds for a pool's own key.
+// for the client's life: a call whose token would be for another one ends with [WrongPool]. Where nothing names the
+// pool, as with signatures, it is taken to be the access key's ID, which holds for a pool's own key.
 func (c *Client) Login(ctx context.Context) (userPool string, err error) {
 	if ctx.Err() != nil {
 		return "", Stopped
@@ -177,8 +177,8 @@ func (c *Client) Login(ctx context.Context) (userPool string, err error) {
 }
 
 // DeleteUsers deletes 1 to 50 users in one call (docs/genauth-api.md, "Endpoints") and repeats it as long as that makes
-// sense. Only a nil error means that the API said they are deleted. Otherwise the error is of a [Kind]; what that leaves
-// open is in the receipt's InDoubt. When ctx ends no further attempt begins, and one under way is finished.
+// sense. Only a nil error means that the API said they are deleted. Otherwise the error is of a [Kind]; what that
+// leaves open is in the receipt's InDoubt. When ctx ends no further attempt begins, and one under way is finished.
 func (c *Client) DeleteUsers(ctx context.Context, idType string, ids []string) (Receipt, error) {
 	a := &call{client: c, auth: c.auth, name: "delete-users-batch", method: http.MethodPost,
 		params: params{{"userIds", ids}, {"options", params{{"userIdType", idType}}}}, succeeded: saysSuccess}

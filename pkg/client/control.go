@@ -51,8 +51,8 @@ func (r *reading) control(ids []string) error {
 		}
 		page = max(1, (total+listed-1)/listed)
 	}
-	return fmt.Errorf("%w: reading finds nobody, not even a user who exists: of %d others that list-users shows it finds none",
-		Blind, tried)
+	return fmt.Errorf("%w: reading finds nobody, not even a user who exists: "+
+		"of %d others that list-users shows it finds none", Blind, tried)
 }
 
 // list gives a page of users, and how many there are in all.

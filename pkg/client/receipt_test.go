@@ -67,7 +67,8 @@ func TestWhenTheAttemptsBegan(t *testing.T) {
 
 func TestReceiptsAreJoined(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
-	first := Receipt{Attempts: 2, HTTPStatus: 502, RequestIDs: []string{"a"}, StartedAt: at(1), InDoubt: true, Unanswered: true}
+	first := Receipt{Attempts: 2, HTTPStatus: 502, RequestIDs: []string{"a"}, StartedAt: at(1), InDoubt: true,
+		Unanswered: true}
 	for _, c := range []struct{ next, want Receipt }{
 		{Receipt{Attempts: 1, HTTPStatus: 200, StatusCode: 200, Message: "m", RequestIDs: []string{"b"}, StartedAt: at(5)},
 			Receipt{Attempts: 3, HTTPStatus: 200, StatusCode: 200, Message: "m", RequestIDs: []string{"a", "b"},
