@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -109,48 +108,19 @@ func (s *Server) listUsers(q *request) *answer {
 	if no := q.read(&in); no != nil {
 		return no
 	}
-	from, limit, no := pageOf(in.Options.Pagination.Page, cmp.Or(in.Options.Pagination.Limit, 10))
-	if no != nil {
-		return no
+	page, limit := max(1, in.Options.Pagination.Page), cmp.Or(in.Options.Pagination.Limit, 10)
+	if limit < 1 || limit > 50 {
+		return refuse(400, 0, "limit must be 1 to 50")
 	}
 	list := []map[string]any{}
-	for i, n := 0, 0; i < len(s.users.deleted) && len(list) < limit; i++ {
+	skip := (page - 1) * limit
+	for i := 0; i < len(s.users.deleted) && len(list) < limit; i++ {
 		if s.users.deleted[i] > 0 {
 			continue
 		}
-		if n++; n > from {
+		if skip--; skip < 0 {
 			list = append(list, s.users.showPart(i, nil))
 		}
 	}
 	return succeed(map[string]any{"totalCount": s.users.living, "list": list})
-}
-
-// listArchived shows deleted users, the first deleted first.
-func (s *Server) listArchived(q *request) *answer {
-	number := func(name string, def int) int {
-		text, _ := q.query[name].(string)
-		if n, err := strconv.Atoi(text); err == nil {
-			return n
-		}
-		return def
-	}
-	from, limit, no := pageOf(number("page", 1), number("limit", 10))
-	if no != nil {
-		return no
-	}
-	list := []map[string]any{}
-	gone := s.users.gone
-	from = min(from, len(gone))
-	for _, i := range gone[from:min(from+limit, len(gone))] {
-		list = append(list, map[string]any{"userId": s.users.id(int(i), "user_id")})
-	}
-	return succeed(map[string]any{"totalCount": len(gone), "list": list})
-}
-
-// pageOf gives how many entries stand before a page, and how many there may be on it.
-func pageOf(page, limit int) (from, most int, no *answer) {
-	if limit < 1 || limit > 50 {
-		return 0, 0, refuse(400, 0, "limit must be 1 to 50")
-	}
-	return (min(max(1, page), 1<<32) - 1) * limit, limit, nil
 }

@@ -29,7 +29,6 @@ type users struct {
 	created []created
 	byID    map[string]int // of created users who exist: type, a blank and ID
 	deleted []uint8        // how many times
-	gone    []int32        // in the order they went
 	living  int
 }
 
@@ -81,13 +80,9 @@ func (u *users) lookup(idType, id string) (int, bool) {
 	return n, err == nil && n >= 0 && n < len(u.ids) && u.id(n, idType) == id
 }
 
-// id gives user i's ID of a type.
+// id gives an ID of user i, one of those that the pool began with.
 func (u *users) id(i int, idType string) string {
-	switch {
-	case i >= len(u.ids):
-		id, _ := u.created[i-len(u.ids)][idMember[idType]].(string)
-		return id
-	case idType == u.idType:
+	if idType == u.idType {
 		return u.ids[i]
 	}
 	return fmt.Sprintf(made[idType], i)
@@ -105,7 +100,6 @@ func (u *users) remove(idType, id string) bool {
 		}
 	}
 	u.deleted[i]++
-	u.gone = append(u.gone, int32(i))
 	u.living--
 	return true
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -177,35 +176,19 @@ func (l *Attempt) hint() string {
 // lost takes note of an answer that did not come. What never left this machine cannot have been carried out. The error
 // is given in words alone, for those it wraps could quote anything.
 func (a *call) lost(err error) {
-	var op *net.OpError
-	var dns *net.DNSError
 	l := &a.last
-	l.kind, l.untrusted = Unavailable, isCertificate(err)
-	l.inDoubt = !l.untrusted && !(errors.As(err, &op) && op.Op == "dial") && !errors.As(err, &dns)
-	text := err.Error()
-	if a.auth == nil {
-		text = withoutQuotes(err)
+	op, isOp := errors.AsType[*net.OpError](err)
+	_, isDNS := errors.AsType[*net.DNSError](err)
+	_, l.untrusted = errors.AsType[*tls.CertificateVerificationError](err)
+	l.kind, l.inDoubt = Unavailable, !l.untrusted && !isDNS && !(isOp && op.Op == "dial")
+	words := err.Error()
+	if a.auth == nil { // net/http quotes of an answer what it cannot read
+		words, _, _ = strings.Cut(words, `"`)
+		if _, malformed := errors.AsType[textproto.ProtocolError](err); malformed {
+			words = "the answer is not HTTP"
+		}
 	}
-	l.Err = errors.New("no answer: " + a.clean(text))
-}
-
-// withoutQuotes takes away what net/http quotes of an answer that it cannot read.
-func withoutQuotes(err error) string {
-	var protocol textproto.ProtocolError
-	if errors.As(err, &protocol) {
-		return "the answer is not HTTP"
-	}
-	text, _, _ := strings.Cut(err.Error(), `"`)
-	return text
-}
-
-func isCertificate(err error) bool {
-	var verification *tls.CertificateVerificationError
-	var authority x509.UnknownAuthorityError
-	var hostname x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	return errors.As(err, &verification) || errors.As(err, &authority) ||
-		errors.As(err, &hostname) || errors.As(err, &invalid)
+	l.Err = errors.New("no answer: " + a.clean(words))
 }
 
 // retryAfter reads seconds or a date (RFC 9110, 10.2.3), up to a bound.

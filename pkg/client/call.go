@@ -79,11 +79,10 @@ func (a *call) do(ctx context.Context) error {
 	} else {
 		target.RawQuery = a.params.query().Encode()
 	}
-	request, err := retryablehttp.NewRequestWithContext(ctx, a.method, "", body)
+	request, err := retryablehttp.NewRequestWithContext(ctx, a.method, target.String(), body)
 	if err != nil {
 		return fmt.Errorf("%w: %v", Refused, err)
 	}
-	request.URL, request.Host = &target, target.Host // as they are: no text to be parsed again
 	loop := retryablehttp.Client{
 		// The call has no CloseIdleConnections, so that a loop that gives up closes nobody's connection.
 		HTTPClient:   &http.Client{Transport: a, CheckRedirect: neverFollow},
@@ -160,7 +159,13 @@ func (a *call) send(r *http.Request) (*http.Response, []byte, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.client.cfg.Timeout)
 	defer cancel()
 	r = r.WithContext(ctx)
-	r.Header = a.header()
+	r.Header = maps.Clone(a.client.header)
+	if a.method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if a.auth != nil {
+		a.auth.authorize(a, r.Header)
+	}
 	response, err := a.client.transport.RoundTrip(r)
 	var body []byte
 	if err == nil {
@@ -177,17 +182,6 @@ func (a *call) send(r *http.Request) (*http.Response, []byte, error) {
 	}
 	response.Body = http.NoBody
 	return response, body, nil
-}
-
-func (a *call) header() http.Header {
-	h := maps.Clone(a.client.header)
-	if a.method == http.MethodPost {
-		h.Set("Content-Type", "application/json")
-	}
-	if a.auth != nil {
-		a.auth.authorize(a, h)
-	}
-	return h
 }
 
 // checkRetry is asked once for each RoundTrip, which has left what came of it in last.

@@ -45,9 +45,6 @@ func (cfg Config) withDefaults() Config {
 	return cfg
 }
 
-// slowest keeps the time between two attempts within what a clock can count.
-const slowest = 1e-6
-
 func (cfg Config) check() error {
 	switch {
 	case cfg.AccessKeyID == "" || cfg.AccessKeySecret == "":
@@ -56,7 +53,7 @@ func (cfg Config) check() error {
 		return fmt.Errorf("there is no authorization %q: give token or signature", cfg.Auth)
 	case cfg.Dialect != "authing" && cfg.Dialect != "genauth":
 		return fmt.Errorf("there is no signature dialect %q: give authing or genauth", cfg.Dialect)
-	case !(cfg.Rate >= slowest) || math.IsInf(cfg.Rate, 0):
+	case !(cfg.Rate >= 1e-6) || math.IsInf(cfg.Rate, 0): // below, the time between two is more than a clock can count
 		return fmt.Errorf("a rate of %v: give attempts a second above 0", cfg.Rate)
 	case cfg.Workers < 0:
 		return fmt.Errorf("%d workers: give 1 or more", cfg.Workers)
