@@ -137,14 +137,17 @@ func newHeader(cfg Config) http.Header {
 	return h
 }
 
-// newTransport keeps a connection for each worker: net/http's default of two would make a new one for most calls. The
-// dialer gives up well before an attempt does, so that what was never sent is known as such.
+// newTransport keeps a connection for each worker: net/http's default of two would make a new one for most calls.
 func newTransport(cfg Config) *http.Transport {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
-	t.TLSClientConfig = &tls.Config{RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12}
-	t.MaxIdleConns, t.MaxIdleConnsPerHost = cfg.Workers, cfg.Workers
-	return t
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSClientConfig:     &tls.Config{RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: cfg.Workers, // all are to one host
+		IdleConnTimeout:     90 * time.Second,
+		ForceAttemptHTTP2:   true,
+	}
 }
 
 // Close closes connections that nobody uses.
