@@ -22,7 +22,7 @@ const tolerance = 5 * time.Minute
 // auth knows which tokens are good and which nonces have been used. The server's lock guards it.
 type auth struct {
 	tokens map[string]time.Time // until when
-	nonces map[string]time.Time
+	nonces map[string]bool
 	issued int
 }
 
@@ -99,26 +99,12 @@ func (a *auth) checkSignature(q *request, cfg Config, prefix, credentials string
 	if !hmac.Equal([]byte(want), []byte(credentials)) {
 		return refuse(403, 1300, "the signature is wrong")
 	}
-	if nonce := h.Get(prefix + "signature-nonce"); nonce == "" || !a.useOnce(nonce) {
+	nonce := h.Get(prefix + "signature-nonce")
+	if nonce == "" || a.nonces[nonce] {
 		return refuse(403, 1306, "the nonce has been used")
 	}
+	a.nonces[nonce] = true
 	return nil
-}
-
-func (a *auth) useOnce(nonce string) bool {
-	now := time.Now()
-	if len(a.nonces) > 100_000 {
-		for n, at := range a.nonces {
-			if now.Sub(at) > 2*tolerance {
-				delete(a.nonces, n)
-			}
-		}
-	}
-	if _, used := a.nonces[nonce]; used {
-		return false
-	}
-	a.nonces[nonce] = now
-	return true
 }
 
 // stringToSign rebuilds the text from what was parsed, as the server does.
@@ -207,13 +193,17 @@ func text(value any) string {
 	return stringify(value)
 }
 
+// notEscaped puts back what encoding/json escapes and JSON.stringify does not. An escaped backslash in front would make
+// the six letters text, so it is taken first.
+var notEscaped = strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029")
+
 // stringify writes a value as JavaScript's JSON.stringify does.
 func stringify(value any) string {
 	var parts []string
 	switch v := value.(type) {
 	case object:
 		for _, m := range v.enumerate() {
-			parts = append(parts, quote(m.name)+":"+stringify(m.value))
+			parts = append(parts, stringify(m.name)+":"+stringify(m.value))
 		}
 		return "{" + strings.Join(parts, ",") + "}"
 	case []any:
@@ -221,19 +211,14 @@ func stringify(value any) string {
 			parts = append(parts, stringify(e))
 		}
 		return "[" + strings.Join(parts, ",") + "]"
-	case []string:
-		for _, e := range v {
-			parts = append(parts, quote(e))
-		}
-		return "[" + strings.Join(parts, ",") + "]"
-	case string:
-		return quote(v)
-	case nil:
-		return "null"
 	case json.Number:
 		return number(v)
 	}
-	return fmt.Sprint(value)
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.Encode(value) //nolint:errcheck // a string, a list of them, a bool or nil always can
+	return notEscaped.Replace(strings.TrimSuffix(b.String(), "\n"))
 }
 
 // enumerate gives the members as JavaScript lists them after parsing: a repeated name has its last value at its first
@@ -243,9 +228,9 @@ func (o object) enumerate() object {
 	for _, m := range o {
 		if at := slices.IndexFunc(out, func(e member) bool { return e.name == m.name }); at >= 0 {
 			out[at].value = m.value
-			continue
+		} else {
+			out = append(out, m)
 		}
-		out = append(out, m)
 	}
 	index := func(name string) (n int64) {
 		n, err := strconv.ParseInt(name, 10, 64)
@@ -270,16 +255,4 @@ func number(n json.Number) string {
 	}
 	text, _ := json.Marshal(f)
 	return string(text)
-}
-
-// stays puts back what encoding/json escapes and JSON.stringify does not. An escaped backslash in front would make the
-// six letters text, so it is taken first.
-var stays = strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029")
-
-func quote(s string) string {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.Encode(s) //nolint:errcheck // a string always can
-	return stays.Replace(strings.TrimSuffix(b.String(), "\n"))
 }

@@ -84,7 +84,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("there is no ID type %q", cfg.IDType)
 	}
 	return &Server{cfg: cfg, users: newUsers(cfg.IDType, cfg.IDs), random: rand.New(rand.NewPCG(cfg.Faults.Seed, 1)),
-		auth: auth{tokens: map[string]time.Time{}, nonces: map[string]time.Time{}}}, nil
+		auth: auth{tokens: map[string]time.Time{}, nonces: map[string]bool{}}}, nil
 }
 
 // Len is how many users exist.
