@@ -99,11 +99,12 @@ func (s *Server) refuseCreation(list []created) *answer {
 		if s.cfg.Duplicates {
 			continue
 		}
-		if t := s.users.taken(c); t != "" {
-			return refuse(409, 2026, "another user has this "+t)
-		}
 		for _, key := range c.keys() {
-			if t, _, _ := strings.Cut(key, " "); seen[key] && slices.Contains(unique, t) {
+			t, id, _ := strings.Cut(key, " ")
+			if _, taken := s.users.find(t, id); taken && slices.Contains(unique, t) {
+				return refuse(409, 2026, "another user has this "+t)
+			}
+			if seen[key] && slices.Contains(unique, t) {
 				return refuse(409, 2026, "two of the users have the same "+t)
 			}
 			seen[key] = true

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 )
@@ -169,17 +168,6 @@ func (c created) keys() (keys []string) {
 
 // unique are the types of ID that no two users share.
 var unique = []string{"external_id", "email", "phone", "username", "identity"}
-
-// taken says which ID of a new user is another's, if one is.
-func (u *users) taken(c created) string {
-	for _, key := range c.keys() {
-		t, id, _ := strings.Cut(key, " ")
-		if _, ok := u.find(t, id); ok && slices.Contains(unique, t) {
-			return t
-		}
-	}
-	return ""
-}
 
 // add creates a user and gives the number.
 func (u *users) add(c created) int {

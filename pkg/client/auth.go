@@ -122,13 +122,12 @@ func poolOf(token string) string {
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
 	var claims struct {
-		Pool any `json:"scoped_userpool_id"`
+		Pool string `json:"scoped_userpool_id"`
 	}
 	if err != nil || json.Unmarshal(payload, &claims) != nil {
 		return ""
 	}
-	pool, _ := claims.Pool.(string)
-	return pool
+	return claims.Pool
 }
 
 func (t *tokenAuth) authorize(a *call, h http.Header) {

@@ -112,13 +112,15 @@ func (a *call) failure() error {
 		return nil
 	case a.ctx.Err() != nil && l.passes():
 		return fmt.Errorf("%w: %v", Stopped, l.Err)
-	case a.auth == nil && (l.kind == Refused || l.kind == NotFound):
-		l.kind = Credentials // a login that is refused for good, in whatever way
+	}
+	kind := l.kind
+	if a.auth == nil && (kind == Refused || kind == NotFound) {
+		kind = Credentials // a login that is refused for good, in whatever way
 	}
 	if hint := l.hint(); hint != "" {
-		return fmt.Errorf("%w: %v (%s)", l.kind, l.Err, hint)
+		return fmt.Errorf("%w: %v (%s)", kind, l.Err, hint)
 	}
-	return fmt.Errorf("%w: %v", l.kind, l.Err)
+	return fmt.Errorf("%w: %v", kind, l.Err)
 }
 
 // path is what the URL and the signature name.
