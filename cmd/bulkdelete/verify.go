@@ -156,7 +156,7 @@ func (o *apiOptions) connect(ctx context.Context, run *report.Run) (client.Confi
 	if err != nil {
 		return cfg, nil, loginFailed(ctx, err)
 	}
-	return cfg, api, samePool(run, cfg.Host, pool)
+	return cfg, api, samePool(run, cfg.Host, cmp.Or(pool, cfg.AccessKeyID))
 }
 
 // tenantOf is the tenant of the run that a command goes on with.
@@ -168,7 +168,7 @@ func tenantOf(given string, run *report.Run) (string, error) {
 	return run.Asked.TenantID, nil
 }
 
-// samePool refuses the credentials of another pool.
+// samePool refuses the credentials of another pool. Signed calls do not say which it is; the key does.
 func samePool(run *report.Run, host, pool string) error {
 	if pool != run.Asked.UserPool || host != run.Asked.Host {
 		return job.Fail(job.Guard, "give the --host and the credentials of the run",

@@ -250,10 +250,10 @@ func (a *call) decide() bool {
 }
 
 // backoff waits exponentially longer with full jitter (Brooker, "Exponential Backoff And Jitter", 2015), or as long as
-// the API asked. After a throttled attempt the pace itself does the waiting.
+// the API asked. A throttled attempt takes the next slot of the pace, which does the waiting.
 func (a *call) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration {
 	if a.last.Throttled || a.last.kind == Credentials {
-		return 0
+		return a.last.retryAfter
 	}
 	failures := a.passing + a.server
 	most := min(backoffMost, backoffBase<<min(failures-1, 10))

@@ -70,7 +70,7 @@ func (r *reading) list(page, limit int) (users []user, total int, err error) {
 			(data.List == nil || parseInto(&users)(data.List))
 	}
 	err = a.do(r.ctx)
-	r.all.join(a.receipt)
+	r.all.Join(a.receipt)
 	return users, number(data.TotalCount), err
 }
 

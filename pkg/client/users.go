@@ -133,7 +133,7 @@ func (r *reading) users(idType string, ids []string) (users []user, nobody bool,
 	a := &call{client: r.client, auth: r.client.auth, name: "get-user-batch", method: http.MethodGet, reads: true,
 		params: slices.Concat(params{{"userIds", ids}, {"userIdType", idType}}, r.with), succeeded: parseInto(&users)}
 	err = a.do(r.ctx)
-	r.all.join(a.receipt)
+	r.all.Join(a.receipt)
 	if errors.Is(err, NotFound) && a.receipt.SaysNoUser() {
 		return nil, true, nil
 	}
