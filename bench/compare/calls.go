@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 
 	"bulkdelete/bench/internal/lab"
+	"bulkdelete/internal/text"
 )
 
 // series is what the rounds of one contender took, one entry a round.
@@ -46,20 +48,27 @@ func (b *bench) calls(ctx context.Context) error {
 		{contender: b.rival(fmt.Sprintf("a client a call, %d goroutines", b.workers), "pool")},
 		{contender: b.rival("a client a call, for-loop", "loop")},
 	}
+	if err := b.alternate(all, func(s *series) error { return b.once(ctx, s) }); err != nil {
+		return err
+	}
+	heading(fmt.Sprintf("%s users, %d workers, nothing goes wrong; the median of %d rounds",
+		text.Count(b.users), b.workers, b.rounds))
+	b.table(all)
+	return nil
+}
+
+// alternate runs all contenders in every round, in turns from the first and from the last.
+func (b *bench) alternate(all []*series, once func(*series) error) error {
+	order := slices.Clone(all)
 	for round := range b.rounds {
-		order := slices.Clone(all)
-		if round%2 == 1 {
-			slices.Reverse(order)
-		}
 		for _, s := range order {
-			if err := b.once(ctx, s); err != nil {
+			if err := once(s); err != nil {
 				return err
 			}
 			fmt.Fprintf(os.Stderr, "round %d: %s: %.2f s\n", round+1, s.name, s.wall[round])
 		}
+		slices.Reverse(order)
 	}
-	heading(fmt.Sprintf("%s users, %d workers, nothing goes wrong; the median of %d rounds", count(float64(b.users)), b.workers, b.rounds))
-	b.table(all)
 	return nil
 }
 
@@ -98,11 +107,17 @@ func (b *bench) table(all []*series) {
 	bare := all[0].wall
 	for _, s := range all {
 		r := ratios(s.wall, bare)
-		fmt.Printf("| %s | %s | %.2f | %s | %.1f s | %s |\n", s.name, count(float64(b.users)/median(s.wall)), median(r), spread(r),
+		fmt.Printf("| %s | %s | %.2f | %s | %.1f s | %s |\n", s.name, b.aSecond(s.wall), median(r), spread(r),
 			median(s.cpu), memory(median(s.peak)))
 		if len(s.deleting) == len(bare) {
 			r := ratios(s.deleting, bare)
-			fmt.Printf("| – without planning before and files after | %s | %.2f | %s | | |\n", count(float64(b.users)/median(s.deleting)), median(r), spread(r))
+			fmt.Printf("| – without planning before and files after | %s | %.2f | %s | | |\n",
+				b.aSecond(s.deleting), median(r), spread(r))
 		}
 	}
+}
+
+// aSecond is how many users a second went in the median of rounds.
+func (b *bench) aSecond(seconds []float64) string {
+	return text.Count(int(math.Round(float64(b.users) / median(seconds))))
 }

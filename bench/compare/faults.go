@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"bulkdelete/bench/internal/lab"
+	"bulkdelete/internal/text"
 )
 
 // verdict is what a program believes of a user when it has ended.
@@ -49,16 +50,18 @@ func (b *bench) leftBehind(ctx context.Context) error {
 		b.rival("a client a call, for-loop", "loop", log...),
 		b.rival("the same, returning its first error", "first", log...),
 	}
-	heading(fmt.Sprintf("%s users, %d workers, faults %s", count(float64(b.users)), b.workers, b.faults))
-	fmt.Println("| | seconds | thought deleted, still there | gone, not known to be | never tried | still there, and known to be | right |")
+	heading(fmt.Sprintf("%s users, %d workers, faults %s", text.Count(b.users), b.workers, b.faults))
+	fmt.Println("| | seconds | thought deleted, still there | gone, not known to be | never tried " +
+		"| still there, and known to be | right |")
 	fmt.Println("|---|---:|---:|---:|---:|---:|---:|")
 	for _, c := range all {
 		u, t, err := b.strike(ctx, c)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		n := func(v int) string { return count(float64(v)) }
-		fmt.Printf("| %s | %.1f | %s | %s | %s | %s | %s |\n", c.name, u.Wall.Seconds(), n(t.deceived), n(t.lost), n(t.neverSent), n(t.again), n(t.gone))
+		n := text.Count
+		fmt.Printf("| %s | %.1f | %s | %s | %s | %s | %s |\n", c.name, u.Wall.Seconds(),
+			n(t.deceived), n(t.lost), n(t.neverSent), n(t.again), n(t.gone))
 	}
 	return nil
 }
@@ -69,7 +72,8 @@ func (b *bench) strike(ctx context.Context, c contender) (lab.Usage, tally, erro
 	if err != nil {
 		return lab.Usage{}, tally{}, err
 	}
-	server, err := lab.StartSandbox(ctx, lab.Binary(b.dir, "bulkdelete"), "--users", b.path("users.csv"), "--faults", b.faults)
+	server, err := lab.StartSandbox(ctx, lab.Binary(b.dir, "bulkdelete"),
+		"--users", b.path("users.csv"), "--faults", b.faults)
 	if err != nil {
 		return lab.Usage{}, tally{}, err
 	}

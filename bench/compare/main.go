@@ -91,11 +91,12 @@ func (b *bench) rival(name, verb string, args ...string) contender {
 	return contender{name: name, program: lab.Binary(b.dir, "rival"), args: append(args, b.path("users.csv"))}
 }
 
-// ours is the whole job: read, checked, planned, deleted, audited, and all files written. A rate that no machine reaches
-// puts the pace out of the way.
+// ours is the whole job: read, checked, planned, deleted, audited, and all files written. A rate that no machine
+// reaches puts the pace out of the way.
 func (b *bench) ours(args ...string) contender {
-	args = append([]string{"run", b.path("users.csv"), "--yes", "--rate", "1e9", "--workers", fmt.Sprint(b.workers)}, args...)
-	return contender{name: "bulkdelete run", program: lab.Binary(b.dir, "bulkdelete"), args: args, most: 1}
+	whole := []string{"run", b.path("users.csv"), "--yes", "--rate", "1e9", "--workers", fmt.Sprint(b.workers)}
+	program := lab.Binary(b.dir, "bulkdelete")
+	return contender{name: "bulkdelete run", program: program, args: append(whole, args...), most: 1}
 }
 
 // heading says what was measured where, without naming the machine.
@@ -138,12 +139,4 @@ func memory(peak float64) string {
 		return fmt.Sprintf("≤ %d MiB", own>>20+1)
 	}
 	return fmt.Sprintf("%.0f MiB", peak/(1<<20))
-}
-
-func count(n float64) string {
-	s := fmt.Sprintf("%.0f", n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
 	"bulkdelete/bench/internal/lab"
+	"bulkdelete/internal/text"
 )
 
 // plan measures planning, as whole processes, beside reading the same file with encoding/csv.
@@ -36,31 +36,28 @@ func (b *bench) planOf(ctx context.Context, rows int) error {
 	}
 	all := []*series{
 		{contender: b.rival("encoding/csv with ReuseRecord, rows thrown away", "csv")},
-		{contender: contender{name: "bulkdelete plan", program: lab.Binary(b.dir, "bulkdelete"), args: []string{"plan", b.path("users.csv")}}},
+		{contender: contender{name: "bulkdelete plan", program: lab.Binary(b.dir, "bulkdelete"),
+			args: []string{"plan", b.path("users.csv")}}},
 	}
-	for round := range b.rounds {
-		order := slices.Clone(all)
-		if round%2 == 1 {
-			slices.Reverse(order)
+	err = b.alternate(all, func(s *series) error {
+		u, err := lab.Run(ctx, nil, 0, s.program, s.args...)
+		if err == nil && !strings.Contains(strings.ReplaceAll(string(u.Out), ",", ""), strconv.Itoa(rows)) {
+			err = errors.New(s.name + " did not see every row: its time says nothing")
 		}
-		for _, s := range order {
-			u, err := lab.Run(ctx, nil, 0, s.program, s.args...)
-			if err != nil {
-				return err
-			}
-			if !strings.Contains(strings.ReplaceAll(string(u.Out), ",", ""), strconv.Itoa(rows)) {
-				return errors.New(s.name + " did not see every row: its time says nothing")
-			}
-			s.add(u)
-		}
+		s.add(u)
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	heading(fmt.Sprintf("Planning %s rows of one column, %s bytes; the median of %d rounds", count(float64(rows)), count(float64(info.Size())), b.rounds))
+	heading(fmt.Sprintf("Planning %s rows of one column, %s bytes; the median of %d rounds",
+		text.Count(rows), text.Count(int(info.Size())), b.rounds))
 	fmt.Println("| | MB a second | beside encoding/csv | rounds | CPU | peak memory |")
 	fmt.Println("|---|---:|---:|---:|---:|---:|")
 	for _, s := range all {
 		r := ratios(s.wall, all[0].wall)
-		fmt.Printf("| %s | %.0f | %.2f | %s | %.2f s | %s |\n", s.name, float64(info.Size())/1e6/median(s.wall), median(r), spread(r),
-			median(s.cpu), memory(median(s.peak)))
+		fmt.Printf("| %s | %.0f | %.2f | %s | %.2f s | %s |\n", s.name, float64(info.Size())/1e6/median(s.wall),
+			median(r), spread(r), median(s.cpu), memory(median(s.peak)))
 	}
 	return nil
 }

@@ -76,8 +76,10 @@ func (r *reader) login(ctx context.Context) error {
 	var data struct {
 		Token string `json:"access_token"`
 	}
-	body := map[string]string{"accessKeyId": r.server.Get("GENAUTH_ACCESS_KEY_ID"), "accessKeySecret": r.server.Get("GENAUTH_ACCESS_KEY_SECRET")}
-	if err := r.ask(ctx, "get-management-token", body, &data, func() bool { return strings.Count(data.Token, ".") == 2 }); err != nil {
+	body := map[string]string{"accessKeyId": r.server.Get("GENAUTH_ACCESS_KEY_ID"),
+		"accessKeySecret": r.server.Get("GENAUTH_ACCESS_KEY_SECRET")}
+	whole := func() bool { return strings.Count(data.Token, ".") == 2 }
+	if err := r.ask(ctx, "get-management-token", body, &data, whole); err != nil {
 		return err
 	}
 	claims, err := base64.RawURLEncoding.DecodeString(strings.Split(data.Token, ".")[1])
@@ -117,7 +119,8 @@ func (r *reader) ask(ctx context.Context, call string, body, data any, whole fun
 }
 
 func (r *reader) attempt(ctx context.Context, call string, body []byte, data any) error {
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, r.server.Get("GENAUTH_HOST")+"/api/v3/"+call, bytes.NewReader(body))
+	url := r.server.Get("GENAUTH_HOST") + "/api/v3/" + call
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

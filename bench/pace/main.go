@@ -1,6 +1,6 @@
-// Command pace runs bulkdelete against a sandbox that allows fewer calls a second than the run is allowed to send, reads
-// the run's own metrics four times a second, and draws how the pace finds the limit. It has to be started inside the
-// repository; run.sh does that.
+// Command pace runs bulkdelete against a sandbox that allows fewer calls a second than the run is allowed to send,
+// reads the run's own metrics four times a second, and draws how the pace finds the limit. It has to be started inside
+// the repository; run.sh does that.
 package main
 
 import (
@@ -85,7 +85,8 @@ func (t *trial) measure(ctx context.Context) (_ []sample, err error) {
 	}
 	done := make(chan error, 1)
 	go func() {
-		_, err := lab.Run(ctx, server.Env, 0, program, "run", users, "--yes", "--rate", fmt.Sprint(t.rate), "--metrics-addr", address)
+		_, err := lab.Run(ctx, server.Env, 0, program,
+			"run", users, "--yes", "--rate", fmt.Sprint(t.rate), "--metrics-addr", address)
 		done <- err
 	}()
 	samples, err := watch(ctx, "http://"+address+"/metrics", done)
@@ -109,8 +110,9 @@ func (t *trial) tell(samples []sample) {
 	first, last := samples[0], samples[len(samples)-1]
 	seconds := (last.at - first.at).Seconds()
 	accepted, refused := last.accepted-first.accepted, last.refused-first.refused
-	fmt.Printf("%.0f s, limit %g, --rate %g: %.1f accepted a second, %.0f%% of the limit; %.0f of %.0f attempts refused (%.2f%%)\n",
-		seconds, t.limit, t.rate, accepted/seconds, 100*accepted/seconds/t.limit, refused, accepted+refused, 100*refused/(accepted+refused))
+	fmt.Printf("%.0f s, limit %g, --rate %g: %.1f accepted a second, %.0f%% of the limit; ",
+		seconds, t.limit, t.rate, accepted/seconds, 100*accepted/seconds/t.limit)
+	fmt.Printf("%.0f of %.0f attempts refused (%.2f%%)\n", refused, accepted+refused, 100*refused/(accepted+refused))
 }
 
 var columns = []string{"seconds", "accepted", "refused", "pace_limit"}
@@ -123,7 +125,8 @@ func save(path string, samples []sample) error {
 	w := csv.NewWriter(f)
 	rows := [][]string{columns}
 	for _, s := range samples {
-		rows = append(rows, []string{fmt.Sprintf("%.2f", s.at.Seconds()), fmt.Sprint(s.accepted), fmt.Sprint(s.refused), fmt.Sprintf("%.2f", s.limit)})
+		rows = append(rows, []string{fmt.Sprintf("%.2f", s.at.Seconds()), fmt.Sprint(s.accepted), fmt.Sprint(s.refused),
+			fmt.Sprintf("%.2f", s.limit)})
 	}
 	return errors.Join(w.WriteAll(rows), f.Close())
 }

@@ -19,7 +19,8 @@ type api struct{ host, token, pool string }
 // login gets a management token, once and for all.
 func login() (*api, error) {
 	a := &api{host: os.Getenv("GENAUTH_HOST")}
-	body, err := json.Marshal(map[string]string{"accessKeyId": os.Getenv("GENAUTH_ACCESS_KEY_ID"), "accessKeySecret": os.Getenv("GENAUTH_ACCESS_KEY_SECRET")})
+	body, err := json.Marshal(map[string]string{"accessKeyId": os.Getenv("GENAUTH_ACCESS_KEY_ID"),
+		"accessKeySecret": os.Getenv("GENAUTH_ACCESS_KEY_SECRET")})
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,8 @@ func (a *api) once(ids []string) error {
 
 // shared sends all calls through one client, which keeps a connection for each worker.
 func (a *api) shared(workers int) deletion {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConns: workers, MaxIdleConnsPerHost: workers}, CheckRedirect: stay}
+	transport := &http.Transport{MaxIdleConns: workers, MaxIdleConnsPerHost: workers}
+	client := &http.Client{Transport: transport, CheckRedirect: stay}
 	return func(ids []string) error {
 		body, err := deletionBody(ids)
 		if err != nil {

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// loop deletes one batch after another. A batch that fails is noted and the next one tried, unless first is set: then the
-// error is returned, as Go code does by habit.
+// loop deletes one batch after another. A batch that fails is noted and the next one tried, unless first is set: then
+// the error is returned, as Go code does by habit.
 func loop(batches iter.Seq2[batch, error], l *log, del deletion, first bool) error {
 	for b, err := range batches {
 		if err != nil {

@@ -1,5 +1,5 @@
-// Package aloud lets tests say what they skip. The go command shows nothing of a package whose tests pass, neither what they
-// log nor what they write to standard error, so that a machine without an engine seems to have run every test.
+// Package aloud lets tests say what they skip. The go command shows nothing of a package whose tests pass, neither what
+// they log nor what they write to standard error, so that a machine without an engine seems to have run every test.
 package aloud
 
 import (
@@ -18,8 +18,8 @@ func Skip(t testing.TB, format string, args ...any) {
 	t.Skip(why)
 }
 
-// Say writes a line about tests that are skipped to the standard error of the go command that runs them, or of this process
-// where that cannot be had.
+// Say writes a line about tests that are skipped to the standard error of the go command that runs them, or of this
+// process where that cannot be had.
 func Say(format string, args ...any) {
 	line := "SKIPPED: " + strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ") + "\n"
 	if err := tellGo(line); err != nil {

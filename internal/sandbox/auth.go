@@ -5,12 +5,10 @@ import (
 	"cmp"
 	"crypto/hmac"
 	"crypto/sha1"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -24,42 +22,33 @@ const tolerance = 5 * time.Minute
 // auth knows which tokens are good and which nonces have been used. The server's lock guards it.
 type auth struct {
 	tokens map[string]time.Time // until when
-	nonces map[string]time.Time
+	nonces map[string]bool
 	issued int
 }
 
-func newAuth(Config) auth {
-	return auth{tokens: map[string]time.Time{}, nonces: map[string]time.Time{}}
-}
-
-// issue makes a token: a JWT that names the user pool.
+// issue makes a token: a JWT that names the user pool. Nobody checks its signature, which only the real API could make:
+// a token is good because it was issued.
 func (a *auth) issue(cfg Config) string {
 	now := time.Now()
-	for token, until := range a.tokens {
-		if now.After(until) {
-			delete(a.tokens, token)
-		}
-	}
+	until := now.Add(cfg.TokenLifetime)
 	a.issued++
 	part := func(v any) string {
 		text, _ := json.Marshal(v)
 		return base64.RawURLEncoding.EncodeToString(text)
 	}
-	signed := part(map[string]any{"alg": "HS256", "typ": "JWT"}) + "." + part(map[string]any{
-		"scoped_userpool_id": cfg.UserPool, "iat": now.Unix(), "exp": now.Add(cfg.TokenLifetime).Unix(), "jti": a.issued})
-	mac := hmac.New(sha256.New, []byte(cfg.AccessKeySecret))
-	mac.Write([]byte(signed))
-	token := signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-	a.tokens[token] = now.Add(cfg.TokenLifetime)
+	token := part(map[string]any{"alg": "HS256", "typ": "JWT"}) + "." + part(map[string]any{
+		"scoped_userpool_id": cfg.UserPool, "iat": now.Unix(), "exp": until.Unix(), "jti": a.issued}) + "." +
+		base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "signature-%022d", a.issued))
+	a.tokens[token] = until
 	return token
 }
 
-// check says whether a call is authorized, and what it is answered if not.
-func (a *auth) check(q *request, cfg Config) (answer, bool) {
+// check gives what a call is answered that is not authorized; nil: it is.
+func (a *auth) check(q *request, cfg Config) *answer {
 	if q.name == "get-management-token" {
-		return answer{}, true
+		return nil
 	}
-	scheme, rest, _ := strings.Cut(q.header.Get("Authorization"), " ")
+	scheme, rest, _ := strings.Cut(q.Header.Get("Authorization"), " ")
 	switch scheme {
 	case "Bearer":
 		return a.checkToken(q, cfg, rest)
@@ -68,80 +57,63 @@ func (a *auth) check(q *request, cfg Config) (answer, bool) {
 	case "GenAuth":
 		return a.checkSignature(q, cfg, "x-genauth-", rest)
 	}
-	return refuse(401, 2020, "no authorization"), false
+	return refuse(401, 2020, "no authorization")
 }
 
-func (a *auth) checkToken(q *request, cfg Config, token string) (answer, bool) {
-	until, ok := a.tokens[token]
-	if !ok || !time.Now().Before(until) {
-		return refuse(401, 2020, "the token is not valid or has expired"), false
+func (a *auth) checkToken(q *request, cfg Config, token string) *answer {
+	if !time.Now().Before(a.tokens[token]) {
+		return refuse(401, 2020, "the token is not valid or has expired")
 	}
 	for _, name := range []string{"x-authing-userpool-id", "x-genauth-userpool-id"} {
-		if q.header.Get(name) == cfg.UserPool {
-			return answer{}, true
+		if q.Header.Get(name) == cfg.UserPool {
+			return nil
 		}
 	}
-	return refuse(403, 2224, "there is no such user pool"), false
+	return refuse(403, 2224, "there is no such user pool")
 }
 
 // checkSignature follows docs/genauth-api.md, "Authorization, two ways".
-func (a *auth) checkSignature(q *request, cfg Config, prefix, credentials string) (answer, bool) {
-	no := func(api int, message string) (answer, bool) { return refuse(403, api, message), false }
-	h := q.header
+func (a *auth) checkSignature(q *request, cfg Config, prefix, credentials string) *answer {
+	h := q.Header
 	date := h.Get("Date")
 	at, err := http.ParseTime(date)
-	nonce := h.Get(prefix + "signature-nonce")
 	switch {
 	case h.Get(prefix+"signature-method") != "HMAC-SHA1":
-		return no(1301, "the signature method must be HMAC-SHA1")
+		return refuse(403, 1301, "the signature method must be HMAC-SHA1")
 	case h.Get(prefix+"signature-version") != "1.0":
-		return no(1302, "the signature version must be 1.0")
+		return refuse(403, 1302, "the signature version must be 1.0")
 	case date == "":
-		return no(1304, "there is no date")
+		return refuse(403, 1304, "there is no date")
 	case err != nil:
-		return no(1303, "the date must be an HTTP date")
+		return refuse(403, 1303, "the date must be an HTTP date")
 	case time.Since(at).Abs() > tolerance:
-		return no(1305, "the date differs too much from this server's")
+		return refuse(403, 1305, "the date differs too much from this server's")
 	}
 	text, err := stringToSign(q, prefix)
 	if err != nil {
-		return no(1300, err.Error())
+		return refuse(403, 1300, err.Error())
 	}
 	mac := hmac.New(sha1.New, []byte(cfg.AccessKeySecret))
 	mac.Write([]byte(text))
 	want := cfg.AccessKeyID + ":" + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	if !hmac.Equal([]byte(want), []byte(credentials)) {
-		return no(1300, "the signature is wrong")
+		return refuse(403, 1300, "the signature is wrong")
 	}
-	if nonce == "" || !a.useOnce(nonce) {
-		return no(1306, "the nonce has been used")
+	nonce := h.Get(prefix + "signature-nonce")
+	if nonce == "" || a.nonces[nonce] {
+		return refuse(403, 1306, "the nonce has been used")
 	}
-	return answer{}, true
-}
-
-func (a *auth) useOnce(nonce string) bool {
-	now := time.Now()
-	if len(a.nonces) > 100_000 {
-		for n, at := range a.nonces {
-			if now.Sub(at) > 2*tolerance {
-				delete(a.nonces, n)
-			}
-		}
-	}
-	if _, used := a.nonces[nonce]; used {
-		return false
-	}
-	a.nonces[nonce] = now
-	return true
+	a.nonces[nonce] = true
+	return nil
 }
 
 // stringToSign rebuilds the text from what was parsed, as the server does.
 func stringToSign(q *request, prefix string) (string, error) {
-	lines := []string{q.method}
+	lines := []string{q.Method}
 	var signed []string
-	for name := range q.header {
+	for name := range q.Header {
 		if lower := strings.ToLower(name); lower == "date" || strings.HasPrefix(lower, prefix) {
-			value := strings.NewReplacer("\t", " ", "\r", " ", "\n", " ").Replace(q.header.Get(name))
+			value := strings.NewReplacer("\t", " ", "\r", " ", "\n", " ").Replace(q.Header.Get(name))
 			signed = append(signed, lower+":"+strings.TrimSpace(value))
 		}
 	}
@@ -150,7 +122,7 @@ func stringToSign(q *request, prefix string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	target := q.path
+	target := q.URL.Path
 	if len(fields) > 0 {
 		slices.Sort(fields)
 		target += "?" + strings.Join(fields, "&")
@@ -160,7 +132,7 @@ func stringToSign(q *request, prefix string) (string, error) {
 
 // fields gives name=value for each top-level parameter: strings as they are, anything else as JSON.stringify has it.
 func (q *request) fields() (fields []string, err error) {
-	if q.method == http.MethodGet {
+	if q.Method == http.MethodGet {
 		for name, value := range q.query {
 			fields = append(fields, name+"="+text(value))
 		}
@@ -189,38 +161,29 @@ type member struct {
 
 func ordered(d *json.Decoder) (any, error) {
 	token, err := d.Token()
-	if err != nil {
-		return nil, err
+	delim, nested := token.(json.Delim)
+	if err != nil || !nested {
+		return token, err
 	}
-	switch token {
-	case json.Delim('{'):
-		var o object
-		for d.More() {
+	members, list := object{}, []any{}
+	for d.More() {
+		var m member
+		if delim == '{' {
 			name, err := d.Token()
 			if err != nil {
 				return nil, err
 			}
-			value, err := ordered(d)
-			if err != nil {
-				return nil, err
-			}
-			o = append(o, member{name.(string), value})
+			m.name = name.(string)
 		}
-		_, err := d.Token()
-		return o, err
-	case json.Delim('['):
-		list := []any{}
-		for d.More() {
-			value, err := ordered(d)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, value)
+		if m.value, err = ordered(d); err != nil {
+			return nil, err
 		}
-		_, err := d.Token()
-		return list, err
+		members, list = append(members, m), append(list, m.value)
 	}
-	return token, nil
+	if _, err = d.Token(); delim == '{' {
+		return members, err
+	}
+	return list, err
 }
 
 func text(value any) string {
@@ -230,13 +193,17 @@ func text(value any) string {
 	return stringify(value)
 }
 
+// notEscaped puts back what encoding/json escapes and JSON.stringify does not. An escaped backslash in front would make
+// the six letters text, so it is taken first.
+var notEscaped = strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029")
+
 // stringify writes a value as JavaScript's JSON.stringify does.
 func stringify(value any) string {
 	var parts []string
 	switch v := value.(type) {
 	case object:
 		for _, m := range v.enumerate() {
-			parts = append(parts, quote(m.name)+":"+stringify(m.value))
+			parts = append(parts, stringify(m.name)+":"+stringify(m.value))
 		}
 		return "{" + strings.Join(parts, ",") + "}"
 	case []any:
@@ -244,19 +211,14 @@ func stringify(value any) string {
 			parts = append(parts, stringify(e))
 		}
 		return "[" + strings.Join(parts, ",") + "]"
-	case []string:
-		for _, e := range v {
-			parts = append(parts, quote(e))
-		}
-		return "[" + strings.Join(parts, ",") + "]"
-	case string:
-		return quote(v)
-	case nil:
-		return "null"
 	case json.Number:
 		return number(v)
 	}
-	return fmt.Sprint(value)
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.Encode(value) //nolint:errcheck // a string, a list of them, a bool or nil always can
+	return notEscaped.Replace(strings.TrimSuffix(b.String(), "\n"))
 }
 
 // enumerate gives the members as JavaScript lists them after parsing: a repeated name has its last value at its first
@@ -266,9 +228,9 @@ func (o object) enumerate() object {
 	for _, m := range o {
 		if at := slices.IndexFunc(out, func(e member) bool { return e.name == m.name }); at >= 0 {
 			out[at].value = m.value
-			continue
+		} else {
+			out = append(out, m)
 		}
-		out = append(out, m)
 	}
 	index := func(name string) (n int64) {
 		n, err := strconv.ParseInt(name, 10, 64)
@@ -293,38 +255,4 @@ func number(n json.Number) string {
 	}
 	text, _ := json.Marshal(f)
 	return string(text)
-}
-
-// quote is a JSON string with no more escapes than needed. What encoding/json escapes beyond that is put back.
-func quote(s string) string {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		io.WriteString(&b, `""`)
-	}
-	// An escaped backslash in front would make the six letters text: count them.
-	out := strings.TrimSuffix(b.String(), "\n")
-	for _, c := range []struct{ escape, char string }{{`\u2028`, "\u2028"}, {`\u2029`, "\u2029"}} {
-		out = unescape(out, c.escape, c.char)
-	}
-	return out
-}
-
-func unescape(s, escape, char string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		switch {
-		case strings.HasPrefix(s[i:], escape):
-			b.WriteString(char)
-			i += len(escape)
-		case s[i] == '\\':
-			b.WriteString(s[i : i+2])
-			i += 2
-		default:
-			b.WriteByte(s[i])
-			i++
-		}
-	}
-	return b.String()
 }

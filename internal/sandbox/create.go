@@ -66,49 +66,46 @@ func fitsIdentity(value any) bool {
 }
 
 // createUsers creates 1 to 50 users: all of a batch or, when one is refused, none.
-func (s *Server) createUsers(q *request) answer {
+func (s *Server) createUsers(q *request) *answer {
 	var in struct{ List []created }
-	if err := readBody(q, &in); err != nil {
-		return refuse(400, 0, err.Error())
+	if no := q.read(&in); no != nil {
+		return no
 	}
 	if len(in.List) < 1 || len(in.List) > 50 {
 		return refuse(400, 0, fmt.Sprintf("list has %d entries and must have 1 to 50", len(in.List)))
 	}
-	if a := s.refuseCreation(in.List); a != nil {
-		return *a
+	if no := s.refuseCreation(in.List); no != nil {
+		return no
 	}
 	if q.half {
 		in.List = in.List[:len(in.List)/2]
 	}
 	list := []map[string]any{}
 	for _, c := range in.List {
-		list = append(list, s.users.show(s.users.add(c), true, true, true))
+		list = append(list, s.users.show(s.users.add(c)))
 	}
-	return answer{status: 200, data: list}
+	return succeed(list)
 }
 
 func (s *Server) refuseCreation(list []created) *answer {
-	no := func(status, api int, message string) *answer {
-		a := refuse(status, api, message)
-		return &a
-	}
 	seen := map[string]bool{}
 	for _, c := range list {
 		if id := c["externalId"]; id != nil && s.cfg.Refused[fmt.Sprint(id)] != 0 {
-			return no(s.cfg.Refused[fmt.Sprint(id)], 0, "the batch is refused because of one of its users")
+			return refuse(s.cfg.Refused[fmt.Sprint(id)], 0, "the batch is refused because of one of its users")
 		}
 		if why := c.wrong(); why != "" {
-			return no(400, 0, why)
+			return refuse(400, 0, why)
 		}
 		if s.cfg.Duplicates {
 			continue
 		}
-		if t := s.users.taken(c); t != "" {
-			return no(409, 2026, "another user has this "+t)
-		}
 		for _, key := range c.keys() {
-			if t, _, _ := strings.Cut(key, " "); seen[key] && slices.Contains(unique, t) {
-				return no(409, 2026, "two of the users have the same "+t)
+			t, id, _ := strings.Cut(key, " ")
+			if _, taken := s.users.find(t, id); taken && slices.Contains(unique, t) {
+				return refuse(409, 2026, "another user has this "+t)
+			}
+			if seen[key] && slices.Contains(unique, t) {
+				return refuse(409, 2026, "two of the users have the same "+t)
 			}
 			seen[key] = true
 		}

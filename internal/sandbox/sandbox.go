@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -71,29 +73,18 @@ type Server struct {
 
 // New makes a sandbox with its users.
 func New(cfg Config) (*Server, error) {
-	def := func(s *string, value string) {
-		if *s == "" {
-			*s = value
-		}
-	}
-	def(&cfg.AccessKeyID, AccessKeyID)
-	def(&cfg.AccessKeySecret, AccessKeySecret)
-	def(&cfg.UserPool, UserPool)
-	def(&cfg.IDType, "user_id")
-	def(&cfg.Unknown, UnknownSucceeds)
-	if cfg.TokenLifetime == 0 {
-		cfg.TokenLifetime = 2 * time.Hour
-	}
-	switch cfg.Unknown {
-	case UnknownSucceeds, UnknownNotFound, UnknownPartial:
-	default:
+	cfg.AccessKeyID = cmp.Or(cfg.AccessKeyID, AccessKeyID)
+	cfg.AccessKeySecret = cmp.Or(cfg.AccessKeySecret, AccessKeySecret)
+	cfg.UserPool, cfg.IDType = cmp.Or(cfg.UserPool, UserPool), cmp.Or(cfg.IDType, "user_id")
+	cfg.Unknown, cfg.TokenLifetime = cmp.Or(cfg.Unknown, UnknownSucceeds), cmp.Or(cfg.TokenLifetime, 2*time.Hour)
+	if !slices.Contains([]string{UnknownSucceeds, UnknownNotFound, UnknownPartial}, cfg.Unknown) {
 		return nil, fmt.Errorf("there is no answer %q to unknown users: give success, not-found or partial", cfg.Unknown)
 	}
-	if !knownType(cfg.IDType) {
+	if made[cfg.IDType] == "" {
 		return nil, fmt.Errorf("there is no ID type %q", cfg.IDType)
 	}
-	return &Server{cfg: cfg, users: newUsers(cfg.IDType, cfg.IDs), auth: newAuth(cfg),
-		random: rand.New(rand.NewPCG(cfg.Faults.Seed, 1))}, nil
+	return &Server{cfg: cfg, users: newUsers(cfg.IDType, cfg.IDs), random: rand.New(rand.NewPCG(cfg.Faults.Seed, 1)),
+		auth: auth{tokens: map[string]time.Time{}, nonces: map[string]bool{}}}, nil
 }
 
 // Len is how many users exist.
@@ -130,38 +121,49 @@ type answer struct {
 	data    any
 }
 
-func refuse(status, api int, message string) answer {
-	return answer{status: status, api: api, message: message}
+func refuse(status, api int, message string) *answer {
+	return &answer{status: status, api: api, message: message}
 }
 
-// request is a call as it arrived.
+func succeed(data any) *answer { return &answer{status: 200, data: data} }
+
+// request is a call on its way to an answer.
 type request struct {
-	name   string
+	*http.Request
+	w     http.ResponseWriter
+	name  string
+	body  []byte
+	query map[string]any // string or []string
+	half  bool           // carry out half of it only
+}
+
+// calls are what the API can do.
+var calls = map[string]struct {
 	method string
-	path   string
-	header http.Header
-	body   []byte
-	query  map[string]any // string or []string
-	half   bool           // carry out half of it only
+	handle func(*Server, *request) *answer
+}{
+	"get-management-token": {http.MethodPost, (*Server).getToken},
+	"delete-users-batch":   {http.MethodPost, (*Server).deleteUsers},
+	"create-users-batch":   {http.MethodPost, (*Server).createUsers},
+	"get-user-batch":       {http.MethodGet, (*Server).getUsers},
+	"list-users":           {http.MethodPost, (*Server).listUsers},
 }
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	name, ok := strings.CutPrefix(r.URL.Path, "/api/v3/")
-	q := &request{name: name, method: r.Method, path: r.URL.Path, header: r.Header, query: parseQuery(r.URL.RawQuery)}
-	handler, method := s.handler(name)
-	if !ok || handler == nil || method != r.Method {
-		s.elsewhere(w, r)
+	q := &request{Request: r, w: w, name: strings.TrimPrefix(r.URL.Path, "/api/v3/"), query: parseQuery(r.URL.RawQuery)}
+	if call, ok := calls[q.name]; !ok || call.method != r.Method {
+		elsewhere(w, r)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 	if err != nil {
-		s.write(w, q, answer{http: 413, status: 413, message: "payload too large"})
+		s.write(q, &answer{http: 413, status: 413, message: "payload too large"})
 		return
 	}
 	q.body = body
 	s.observe(q)
-	s.answer(w, r, q, handler)
+	s.answer(q)
 }
 
 func (s *Server) observe(q *request) {
@@ -169,7 +171,7 @@ func (s *Server) observe(q *request) {
 		return
 	}
 	ids, _ := q.query["userIds"].([]string)
-	if q.method == http.MethodPost {
+	if q.Method == http.MethodPost {
 		var in struct{ UserIDs []string }
 		json.Unmarshal(q.body, &in) //nolint:errcheck // what cannot be read names nobody
 		ids = in.UserIDs
@@ -179,35 +181,14 @@ func (s *Server) observe(q *request) {
 	s.cfg.Observe(Call{Name: q.name, IDs: ids, At: time.Now()})
 }
 
-type handler func(q *request) answer
-
-func (s *Server) handler(name string) (handler, string) {
-	switch name {
-	case "get-management-token":
-		return s.getToken, http.MethodPost
-	case "delete-users-batch":
-		return s.deleteUsers, http.MethodPost
-	case "create-users-batch":
-		return s.createUsers, http.MethodPost
-	case "get-user-batch":
-		return s.getUsers, http.MethodGet
-	case "list-users":
-		return s.listUsers, http.MethodPost
-	case "list-archived-users":
-		return s.listArchived, http.MethodGet
-	}
-	return nil, ""
-}
-
-// elsewhere is what a path that is no call is answered. The page that Faults.Redirect points to looks like success, as
+// elsewhere is what a path that is no call is answered. The page that a redirect points to looks like success, as
 // login pages of gateways do to a client that follows redirects.
-func (s *Server) elsewhere(w http.ResponseWriter, r *http.Request) {
+func elsewhere(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
 	if r.URL.Path == landingPage {
-		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, `{"statusCode":200,"message":"","data":{"success":true}}`)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusNotFound)
 	path := strconv.Quote(r.URL.Path)[1:]
 	fmt.Fprintf(w, `{"statusCode":404,"message":"Cannot %s %s","error":"Not Found"}`, r.Method, path)
@@ -215,29 +196,38 @@ func (s *Server) elsewhere(w http.ResponseWriter, r *http.Request) {
 
 const landingPage = "/login/success"
 
-// answer lets a fault, the rate limit and the authorization have their say before the handler.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, q *request, h handler) {
+// answer lets a fault, the rate limit and the authorization have their say before the call is carried out.
+func (s *Server) answer(q *request) {
 	fault, late, delay := s.draw()
-	if !pause(r, delay) {
+	if !pause(q.Request, delay) {
 		panic(http.ErrAbortHandler)
 	}
-	out := &outcome{server: s, w: w, r: r, q: q}
 	if !s.admit() {
 		if s.cfg.RetryAfter {
-			w.Header().Set("Retry-After", strconv.Itoa(int(max(s.cfg.Penalty, time.Second)/time.Second)))
+			q.w.Header().Set("Retry-After", strconv.Itoa(int(max(s.cfg.Penalty, time.Second)/time.Second)))
 		}
-		out.write(answer{http: 429, status: 429, message: "too many requests"})
+		s.write(q, &tooMany)
 		return
 	}
-	out.work = func() answer {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if a, ok := s.auth.check(q, s.cfg); !ok {
-			return a
-		}
-		return h(q)
+	if fault == nil {
+		s.write(q, s.carryOut(q))
+		return
 	}
-	out.with(fault, late)
+	q.half = fault.name == "half"
+	var a *answer
+	if fault.done == always || fault.done == either && late {
+		a = s.carryOut(q)
+	}
+	fault.strike(s, q, a)
+}
+
+func (s *Server) carryOut(q *request) *answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if no := s.auth.check(q, s.cfg); no != nil {
+		return no
+	}
+	return calls[q.name].handle(s, q)
 }
 
 // admit counts the attempts of the last second.
@@ -263,10 +253,10 @@ func (s *Server) admit() bool {
 }
 
 // write sends an answer in the API's envelope.
-func (s *Server) write(w http.ResponseWriter, q *request, a answer) { w.Write(s.envelope(w, q, a)) }
+func (s *Server) write(q *request, a *answer) { q.w.Write(s.envelope(q, a)) }
 
 // envelope sets the headers and gives the body.
-func (s *Server) envelope(w http.ResponseWriter, q *request, a answer) []byte {
+func (s *Server) envelope(q *request, a *answer) []byte {
 	s.mu.Lock()
 	s.requests++
 	id := fmt.Sprintf("sandbox-%08d", s.requests)
@@ -278,11 +268,12 @@ func (s *Server) envelope(w http.ResponseWriter, q *request, a answer) []byte {
 	if a.data != nil {
 		e["data"] = a.data
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("X-Request-Id", id)
-	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	h := q.w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("X-Request-Id", id)
+	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	if a.http != 0 {
-		w.WriteHeader(a.http)
+		q.w.WriteHeader(a.http)
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

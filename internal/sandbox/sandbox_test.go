@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -175,121 +174,6 @@ func validate(t *testing.T, router routers.Router, r *http.Request, a reply, suc
 	}
 }
 
-// The vendor's own signatures are accepted at their time, and each thing that can be wrong has its code.
-func TestSignatures(t *testing.T) {
-	text, err := os.ReadFile("testdata/signature-vectors.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	type vector struct {
-		Name, Method, Path, Body, AccessKeyID, AccessKeySecret, StringToSign, Authorization string
-		Headers                                                                             map[string]string
-		Query                                                                               map[string]any
-	}
-	var file struct{ Vectors, Variants []vector }
-	if err := json.Unmarshal(text, &file); err != nil {
-		t.Fatal(err)
-	}
-	checked := 0
-	for _, v := range append(file.Vectors, file.Variants...) {
-		synctest.Test(t, func(t *testing.T) {
-			at, err := http.ParseTime(v.Headers["date"])
-			if err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(time.Until(at)) // the bubble's clock goes to the day of the vectors
-			s := newServer(t, Config{AccessKeyID: v.AccessKeyID, AccessKeySecret: v.AccessKeySecret}, 0)
-			q := &request{name: strings.TrimPrefix(v.Path, "/api/v3/"), method: v.Method, path: v.Path, header: http.Header{},
-				body: []byte(v.Body), query: parseQuery(query(v.Query))}
-			for name, value := range v.Headers {
-				q.header.Set(name, value)
-			}
-			q.header.Set("Authorization", v.Authorization)
-			prefix := "x-authing-"
-			if strings.HasPrefix(v.Authorization, "GenAuth") {
-				prefix = "x-genauth-"
-			}
-			if got, err := stringToSign(q, prefix); err != nil || got != v.StringToSign {
-				t.Fatalf("%s: string to sign\n%q, want\n%q (%v)", v.Name, got, v.StringToSign, err)
-			}
-			if q.name == "get-management-token" {
-				return
-			}
-			expect := func(what string, code int) {
-				t.Helper()
-				if a, ok := s.auth.check(q, s.cfg); ok != (code == 0) || a.api != code {
-					t.Errorf("%s, %s: %+v, want apiCode %d", v.Name, what, a, code)
-				}
-			}
-			wrong := func(what, header, value string, code int) {
-				t.Helper()
-				old := q.header.Get(header)
-				q.header.Set(header, value)
-				expect(what, code)
-				q.header.Set(header, old)
-			}
-			wrong("method", prefix+"signature-method", "HMAC-MD5", 1301)
-			wrong("version", prefix+"signature-version", "2.0", 1302)
-			wrong("date", "Date", "yesterday", 1303)
-			wrong("no date", "Date", "", 1304)
-			wrong("clock", "Date", at.Add(time.Hour).Format(http.TimeFormat), 1305)
-			wrong("another nonce", prefix+"signature-nonce", "other", 1300)
-			scheme, _, _ := strings.Cut(v.Authorization, " ")
-			wrong("another key", "Authorization", scheme+" x:y", 1300)
-			expect("as it is", 0)
-			expect("again", 1306)
-			checked++
-		})
-	}
-	if checked < 15 {
-		t.Errorf("only %d vectors were checked", checked)
-	}
-}
-
-func query(values map[string]any) string {
-	q := url.Values{}
-	for name, value := range values {
-		if list, ok := value.([]any); ok {
-			for _, e := range list {
-				q.Add(name+"[]", fmt.Sprint(e))
-			}
-			continue
-		}
-		q.Set(name, fmt.Sprint(value))
-	}
-	return q.Encode()
-}
-
-func TestTokensExpireAndCannotBeMadeUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t, Config{TokenLifetime: time.Minute}, 3)
-		key := token(t, s)
-		if a := send(t, s, authorized(deletion(userID(0)), key)); a.StatusCode != 200 {
-			t.Error(a.body)
-		}
-		for what, r := range map[string]*http.Request{
-			"none":     deletion(userID(1)),
-			"tampered": authorized(deletion(userID(1)), key[:len(key)-2]+"xx"),
-		} {
-			if a := send(t, s, r); a.StatusCode != 401 || a.APICode != 2020 {
-				t.Errorf("%s: %s", what, a.body)
-			}
-		}
-		other := authorized(deletion(userID(1)), key)
-		other.Header.Set("x-authing-userpool-id", "another")
-		if a := send(t, s, other); a.APICode != 2224 {
-			t.Errorf("another pool: %s", a.body)
-		}
-		time.Sleep(time.Minute)
-		if a := send(t, s, authorized(deletion(userID(1)), key)); a.StatusCode != 401 {
-			t.Errorf("expired: %s", a.body)
-		}
-		if s.Len() != 2 {
-			t.Errorf("%d users are left, want 2", s.Len())
-		}
-	})
-}
-
 func TestDeletionsThatAreRefused(t *testing.T) {
 	s := newServer(t, Config{Refused: map[string]int{userID(7): 499}}, 60)
 	key := token(t, s)
@@ -396,101 +280,11 @@ func TestRateLimit(t *testing.T) {
 	})
 }
 
-// Each fault looks as it should, and carries the call out or not as it says.
-func TestFaults(t *testing.T) {
-	for fault, want := range map[Fault]struct {
-		http   int
-		cut    bool
-		status int
-		left   []int // of 10 users
-	}{
-		Throttle:     {429, false, 429, []int{10}},
-		HTTP500:      {500, false, 500, []int{0, 10}},
-		HTTP502:      {502, false, 502, []int{0, 10}},
-		HTTP503:      {503, false, 503, []int{0, 10}},
-		Body500:      {200, false, 500, []int{0, 10}},
-		HTML502:      {502, false, 0, []int{0, 10}},
-		HTML200:      {200, false, 0, []int{10}},
-		Redirect:     {302, false, 0, []int{10}},
-		CutBefore:    {200, true, 0, []int{10}},
-		CutAfter:     {200, true, 0, []int{0}},
-		Truncate:     {200, true, 0, []int{0}},
-		Empty:        {200, false, 0, []int{0}},
-		Hang:         {200, true, 0, []int{0, 10}},
-		SuccessFalse: {200, false, 200, []int{10}},
-		NoData:       {200, false, 200, []int{0}},
-		Strings:      {200, false, 0, []int{0}},
-		Half:         {200, false, 500, []int{5}},
-	} {
-		seen := map[int]bool{}
-		for seed := range uint64(8) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newServer(t, Config{}, 10)
-				key := token(t, s)
-				s.cfg.Faults.Shares = map[Fault]float64{fault: 1}
-				for range seed {
-					s.draw()
-				}
-				var ids []string
-				for i := range 10 {
-					ids = append(ids, userID(i))
-				}
-				a := send(t, s, authorized(deletion(ids...), key))
-				if a.http != want.http || a.cut != want.cut || a.StatusCode != want.status {
-					t.Errorf("%s: HTTP %d, cut %v: %s", fault, a.http, a.cut, a.body)
-				}
-				seen[s.Len()] = true
-			})
-		}
-		if len(seen) != len(want.left) {
-			t.Errorf("%s leaves %v users, want %v", fault, seen, want.left)
-		}
-		for _, n := range want.left {
-			if !seen[n] {
-				t.Errorf("%s leaves %v users, want %v", fault, seen, want.left)
-			}
-		}
-	}
-}
-
-func TestFaultsRepeat(t *testing.T) {
-	draw := func() (all []string) {
-		f, err := ParseFaults("all=50%,seed=9,jitter=1ms")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := newServer(t, Config{Faults: f}, 0)
-		for range 200 {
-			fault, late, delay := s.draw()
-			all = append(all, fmt.Sprint(fault, late, delay))
-		}
-		return all
-	}
-	if one, two := draw(), draw(); !slices.Equal(one, two) {
-		t.Error("the same seed draws other faults")
-	}
-}
-
-func TestParseFaults(t *testing.T) {
-	f, err := ParseFaults("latency=20ms, 429=5%,cut-after=0.02,seed=7")
-	if err != nil || f.Latency != 20*time.Millisecond || f.Shares[Throttle] != 0.05 ||
-		f.Shares[CutAfter] != 0.02 || f.Seed != 7 {
-		t.Errorf("%+v (%v)", f, err)
-	}
-	for _, bad := range []string{"429=200%", "429=-1%", "429", "nonsense=1%", "latency=soon", "seed=x",
-		"429=60%,500=60%"} {
-		if _, err := ParseFaults(bad); err == nil {
-			t.Errorf("%q is taken", bad)
-		}
-	}
-}
-
 // FuzzServeHTTP: no request makes it panic.
 func FuzzServeHTTP(f *testing.F) {
 	f.Add("delete-users-batch", `{"userIds":["a"],"options":{"userIdType":"email"}}`, "", "Bearer x")
 	f.Add("get-user-batch", "", "userIds[]=a&userIdType=phone", "authing a:b")
 	f.Add("list-users", `{"options":{"pagination":{"page":-1,"limit":0}}}`, "", "GenAuth a:b")
-	f.Add("list-archived-users", "", "page=-5&limit=50", "")
 	f.Fuzz(func(t *testing.T, name, body, query, authorization string) {
 		s := newServer(t, Config{}, 3)
 		for _, method := range []string{http.MethodGet, http.MethodPost} {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 )
@@ -12,7 +11,12 @@ import (
 var idTypes = []string{"user_id", "external_id", "phone", "email", "username",
 	"identity", "sync_relation", "custom_field"}
 
-func knownType(idType string) bool { return slices.Contains(idTypes, idType) }
+// made are the IDs that are made up from a user's number.
+var made = map[string]string{
+	"user_id": "5a%022x", "external_id": "external-%d", "phone": "139%08d", "email": "user%d@example.com",
+	"username": "user-%d", "identity": "5b0000000000000000000000:idp-%d", "sync_relation": "lark:ou-%d",
+	"custom_field": "employeeNo:%d",
+}
 
 // users are the pool's users by number. Of those that it begins with only the IDs they came with are stored; all
 // else is made from the number, so that a million users take little memory. Those created later have the numbers
@@ -24,7 +28,6 @@ type users struct {
 	created []created
 	byID    map[string]int // of created users who exist: type, a blank and ID
 	deleted []uint8        // how many times
-	gone    []int32        // in the order they went
 	living  int
 }
 
@@ -66,51 +69,22 @@ func (u *users) find(idType, id string) (int, bool) {
 
 // lookup gives the number of a user that the pool began with, who may be gone.
 func (u *users) lookup(idType, id string) (int, bool) {
+	id = fold(idType, id)
 	if idType == u.idType {
-		i, ok := u.numbers[fold(idType, id)]
+		i, ok := u.numbers[id]
 		return int(i), ok
 	}
 	var n int
-	digits := id[len(strings.TrimRight(id, "0123456789")):]
-	if idType == "user_id" {
-		if _, err := fmt.Sscanf(id, "5a%022x", &n); err != nil {
-			return 0, false
-		}
-	} else if idType == "email" {
-		if _, err := fmt.Sscanf(fold(idType, id), "user%d@", &n); err != nil {
-			return 0, false
-		}
-	} else if _, err := fmt.Sscanf(strings.TrimPrefix(digits, "139"), "%d", &n); err != nil {
-		return 0, false
-	}
-	return n, n >= 0 && n < len(u.ids) && u.id(n, idType) == fold(idType, id)
+	_, err := fmt.Sscanf(id, made[idType], &n)
+	return n, err == nil && n >= 0 && n < len(u.ids) && u.id(n, idType) == id
 }
 
-// id gives user i's ID of a type.
+// id gives an ID of user i, one of those that the pool began with.
 func (u *users) id(i int, idType string) string {
-	if i >= len(u.ids) {
-		id, _ := u.created[i-len(u.ids)][idMember[idType]].(string)
-		return id
-	}
-	switch {
-	case idType == u.idType:
+	if idType == u.idType {
 		return u.ids[i]
-	case idType == "user_id":
-		return fmt.Sprintf("5a%022x", i)
-	case idType == "email":
-		return fmt.Sprintf("user%d@example.com", i)
-	case idType == "phone":
-		return fmt.Sprintf("139%08d", i)
-	case idType == "username":
-		return fmt.Sprintf("user-%d", i)
-	case idType == "external_id":
-		return fmt.Sprintf("external-%d", i)
-	case idType == "identity":
-		return fmt.Sprintf("5b0000000000000000000000:idp-%d", i)
-	case idType == "sync_relation":
-		return fmt.Sprintf("lark:ou-%d", i)
 	}
-	return fmt.Sprintf("employeeNo:%d", i)
+	return fmt.Sprintf(made[idType], i)
 }
 
 // remove deletes a user and says whether there was one.
@@ -125,58 +99,47 @@ func (u *users) remove(idType, id string) bool {
 		}
 	}
 	u.deleted[i]++
-	u.gone = append(u.gone, int32(i))
 	u.living--
 	return true
 }
 
-// page gives the numbers of the living on one page.
-func (u *users) page(page, limit int) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		skip := (page - 1) * limit
-		for i := range u.deleted {
-			if u.deleted[i] > 0 {
-				continue
-			}
-			if skip--; skip >= 0 {
-				continue
-			}
-			if limit--; limit < 0 || !yield(i) {
-				return
-			}
+// optional are the members of a user that are shown only if they are asked for, by what asks for them.
+var optional = map[string]string{"withIdentities": "identities", "withCustomData": "customData",
+	"withDepartmentIds": "departmentIds"}
+
+// showPart gives user i with no more than was asked for.
+func (u *users) showPart(i int, asked map[string]any) map[string]any {
+	out := u.show(i)
+	for ask, member := range optional {
+		if asked[ask] != "true" {
+			delete(out, member)
 		}
 	}
+	return out
 }
 
 // show gives user i as the API describes users.
-func (u *users) show(i int, identities, custom, departments bool) map[string]any {
+func (u *users) show(i int) map[string]any {
 	if i >= len(u.ids) {
-		return u.created[i-len(u.ids)].show(identities, custom, departments)
+		return maps.Clone(u.created[i-len(u.ids)])
 	}
 	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second).Format(time.RFC3339)
-	out := map[string]any{
+	idp, inIdp, _ := strings.Cut(u.id(i, "identity"), ":")
+	provider, synced, _ := strings.Cut(u.id(i, "sync_relation"), ":")
+	key, value, _ := strings.Cut(u.id(i, "custom_field"), ":")
+	return map[string]any{
 		"userId": u.id(i, "user_id"), "createdAt": at, "updatedAt": at, "status": "Activated", "workStatus": "Active",
 		"externalId": u.id(i, "external_id"), "username": u.id(i, "username"),
 		"email": u.id(i, "email"), "phone": u.id(i, "phone"),
-	}
-	if identities {
-		idp, inIdp, _ := strings.Cut(u.id(i, "identity"), ":")
-		provider, synced, _ := strings.Cut(u.id(i, "sync_relation"), ":")
-		out["identities"] = []map[string]any{
+		"identities": []map[string]any{
 			{"identityId": fmt.Sprintf("5c%022x", i), "extIdpId": idp,
 				"provider": "oidc", "type": "generic", "userIdInIdp": inIdp},
 			{"identityId": fmt.Sprintf("5d%022x", i), "extIdpId": "5e0000000000000000000000",
 				"provider": provider, "type": "open_id", "userIdInIdp": synced},
-		}
+		},
+		"customData":    map[string]any{key: value},
+		"departmentIds": []string{fmt.Sprintf("5f%022x", i%3)},
 	}
-	if custom {
-		key, value, _ := strings.Cut(u.id(i, "custom_field"), ":")
-		out["customData"] = map[string]any{key: value}
-	}
-	if departments {
-		out["departmentIds"] = []string{fmt.Sprintf("5f%022x", i%3)}
-	}
-	return out
 }
 
 // idMember is the member of a user that holds an ID of a type; "": that is no member.
@@ -203,30 +166,8 @@ func (c created) keys() (keys []string) {
 	return keys
 }
 
-func (c created) show(identities, custom, departments bool) map[string]any {
-	out := maps.Clone(c)
-	asks := map[string]bool{"identities": identities, "customData": custom, "departmentIds": departments}
-	for name, asked := range asks {
-		if !asked {
-			delete(out, name)
-		}
-	}
-	return out
-}
-
 // unique are the types of ID that no two users share.
 var unique = []string{"external_id", "email", "phone", "username", "identity"}
-
-// taken says which ID of a new user is another's, if one is.
-func (u *users) taken(c created) string {
-	for _, key := range c.keys() {
-		t, id, _ := strings.Cut(key, " ")
-		if _, ok := u.find(t, id); ok && slices.Contains(unique, t) {
-			return t
-		}
-	}
-	return ""
-}
 
 // add creates a user and gives the number.
 func (u *users) add(c created) int {

@@ -8,28 +8,15 @@ import (
 	"unicode"
 )
 
-// IsOneLine says whether a text is as OneLine would give it, as nearly all are.
-func IsOneLine(s string, runes int) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || c == ' ' && (i == 0 || i == len(s)-1 || s[i+1] == ' ') {
-			return false
-		}
-	}
-	return len(s) <= runes
-}
-
 // OneLine makes foreign text one line: printable, with single spaces, and no longer than so many runes.
 func OneLine(s string, runes int) string {
-	if IsOneLine(s, runes) {
-		return s
-	}
-	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+	printable := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
-	}, s)), " ")
-	return Shorten(s, runes)
+	}, s)
+	return Shorten(strings.Join(strings.Fields(printable), " "), runes)
 }
 
 // Shorten cuts a text. The result is a copy, so that it does not keep a large text in memory.
@@ -44,22 +31,16 @@ func Shorten(s string, runes int) string {
 }
 
 // Clean replaces what could move a terminal's cursor.
-func Clean(s string) string {
+func Clean(s string) string { return strings.ReplaceAll(CleanLines(s), "\n", "\uFFFD") }
+
+// CleanLines is Clean for a text of several lines.
+func CleanLines(s string) string {
 	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
+		if r != '\n' && !unicode.IsPrint(r) {
 			return '\uFFFD'
 		}
 		return r
 	}, s)
-}
-
-// CleanLines is Clean for a text of several lines.
-func CleanLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, line := range lines {
-		lines[i] = Clean(line)
-	}
-	return strings.Join(lines, "\n")
 }
 
 // Count writes a number with thousands separated.
@@ -82,7 +63,7 @@ func Things(n int, noun string) string {
 // Are is Things with the verb: 1 user is, 2,000 users are.
 func Are(n int, noun string) string {
 	if n == 1 {
-		return "1 " + noun + " is"
+		return Things(n, noun) + " is"
 	}
 	return Things(n, noun) + " are"
 }

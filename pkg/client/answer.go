@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,33 +16,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"bulkdelete/internal/text"
 )
-
-// answer is one attempt's answer, or what came instead.
-type answer struct {
-	started    time.Time // zero: nothing was sent
-	took       time.Duration
-	http       int // 0: none
-	statusCode int
-	apiCode    int
-	code       int // of all three, the one that says what it means
-	message    string
-	requestID  string
-	retryAfter time.Duration
-	date       time.Time // the server's clock
-	kind       Kind      // 0: success
-	err        error
-	inDoubt    bool // it may have been carried out all the same
-	untrusted  bool // the server's certificate is not accepted
-}
-
-func (l answer) throttled() bool { return l.code == http.StatusTooManyRequests }
 
 // unanswered says whether it tells nothing of the users it was for: nothing came, or a gateway spoke, or the API of
 // whatever stands behind it.
-func (l answer) unanswered() bool {
+func (l *Attempt) unanswered() bool {
 	switch l.code {
 	case 0, 408, 502, 503, 504:
 		return l.kind != 0
@@ -52,242 +29,173 @@ func (l answer) unanswered() bool {
 }
 
 // passes says whether another attempt could help.
-func (l answer) passes() bool {
+func (l *Attempt) passes() bool {
 	return l.kind == Unavailable && !l.untrusted || l.kind == ServerError
 }
 
-func (l answer) text() string {
-	if l.kind == 0 || l.message != "" {
-		return l.message
+// number reads a whole number that may be written as a string. Whatever else stands there is 0, not an error.
+func number(value any) int {
+	n, ok := value.(float64)
+	if text, isText := value.(string); isText && !ok {
+		n, _ = strconv.ParseFloat(strings.TrimSpace(text), 64) //nolint:errcheck // 0 or out of range
 	}
-	return l.err.Error()
-}
-
-// flexInt is a whole number that may be written as a string. Whatever else stands there is no number, not an error.
-type flexInt int
-
-func (f *flexInt) UnmarshalJSON(b []byte) error {
-	if n, err := strconv.Atoi(string(b)); err == nil && n >= 0 && n <= math.MaxInt32 { // as nearly always
-		*f = flexInt(n)
-		return nil
+	if n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
+		return 0
 	}
-	s := strings.Trim(string(b), `"`)
-	n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
-	if err != nil || n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
-		return nil //nolint:nilerr // a field that is no number says nothing
-	}
-	*f = flexInt(n)
-	return nil
-}
-
-// flexString is a string, and "" for whatever else stands there.
-type flexString string
-
-func (f *flexString) UnmarshalJSON(b []byte) error {
-	n := len(b)
-	asIs := n >= 2 && b[0] == '"' && text.IsOneLine(string(b[1:n-1]), mostText) && bytes.IndexByte(b, '\\') < 0
-	if asIs { // nothing to decode
-		*f = flexString(b[1 : n-1])
-		return nil
-	}
-	var s string
-	if json.Unmarshal(b, &s) == nil {
-		*f = flexString(s)
-	}
-	return nil
-}
-
-// envelope is what every answer of the API is wrapped in (docs/genauth-api.md, "Answers").
-type envelope struct {
-	StatusCode flexInt         `json:"statusCode"`
-	APICode    flexInt         `json:"apiCode"`
-	Message    flexString      `json:"message"`
-	RequestID  flexString      `json:"requestId"`
-	Data       json.RawMessage `json:"data"`
+	return int(n)
 }
 
 var plainID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 
-// parse says what an answer means. Of what it quotes nothing leaves uncleaned, and of a login's answer no text is kept:
-// it holds a token, or should.
-func (a *call) parse(response *http.Response, body []byte) answer {
-	l := answer{http: response.StatusCode, retryAfter: retryAfter(response.Header)}
-	var e envelope
+// parse says what an answer means (docs/genauth-api.md, "Answers"). Of what it quotes nothing leaves uncleaned, and of
+// a login's answer no text is kept: it holds a token, or should.
+func (a *call) parse(response *http.Response, body []byte) {
+	l := &a.last
+	l.HTTPStatus, l.retryAfter = response.StatusCode, retryAfter(response.Header)
+	var e struct {
+		StatusCode, APICode, Message, RequestID any
+		Data                                    json.RawMessage
+	}
 	isJSON := json.Unmarshal(body, &e) == nil
-	success := isJSON && l.http == http.StatusOK && e.StatusCode == 200 && a.succeeded(e.Data)
 	if isJSON {
-		l.statusCode, l.apiCode = int(e.StatusCode), int(e.APICode)
+		l.StatusCode, l.apiCode = number(e.StatusCode), number(e.APICode)
 	}
-	if !a.login {
-		l.message = a.clean(string(e.Message))
-	}
-	l.requestID = a.clean(cmp.Or(string(e.RequestID), response.Header.Get("X-Request-Id")))
-	if a.login && !plainID.MatchString(l.requestID) {
-		l.requestID = ""
+	success := isJSON && l.HTTPStatus == http.StatusOK && l.StatusCode == 200 && a.succeeded(e.Data)
+	message, _ := e.Message.(string)
+	requestID, _ := e.RequestID.(string)
+	l.RequestID = a.clean(cmp.Or(requestID, response.Header.Get("X-Request-Id")))
+	if a.auth != nil {
+		l.message = a.clean(message)
+	} else if !plainID.MatchString(l.RequestID) {
+		l.RequestID = ""
 	}
 	if success {
-		return l
+		return
 	}
 	l.date, _ = http.ParseTime(response.Header.Get("Date"))
 	l.classify(isJSON)
-	l.err = a.failure(l, response, body, isJSON)
-	return l
+	l.Err = errors.New(a.words(response, body, isJSON))
+}
+
+// meant are the apiCodes that say more than the statusCode beside them, and what they mean.
+var meant = map[int]int{
+	2004: 404, 2210: 404, // no such user
+	2005: 400, 2209: 400, 2212: 400, // locked, not to be deleted by this key, root
+	2020: 401, 2206: 401, 2207: 401,
+	1300: 403, 1301: 403, 1302: 403, 1303: 403, 1304: 403, 1305: 403, // the signature or its date is not accepted
+	1306: 601, // the nonce was used: an earlier copy of this attempt arrived
+}
+
+// kinds are those of the codes that are not of their hundred's.
+var kinds = map[int]Kind{
+	401: Credentials, 403: Credentials, 402: Payment, 404: NotFound, 413: TooLarge, 501: Unsupported,
+	408: Unavailable, 425: Unavailable, 429: Unavailable, 601: Unavailable,
+	500: ServerError, 602: ServerError, 603: ServerError,
 }
 
 // classify is the table of docs/genauth-api.md, "Answers".
-func (l *answer) classify(isJSON bool) {
-	l.code = l.statusCode
+func (l *Attempt) classify(isJSON bool) {
+	l.code = l.StatusCode
 	switch {
-	case l.http == http.StatusTooManyRequests || l.http >= 300 && l.http < 400:
-		l.code = l.http
-	case !isJSON || l.code == 0 || l.code == 200 && l.http != http.StatusOK:
-		if l.code = l.http; l.code == http.StatusNotFound {
+	case meant[l.apiCode] != 0:
+		l.code = meant[l.apiCode]
+	case l.HTTPStatus == http.StatusTooManyRequests || l.HTTPStatus >= 300 && l.HTTPStatus < 400:
+		l.code = l.HTTPStatus
+	case !isJSON || l.code == 0 || l.code == 200 && l.HTTPStatus != http.StatusOK:
+		if l.code = l.HTTPStatus; l.code == http.StatusNotFound {
 			l.code = http.StatusBadRequest // some page that is not there says nothing about a user
 		}
 	}
-	switch l.apiCode {
-	case 2004, 2210: // no such user
-		l.code = http.StatusNotFound
-	case 2005, 2209, 2212: // locked, not to be deleted by this key, root
-		l.code = http.StatusBadRequest
-	case 2020, 2206, 2207: // beside whatever statusCode
-		l.code = http.StatusUnauthorized
-	case 1300, 1301, 1302, 1303, 1304, 1305: // the signature or its date is not accepted
-		l.code = http.StatusForbidden
-	case 1306: // the nonce was used: an earlier copy of this attempt arrived
-		l.code = l.apiCode
+	switch kind, known := kinds[l.code]; {
+	case known:
+		l.kind = kind
+	case l.code >= 200 && l.code < 400: // not a success, but it may be one all the same; a redirect is never followed
+		l.kind = ServerError
+	case l.code >= 500 && l.code < 600:
+		l.kind = Unavailable
+	default:
+		l.kind = Refused
 	}
-	l.kind, l.inDoubt = kindOf(l.code)
+	l.Throttled = l.code == http.StatusTooManyRequests
+	notTaken := l.Throttled || l.code == http.StatusTooEarly
+	l.inDoubt = l.kind == ServerError || l.kind == Unavailable && !notTaken || l.code < 200
 }
 
-func kindOf(code int) (k Kind, inDoubt bool) {
-	switch code {
-	case 400, 409, 422, 499:
-		return Refused, false
-	case 401, 403:
-		return Credentials, false
-	case 402:
-		return Payment, false
-	case 404:
-		return NotFound, false
-	case 413:
-		return TooLarge, false
-	case 425, 429:
-		return Unavailable, false
-	case 500, 602, 603:
-		return ServerError, true
-	case 501:
-		return Unsupported, false
-	case 408, 601, 1306:
-		return Unavailable, true
-	}
-	switch {
-	case code >= 200 && code < 400: // not a success, but it may be one all the same; a redirect is never followed
-		return ServerError, true
-	case code >= 500 && code < 600:
-		return Unavailable, true
-	}
-	return Refused, code < 400
-}
-
-// failure puts the answer into words.
-func (a *call) failure(l answer, response *http.Response, body []byte, isJSON bool) error {
-	where := fmt.Sprintf("HTTP %d", l.http)
-	switch {
-	case l.http >= 300 && l.http < 400:
+// words puts an answer that is no success into words.
+func (a *call) words(response *http.Response, body []byte, isJSON bool) string {
+	l := &a.last
+	where := fmt.Sprintf("HTTP %d", l.HTTPStatus)
+	switch notAPI := !isJSON || l.StatusCode == 0; {
+	case l.HTTPStatus >= 300 && l.HTTPStatus < 400:
 		to := "elsewhere"
 		if u, err := url.Parse(response.Header.Get("Location")); err == nil && u.Host != "" {
 			to = "to " + u.Host
 		}
-		return fmt.Errorf("%s: the API root redirects %s, which is never followed", where, a.clean(to))
+		return fmt.Sprintf("%s: the API root redirects %s, which is never followed", where, a.clean(to))
 	case !isJSON && len(bytes.TrimSpace(body)) == 0:
-		return fmt.Errorf("%s with an empty answer", where)
-	case (!isJSON || l.statusCode == 0) && a.login:
-		return fmt.Errorf("%s with an answer of %d bytes that is not the API's", where, len(body))
-	case !isJSON || l.statusCode == 0:
+		return where + " with an empty answer"
+	case notAPI && a.auth == nil:
+		return fmt.Sprintf("%s with an answer of %d bytes that is not the API's", where, len(body))
+	case notAPI:
 		text := a.clean(string(body))
-		return fmt.Errorf("%s with an answer that is not the API's: %q", where, text[:min(len(text), 80)])
-	case l.statusCode == 200:
-		return errors.New("the answer has statusCode 200 without data that says success")
+		return fmt.Sprintf("%s with an answer that is not the API's: %q", where, text[:min(len(text), 80)])
+	case l.StatusCode == 200:
+		return "the answer has statusCode 200 without data that says success"
 	}
-	text := fmt.Sprintf("statusCode %d", l.statusCode)
+	text := fmt.Sprintf("statusCode %d", l.StatusCode)
 	if l.apiCode != 0 {
 		text += fmt.Sprintf(", apiCode %d", l.apiCode)
 	}
 	if l.message != "" {
 		text += ": " + l.message
 	}
-	return errors.New(text)
-}
-
-// explain adds what a person can do.
-func (a *call) explain() error {
-	l := a.last
-	hint := ""
-	switch {
-	case l.apiCode == 2224:
-		hint = "there is no such user pool: is the access key of this deployment?"
-	case l.apiCode == 1305 && !l.date.IsZero():
-		hint = fmt.Sprintf("this machine's clock is off by %s", time.Since(l.date).Abs().Round(time.Second))
-	case l.apiCode >= 1300 && l.apiCode <= 1304:
-		hint = "the signature is not accepted: check the access key's secret and --signature-dialect"
-	case l.code == http.StatusUnauthorized:
-		hint = "check the access key"
-	case l.kind == Credentials:
-		hint = "the access key may not do that"
-	case l.kind == Payment:
-		hint = "the user pool's plan does not include this call"
-	case l.untrusted:
-		hint = "if it is your own deployment, name its root with --ca-cert"
-	}
-	if hint == "" {
-		return l.err
-	}
-	return fmt.Errorf("%w (%s)", l.err, hint)
-}
-
-// lost makes an answer of one that did not come. What never left this machine cannot have been carried out. The error
-// is given in words alone, for those it wraps could quote anything.
-func (a *call) lost(err error) answer {
-	var op *net.OpError
-	var dns *net.DNSError
-	untrusted := isCertificate(err)
-	unsent := untrusted || errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns)
-	text := err.Error()
-	if a.login {
-		text = withoutQuotes(err)
-	}
-	err = errors.New("no answer: " + a.clean(text))
-	return answer{kind: Unavailable, err: err, inDoubt: !unsent, untrusted: untrusted}
-}
-
-// withoutQuotes takes away what net/http quotes of an answer that it cannot read.
-func withoutQuotes(err error) string {
-	var protocol textproto.ProtocolError
-	if errors.As(err, &protocol) {
-		return "the answer is not HTTP"
-	}
-	text, _, _ := strings.Cut(err.Error(), `"`)
 	return text
 }
 
-func isCertificate(err error) bool {
-	var verification *tls.CertificateVerificationError
-	var authority x509.UnknownAuthorityError
-	var hostname x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	return errors.As(err, &verification) || errors.As(err, &authority) ||
-		errors.As(err, &hostname) || errors.As(err, &invalid)
+// hint is what a person can do, "" for nothing.
+func (l *Attempt) hint() string {
+	switch {
+	case l.apiCode == 2224:
+		return "there is no such user pool: is the access key of this deployment?"
+	case l.apiCode == 1305 && !l.date.IsZero():
+		return fmt.Sprintf("this machine's clock is off by %s", time.Since(l.date).Abs().Round(time.Second))
+	case l.apiCode >= 1300 && l.apiCode <= 1304:
+		return "the signature is not accepted: check the access key's secret and --signature-dialect"
+	case l.code == http.StatusUnauthorized:
+		return "check the access key"
+	case l.kind == Credentials:
+		return "the access key may not do that"
+	case l.kind == Payment:
+		return "the user pool's plan does not include this call"
+	case l.untrusted:
+		return "if it is your own deployment, name its root with --ca-cert"
+	}
+	return ""
+}
+
+// lost takes note of an answer that did not come. What never left this machine cannot have been carried out. The error
+// is given in words alone, for those it wraps could quote anything.
+func (a *call) lost(err error) {
+	l := &a.last
+	op, isOp := errors.AsType[*net.OpError](err)
+	_, isDNS := errors.AsType[*net.DNSError](err)
+	_, l.untrusted = errors.AsType[*tls.CertificateVerificationError](err)
+	l.kind, l.inDoubt = Unavailable, !l.untrusted && !isDNS && !(isOp && op.Op == "dial")
+	words := err.Error()
+	if a.auth == nil { // net/http quotes of an answer what it cannot read
+		words, _, _ = strings.Cut(words, `"`)
+		if _, malformed := errors.AsType[textproto.ProtocolError](err); malformed {
+			words = "the answer is not HTTP"
+		}
+	}
+	l.Err = errors.New("no answer: " + a.clean(words))
 }
 
 // retryAfter reads seconds or a date (RFC 9110, 10.2.3), up to a bound.
 func retryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
-	if value == "" {
-		return 0
-	}
-	if s, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && s >= 0 {
-		return min(time.Duration(min(s, 1<<20))*time.Second, maxRetryAfter)
+	if s, err := strconv.Atoi(strings.TrimSpace(value)); err == nil {
+		return time.Duration(max(0, min(s, int(maxRetryAfter/time.Second)))) * time.Second
 	}
 	at, err := http.ParseTime(value)
 	if err != nil {

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +30,7 @@ func TestTokens(t *testing.T) {
 		refused := 0
 		c := newClient(t, api, func(c *Config) {
 			c.Observe = func(_ context.Context, a Attempt) {
-				if a.Kind == Credentials {
+				if a.kind == Credentials {
 					refused++
 				}
 			}
@@ -153,53 +152,40 @@ func (p *pools) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, `{"statusCode":200,"data":{"success":true}}`)
 }
 
-// The pool of the first token, or the configured one, is the pool of every call.
+// The pool of the first token is the pool of every call.
 func TestTheUserPoolStaysTheSame(t *testing.T) {
 	const key = sandbox.AccessKeyID
 	for _, c := range []struct {
-		name       string
-		tokens     []string
-		configured string
-		pool       string
-		guessed    bool
-		first      Kind // of the call before the renewal
-		second     Kind // of the one after it
-		calls      string
+		name   string
+		tokens []string
+		pool   string
+		second Kind // of the call after the renewal
+		calls  string
 	}{
-		{"one pool", []string{"p1"}, "", "p1", false, 0, 0, "p1 p1"},
-		{"another pool after a renewal", []string{"p1", "p2"}, "", "p1", false, 0, WrongPool, "p1"},
-		{"renewed without a word of it", []string{"p1", ""}, "", "p1", false, 0, 0, "p1 p1"},
-		{"as configured", []string{"p1"}, "p1", "p1", false, 0, 0, "p1 p1"},
-		{"not as configured", []string{"p2"}, "p1", "", false, WrongPool, WrongPool, ""},
-		{"configured and not said", []string{""}, "p1", "p1", false, 0, 0, "p1 p1"},
-		{"configured, not said and then another", []string{"", "p2"}, "p1", "p1", false, 0, WrongPool, "p1"},
-		{"never said", []string{""}, "", key, true, 0, 0, key + " " + key},
-		{"guessed, then another", []string{"", "p2"}, "", key, true, 0, WrongPool, key},
-		{"guessed, then confirmed", []string{"", key}, "", key, true, 0, 0, key + " " + key},
+		{"one pool", []string{"p1"}, "p1", 0, "p1 p1"},
+		{"another pool after a renewal", []string{"p1", "p2"}, "p1", WrongPool, "p1"},
+		{"renewed without a word of it", []string{"p1", ""}, "p1", 0, "p1 p1"},
+		{"never said", []string{""}, key, 0, key + " " + key},
+		{"not said, then another", []string{"", "p2"}, key, WrongPool, key},
+		{"not said, then confirmed", []string{"", key}, key, 0, key + " " + key},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := &pools{list: c.tokens}
-				client := newClient(t, api, func(cfg *Config) { cfg.UserPool = c.configured })
-				if pool, err := client.Login(t.Context()); pool != c.pool || (err != nil) != (c.first != 0) {
+				client := newClient(t, api, nil)
+				if pool, err := client.Login(t.Context()); pool != c.pool || err != nil {
 					t.Errorf("logged in to %q: %v", pool, err)
 				}
-				if client.PoolGuessed() != c.guessed {
-					t.Errorf("guessed: %v", client.PoolGuessed())
-				}
-				for _, kind := range []Kind{c.first, c.second} {
+				for _, kind := range []Kind{0, c.second} {
 					_, err := client.DeleteUsers(t.Context(), "user_id", []string{"a"})
 					if (kind == 0) != (err == nil) || err != nil && !errors.Is(err, kind) {
 						t.Errorf("a call ends with %v, want %v", err, kind)
 					}
-					named := fmt.Sprintf(`"p2", and %q is expected`, cmp.Or(c.pool, c.configured))
+					named := fmt.Sprintf(`"p2", and %q is expected`, c.pool)
 					if kind == WrongPool && !strings.Contains(err.Error(), named) {
 						t.Errorf("the pools are not named: %v", err)
 					}
 					time.Sleep(2 * time.Hour)
-				}
-				if client.PoolGuessed() != (c.guessed && c.name != "guessed, then confirmed") {
-					t.Errorf("guessed in the end: %v", client.PoolGuessed())
 				}
 				if got := strings.Join(api.named, " "); got != c.calls {
 					t.Errorf("calls named the pools %q, want %q", got, c.calls)
@@ -225,13 +211,11 @@ func TestWrongPoolInTheMiddleOfACall(t *testing.T) {
 	})
 }
 
+// Nothing names the pool of signed calls but the access key.
 func TestSignaturesAndTheUserPool(t *testing.T) {
-	for _, configured := range []string{"", "p1"} {
-		c := newClient(t, &pools{}, func(cfg *Config) { cfg.Auth, cfg.UserPool = "signature", configured })
-		pool, err := c.Login(t.Context())
-		if pool != configured || err != nil || c.PoolGuessed() != (configured == "") {
-			t.Errorf("pool %q, guessed %v, %v", pool, c.PoolGuessed(), err)
-		}
+	c := newClient(t, &pools{}, func(cfg *Config) { cfg.Auth = "signature" })
+	if pool, err := c.Login(t.Context()); pool != sandbox.AccessKeyID || err != nil {
+		t.Errorf("pool %q, %v", pool, err)
 	}
 }
 

@@ -26,7 +26,6 @@ type Config struct {
 	Dialect         string                         // of signatures: authing (default) or genauth
 	AccessKeyID     string                         //
 	AccessKeySecret Secret                         //
-	UserPool        string                         // the only pool that tokens may be for; "": the first token's
 	TenantID        string                         // "": none
 	RootCAs         *x509.CertPool                 // nil: the system's
 	Rate            float64                        // attempts a second at the most; 0: 20
@@ -46,9 +45,6 @@ func (cfg Config) withDefaults() Config {
 	return cfg
 }
 
-// slowest keeps the time between two attempts within what a clock can count.
-const slowest = 1e-6
-
 func (cfg Config) check() error {
 	switch {
 	case cfg.AccessKeyID == "" || cfg.AccessKeySecret == "":
@@ -57,7 +53,7 @@ func (cfg Config) check() error {
 		return fmt.Errorf("there is no authorization %q: give token or signature", cfg.Auth)
 	case cfg.Dialect != "authing" && cfg.Dialect != "genauth":
 		return fmt.Errorf("there is no signature dialect %q: give authing or genauth", cfg.Dialect)
-	case !(cfg.Rate >= slowest) || math.IsInf(cfg.Rate, 0):
+	case !(cfg.Rate >= 1e-6) || math.IsInf(cfg.Rate, 0): // below, the time between two is more than a clock can count
 		return fmt.Errorf("a rate of %v: give attempts a second above 0", cfg.Rate)
 	case cfg.Workers < 0:
 		return fmt.Errorf("%d workers: give 1 or more", cfg.Workers)
@@ -66,8 +62,8 @@ func (cfg Config) check() error {
 	case cfg.Timeout < 0:
 		return fmt.Errorf("a timeout of %s: give a time above 0", cfg.Timeout)
 	}
-	for name, value := range map[string]string{"access key's ID": cfg.AccessKeyID, "user pool's ID": cfg.UserPool,
-		"tenant's ID": cfg.TenantID, "version": cfg.Version} {
+	headers := map[string]string{"access key's ID": cfg.AccessKeyID, "tenant's ID": cfg.TenantID, "version": cfg.Version}
+	for name, value := range headers {
 		if strings.ContainsFunc(value, unicode.IsControl) {
 			return fmt.Errorf("the %s holds a control character, which no header may", name)
 		}
@@ -102,8 +98,9 @@ func New(cfg Config) (*Client, error) {
 	if c.transport == nil {
 		c.transport = newTransport(cfg)
 	}
-	if c.auth = newSignatureAuth(cfg); cfg.Auth == "token" {
-		c.auth = &tokenAuth{client: c, turn: make(chan struct{}, 1)}
+	c.auth = &tokenAuth{client: c, turn: make(chan struct{}, 1)}
+	if cfg.Auth == "signature" {
+		c.auth = &signatureAuth{cfg: cfg}
 	}
 	return c, nil
 }
@@ -144,11 +141,10 @@ func newHeader(cfg Config) http.Header {
 func newTransport(cfg Config) *http.Transport {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSClientConfig:     &tls.Config{RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout: 10 * time.Second,
-		MaxIdleConnsPerHost: cfg.Workers,
-		MaxIdleConns:        cfg.Workers,
+		MaxIdleConnsPerHost: cfg.Workers, // all are to one host
 		IdleConnTimeout:     90 * time.Second,
 		ForceAttemptHTTP2:   true,
 	}
@@ -168,28 +164,23 @@ func (c *Client) Limit() float64 { return c.pace.limit() }
 func (c *Client) InFlight() int { return int(c.inFlight.Load()) }
 
 // Login makes sure that the credentials are good and gives the ID of the user pool they are for, which stays the same
-// for the client's life: a call whose token would be for another one ends with [WrongPool]. With signatures there is
-// nothing to log in to, and the ID is Config.UserPool.
+// for the client's life: a call whose token would be for another one ends with [WrongPool]. Where nothing names the
+// pool, as with signatures, it is taken to be the access key's ID, which holds for a pool's own key.
 func (c *Client) Login(ctx context.Context) (userPool string, err error) {
-	if err := c.auth.ready(ctx); err != nil {
+	if ctx.Err() != nil {
+		return "", Stopped
+	}
+	if err := c.auth.ready(&call{ctx: ctx}); err != nil {
 		return "", err
 	}
-	userPool, _ = c.auth.userPool()
-	return userPool, nil
-}
-
-// PoolGuessed says, after Login, whether nobody named the user pool, neither a token nor Config.UserPool. Its ID is
-// then taken to be the access key's, which holds for a pool's own key and not for a collaborator's.
-func (c *Client) PoolGuessed() bool {
-	_, guessed := c.auth.userPool()
-	return guessed
+	return c.auth.userPool(), nil
 }
 
 // DeleteUsers deletes 1 to 50 users in one call (docs/genauth-api.md, "Endpoints") and repeats it as long as that makes
-// sense. Only a nil error means that the API said they are deleted. Otherwise the error is an *Error; what its kind
+// sense. Only a nil error means that the API said they are deleted. Otherwise the error is of a [Kind]; what that
 // leaves open is in the receipt's InDoubt. When ctx ends no further attempt begins, and one under way is finished.
 func (c *Client) DeleteUsers(ctx context.Context, idType string, ids []string) (Receipt, error) {
-	a := &call{client: c, auth: c.auth, name: "delete-users-batch", method: http.MethodPost, bound: 1 << 20,
+	a := &call{client: c, auth: c.auth, name: "delete-users-batch", method: http.MethodPost,
 		params: params{{"userIds", ids}, {"options", params{{"userIdType", idType}}}}, succeeded: saysSuccess}
 	err := a.do(ctx)
 	return a.receipt, err
@@ -203,14 +194,6 @@ func (c *Client) CountUsers(ctx context.Context) (int, error) {
 
 // saysSuccess accepts data.success true and nothing less: the API has answered false with statusCode 200.
 func saysSuccess(data []byte) bool {
-	if string(data) == `{"success":true}` { // as it nearly always is
-		return true
-	}
-	var d struct {
-		Success any `json:"success"`
-	}
+	var d struct{ Success any }
 	return json.Unmarshal(data, &d) == nil && d.Success == true
 }
-
-// readBound is the most that an answer with users may be, in bytes.
-const readBound = 16 << 20

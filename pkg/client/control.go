@@ -23,13 +23,15 @@ type control struct {
 // first; when that one is gone too, list-users says who else there is. It reads an index that lags, so a second page is
 // tried, the last one: who is deleted meanwhile often stands on the first.
 func (r *reading) control(ids []string) error {
+	var known [][]control
 	if r.seen.id != "" {
-		if found, err := r.finds([]control{r.seen}); found || err != nil {
-			return err
-		}
+		known = append(known, []control{r.seen})
 	}
-	if known, ok := r.client.controls.Load(r.idType); ok && !isAmong(known.(control).user, r.idType, ids) {
-		if found, err := r.finds([]control{known.(control)}); found || err != nil {
+	if last, ok := r.client.controls.Load(r.idType); ok && !isAmong(last.(control).user, r.idType, ids) {
+		known = append(known, []control{last.(control)})
+	}
+	for _, some := range known {
+		if found, err := r.finds(some); found || err != nil {
 			return err
 		}
 	}
@@ -37,7 +39,7 @@ func (r *reading) control(ids []string) error {
 	for page, round := 1, 0; round < 2; round++ {
 		users, total, err := r.list(page, listed)
 		if err != nil {
-			return r.noControl(err)
+			return noControl(err)
 		}
 		if total == 0 && len(users) == 0 {
 			return nil // an emptied pool
@@ -49,32 +51,27 @@ func (r *reading) control(ids []string) error {
 		}
 		page = max(1, (total+listed-1)/listed)
 	}
-	return &Error{Kind: Blind, Receipt: r.all, Err: fmt.Errorf(
-		"reading finds nobody, not even a user who exists: of %d others that list-users shows it finds none", tried)}
+	return fmt.Errorf("%w: reading finds nobody, not even a user who exists: "+
+		"of %d others that list-users shows it finds none", Blind, tried)
 }
 
 // list gives a page of users, and how many there are in all.
 func (r *reading) list(page, limit int) (users []user, total int, err error) {
 	var data struct {
-		TotalCount *flexInt        `json:"totalCount"`
-		List       json.RawMessage `json:"list"`
+		TotalCount any
+		List       json.RawMessage
 	}
 	pages := params{{"pagination", params{{"page", page}, {"limit", limit}}}}
 	a := &call{client: r.client, auth: r.client.auth, name: "list-users", method: http.MethodPost, reads: true,
-		bound: readBound, params: params{{"options", slices.Concat(pages, r.with)}}}
+		params: params{{"options", slices.Concat(pages, r.with)}}}
 	a.succeeded = func(d []byte) bool {
-		if json.Unmarshal(d, &data) != nil || data.TotalCount == nil {
-			return false
-		}
-		users, err = parseUsers(data.List)
-		return err == nil || data.List == nil
+		data.TotalCount, data.List = nil, nil
+		return json.Unmarshal(d, &data) == nil && data.TotalCount != nil &&
+			(data.List == nil || parseInto(&users)(data.List))
 	}
 	err = a.do(r.ctx)
-	r.all.join(a.receipt)
-	if err != nil {
-		return nil, 0, err
-	}
-	return users, int(*data.TotalCount), nil
+	r.all.Join(a.receipt)
+	return users, number(data.TotalCount), err
 }
 
 // candidates are those who were not asked about anyway, by an ID of the type that is on trial or, where nobody shows
@@ -107,7 +104,7 @@ func (r *reading) finds(some []control) (bool, error) {
 	}
 	users, _, err := r.users(some[0].idType, ids)
 	if err != nil {
-		return false, r.noControl(err)
+		return false, noControl(err)
 	}
 	for _, c := range some {
 		if slices.ContainsFunc(users, func(u user) bool { return u.UserID == c.user.UserID }) {
@@ -120,13 +117,13 @@ func (r *reading) finds(some []control) (bool, error) {
 
 // noControl: who may not ask for a user to try is blind. A failure that passes, a stop and a wrong pool stay what they
 // are.
-func (r *reading) noControl(err error) error {
-	var e *Error
-	if !errors.As(err, &e) || slices.Contains([]Kind{Stopped, Unavailable, ServerError, WrongPool}, e.Kind) {
-		return err
+func noControl(err error) error {
+	for _, stays := range []Kind{Stopped, Unavailable, ServerError, WrongPool} {
+		if errors.Is(err, stays) {
+			return err
+		}
 	}
-	return &Error{Kind: Blind, Receipt: r.all, Err: fmt.Errorf(
-		"reading finds nobody, and no user who exists can be had to try it on: %v: %w", e.Kind, e.Err)}
+	return fmt.Errorf("%w: reading finds nobody, and no user who exists can be had to try it on: %v", Blind, err)
 }
 
 func isAmong(u user, idType string, ids []string) bool {

@@ -31,15 +31,12 @@ func (c *Client) CreateUsers(ctx context.Context, profiles []json.RawMessage) (
 	list := make([]any, len(profiles))
 	for i, raw := range profiles {
 		if list[i], err = newUser(raw); err != nil {
-			return nil, r, &Error{Kind: Refused, Err: fmt.Errorf("profile %d: %w", i+1, err)}
+			return nil, r, fmt.Errorf("%w: profile %d: %v", Refused, i+1, err)
 		}
 	}
 	var users []user
-	a := &call{client: c, auth: c.auth, name: "create-users-batch", method: http.MethodPost, bound: readBound,
-		once: true, params: params{{"list", list}}, succeeded: func(d []byte) bool {
-			users, err = parseUsers(d)
-			return err == nil
-		}}
+	a := &call{client: c, auth: c.auth, name: "create-users-batch", method: http.MethodPost, once: true,
+		params: params{{"list", list}}, succeeded: parseInto(&users)}
 	if err := a.do(ctx); err != nil {
 		return nil, a.receipt, err
 	}
@@ -70,19 +67,11 @@ func newUser(profile json.RawMessage) (map[string]any, error) {
 func pick(from map[string]any, names []string) map[string]any {
 	picked := map[string]any{}
 	for _, name := range names {
-		switch v := from[name].(type) {
-		case nil:
-			continue
-		case string:
-			if v == "" {
-				continue
-			}
-		case []any:
-			if len(v) == 0 {
-				continue
-			}
+		value := from[name]
+		list, isList := value.([]any)
+		if value != nil && value != "" && !(isList && len(list) == 0) {
+			picked[name] = value
 		}
-		picked[name] = from[name]
 	}
 	return picked
 }
@@ -105,12 +94,8 @@ func matchCreated(profiles []json.RawMessage, users []user) []json.RawMessage {
 // KeyOf gives an ID that names the user of a profile and will name the one created like it, with its type: not the
 // user_id, which the API gives anew. A profile without one gives "".
 func KeyOf(profile json.RawMessage) (idType, id string) {
-	var u user
-	if json.Unmarshal(profile, &u) != nil {
-		return "", ""
-	}
 	for _, idType := range []string{"external_id", "email", "phone", "username", "identity"} {
-		if ids := u.ids(idType, ""); len(ids) > 0 {
+		if ids := userOf(profile).ids(idType, ""); len(ids) > 0 {
 			return idType, ids[0]
 		}
 	}
@@ -118,10 +103,12 @@ func KeyOf(profile json.RawMessage) (idType, id string) {
 }
 
 // UserIDOf gives the user_id in a profile.
-func UserIDOf(profile json.RawMessage) string {
-	var u user
+func UserIDOf(profile json.RawMessage) string { return userOf(profile).UserID }
+
+// userOf gives a user without any ID for what is no profile.
+func userOf(profile json.RawMessage) (u user) {
 	if json.Unmarshal(profile, &u) != nil {
-		return ""
+		return user{}
 	}
-	return u.UserID
+	return u
 }

@@ -30,7 +30,7 @@ func TestJSONThatNodeWritesTheSameWay(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &v); err != nil {
 			t.Fatal(err)
 		}
-		if got := string(appendJSON(nil, v)); got != want {
+		if got := stringify(v); got != want {
 			t.Errorf("%s\nis written as\n%s\nnot\n%s", text, got, want)
 		}
 	}
@@ -105,8 +105,7 @@ func TestACreationInDoubtIsNotRepeated(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			h := &answers{list: c.answers}
 			created, r, err := newClient(t, h, nil).CreateUsers(t.Context(), []json.RawMessage{json.RawMessage(ada)})
-			var e *Error
-			if (c.kind != 0) != errors.As(err, &e) || e != nil && e.Kind != c.kind ||
+			if (c.kind != 0) != (err != nil) || err != nil && !errors.Is(err, c.kind) ||
 				r.InDoubt != c.inDoubt || len(h.seen) != c.sent {
 				t.Errorf("%q: sent %d times, in doubt %v, %v", c.answers, len(h.seen), r.InDoubt, err)
 			}

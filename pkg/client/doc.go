@@ -2,7 +2,7 @@
 //
 // Begin with [New] and [Client.DeleteUsers]. A call is repeated while that makes sense, at a pace that all calls of a
 // client share, and ends in one of two ways: a nil error, which means that the API said statusCode 200 and data.success
-// true and nothing less, or an [*Error] whose [Kind] says what to do next. In both cases a [Receipt] says how many
+// true and nothing less, or an error of a [Kind], which says what to do next. In both cases a [Receipt] says how many
 // attempts it took, what the last answer was, which request IDs came back, and whether some attempt may have been
 // carried out although its answer did not say so. [Client.Existing] says who exists, and believes that nobody does only
 // if the same means find a user who does: else the error is [Blind].

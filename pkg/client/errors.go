@@ -2,12 +2,12 @@ package client
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 )
 
-// Kind says what a failure means for the caller. It is an error itself: errors.Is(err, client.NotFound).
+// Kind says what a failure means for the caller. It is an error itself, which every error of a call wraps:
+// errors.Is(err, client.NotFound).
 type Kind int
 
 const (
@@ -37,46 +37,26 @@ func (k Kind) Error() string {
 // Receipt is what all attempts at a call brought back.
 type Receipt struct {
 	Attempts                        int // sent, throttled ones included
-	Throttled                       int // of these
 	HTTPStatus, StatusCode, APICode int // of the last answer; 0: none
 	Message                         string
 	RequestIDs                      []string  // every one that came back, in order
 	StartedAt                       time.Time // when the first attempt began
-	LastAt                          time.Time // when the last one did
-	Duration                        time.Duration
-	InDoubt                         bool // an attempt may have been carried out although no answer said so
-	Unanswered                      bool // the last one had no answer, or 408, 502, 503, 504: nothing about its users
+	InDoubt                         bool      // an attempt may have been carried out although no answer said so
+	Unanswered                      bool      // the last one had no answer, or 408, 502, 503, 504: nothing about its users
 }
 
-// join adds a further call's receipt. What is about the last attempt is the later call's, if it made one.
-func (r *Receipt) join(next Receipt) {
+// Join adds a further call's receipt. What is about the last attempt is the later call's, if it made one.
+func (r *Receipt) Join(next Receipt) {
 	first := *r
 	if next.Attempts > 0 {
 		*r = next
 	}
 	r.StartedAt = cmp.Or(first.StartedAt, next.StartedAt)
 	r.Attempts = first.Attempts + next.Attempts
-	r.Throttled = first.Throttled + next.Throttled
 	r.RequestIDs = slices.Concat(first.RequestIDs, next.RequestIDs)
-	r.Duration = first.Duration + next.Duration
 	r.InDoubt = first.InDoubt || next.InDoubt
 }
 
 // SaysNoUser says whether the last answer named a missing user (apiCode 2004, older 2210). A bare 404 may as well mean
 // that there is no such call at this host.
 func (r Receipt) SaysNoUser() bool { return r.APICode == 2004 || r.APICode == 2210 }
-
-// Error is a call that did not succeed.
-type Error struct {
-	Kind    Kind
-	Receipt Receipt
-	Err     error
-}
-
-// Error says what the API said or what went wrong instead.
-func (e *Error) Error() string { return fmt.Sprintf("%v: %v", e.Kind, e.Err) }
-
-// Unwrap gives the kind and the cause.
-func (e *Error) Unwrap() []error { return []error{e.Kind, e.Err} }
-
-const mostText = 300 // runes

@@ -46,7 +46,7 @@ func TestInDoubtIsOfAnyAttempt(t *testing.T) {
 	})
 }
 
-// A receipt's times are those of attempts: not of waiting for a slot, nor for the next attempt.
+// A receipt begins with the first attempt: not with waiting for its slot, nor with the last one.
 func TestWhenTheAttemptsBegan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at []time.Time
@@ -59,28 +59,27 @@ func TestWhenTheAttemptsBegan(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, err := c.DeleteUsers(t.Context(), "user_id", []string{"a"})
-		if err != nil || !r.StartedAt.Equal(at[0]) || !r.LastAt.Equal(at[2]) {
-			t.Errorf("began at %s and last at %s, attempts were at %s (%v)", r.StartedAt, r.LastAt, at, err)
+		if err != nil || !r.StartedAt.Equal(at[0]) {
+			t.Errorf("began at %s, attempts were at %s (%v)", r.StartedAt, at, err)
 		}
 	})
 }
 
 func TestReceiptsAreJoined(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
-	first := Receipt{Attempts: 2, Throttled: 1, HTTPStatus: 502, RequestIDs: []string{"a"},
-		StartedAt: at(1), LastAt: at(2), Duration: 3, InDoubt: true, Unanswered: true}
+	first := Receipt{Attempts: 2, HTTPStatus: 502, RequestIDs: []string{"a"}, StartedAt: at(1), InDoubt: true,
+		Unanswered: true}
 	for _, c := range []struct{ next, want Receipt }{
-		{Receipt{Attempts: 1, HTTPStatus: 200, StatusCode: 200, Message: "m", RequestIDs: []string{"b"},
-			StartedAt: at(5), LastAt: at(6), Duration: 4},
-			Receipt{Attempts: 3, Throttled: 1, HTTPStatus: 200, StatusCode: 200, Message: "m",
-				RequestIDs: []string{"a", "b"}, StartedAt: at(1), LastAt: at(6), Duration: 7, InDoubt: true}},
+		{Receipt{Attempts: 1, HTTPStatus: 200, StatusCode: 200, Message: "m", RequestIDs: []string{"b"}, StartedAt: at(5)},
+			Receipt{Attempts: 3, HTTPStatus: 200, StatusCode: 200, Message: "m", RequestIDs: []string{"a", "b"},
+				StartedAt: at(1), InDoubt: true}},
 		// A call that ended before its first attempt says nothing of its own.
-		{Receipt{RequestIDs: []string{"login"}, StartedAt: at(5), Duration: 4},
-			Receipt{Attempts: 2, Throttled: 1, HTTPStatus: 502, RequestIDs: []string{"a", "login"},
-				StartedAt: at(1), LastAt: at(2), Duration: 7, InDoubt: true, Unanswered: true}},
+		{Receipt{RequestIDs: []string{"login"}, StartedAt: at(5)},
+			Receipt{Attempts: 2, HTTPStatus: 502, RequestIDs: []string{"a", "login"},
+				StartedAt: at(1), InDoubt: true, Unanswered: true}},
 	} {
 		r := first
-		if r.join(c.next); !reflect.DeepEqual(r, c.want) {
+		if r.Join(c.next); !reflect.DeepEqual(r, c.want) {
 			t.Errorf("joined they are %+v, want %+v", r, c.want)
 		}
 	}

@@ -21,6 +21,8 @@ func (Secret) GoString() string { return redacted }
 // MarshalText gives [redacted].
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
+const mostText = 300 // runes
+
 // clean makes foreign text fit to leave this package: a server or a proxy may echo whatever it was sent.
 func (a *call) clean(s string) string {
 	return text.OneLine(redact(s, string(a.client.cfg.AccessKeySecret), a.token), mostText)

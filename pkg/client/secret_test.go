@@ -212,7 +212,6 @@ func TestConfigurations(t *testing.T) {
 		"negative timeout":    func(c *Config) { c.Timeout = -1 },
 		"line end in tenant":  func(c *Config) { c.TenantID = "a\nb" },
 		"line end in version": func(c *Config) { c.Version = "a\r\nX: y" },
-		"line end in pool":    func(c *Config) { c.UserPool = "a\n" },
 		"line end in ID":      func(c *Config) { c.AccessKeyID = "ak\n" },
 	} {
 		cfg := least

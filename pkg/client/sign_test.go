@@ -82,7 +82,7 @@ func TestSignaturesOfTheVendorsSDK(t *testing.T) {
 			switch {
 			case v.Body != "":
 				p = toParams(t, []byte(v.Body))
-				if got := string(p.appendJSON(nil)); got != v.Body {
+				if got := stringify(p); got != v.Body {
 					t.Errorf("the body is %s, want %s", got, v.Body)
 				}
 			case len(v.Query) > 0:
@@ -119,7 +119,7 @@ func TestJSONIsWhatStringifyWrites(t *testing.T) {
 		"张三😀":            `"张三😀"`,
 		"":               `""`,
 	} {
-		if got := string(appendString(nil, text)); got != want {
+		if got := stringify(text); got != want {
 			t.Errorf("%q becomes %s, want %s", text, got, want)
 		}
 	}

@@ -18,25 +18,17 @@ const ReadBatch = 20
 type user struct {
 	raw json.RawMessage // the whole of it, as the API gave it
 
-	UserID     string `json:"userId"`
-	ExternalID string `json:"externalId"`
-	Email      string `json:"email"`
-	Phone      string `json:"phone"`
-	Country    string `json:"phoneCountryCode"`
-	Username   string `json:"username"`
-	Identities []struct {
-		ExtIdpID    string `json:"extIdpId"`
-		Provider    string `json:"provider"`
-		UserIDInIdp string `json:"userIdInIdp"`
-	} `json:"identities"`
-	CustomData map[string]any `json:"customData"`
+	UserID, ExternalID, Email, Phone, PhoneCountryCode, Username string
+
+	Identities []struct{ ExtIdpID, Provider, UserIDInIdp string }
+	CustomData map[string]any
 }
 
 // Existing says which of ids belong to users that exist, in the order given, with as many calls as that takes. Without
 // an error, every ID that is not among them belongs to nobody: where a reading found nobody at all, a user who exists
 // was found by the same means, or the error is [Blind].
 func (c *Client) Existing(ctx context.Context, idType string, ids []string) (living []string, all Receipt, err error) {
-	found, all, err := c.lookUp(ctx, idType, ids, needed(idType))
+	found, all, err := c.lookUp(ctx, idType, ids, needed[idType])
 	for i, users := range found {
 		if len(users) > 0 {
 			living = append(living, ids[i])
@@ -93,15 +85,10 @@ func (c *Client) lookUp(ctx context.Context, idType string, ids []string, with p
 	return found, r.all, nil
 }
 
-// needed is what an answer must contain to tell whom an ID names.
-func needed(idType string) params {
-	switch idType {
-	case "identity", "sync_relation":
-		return params{{"withIdentities", true}}
-	case "custom_field":
-		return params{{"withCustomData", true}}
-	}
-	return params{}
+// needed is what an answer must contain beside the plain members to tell whom an ID names.
+var needed = map[string]params{
+	"identity": {{"withIdentities", true}}, "sync_relation": {{"withIdentities", true}},
+	"custom_field": {{"withCustomData", true}},
 }
 
 func (r *reading) batch(ids []string) ([][]user, error) {
@@ -144,13 +131,9 @@ func (r *reading) oneByOne(ids []string) (found [][]user, err error) {
 // users asks once. nobody: the API said that there is no such user, in place of an empty list.
 func (r *reading) users(idType string, ids []string) (users []user, nobody bool, err error) {
 	a := &call{client: r.client, auth: r.client.auth, name: "get-user-batch", method: http.MethodGet, reads: true,
-		bound: readBound, params: slices.Concat(params{{"userIds", ids}, {"userIdType", idType}}, r.with),
-		succeeded: func(d []byte) bool {
-			users, err = parseUsers(d)
-			return err == nil
-		}}
+		params: slices.Concat(params{{"userIds", ids}, {"userIdType", idType}}, r.with), succeeded: parseInto(&users)}
 	err = a.do(r.ctx)
-	r.all.join(a.receipt)
+	r.all.Join(a.receipt)
 	if errors.Is(err, NotFound) && a.receipt.SaysNoUser() {
 		return nil, true, nil
 	}
@@ -158,25 +141,22 @@ func (r *reading) users(idType string, ids []string) (users []user, nobody bool,
 	return users, false, err
 }
 
-var errNoList = errors.New("data is no list of users")
-
-// parseUsers reads a list of users, keeping the whole of each.
-func parseUsers(data []byte) ([]user, error) {
-	var list []json.RawMessage
-	if err := json.Unmarshal(data, &list); err != nil {
-		return nil, err
-	}
-	if list == nil {
-		return nil, errNoList
-	}
-	users := make([]user, len(list))
-	for i, raw := range list {
-		if err := json.Unmarshal(raw, &users[i]); err != nil {
-			return nil, err
+// parseInto reads a list of users, keeping the whole of each, and says whether it was one.
+func parseInto(users *[]user) func(data []byte) bool {
+	return func(data []byte) bool {
+		var list []json.RawMessage
+		if json.Unmarshal(data, &list) != nil || list == nil {
+			return false
 		}
-		users[i].raw = raw
+		*users = make([]user, len(list))
+		for i, raw := range list {
+			if json.Unmarshal(raw, &(*users)[i]) != nil {
+				return false
+			}
+			(*users)[i].raw = raw
+		}
+		return true
 	}
-	return users, nil
 }
 
 // is says whether the user is the one that an ID of a type names.
@@ -192,38 +172,28 @@ func (u user) is(idType, id string) bool {
 
 // ids gives the user's own IDs of a type. like is any ID of that type: it says which custom field.
 func (u user) ids(idType, like string) (ids []string) {
-	switch idType {
-	case "user_id":
-		ids = []string{u.UserID}
-	case "external_id":
-		ids = []string{u.ExternalID}
-	case "email":
-		ids = []string{u.Email}
-	case "phone":
-		ids = []string{u.Phone}
-	case "username":
-		ids = []string{u.Username}
-	case "custom_field":
-		key, _, _ := strings.Cut(like, ":")
-		if value := u.CustomData[key]; value != nil {
-			ids = []string{fmt.Sprintf("%s:%v", key, value)}
-		}
+	plain := map[string]string{"user_id": u.UserID, "external_id": u.ExternalID, "email": u.Email, "phone": u.Phone,
+		"username": u.Username}
+	if id := plain[idType]; id != "" {
+		return []string{id}
+	}
+	key, _, _ := strings.Cut(like, ":")
+	if value := u.CustomData[key]; value != nil && idType == "custom_field" {
+		return []string{fmt.Sprintf("%s:%v", key, value)}
 	}
 	for _, i := range u.Identities {
-		switch {
-		case i.UserIDInIdp == "":
-		case idType == "identity" && i.ExtIdpID != "":
-			ids = append(ids, i.ExtIdpID+":"+i.UserIDInIdp)
-		case idType == "sync_relation" && i.Provider != "":
-			ids = append(ids, i.Provider+":"+i.UserIDInIdp)
+		place := map[string]string{"identity": i.ExtIdpID, "sync_relation": i.Provider}[idType]
+		if place != "" && i.UserIDInIdp != "" {
+			ids = append(ids, place+":"+i.UserIDInIdp)
 		}
 	}
-	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
+	return ids
 }
 
 // samePhone compares with and without the country's code, which the API keeps in a field of its own.
 func samePhone(u user, id string) bool {
-	bare := strings.TrimPrefix(u.Phone, u.Country)
-	spellings := []string{u.Phone, bare, u.Country + bare, strings.TrimPrefix(u.Country, "+") + bare}
+	country := u.PhoneCountryCode
+	bare := strings.TrimPrefix(u.Phone, country)
+	spellings := []string{u.Phone, bare, country + bare, strings.TrimPrefix(country, "+") + bare}
 	return id != "" && slices.Contains(spellings, id)
 }

@@ -1,5 +1,5 @@
-// Package lab is what the measuring programs share: a sandbox in a process of its own, and processes whose wall time, CPU
-// time and peak memory are known afterwards.
+// Package lab is what the measuring programs share: a sandbox in a process of its own, and processes whose wall time,
+// CPU time and peak memory are known afterwards.
 package lab
 
 import (
@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,7 +50,6 @@ type Sandbox struct {
 	Env []string // GENAUTH_HOST and the access key, as the sandbox says them
 
 	cmd *exec.Cmd
-	out io.ReadCloser
 }
 
 // StartSandbox starts a sandbox on a free port and waits until it has said where it listens.
@@ -65,7 +63,7 @@ func StartSandbox(ctx context.Context, bulkdelete string, args ...string) (*Sand
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("the sandbox does not start: %w", err)
 	}
-	s := &Sandbox{cmd: cmd, out: out}
+	s := &Sandbox{cmd: cmd}
 	lines := bufio.NewScanner(out)
 	for len(s.Env) < 3 && lines.Scan() {
 		if setting, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "export "); ok {
@@ -89,18 +87,16 @@ func (s *Sandbox) Get(name string) string {
 	return ""
 }
 
-// Stop ends the sandbox and gives the CPU time that it took.
-func (s *Sandbox) Stop() time.Duration {
+// Stop ends the sandbox.
+func (s *Sandbox) Stop() {
 	s.cmd.Process.Kill() //nolint:errcheck // it has ended, then
 	s.cmd.Wait()         //nolint:errcheck // killed
-	return s.cmd.ProcessState.UserTime() + s.cmd.ProcessState.SystemTime()
 }
 
 // Usage is what a process took.
 type Usage struct {
 	Wall, CPU time.Duration
 	Peak      int64  // resident memory in bytes; 0: this system does not say
-	Exit      int    // exit code
 	Out       []byte // standard output
 }
 
@@ -118,8 +114,8 @@ func Run(ctx context.Context, env []string, most int, name string, args ...strin
 		return u, err
 	}
 	u.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	u.Peak, u.Exit = peak(cmd.ProcessState), cmd.ProcessState.ExitCode()
-	if u.Exit < 0 || u.Exit > most {
+	u.Peak = peak(cmd.ProcessState)
+	if exit := cmd.ProcessState.ExitCode(); exit < 0 || exit > most {
 		text := said.Bytes()
 		return u, fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), args[0], err, text[max(0, len(text)-2000):])
 	}
