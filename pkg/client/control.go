@@ -70,7 +70,7 @@ func (r *reading) list(page, limit int) (users []user, total int, err error) {
 		return err == nil || data.List == nil
 	}
 	err = a.do(r.ctx)
-	r.all.join(a.receipt)
+	r.all.Join(a.receipt)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -48,8 +48,8 @@ type Receipt struct {
 	Unanswered                      bool // the last one had no answer, or 408, 502, 503, 504: nothing about its users
 }
 
-// join adds a further call's receipt. What is about the last attempt is the later call's, if it made one.
-func (r *Receipt) join(next Receipt) {
+// Join adds a further call's receipt. What is about the last attempt is the later call's, if it made one.
+func (r *Receipt) Join(next Receipt) {
 	first := *r
 	if next.Attempts > 0 {
 		*r = next

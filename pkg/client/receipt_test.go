@@ -80,7 +80,7 @@ func TestReceiptsAreJoined(t *testing.T) {
 				StartedAt: at(1), LastAt: at(2), Duration: 7, InDoubt: true, Unanswered: true}},
 	} {
 		r := first
-		if r.join(c.next); !reflect.DeepEqual(r, c.want) {
+		if r.Join(c.next); !reflect.DeepEqual(r, c.want) {
 			t.Errorf("joined they are %+v, want %+v", r, c.want)
 		}
 	}

@@ -150,7 +150,7 @@ func (r *reading) users(idType string, ids []string) (users []user, nobody bool,
 			return err == nil
 		}}
 	err = a.do(r.ctx)
-	r.all.join(a.receipt)
+	r.all.Join(a.receipt)
 	if errors.Is(err, NotFound) && a.receipt.SaysNoUser() {
 		return nil, true, nil
 	}

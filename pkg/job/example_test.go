@@ -41,10 +41,8 @@ func Example() {
 	check(err)
 	pool, err := api.Login(context.Background())
 	check(err)
-	adopted, err := folder.Adopt(job.Describe(input, plan, job.Target{Host: server.URL, UserPool: pool}), plan, input)
+	record, err := folder.Adopt(job.Describe(input, plan, job.Target{Host: server.URL, UserPool: pool}), plan, input)
 	check(err)
-
-	record := &job.Record{Folder: adopted, Input: input, Plan: plan}
 	defer record.Close()
 	j := &job.Job{Deed: record, Client: api, Workers: 16}
 	check(j.Run(context.Background()))

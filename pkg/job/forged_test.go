@@ -74,14 +74,14 @@ func (b *fixture) remake() {
 // verified gives what verify finds.
 func (b *fixture) verified(want Expect) *Findings {
 	b.t.Helper()
-	v, f, err := Verify(b.t.Context(), b.dir, want)
+	v, err := Verify(b.t.Context(), b.dir, want)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	if err := v.Close(); err != nil {
 		b.t.Error(err)
 	}
-	return f
+	return &v.Findings
 }
 
 // An audit whose chain holds, in a folder whose files and seal fit it, is still held to the plan: its rows speak of the users and
@@ -375,7 +375,7 @@ func TestAnAuditThatCannotBeWritten(t *testing.T) {
 			rows := 0
 			j.Observe = func(report.Row) {
 				if rows++; rows == 3 {
-					j.folder.audit.Close() //nolint:errcheck // no row can be written from now on
+					j.audit.Close() //nolint:errcheck // no row can be written from now on
 				}
 			}
 		}

@@ -62,7 +62,7 @@ func (f *Folder) Spool(r io.Reader) (*Input, error) {
 func (f *Folder) spool(r io.Reader, name string, taken bool) (*Input, error) {
 	t, err := f.dir.Create(report.InputName)
 	if err != nil {
-		return nil, f.refuse(err)
+		return nil, refuse(f.Path, err)
 	}
 	defer t.Discard()
 	hash := sha256.New()

@@ -129,11 +129,10 @@ func (b *fixture) run(ctx context.Context) (*report.Summary, error) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	adopted, err := folder.Adopt(Describe(in, plan, Target{Host: "test", Backup: b.backup}), plan, in)
+	record, err := folder.Adopt(Describe(in, plan, Target{Host: "test", Backup: b.backup}), plan, in)
 	if err != nil {
 		return nil, errors.Join(err, folder.Close(), in.Close())
 	}
-	record := &Record{Folder: adopted, Input: in, Plan: plan}
 	defer record.Close()
 	j := &Job{Deed: record, Workers: b.cfg.Workers, Session: report.Session{Dir: b.dir}}
 	if j.Client, err = client.New(b.cfg); err != nil {

@@ -8,78 +8,65 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"slices"
-
-	"golang.org/x/sync/errgroup"
 
 	"bulkdelete/pkg/chunker"
-	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
 
-// Record is a run as it lies on disk: its folder, its input and the plan made from that input again.
+// Record is a run that deletes: its folder, its input and the plan made from that.
 type Record struct {
-	Folder *Adopted
-	Input  *Input
-	Plan   *chunker.Plan
+	*Adopted
+	Input *Input
+	Plan  *chunker.Plan
 }
 
 // Reopen holds the folder that a run left in dir and plans its input again, so that its files can be made. input
 // says where the input is now; empty, it is where it was.
-func Reopen(ctx context.Context, dir, input string) (*Record, error) {
+func Reopen(ctx context.Context, dir, input string) (_ *Record, err error) {
 	f, err := reclaim(dir)
 	if err != nil {
 		return nil, err
 	}
+	defer onError(&err, f.Close)
 	index, err := f.readAudit() // what does not hold is said first
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	in, plan, err := planAgain(ctx, f.dir, f.Run, input)
-	if err != nil {
-		return nil, errors.Join(err, index.Close(), f.Close())
-	}
-	a, err := f.holdTo(index, plan, in)
-	if err != nil {
-		return nil, errors.Join(err, in.Close(), f.Close())
-	}
-	return &Record{Folder: a, Input: in, Plan: plan}, nil
-}
-
-// planAgain plans a run's input once more. The error is an *Error with the code Guard if it is not what was planned.
-func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input string) (*Input, *chunker.Plan, error) {
-	in, err := OpenInput(findInput(dir, run, input))
-	if err != nil {
-		return nil, nil, Fail(Usage, "say where the input is now with --input FILE", "%w", err)
-	}
-	in.Name = run.Asked.Input.Name
-	plan, err := planWith(ctx, dir, run, in)
-	if err != nil {
-		return nil, nil, errors.Join(err, in.Close())
-	}
-	return in, plan, nil
-}
-
-func planWith(ctx context.Context, dir *journal.Dir, run *report.Run, in *Input) (*chunker.Plan, error) {
-	options, err := planned(run.Asked.Options)
 	if err != nil {
 		return nil, err
 	}
-	if options.Protect, err = readProtectList(dir, run); err != nil {
-		return nil, auditError(dir, err)
-	}
-	plan, err := chunker.Scan(ctx, in.Reader(), options, nil)
+	in, plan, err := planAgain(ctx, f.dir, f.Run, input)
 	if err != nil {
-		return nil, Fail(Usage, "", "%s: %w", in.Path, err)
+		return nil, errors.Join(err, index.Close())
 	}
+	defer onError(&err, in.Close)
+	return f.record(index, plan, in)
+}
+
+// planAgain plans a run's input once more. The error is an *Error with the code Guard if it is not what was planned.
+func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input string) (
+	in *Input, plan *chunker.Plan, err error,
+) {
 	a := run.Asked
+	if in, err = OpenInput(findInput(dir, run, input)); err != nil {
+		return nil, nil, Fail(Usage, "say where the input is now with --input FILE", "%w", err)
+	}
+	defer onError(&err, in.Close)
+	in.Name = a.Input.Name
+	options, err := planned(a.Options)
+	if err != nil {
+		return nil, nil, err
+	}
+	if options.Protect, err = readProtectList(dir, run); err != nil {
+		return nil, nil, auditError(dir, err)
+	}
+	if plan, err = chunker.Scan(ctx, in.Reader(), options, nil); err != nil {
+		return nil, nil, Fail(Usage, "", "%s: %w", in.Path, err)
+	}
 	want := Describe(in, plan, Target{Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID, Backup: a.Backup != ""})
 	if diff := differences(run, want); len(diff) > 0 {
-		return nil, Fail(Guard, "say where the planned input is with --input FILE",
+		return nil, nil, Fail(Guard, "say where the planned input is with --input FILE",
 			"%s is not the input of this run:%s", in.Path, list(diff))
 	}
-	return plan, nil
+	return in, plan, nil
 }
 
 // findInput says where a run's input is: where it was told, where it was, or (a copy) in a folder that moved.
@@ -92,20 +79,11 @@ func findInput(dir *journal.Dir, run *report.Run, told string) string {
 }
 
 // Close unlocks the folder and closes the input.
-func (r *Record) Close() error {
-	err := r.Folder.Close()
-	if r.Input != nil {
-		err = errors.Join(err, r.Input.Close())
-	}
-	return err
-}
+func (r *Record) Close() error { return errors.Join(r.Adopted.Close(), r.Input.Close()) }
 
-// files are what the folder's files are made from.
-func (r *Record) files() (made, error) {
-	return made{r.Folder.Folder, layoutOf(r.Plan), linesOf(r.Plan, r.Input), func() error { return nil }}, nil
-}
+func (r *Record) layout() report.Layout { return layoutOf(r.Plan) }
 
-func (r *Record) adopted() *Adopted { return r.Folder }
+func (r *Record) lines() iter.Seq2[report.Line, error] { return linesOf(r.Plan, r.Input) }
 
 func (r *Record) changed() error { return r.Input.changed() }
 
@@ -113,11 +91,11 @@ func (r *Record) changed() error { return r.Input.changed() }
 func (r *Record) chunks() iter.Seq2[chunker.Chunk, error] { return r.Plan.Split(r.Input.Reader()) }
 
 // do deletes the users at a chunk's places, after saving them where that was asked for.
-func (r *Record) do(w *work) error {
-	if w.job.folder.backup != nil {
-		return w.saveFirst(w.places, trail{})
+func (r *Record) do(w *work, places []int, t trail) error {
+	if w.job.backup != nil {
+		return w.saveFirst(places, t)
 	}
-	return w.erase(w.places, trail{inDoubt: w.suspect})
+	return w.erase(places, t)
 }
 
 func layoutOf(p *chunker.Plan) report.Layout {
@@ -140,95 +118,28 @@ func linesOf(plan *chunker.Plan, in *Input) iter.Seq2[report.Line, error] {
 	}
 }
 
-// Living is a user who exists.
-type Living struct {
-	Line    int
-	ID      string
-	Outcome report.Outcome // what the audit says, "" where it says nothing yet
-}
-
-// FindLiving asks the API for every accepted user, workers calls at a time, and calls found, one at a time, for each
-// who exists. Nothing in the folder is touched.
-func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int, found func(Living)) error {
-	pool, ctx := errgroup.WithContext(ctx)
-	pool.SetLimit(workers)
-	results := make(chan Living)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for l := range results {
-			found(l)
-		}
-	}()
-	err := v.ask(ctx, pool, api, results)
-	err = errors.Join(err, pool.Wait())
-	close(results)
-	<-ended
-	return err
-}
-
-func (v *View) ask(ctx context.Context, pool *errgroup.Group, api *client.Client, results chan<- Living) error {
-	for chunk, err := range v.Plan.Split(v.input.Reader()) {
-		if err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return nil // the pool knows why
-		}
-		rows, err := v.index.Chunk(chunk.Number)
-		if err != nil {
-			return err
-		}
-		rows = slices.Clone(rows)
-		pool.Go(func() error {
-			living, _, err := api.Existing(ctx, v.Plan.Options.IDType, chunk.IDs)
-			if err != nil {
-				return fmt.Errorf("chunk %d: %w", chunk.Number, err)
-			}
-			for i, id := range chunk.IDs {
-				if slices.Contains(living, id) {
-					results <- Living{chunk.Lines[i], id, outcomeOf(rows, i+1)}
-				}
-			}
-			return nil
-		})
-	}
-	return nil
-}
-
-func outcomeOf(rows []report.Row, place int) report.Outcome {
-	for _, r := range rows {
-		if r.From <= place && place <= r.To {
-			return r.Outcome
-		}
-	}
-	return ""
-}
-
-// Asked reads what a run's folder is about. Nothing in it is touched.
+// Asked reads what a run's folder is about; nil: it is none's. Nothing in it is touched.
 func Asked(path string) (*report.Run, error) {
-	dir, err := journal.OpenDir(path)
-	if err != nil {
-		return nil, fmt.Errorf("the folder %s cannot be read: %w", path, err)
-	}
-	run, err := loadRun(dir)
-	return run, errors.Join(err, dir.Close())
+	run, _, err := asked(path)
+	return run, err
 }
 
 // IsUnfinished says whether a run may have sent something from the folder at path and has not come to its end,
 // which is the seal.
 func IsUnfinished(path string) (bool, error) {
+	run, sealed, err := asked(path)
+	return err == nil && run != nil && run.Begun() &&
+		(run.Open || Code(run.Last().Ended.ExitCode) > Incomplete || !sealed), err
+}
+
+func asked(path string) (run *report.Run, sealed bool, err error) {
 	dir, err := journal.OpenDir(path)
 	if err != nil {
-		return false, fmt.Errorf("the folder %s cannot be read: %w", path, err)
+		return nil, false, fmt.Errorf("the folder %s cannot be read: %w", path, err)
 	}
-	defer dir.Close()
-	run, err := loadRun(dir)
-	if err != nil || run == nil || !run.Begun() {
-		return false, err
+	defer dir.Close() //nolint:errcheck // it was only read
+	if run, err = loadRun(dir); err != nil || run == nil {
+		return nil, false, err
 	}
-	if run.Open || Code(run.Last().Ended.ExitCode) > Incomplete {
-		return true, nil
-	}
-	return sealOf(dir, run) == nil, nil
+	return run, sealOf(dir, run) != nil, nil
 }

@@ -39,7 +39,7 @@ func (b *fixture) restore(ctx context.Context) (*report.Summary, error) {
 		b.adjust(j)
 	}
 	var ended error
-	if !r.Folder.Finished() {
+	if !r.Finished() {
 		ended = j.Run(ctx)
 	}
 	s, err := WriteFiles(r)
