@@ -53,13 +53,10 @@ func Describe(in *Input, plan *chunker.Plan, target Target) *report.Run {
 			Chunks: plan.Chunks, ChunkSize: plan.Options.ChunkSize},
 		Options: optionsToMap(plan.Options),
 		Host:    target.Host, UserPool: target.UserPool, TenantID: target.TenantID, Reason: target.Reason,
-		By: Operator(), At: time.Now().UTC().Format(time.RFC3339),
+		Backup: trueOrNone(target.Backup), By: Operator(), At: time.Now().UTC().Format(time.RFC3339),
 	}
 	if list := protectList(plan.Options); list != nil {
 		asked.Protect = sha256Hex(list)
-	}
-	if target.Backup {
-		asked.Backup = "true"
 	}
 	return &report.Run{Format: report.RunFormat, Asked: asked}
 }
@@ -72,21 +69,20 @@ func sha256Hex(text []byte) string {
 // optionsToMap writes down the options that change what is planned; planned reads them.
 func optionsToMap(o chunker.Options) map[string]string {
 	m := map[string]string{"id_type": o.IDType, "column": o.Column, "encoding": o.Encoding,
-		"chunk_size": strconv.Itoa(o.ChunkSize)}
-	if o.Delimiter != 0 {
-		m["delimiter"] = string(o.Delimiter)
-	}
-	if o.NoHeader {
-		m["no_header"] = "true"
-	}
-	if o.NoValidate {
-		m["no_validate"] = "true"
-	}
+		"chunk_size": strconv.Itoa(o.ChunkSize), "no_header": trueOrNone(o.NoHeader),
+		"no_validate": trueOrNone(o.NoValidate), "delimiter": strings.TrimLeft(string(o.Delimiter), "\x00")}
 	if o.Shards > 1 {
 		m["shard"] = fmt.Sprintf("%d/%d", o.Shard, o.Shards)
 	}
 	maps.DeleteFunc(m, func(_, value string) bool { return value == "" })
 	return m
+}
+
+func trueOrNone(b bool) string {
+	if b {
+		return "true"
+	}
+	return ""
 }
 
 // planned gives the options that a run was planned with, but for the list of protected IDs.

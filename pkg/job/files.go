@@ -18,7 +18,7 @@ func WriteFiles(d Deed) (*report.Summary, error) { return makeFiles(d, true) }
 
 func makeFiles(d Deed, seal bool) (*report.Summary, error) {
 	f := d.adopted()
-	s, err := report.Write(f.dir, f.Run, d.layout(), d.lines())
+	s, err := report.Write(f.dir, f.Run, d.layout(), d.lines(f.dir, f.Run))
 	if err == nil && seal && f.Run.Begun() && !f.Run.Open {
 		err = report.WriteSeal(f.dir, f.Run, s)
 	}
@@ -40,7 +40,7 @@ func Refresh(d Deed) (s *report.Summary, notes []string, _ error) {
 		}
 		defer closer() //nolint:errcheck // it was only read
 	}
-	s, differ, err := report.Compare(f.dir, f.Run, d.layout(), d.lines())
+	s, differ, err := report.Compare(f.dir, f.Run, d.layout(), d.lines(f.dir, f.Run))
 	if err != nil {
 		return nil, nil, filesError(f.dir, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/journal"
@@ -41,9 +42,30 @@ func Claim(path string) (_ *Folder, err error) {
 	f := &Folder{Path: path}
 	defer onError(&err, f.Close)
 	if f.made, err = journal.MakeDir(path); err != nil {
-		return nil, refuse(f.Path, err)
+		return nil, refuse(path, err)
 	}
-	return f, f.hold()
+	if f.dir, err = journal.OpenDir(path); err != nil {
+		return nil, refuse(path, err)
+	}
+	if err := trusted(f.dir); err != nil {
+		return nil, err
+	}
+	if err := f.ours(); err != nil { // before anything is written into it
+		return nil, err
+	}
+	if err := f.lock(report.LockName); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(f.signLock(), f.dir.RemoveTemporary()); err != nil {
+		return nil, refuse(path, err)
+	}
+	if f.Run, err = loadRun(f.dir); err != nil {
+		return nil, err
+	}
+	if f.Run == nil {
+		return f, f.ours()
+	}
+	return f, f.lockAudit()
 }
 
 // reclaim is Claim for a folder that is there and holds a run.
@@ -52,37 +74,6 @@ func reclaim(path string) (*Folder, error) {
 		return nil, Fail(Usage, folderHint, "%s is not a run's folder: %w", path, err)
 	}
 	return Claim(path)
-}
-
-func (f *Folder) hold() (err error) {
-	if info, err := os.Stat(f.Path); err == nil && !info.IsDir() {
-		return refuse(f.Path, errNotDir)
-	}
-	if f.dir, err = journal.OpenDir(f.Path); err != nil {
-		return refuse(f.Path, err)
-	}
-	if err := trusted(f.dir); err != nil {
-		return err
-	}
-	if err := f.ours(); err != nil { // before anything is written into it
-		return err
-	}
-	if err := f.lock(report.LockName); err != nil {
-		return err
-	}
-	if err := f.signLock(); err != nil {
-		return refuse(f.Path, err)
-	}
-	if err := f.dir.RemoveTemporary(); err != nil {
-		return refuse(f.Path, err)
-	}
-	if f.Run, err = loadRun(f.dir); err != nil {
-		return err
-	}
-	if f.Run == nil {
-		return f.ours()
-	}
-	return f.lockAudit()
 }
 
 // loadRun reads what was asked; nil: nothing was.
@@ -175,7 +166,7 @@ func refuse(path string, err error) error {
 	case errors.Is(err, journal.ErrNotRegular):
 		return Fail(Guard, "a run's own files are plain files: "+anotherHint,
 			"the folder %s cannot be trusted: %w", path, err)
-	case errors.Is(err, errNotDir):
+	case errors.Is(err, syscall.ENOTDIR):
 		return Fail(Usage, anotherHint, "%s is not a folder", path)
 	}
 	return Fail(Halted, roomHint, "the folder %s cannot be used: %w", path, err)
@@ -189,12 +180,13 @@ func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan, in *Input) (*Record
 	if err != nil {
 		return nil, err
 	}
-	return f.record(index, plan, in)
+	r := &Record{Input: in, Plan: plan}
+	return r, f.become(r, index)
 }
 
 // take says which run the folder is for and reads its audit. The caller closes that.
 func (f *Folder) take(want *report.Run) (*report.Index, error) {
-	if f.Run == nil || f.unused() {
+	if f.unused() {
 		f.Run = want
 	} else if err := f.same(want); err != nil {
 		return nil, err
@@ -213,7 +205,9 @@ func (f *Folder) same(want *report.Run) error {
 }
 
 // unused says that no run on this folder can have sent anything: it is safe to plan anew.
-func (f *Folder) unused() bool { return !f.Run.Begun() || f.Run.Asked.Plan.Accepted == 0 }
+func (f *Folder) unused() bool {
+	return f.Run == nil || !f.Run.Begun() || f.Run.Asked.Plan.Accepted == 0
+}
 
 func (f *Folder) readAudit() (*report.Index, error) {
 	index, err := report.ReadIndex(f.dir, f.Run, func(*report.Row) {})
@@ -223,16 +217,16 @@ func (f *Folder) readAudit() (*report.Index, error) {
 	return index, nil
 }
 
-// record is the folder's run, unless its audit, which is closed, contradicts the plan.
-func (f *Folder) record(index *report.Index, plan *chunker.Plan, in *Input) (*Record, error) {
+// become makes a record the folder's, unless the folder's audit, which is closed, contradicts its plan.
+func (f *Folder) become(r *Record, index *report.Index) error {
 	defer index.Close() //nolint:errcheck // it was only read
 	if index.Rows > 0 {
-		for err := range contradictions(plan, in, index) {
-			return nil, auditError(f.dir, err)
+		for err := range r.contradictions(index) {
+			return auditError(f.dir, err)
 		}
 	}
-	a := &Adopted{Folder: f, cover: index.Coverage, protect: protectList(plan.Options)}
-	return &Record{Adopted: a, Input: in, Plan: plan}, nil
+	r.Adopted = &Adopted{Folder: f, cover: index.Coverage, protect: protectList(r.Plan.Options)}
+	return nil
 }
 
 // isDamage says whether a file is not what a run wrote.
@@ -250,26 +244,19 @@ func auditError(dir *journal.Dir, err error) error {
 }
 
 // Close unlocks the folder. One that Claim made and that nothing was written into is removed again.
-func (f *Folder) Close() error {
-	if f.dir == nil {
-		return f.removeMade()
+func (f *Folder) Close() (err error) {
+	if f.dir != nil {
+		if names, _ := f.dir.Names(); len(f.made) > 0 && slices.Equal(names, []string{report.LockName}) {
+			err = f.dir.Remove(report.LockName)
+		}
+		err = errors.Join(err, closeAll(f.unlock), f.dir.Close())
 	}
-	names, err := f.dir.Names()
-	if err == nil && len(f.made) > 0 && len(names) == 1 && names[0] == report.LockName {
-		err = errors.Join(f.dir.Remove(report.LockName), f.removeMade())
-	}
-	err = errors.Join(err, closeAll(f.unlock), f.dir.Close())
-	f.dir, f.unlock, f.made = nil, nil, nil
-	return err
-}
-
-func (f *Folder) removeMade() error {
 	for _, path := range slices.Backward(f.made) {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil //nolint:nilerr // another process uses it by now
+		if os.Remove(path) != nil { // it holds something
+			break
 		}
 	}
-	return nil
+	return err
 }
 
 // Adopted is a folder of which is known what for, and what earlier runs did.

@@ -49,7 +49,7 @@ func OpenInput(path string) (*Input, error) {
 // on tomorrow needs it again. A copy that is there already is kept if it is the same, and is never replaced once
 // the folder belongs to a run.
 func (f *Folder) Spool(r io.Reader) (*Input, error) {
-	in, err := f.spool(r, "standard input", f.Run != nil && !f.unused())
+	in, err := f.spool(r, "standard input")
 	if err != nil {
 		return nil, err
 	}
@@ -57,9 +57,9 @@ func (f *Folder) Spool(r io.Reader) (*Input, error) {
 	return in, nil
 }
 
-// spool copies what is called name into the folder. Where the folder is taken, only what its run was planned with
+// spool copies what is called name into the folder. Where a run has used the folder, only what that was planned with
 // may enter.
-func (f *Folder) spool(r io.Reader, name string, taken bool) (*Input, error) {
+func (f *Folder) spool(r io.Reader, name string) (*Input, error) {
 	t, err := f.dir.Create(report.InputName)
 	if err != nil {
 		return nil, refuse(f.Path, err)
@@ -75,7 +75,7 @@ func (f *Folder) spool(r io.Reader, name string, taken bool) (*Input, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	case err == nil && there.SHA256 == sum:
-	case taken && f.Run.Asked.Input.SHA256 != sum:
+	case !f.unused() && f.Run.Asked.Input.SHA256 != sum:
 		return nil, Fail(Guard, keptHint(f.Path), "%s is not what the run in %s was planned with", name, f.Path)
 	default:
 		if err := t.Commit(); err != nil {

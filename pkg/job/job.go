@@ -13,6 +13,7 @@ import (
 
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
 
@@ -23,8 +24,10 @@ type Deed interface {
 	chunks() iter.Seq2[chunker.Chunk, error] // whom it is done to, in order
 	do(w *work, places []int, t trail) error // does it to a chunk's places, and records what became of each
 	changed() error                          // why what was planned is not there any more
-	layout() report.Layout                   // of the lines
-	lines() iter.Seq2[report.Line, error]    // whom the folder's files tell of
+
+	// What the files in a run's folder are made from besides its audit.
+	layout() report.Layout
+	lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line, error]
 }
 
 // Job carries out one deed, through one client, in one folder. Its fields are not to be changed once Run has been

@@ -125,6 +125,7 @@ func joinFiles(ctx context.Context, r *Record, out string, whole *report.Run, sh
 	if err != nil {
 		return nil, Fail(Usage, "", "%s: %w", r.Input.Path, err)
 	}
+	all := &Record{Input: r.Input, Plan: plan}
 	var dir *journal.Dir
 	at := r.dir
 	if out != "" {
@@ -134,7 +135,7 @@ func joinFiles(ctx context.Context, r *Record, out string, whole *report.Run, sh
 		defer func() { err = errors.Join(err, dir.Close()) }()
 		at = dir
 	}
-	if s, err = report.WriteJoined(dir, whole, shards, layoutOf(plan), linesOf(plan, r.Input)); err != nil {
+	if s, err = report.WriteJoined(dir, whole, shards, all.layout(), all.lines(nil, nil)); err != nil {
 		return nil, filesError(at, err)
 	}
 	return s, nil

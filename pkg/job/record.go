@@ -16,9 +16,9 @@ import (
 
 // Record is a run that deletes: its folder, its input and the plan made from that.
 type Record struct {
-	*Adopted
-	Input *Input
-	Plan  *chunker.Plan
+	*Adopted // nil: nobody holds the folder
+	Input    *Input
+	Plan     *chunker.Plan
 }
 
 // Reopen holds the folder that a run left in dir and plans its input again, so that its files can be made. input
@@ -33,40 +33,40 @@ func Reopen(ctx context.Context, dir, input string) (_ *Record, err error) {
 	if err != nil {
 		return nil, err
 	}
-	in, plan, err := planAgain(ctx, f.dir, f.Run, input)
+	r, err := planAgain(ctx, f.dir, f.Run, input)
 	if err != nil {
 		return nil, errors.Join(err, index.Close())
 	}
-	defer onError(&err, in.Close)
-	return f.record(index, plan, in)
+	defer onError(&err, r.Input.Close)
+	return r, f.become(r, index)
 }
 
 // planAgain plans a run's input once more. The error is an *Error with the code Guard if it is not what was planned.
-func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input string) (
-	in *Input, plan *chunker.Plan, err error,
-) {
+func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input string) (_ *Record, err error) {
 	a := run.Asked
-	if in, err = OpenInput(findInput(dir, run, input)); err != nil {
-		return nil, nil, Fail(Usage, "say where the input is now with --input FILE", "%w", err)
+	in, err := OpenInput(findInput(dir, run, input))
+	if err != nil {
+		return nil, Fail(Usage, "say where the input is now with --input FILE", "%w", err)
 	}
 	defer onError(&err, in.Close)
 	in.Name = a.Input.Name
 	options, err := planned(a.Options)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if options.Protect, err = readProtectList(dir, run); err != nil {
-		return nil, nil, auditError(dir, err)
+		return nil, auditError(dir, err)
 	}
-	if plan, err = chunker.Scan(ctx, in.Reader(), options, nil); err != nil {
-		return nil, nil, Fail(Usage, "", "%s: %w", in.Path, err)
+	plan, err := chunker.Scan(ctx, in.Reader(), options, nil)
+	if err != nil {
+		return nil, Fail(Usage, "", "%s: %w", in.Path, err)
 	}
 	want := Describe(in, plan, Target{Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID, Backup: a.Backup != ""})
 	if diff := differences(run, want); len(diff) > 0 {
-		return nil, nil, Fail(Guard, "say where the planned input is with --input FILE",
+		return nil, Fail(Guard, "say where the planned input is with --input FILE",
 			"%s is not the input of this run:%s", in.Path, list(diff))
 	}
-	return in, plan, nil
+	return &Record{Input: in, Plan: plan}, nil
 }
 
 // findInput says where a run's input is: where it was told, where it was, or (a copy) in a folder that moved.
@@ -81,10 +81,6 @@ func findInput(dir *journal.Dir, run *report.Run, told string) string {
 // Close unlocks the folder and closes the input.
 func (r *Record) Close() error { return errors.Join(r.Adopted.Close(), r.Input.Close()) }
 
-func (r *Record) layout() report.Layout { return layoutOf(r.Plan) }
-
-func (r *Record) lines() iter.Seq2[report.Line, error] { return linesOf(r.Plan, r.Input) }
-
 func (r *Record) changed() error { return r.Input.changed() }
 
 // chunks streams the input again; a chunk that is not what was planned is an error.
@@ -98,21 +94,47 @@ func (r *Record) do(w *work, places []int, t trail) error {
 	return w.erase(places, t)
 }
 
-func layoutOf(p *chunker.Plan) report.Layout {
+func (r *Record) layout() report.Layout {
+	p := r.Plan
 	return report.Layout{Header: p.HeaderRaw, Columns: p.Columns, Column: p.Column, IDName: p.Options.IDType,
 		Delimiter: p.Delimiter, BOM: p.BOM || p.Encoding != "utf-8"}
 }
 
-// linesOf gives every row of the input as the report wants it.
-func linesOf(plan *chunker.Plan, in *Input) iter.Seq2[report.Line, error] {
+// lines gives every row of the input.
+func (r *Record) lines(*journal.Dir, *report.Run) iter.Seq2[report.Line, error] {
 	return func(yield func(report.Line, error) bool) {
-		for row, err := range plan.All(in.Reader()) {
+		for row, err := range r.Plan.All(r.Input.Reader()) {
 			line := report.Line{Line: row.Line, Raw: row.Raw, ID: row.ID, Chunk: row.Chunk, Place: row.Place}
 			if row.Reject != nil {
 				line.Reason, line.Code, line.Invalid = row.Reject.Reason, row.Reject.Code, row.Reject.Invalid()
 			}
 			if !yield(line, err) || err != nil {
 				return
+			}
+		}
+	}
+}
+
+// contradictions are the rows of an audit that are not about the users planned in their places, each a
+// *report.DamageError, or another error that ends them.
+func (r *Record) contradictions(index *report.Index) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		for chunk, err := range r.chunks() {
+			var rows []report.Row
+			if err == nil {
+				rows, err = index.Chunk(chunk.Number)
+			}
+			if err != nil {
+				yield(err)
+				return
+			}
+			for _, row := range rows {
+				is := row.IDsSHA256 == report.IDsSHA256(chunk.IDs[row.From-1:row.To]) &&
+					row.FirstLine == chunk.Lines[row.From-1] && row.LastLine == chunk.Lines[row.To-1]
+				if !is && !yield(&report.DamageError{File: report.AuditName, Err: fmt.Errorf(
+					"chunk %d part %d-%d is not about the users that were planned there", row.Chunk, row.From, row.To)}) {
+					return
+				}
 			}
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // Restore creates users again whom a run deleted, from its backup. It works on a folder inside the run's as a Job
 // does, in the same chunks and places, so that the rows of both audits can be laid side by side.
 type Restore struct {
-	*Adopted             // its own folder
+	*Adopted             // its own folder; nil: nobody holds that
 	Of       *report.Run // whose users come back
 	Users    int         // that can come back
 	Unsaved  int         // deleted users who are not in the backup
@@ -142,10 +142,8 @@ func (r *Restore) layout() report.Layout {
 	return report.Layout{Header: []byte("id,old_user_id,new_user_id"), Columns: 3, Column: 1, Delimiter: ','}
 }
 
-func (r *Restore) lines() iter.Seq2[report.Line, error] { return r.linesIn(r.dir, r.Run) }
-
-// linesIn gives everybody who can come back with the new user_id, if there is one, from what a restore wrote in dir.
-func (r *Restore) linesIn(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line, error] {
+// lines gives everybody who can come back with the new user_id, if there is one, from what a restore wrote in dir.
+func (r *Restore) lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line, error] {
 	return func(yield func(report.Line, error) bool) {
 		created, closer, err := report.ReadProfiles(dir, run, report.CreatedName)
 		if err != nil {

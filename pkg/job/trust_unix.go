@@ -14,8 +14,6 @@ import (
 	"bulkdelete/pkg/journal"
 )
 
-const errNotDir = syscall.ENOTDIR
-
 // trusted refuses a folder that another user owns or that others may write into: they could have put anything
 // there. The group that may write is tolerated if this process is of it, since Kubernetes gives volumes so.
 func trusted(dir *journal.Dir) error {

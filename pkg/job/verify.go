@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"maps"
 	"math/bits"
 	"path/filepath"
@@ -27,14 +26,12 @@ type View struct {
 	Run  *report.Run
 	Plan *chunker.Plan // nil: the input is not at hand, see Findings.Unchecked
 
-	dir    *journal.Dir
-	want   Expect
-	input  *Input
-	index  *report.Index
-	sum    *report.Summary // nil: it could not be made
-	layout report.Layout
-	lines  iter.Seq2[report.Line, error] // nil: who the files tell of is not known
-	close  []func() error
+	dir   *journal.Dir
+	want  Expect
+	index *report.Index   // nil: the audit does not hold
+	deed  Deed            // nil: who the audit and the files tell of is not known
+	sum   *report.Summary // nil: it could not be made
+	close []func() error
 }
 
 // Findings are what verifying a folder came to.
@@ -90,7 +87,9 @@ func Verify(ctx context.Context, dir string, want Expect) (_ *View, err error) {
 		return nil, Fail(Usage, folderHint, "%s is not a run's folder: it has no %s", dir, report.RunName)
 	}
 	// From what all else rests on to what is made from it.
-	for _, check := range []func(context.Context) error{v.checkAudit, v.checkPlan, v.checkFiles, v.checkBackup, v.checkSeal} {
+	for _, check := range []func(context.Context) error{
+		v.checkAudit, v.checkPlan, v.checkFiles, v.checkBackup, v.checkSeal,
+	} {
 		if err := check(ctx); err != nil {
 			return nil, err
 		}
@@ -129,28 +128,28 @@ func (v *View) checkAudit(context.Context) error {
 }
 
 // checkPlan finds what the files are made from besides the audit, and holds the audit's rows to the users planned.
-func (v *View) checkPlan(ctx context.Context) (err error) {
-	switch {
-	case v.index == nil:
+func (v *View) checkPlan(ctx context.Context) error {
+	if v.index == nil {
 		return nil
-	case v.Run.Asked.Deed == report.Restore:
+	}
+	var err error
+	var record *Record
+	if v.Run.Asked.Deed == report.Restore {
 		err = v.openRestore()
-	default:
-		v.input, v.Plan, err = planAgain(ctx, v.dir, v.Run, v.want.Input)
+	} else {
+		record, err = planAgain(ctx, v.dir, v.Run, v.want.Input)
 	}
 	if damage, ok := errors.AsType[*report.DamageError](err); ok {
 		v.problem("%v", damage)
 	}
 	if err != nil {
 		v.unchecked("the users behind the audit's rows, and the files made from them: %v", err)
+	}
+	if record == nil {
 		return nil
 	}
-	if v.Plan == nil {
-		return nil
-	}
-	v.close = append(v.close, v.input.Close)
-	v.layout, v.lines = layoutOf(v.Plan), linesOf(v.Plan, v.input)
-	for err := range contradictions(v.Plan, v.input, v.index) {
+	v.deed, v.Plan, v.close = record, record.Plan, append(v.close, record.Input.Close)
+	for err := range record.contradictions(v.index) {
 		if !isDamage(err) {
 			return Fail(Halted, rerunHint, "the audit cannot be held to the plan: %w", err)
 		}
@@ -181,48 +180,16 @@ func (v *View) openRestore() error {
 	if sum, err := report.Sum(around, report.BackupName); err != nil || sum.SHA256 != v.Run.Asked.Input.SHA256 {
 		return errors.Join(err, fmt.Errorf("%s is not the backup that was restored", around.Name(report.BackupName)))
 	}
-	v.layout, v.lines = r.layout(), r.linesIn(v.dir, v.Run)
+	v.deed = r
 	v.index.LeaveOut(r.places)
 	v.Remaining = v.index.Left()
 	return nil
 }
 
-// contradictions are the rows of an audit that are not about the users planned in their places, each a
-// *report.DamageError, or another error that ends them.
-func contradictions(plan *chunker.Plan, in *Input, index *report.Index) iter.Seq[error] {
-	return func(yield func(error) bool) {
-		for chunk, err := range plan.Split(in.Reader()) {
-			var rows []report.Row
-			if err == nil {
-				rows, err = index.Chunk(chunk.Number)
-			}
-			if err != nil {
-				yield(err)
-				return
-			}
-			for _, r := range rows {
-				if err := contradiction(chunk, r); err != nil && !yield(err) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// contradiction says how a row is not about the users planned in its places; nil: it is.
-func contradiction(chunk chunker.Chunk, r report.Row) error {
-	sameIDs := r.IDsSHA256 == report.IDsSHA256(chunk.IDs[r.From-1:r.To])
-	if sameIDs && r.FirstLine == chunk.Lines[r.From-1] && r.LastLine == chunk.Lines[r.To-1] {
-		return nil
-	}
-	return &report.DamageError{File: report.AuditName, Err: fmt.Errorf(
-		"chunk %d part %d-%d is not about the users that were planned there", r.Chunk, r.From, r.To)}
-}
-
 // checkFiles compares what was made from the audit with what would be made now.
 func (v *View) checkFiles(context.Context) error {
 	switch {
-	case v.lines == nil: // said already
+	case v.deed == nil: // said already
 		return nil
 	case v.Run.Open:
 		v.unchecked("the files made from the audit: a run is open, or died; bulkdelete report makes them again")
@@ -230,7 +197,7 @@ func (v *View) checkFiles(context.Context) error {
 	case !v.Run.Begun():
 		return nil
 	}
-	sum, differ, err := report.Compare(v.dir, v.Run, v.layout, v.lines)
+	sum, differ, err := report.Compare(v.dir, v.Run, v.deed.layout(), v.deed.lines(v.dir, v.Run))
 	if err != nil {
 		v.problem("the files made from the audit cannot be made again: %v", err)
 		return nil
@@ -361,7 +328,7 @@ func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int,
 	pool, ctx := errgroup.WithContext(ctx)
 	pool.SetLimit(workers)
 	var turn sync.Mutex // of found, and of the index
-	for chunk, err := range v.Plan.Split(v.input.Reader()) {
+	for chunk, err := range v.deed.chunks() {
 		if err != nil {
 			return errors.Join(err, pool.Wait())
 		}
