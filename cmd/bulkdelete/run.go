@@ -227,8 +227,11 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 }
 
 func (d *deletion) describe() {
-	d.want = job.Describe(d.input, d.planned, job.Target{Host: d.host, UserPool: d.pool, TenantID: d.tenantID,
-		Backup: d.backup, Reason: d.reason})
+	target := report.Asked{Host: d.host, UserPool: d.pool, TenantID: d.tenantID, Reason: d.reason}
+	if d.backup {
+		target.Backup = "true"
+	}
+	d.want = job.Describe(d.input, d.planned, target)
 	d.want.Program = version()
 }
 

@@ -28,11 +28,7 @@ func TestOptionsComeBackFromRunJSON(t *testing.T) {
 		if o.Shards > 0 {
 			o.Shard = rapid.IntRange(0, o.Shards-1).Draw(rt, "shard")
 		}
-		back, err := planned(optionsToMap(o))
-		if err != nil {
-			rt.Fatal(err)
-		}
-		if !reflect.DeepEqual(back, o) {
+		if back := planned(optionsToMap(o)); !reflect.DeepEqual(back, o) {
 			rt.Fatalf("%+v comes back as %+v", o, back)
 		}
 	})

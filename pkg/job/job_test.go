@@ -129,7 +129,11 @@ func (b *fixture) run(ctx context.Context) (*report.Summary, error) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	record, err := folder.Adopt(Describe(in, plan, Target{Host: "test", Backup: b.backup}), plan, in)
+	target := report.Asked{Host: "test"}
+	if b.backup {
+		target.Backup = "true"
+	}
+	record, err := folder.Adopt(Describe(in, plan, target), plan, in)
 	if err != nil {
 		return nil, errors.Join(err, folder.Close(), in.Close())
 	}

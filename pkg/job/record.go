@@ -50,10 +50,7 @@ func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input str
 	}
 	defer onError(&err, in.Close)
 	in.Name = a.Input.Name
-	options, err := planned(a.Options)
-	if err != nil {
-		return nil, err
-	}
+	options := planned(a.Options)
 	if options.Protect, err = readProtectList(dir, run); err != nil {
 		return nil, auditError(dir, err)
 	}
@@ -61,8 +58,7 @@ func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input str
 	if err != nil {
 		return nil, Fail(Usage, "", "%s: %w", in.Path, err)
 	}
-	want := Describe(in, plan, Target{Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID, Backup: a.Backup != ""})
-	if diff := differences(run, want); len(diff) > 0 {
+	if diff := differences(run, Describe(in, plan, a)); len(diff) > 0 {
 		return nil, Fail(Guard, "say where the planned input is with --input FILE",
 			"%s is not the input of this run:%s", in.Path, list(diff))
 	}

@@ -45,9 +45,8 @@ func trusted(dir *journal.Dir) error {
 // whose says who owns a folder, or the nearest one above that is there, and who we are.
 func whose(path string) string {
 	path = filepath.Clean(path)
-	var info os.FileInfo
-	var err error
-	for info, err = os.Stat(path); err != nil && path != filepath.Dir(path); info, err = os.Stat(path) {
+	info, err := os.Stat(path)
+	for ; err != nil && path != filepath.Dir(path); info, err = os.Stat(path) {
 		path = filepath.Dir(path)
 	}
 	if err != nil {
