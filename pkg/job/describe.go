@@ -121,7 +121,11 @@ func readProtectList(dir *journal.Dir, run *report.Run) ([]string, error) {
 	}
 	var ids []string
 	for _, row := range rows[1:] {
-		ids = append(ids, row[0])
+		id := strings.TrimPrefix(row[0], "'")
+		if report.Harmless(id) != row[0] { // it begins with that itself
+			id = row[0]
+		}
+		ids = append(ids, id)
 	}
 	return ids, nil
 }
