@@ -42,7 +42,7 @@ func (j *Job) openFiles() (torn int, err error) {
 		return 0, auditError(f.dir, err)
 	}
 	if !held {
-		if err := f.lockAudit(); err != nil {
+		if err := f.lock(report.AuditName); err != nil {
 			return 0, err
 		}
 	}

@@ -130,13 +130,12 @@ func readProtectList(dir *journal.Dir, run *report.Run) ([]string, error) {
 	return ids, nil
 }
 
-// differences names what two descriptions do not have in common, one line each. A user pool that nobody has asked for
-// yet is not compared.
-func differences(have, want *report.Run) []string {
-	var diff []string
+// differences names what two descriptions do not have in common, each on a line of its own. A user pool that nobody has
+// asked for yet is not compared.
+func differences(have, want *report.Run) (diff string) {
 	compare := func(what, have, want string) {
 		if have != want {
-			diff = append(diff, fmt.Sprintf("%s: %s there, %s now", what, orNone(have), orNone(want)))
+			diff += fmt.Sprintf("\n  %s: %s there, %s now", what, orNone(have), orNone(want))
 		}
 	}
 	h, w := have.Asked, want.Asked
@@ -156,7 +155,7 @@ func differences(have, want *report.Run) []string {
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		compare("--"+strings.ReplaceAll(name, "_", "-"), h.Options[name], w.Options[name])
 	}
-	if len(diff) == 0 && h.Plan.Digest != w.Plan.Digest {
+	if diff == "" && h.Plan.Digest != w.Plan.Digest {
 		compare("plan's digest", h.Plan.Digest, w.Plan.Digest)
 	}
 	return diff
@@ -168,5 +167,3 @@ func orNone(s string) string {
 	}
 	return strings.ReplaceAll(s, "\n", ", ")
 }
-
-func list(lines []string) string { return "\n  " + strings.Join(lines, "\n  ") }

@@ -44,6 +44,9 @@ func Claim(path string) (_ *Folder, err error) {
 	if f.made, err = journal.MakeDir(path); err != nil {
 		return nil, refuse(path, err)
 	}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return nil, refuse(path, syscall.ENOTDIR)
+	}
 	if f.dir, err = journal.OpenDir(path); err != nil {
 		return nil, refuse(path, err)
 	}
@@ -65,7 +68,10 @@ func Claim(path string) (_ *Folder, err error) {
 	if f.Run == nil {
 		return f, f.ours()
 	}
-	return f, f.lockAudit()
+	if f.dir.Has(report.AuditName) { // removing the lock file lets no second run in
+		return f, f.lock(report.AuditName)
+	}
+	return f, nil
 }
 
 // reclaim is Claim for a folder that is there and holds a run.
@@ -138,14 +144,6 @@ func (f *Folder) lock(name string) error {
 	return nil
 }
 
-// lockAudit locks the audit too: removing the lock file lets no second run in.
-func (f *Folder) lockAudit() error {
-	if !f.dir.Has(report.AuditName) {
-		return nil
-	}
-	return f.lock(report.AuditName)
-}
-
 // signLock says in the lock who holds the folder.
 func (f *Folder) signLock() error {
 	file, err := f.dir.OpenFile(report.LockName, os.O_WRONLY|os.O_TRUNC)
@@ -196,12 +194,11 @@ func (f *Folder) take(want *report.Run) (*report.Index, error) {
 
 // same refuses a run that is not the folder's.
 func (f *Folder) same(want *report.Run) error {
-	diff := differences(f.Run, want)
-	if len(diff) == 0 {
-		return nil
+	if diff := differences(f.Run, want); diff != "" {
+		return Fail(Guard, "choose another folder with --out, or give the input and options of before",
+			"the folder %s belongs to another run:%s", f.Path, diff)
 	}
-	return Fail(Guard, "choose another folder with --out, or give the input and options of before",
-		"the folder %s belongs to another run:%s", f.Path, list(diff))
+	return nil
 }
 
 // unused says that no run on this folder can have sent anything: it is safe to plan anew.

@@ -66,9 +66,9 @@ func addShard(whole *report.Run, r *Record, first string) (*report.Run, error) {
 	if whole == nil {
 		return its, nil
 	}
-	if diff := differences(whole, its); len(diff) > 0 {
+	if diff := differences(whole, its); diff != "" {
 		return nil, Fail(Guard, "give the folders of one job's shards",
-			"it is of another job than %s:%s", first, list(diff))
+			"it is of another job than %s:%s", first, diff)
 	}
 	p, own := &whole.Asked.Plan, r.Run.Asked.Plan
 	p.Invalid, p.Duplicates, p.Protected = p.Invalid+own.Invalid, p.Duplicates+own.Duplicates, p.Protected+own.Protected

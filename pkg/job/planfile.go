@@ -101,9 +101,9 @@ func CheckPlan(path string, run *report.Run) (*report.Approval, error) {
 		return nil, Fail(Guard, "have it approved again",
 			"the plan %s has been edited since it was saved: its digest does not fit", path)
 	}
-	if diff := differences(s.run(), run); len(diff) > 0 {
+	if diff := differences(s.run(), run); diff != "" {
 		return nil, Fail(Guard, "plan again and have it approved, or give the input and options that were approved",
-			"this run is not what the plan %s says:%s", path, list(diff))
+			"this run is not what the plan %s says:%s", path, diff)
 	}
 	return &report.Approval{By: s.By, Digest: s.Digest}, nil
 }

@@ -58,9 +58,9 @@ func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input str
 	if err != nil {
 		return nil, Fail(Usage, "", "%s: %w", in.Path, err)
 	}
-	if diff := differences(run, Describe(in, plan, a)); len(diff) > 0 {
+	if diff := differences(run, Describe(in, plan, a)); diff != "" {
 		return nil, Fail(Guard, "say where the planned input is with --input FILE",
-			"%s is not the input of this run:%s", in.Path, list(diff))
+			"%s is not the input of this run:%s", in.Path, diff)
 	}
 	return &Record{Input: in, Plan: plan}, nil
 }

@@ -232,15 +232,30 @@ func TestAPanicBetweenTwoRowsOfAChunk(t *testing.T) {
 	})
 }
 
+// overheard is a job on eight chunks whose credentials a test may use.
+func overheard(t *testing.T) *fixture {
+	b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 400, 400)
+	b.before(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+		b.authorized = r.Header.Clone()
+		return false
+	})
+	return b
+}
+
+// everybodyIsDeleted lets the last run go through: nobody is called absent.
+func (b *fixture) everybodyIsDeleted() {
+	b.t.Helper()
+	b.adjust = nil
+	if s, err := b.run(b.t.Context()); err != nil || s.Deleted != 400 {
+		b.t.Errorf("%d deleted, %d absent, %v", s.Deleted, s.Absent, err)
+	}
+}
+
 // A crash is one of the largest run so far: a resume with fewer workers that dies too does not make chunks of the first
 // unsuspected.
 func TestTheLargestWorkerCountIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 400, 400)
-		b.before(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
-			b.authorized = r.Header.Clone()
-			return false
-		})
+		b := overheard(t)
 		for _, workers := range []int{4, 1} {
 			b.cfg.Workers = workers
 			b.adjust = func(j *Job) { j.StopAfter = 50 }
@@ -254,21 +269,14 @@ func TestTheLargestWorkerCountIsKept(t *testing.T) {
 				b.removed(51, 250) // what the four had in flight
 			}
 		}
-		b.adjust = nil
-		if s, err := b.run(t.Context()); err != nil || s.Deleted != 400 {
-			t.Errorf("%d deleted, %d absent, %v", s.Deleted, s.Absent, err)
-		}
+		b.everybodyIsDeleted()
 	})
 }
 
 // What a run left in doubt stays so through one that ends in order before it comes to those chunks.
 func TestDoubtIsCarriedOnByAnOrderlyEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 400, 400)
-		b.before(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
-			b.authorized = r.Header.Clone()
-			return false
-		})
+		b := overheard(t)
 		stop := func(j *Job) { j.StopAfter = 50 }
 		b.adjust = stop
 		for i, want := range [][]int{nil, {3, 4, 5}, {4, 5}} {
@@ -283,10 +291,7 @@ func TestDoubtIsCarriedOnByAnOrderlyEnd(t *testing.T) {
 				b.removed(51, 250)
 			}
 		}
-		b.adjust = nil
-		if s, err := b.run(t.Context()); err != nil || s.Deleted != 400 {
-			t.Errorf("%d deleted, %d absent, %v", s.Deleted, s.Absent, err)
-		}
+		b.everybodyIsDeleted()
 	})
 }
 
