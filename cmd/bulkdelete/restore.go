@@ -77,7 +77,7 @@ func (o *operation) restore(ctx context.Context, dir string) error {
 		}
 		return nil
 	}
-	return o.perform(ctx, r, r.Adopted, approval{
+	return o.perform(ctx, r, r.Folder, approval{
 		verb: "create", resume: commandLineOf(os.Args),
 		check: func(ctx context.Context) error { return o.checkRestore(ctx, r) },
 		show:  func() error { return o.showRestore(r) },
@@ -86,13 +86,13 @@ func (o *operation) restore(ctx context.Context, dir string) error {
 
 // checkRestore connects to the pool and the tenant of the run, and to no other.
 func (o *operation) checkRestore(ctx context.Context, r *job.Restore) (err error) {
-	if o.config.TenantID, err = tenantOf(o.tenantID, r.Of); err != nil {
+	if o.config.TenantID, err = tenantOf(o.tenantID, r.Run); err != nil {
 		return err
 	}
 	if err := o.connect(ctx, sandbox.Config{}); err != nil {
 		return err
 	}
-	return samePool(r.Of, o.host, o.pool)
+	return samePool(r.Run, o.host, o.pool)
 }
 
 // listRestore writes who can come back to standard output, as CSV, and the rest to standard error.
@@ -122,17 +122,17 @@ func (o *operation) showRestore(r *job.Restore) error {
 		fmt.Fprintf(&b, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(&b, "%s users can be created again.\n\n", text.Count(r.Users))
-	backup := filepath.Join(filepath.Dir(r.Path), report.BackupName)
-	row("backup", "%s, made by the run of %s", backup, r.Of.Asked.At)
+	backup := filepath.Join(filepath.Dir(r.Folder.Path), report.BackupName)
+	row("backup", "%s, made by the run of %s", backup, r.Run.Asked.At)
 	row("users", "%s whom that run deleted, or may have", text.Count(r.Users))
-	if left := r.Remaining(); left < r.Users {
+	if left := r.Folder.Remaining(); left < r.Users {
 		row("", "%s of them were settled by earlier restores, %s are left", text.Count(r.Users-left), text.Count(left))
 	}
 	if r.Unsaved > 0 {
 		row("", "%s more were deleted without being in the backup: they cannot come back", text.Count(r.Unsaved))
 	}
-	row("host", "%s", r.Of.Asked.Host)
-	row("user pool", "%s", text.Clean(r.Of.Asked.UserPool))
+	row("host", "%s", r.Run.Asked.Host)
+	row("user pool", "%s", text.Clean(r.Run.Asked.UserPool))
 	row("looked for", "each user first: who is there is left as is")
 	for i, line := range strings.Split(lostForEver, "\n") {
 		name := "lost"

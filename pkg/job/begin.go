@@ -1,7 +1,6 @@
 package job
 
 import (
-	"errors"
 	"slices"
 	"time"
 
@@ -25,7 +24,14 @@ func (j *Job) begin() (torn int, err error) {
 	if torn, err = j.openFiles(); err != nil {
 		return 0, err
 	}
-	j.findSuspects()
+	// Chunks are fed in order and a slot is freed by a row on disk, so what a crash left in flight is among the first
+	// unfinished chunks, as many as the largest run had workers. A run that ended in order left a list.
+	if e := run.LastEnd(); e != nil {
+		j.suspects = slices.Clone(e.InDoubt)
+	}
+	if run.Open {
+		j.suspects = append(j.suspects, f.cover.FirstOpen(run.Workers)...)
+	}
 	s := j.Session
 	s.StartedAt, s.Torn, s.Workers = time.Now().UTC(), torn, j.Workers
 	run.Program, run.Open, run.Workers = s.Program, true, max(run.Workers, s.Workers)
@@ -41,6 +47,7 @@ func (j *Job) openFiles() (torn int, err error) {
 	if j.audit, torn, err = report.OpenAudit(f.dir, f.Run, f.cover.Add); err != nil {
 		return 0, auditError(f.dir, err)
 	}
+	j.closers = append(j.closers, j.audit.Close)
 	if !held {
 		if err := f.lock(report.AuditName); err != nil {
 			return 0, err
@@ -53,6 +60,7 @@ func (j *Job) openFiles() (torn int, err error) {
 		if j.backup, _, err = report.OpenBackup(f.dir, f.Run, name); err != nil {
 			return 0, auditError(f.dir, err)
 		}
+		j.closers = append(j.closers, j.backup.Close)
 	}
 	if err := f.dir.Sync(); err != nil {
 		return 0, refuse(f.Path, err)
@@ -69,18 +77,6 @@ func saves(run *report.Run) string {
 		return report.BackupName
 	}
 	return ""
-}
-
-// findSuspects: chunks are fed in order and a slot is freed by a row on disk, so what a crash left in flight is
-// among the first unfinished chunks, as many as the largest run had workers. A run that ended in order left a list.
-func (j *Job) findSuspects() {
-	run := j.folder.Run
-	if e := run.LastEnd(); e != nil {
-		j.suspects = slices.Clone(e.InDoubt)
-	}
-	if run.Open {
-		j.suspects = append(j.suspects, j.folder.cover.FirstOpen(run.Workers)...)
-	}
 }
 
 // end notes in run.json how the run ended and which chunks it left in doubt. After a failure of the audit run.json
@@ -102,14 +98,4 @@ func (j *Job) end(stopped *Error) error {
 	ended.InDoubt = slices.Compact(left)
 	run.Last().Ended, run.Open = &ended, false
 	return j.folder.save()
-}
-
-func (j *Job) close() (err error) {
-	if j.audit != nil {
-		err = j.audit.Close()
-	}
-	if j.backup != nil {
-		err = errors.Join(err, j.backup.Close())
-	}
-	return err
 }

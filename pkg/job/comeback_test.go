@@ -47,7 +47,8 @@ func TestEverybodyComesBack(t *testing.T) {
 }
 
 func (c comeback) try(t *testing.T) {
-	b := newFixture(t, sandbox.Config{Faults: seeded(t, c.faults), Unknown: sandbox.UnknownNotFound, Duplicates: c.duplicates}, c.rows, c.rows)
+	b := newFixture(t, sandbox.Config{Faults: seeded(t, c.faults), Unknown: sandbox.UnknownNotFound,
+		Duplicates: c.duplicates}, c.rows, c.rows)
 	b.cfg.Workers, b.backup = c.workers, true
 	again := func(dir string, stops []time.Duration, run func() error) {
 		for _, stop := range stops {
@@ -278,7 +279,8 @@ func TestAnIDThatNamedTwo(t *testing.T) {
 		b.cfg.Transport = wire{b.api}
 		s, err := b.restore(t.Context())
 		rows := b.returns("failed.csv")
-		if err != nil || s.Restored != 59 || s.Failed != 1 || b.api.Len() != 69 || len(rows) != 1 || !strings.Contains(rows[0]["bulkdelete_reason"], "the ID named 2 users") {
+		if err != nil || s.Restored != 59 || s.Failed != 1 || b.api.Len() != 69 || len(rows) != 1 ||
+			!strings.Contains(rows[0]["bulkdelete_reason"], "the ID named 2 users") {
 			t.Errorf("%d restored, %d failed, %v: %v", s.Restored, s.Failed, err, rows)
 		}
 	})

@@ -19,6 +19,7 @@ import (
 type work struct {
 	job   *Job
 	chunk chunker.Chunk
+	users map[int][]report.Saved // of a restore: who come back, by place
 }
 
 type chunkKey struct{}
@@ -168,7 +169,7 @@ func (w *work) notFound(places []int, t trail) error {
 	case alone && (err != nil || len(gone) == 0):
 		return w.record(places, report.Failed, t, bare404+"reading back does not say that the user is gone")
 	case err != nil || len(gone) == 0:
-		return w.halves(places, t) // reading is not permitted, or does not agree: ask each user alone
+		return w.divide(places, t, w.erase) // reading is not permitted, or does not agree: ask each user alone
 	}
 	begun := 0 // an API that works through a list and stops at the first user it does not know has deleted those before
 	for begun < len(gone) && gone[begun] == places[begun] {
@@ -209,24 +210,20 @@ func (w *work) refused(places []int, t trail) error {
 	}
 	const tooLarge = http.StatusRequestEntityTooLarge // nothing of it was read
 	t.InDoubt = t.InDoubt || t.HTTPStatus != tooLarge && t.StatusCode != tooLarge
-	return w.halves(places, t)
-}
-
-func (w *work) halves(places []int, t trail) error {
-	return w.divide(places, t, func(half []int) error { return w.erase(half, t) })
+	return w.divide(places, t, w.erase)
 }
 
 // divide goes on with each half of places by itself, so that one culprit does not keep the others. A job that is ending
 // leaves the second half.
-func (w *work) divide(places []int, t trail, each func(half []int) error) error {
+func (w *work) divide(places []int, t trail, each func(half []int, t trail) error) error {
 	half := len(places) / 2
-	if err := each(places[:half]); err != nil {
+	if err := each(places[:half], t); err != nil {
 		return err
 	}
 	if w.job.feed.Err() != nil {
 		return w.leave(t, nil)
 	}
-	return each(places[half:])
+	return each(places[half:], t)
 }
 
 // mostTries is how many calls for the same users may go without an answer before their outcome is unknown.
@@ -255,7 +252,7 @@ func (w *work) unanswered(places []int, t trail, began time.Time, cause error) e
 		return w.erase(alive, t)
 	}
 	if errors.Is(cause, client.ServerError) && len(alive) > 1 {
-		return w.halves(alive, t) // some plain bad arguments are answered with 500
+		return w.divide(alive, t, w.erase) // some plain bad arguments are answered with 500
 	}
 	if silent {
 		return w.record(alive, report.Unknown, t, "still there when read back, and no attempt was answered")

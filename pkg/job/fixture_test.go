@@ -79,7 +79,8 @@ type fixture struct {
 // newFixture makes a pool of users 1 to pool and an input of users 1 to rows.
 func newFixture(t *testing.T, cfg sandbox.Config, pool, rows int) *fixture {
 	t.Helper()
-	b := &fixture{t: t, dir: filepath.Join(t.TempDir(), "job"), input: filepath.Join(t.TempDir(), "users.csv"), named: map[string]int{}}
+	b := &fixture{t: t, dir: filepath.Join(t.TempDir(), "job"), input: filepath.Join(t.TempDir(), "users.csv"),
+		named: map[string]int{}}
 	cfg.IDs = func(yield func(string) bool) {
 		for i := 1; i <= pool && yield(id(i)); i++ {
 		}

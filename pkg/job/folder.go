@@ -41,16 +41,7 @@ const (
 func Claim(path string) (_ *Folder, err error) {
 	f := &Folder{Path: path}
 	defer onError(&err, f.Close)
-	if f.made, err = journal.MakeDir(path); err != nil {
-		return nil, refuse(path, err)
-	}
-	if info, err := os.Stat(path); err == nil && !info.IsDir() {
-		return nil, refuse(path, syscall.ENOTDIR)
-	}
-	if f.dir, err = journal.OpenDir(path); err != nil {
-		return nil, refuse(path, err)
-	}
-	if err := trusted(f.dir); err != nil {
+	if f.dir, f.made, err = openTrusted(path); err != nil {
 		return nil, err
 	}
 	if err := f.ours(); err != nil { // before anything is written into it
@@ -72,6 +63,24 @@ func Claim(path string) (_ *Folder, err error) {
 		return f, f.lock(report.AuditName)
 	}
 	return f, nil
+}
+
+// openTrusted opens a folder that others may not change, and makes it, and those above, if it is not there. made are
+// these, after an error too.
+func openTrusted(path string) (dir *journal.Dir, made []string, err error) {
+	if made, err = journal.MakeDir(path); err != nil {
+		return nil, made, refuse(path, err)
+	}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return nil, made, refuse(path, syscall.ENOTDIR)
+	}
+	if dir, err = journal.OpenDir(path); err != nil {
+		return nil, made, refuse(path, err)
+	}
+	if err := trusted(dir); err != nil {
+		return nil, made, errors.Join(err, dir.Close())
+	}
+	return dir, made, nil
 }
 
 // reclaim is Claim for a folder that is there and holds a run.

@@ -38,7 +38,8 @@ func TestWhoseGroupMayWrite(t *testing.T) {
 			if err == nil {
 				err = f.Close()
 			}
-			if want := map[bool]Code{true: OK, false: Guard}[c.trusted]; codeOf(err) != want || !c.trusted && !strings.Contains(err.Error(), "others may write into it") {
+			want := map[bool]Code{true: OK, false: Guard}[c.trusted]
+			if codeOf(err) != want || !c.trusted && !strings.Contains(err.Error(), "others may write into it") {
 				t.Errorf("%v", err)
 			}
 		})

@@ -47,7 +47,8 @@ type Job struct {
 
 	folder   *Adopted
 	audit    *report.Audit
-	backup   *report.Backup  // nil: nobody is saved
+	backup   *report.Backup // nil: nobody is saved
+	closers  []func() error
 	suspects []int           // chunks that may have been sent without a row to show for it
 	feed     context.Context // ends: no new chunk, no wait, no retry
 	stop     context.CancelCauseFunc
@@ -66,7 +67,7 @@ type Job struct {
 func (j *Job) Run(ctx context.Context) (err error) {
 	j.folder = j.Deed.adopted()
 	defer func() {
-		if closed := j.close(); closed != nil {
+		if closed := closeAll(j.closers); closed != nil {
 			err = errors.Join(err, Fail(Halted, roomHint, "the audit cannot be closed: %w", closed))
 		}
 	}()

@@ -325,7 +325,8 @@ func TestAnOutageIsWaitedOut(t *testing.T) {
 
 // A token that runs out in the middle of a run costs no chunk: it is renewed in time, or renewed when it is refused.
 func TestTokensThatRunOutCostNoChunk(t *testing.T) {
-	for _, said := range []string{`"expires_in":2`, `"expires_in":7200`} { // the server's clock, and a server that says more than is true
+	// The server's clock, and a server that says more than is true.
+	for _, said := range []string{`"expires_in":2`, `"expires_in":7200`} {
 		inBubble(t, said, func(t *testing.T) {
 			b := newFixture(t, sandbox.Config{TokenLifetime: 2 * time.Second, Faults: seeded(t, "latency=50ms")}, 10_000, 10_000)
 			b.cfg.Rate, b.cfg.Workers = 20, 4

@@ -143,12 +143,9 @@ func joinFiles(ctx context.Context, r *Record, out string, whole *report.Run, sh
 
 // claimJoined opens the folder for the files of a whole job, which holds nothing else.
 func claimJoined(out string) (_ *journal.Dir, err error) {
-	if _, err := journal.MakeDir(out); err != nil {
-		return nil, refuse(out, err)
-	}
-	dir, err := journal.OpenDir(out)
+	dir, _, err := openTrusted(out)
 	if err != nil {
-		return nil, refuse(out, err)
+		return nil, err
 	}
 	defer onError(&err, dir.Close)
 	names, err := dir.Names()
@@ -158,5 +155,5 @@ func claimJoined(out string) (_ *journal.Dir, err error) {
 				"the folder %s holds %s: the files of the whole get a folder of their own", out, name)
 		}
 	}
-	return dir, errors.Join(err, trusted(dir))
+	return dir, err
 }

@@ -69,7 +69,7 @@ func (w *work) notSaved(places []int, t trail, receipt client.Receipt, err error
 	case left != nil:
 		return left
 	case len(places) > 1 && !errors.Is(err, client.Unavailable):
-		return w.divide(places, t, func(half []int) error { return w.saveFirst(half, t) })
+		return w.divide(places, t, w.saveFirst)
 	case t.InDoubt:
 		return w.record(places, report.Unknown, t, "an earlier run may have deleted them; they cannot be read")
 	}

@@ -11,20 +11,14 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// returning is one chunk of users on their way back, by place.
-type returning struct {
-	*work
-	users map[int][]report.Saved
-}
-
 // do creates everybody at places who is not there. Where an ID named several users, which of them to create is for a
 // person to say.
 func (r *Restore) do(w *work, places []int, t trail) error {
 	users, err := r.backup.Chunk(w.chunk.Number)
-	if err != nil {
+	if w.users = users; err != nil {
 		return Fail(Halted, "compare it with a copy", "the backup cannot be read any more: %w", err)
 	}
-	size := r.Of.Asked.Plan.ChunkSize
+	size := r.Run.Asked.Plan.ChunkSize
 	w.chunk.IDs, w.chunk.Lines = make([]string, size), make([]int, size)
 	for place, u := range users {
 		w.chunk.IDs[place-1], w.chunk.Lines[place-1] = u[0].ID, u[0].Line
@@ -37,13 +31,13 @@ func (r *Restore) do(w *work, places []int, t trail) error {
 			return err
 		}
 	}
-	return (&returning{w, users}).recreate(single, t)
+	return w.recreate(single, t)
 }
 
 // key finds the user of a place who is back. A profile that has no ID which lasts has the old user_id, by which only
 // one who was never gone is found.
-func (b *returning) key(place int) (idType, id string, lasts bool) {
-	user := b.users[place][0].User
+func (w *work) key(place int) (idType, id string, lasts bool) {
+	user := w.users[place][0].User
 	if idType, id = client.KeyOf(user); id != "" {
 		return idType, id, true
 	}
@@ -52,50 +46,50 @@ func (b *returning) key(place int) (idType, id string, lasts bool) {
 
 // recreate finds out who of places exists, creates the others in one call, and records what became of them.
 // Creating is never repeated without looking: a creation whose answer was lost may have been carried out.
-func (b *returning) recreate(places []int, t trail) error {
+func (w *work) recreate(places []int, t trail) error {
 	if len(places) == 0 {
 		return nil
 	}
-	found, t, err := b.lookUp(places, t)
+	found, t, err := w.lookUp(places, t)
 	if err != nil || found == nil {
 		return err
 	}
 	existing, missing := split(places, func(place int) bool { return found[place] != nil })
 	if t.InDoubt {
-		err = b.back(existing, found, t, "there after an earlier attempt without an answer: taken for created by it")
+		err = w.back(existing, found, t, "there after an earlier attempt without an answer: taken for created by it")
 	} else {
-		err = b.record(existing, report.Exists, t, "a user with the same ID is there")
+		err = w.record(existing, report.Exists, t, "a user with the same ID is there")
 	}
 	if err == nil && t.InDoubt {
 		var lost []int
-		missing, lost = split(missing, func(place int) bool { _, _, lasts := b.key(place); return lasts })
-		err = b.record(lost, report.Unknown, t, "may have been created, and has no ID to look for")
+		missing, lost = split(missing, func(place int) bool { _, _, lasts := w.key(place); return lasts })
+		err = w.record(lost, report.Unknown, t, "may have been created, and has no ID to look for")
 	}
 	switch {
 	case err != nil || len(missing) == 0:
 		return err
 	case t.tries == mostTries:
-		return b.record(missing, report.Failed, t, "not there after several attempts")
+		return w.record(missing, report.Failed, t, "not there after several attempts")
 	}
-	return b.create(missing, t)
+	return w.create(missing, t)
 }
 
 // lookUp finds those who exist. found is nil if that could not be had and the places are recorded: they were not
 // created.
-func (b *returning) lookUp(places []int, t trail) (found map[int]json.RawMessage, _ trail, err error) {
+func (w *work) lookUp(places []int, t trail) (found map[int]json.RawMessage, _ trail, err error) {
 	byType, ids := map[string][]int{}, map[string][]string{}
 	for _, place := range places {
-		idType, id, _ := b.key(place)
+		idType, id, _ := w.key(place)
 		byType[idType], ids[idType] = append(byType[idType], place), append(ids[idType], id)
 	}
 	found = map[int]json.RawMessage{}
 	began := time.Now()
 	for idType, some := range byType {
-		profiles, receipt, err := b.job.Client.Profiles(b.ctx(), idType, ids[idType])
-		b.job.heard(err)
+		profiles, receipt, err := w.job.Client.Profiles(w.ctx(), idType, ids[idType])
+		w.job.heard(err)
 		t = t.addRead(receipt)
 		if err != nil {
-			return nil, t, b.blind(places, t, began, err)
+			return nil, t, w.blind(places, t, began, err)
 		}
 		for place, users := range byPlace(some, profiles) {
 			if len(users) > 0 {
@@ -107,65 +101,65 @@ func (b *returning) lookUp(places []int, t trail) (found map[int]json.RawMessage
 }
 
 // blind records those who could not be looked up, and so were not created.
-func (b *returning) blind(places []int, t trail, began time.Time, err error) error {
-	left := b.unreadable(t, began, err, "nobody is created who may exist", "allow the access key to read users")
+func (w *work) blind(places []int, t trail, began time.Time, err error) error {
+	left := w.unreadable(t, began, err, "nobody is created who may exist", "allow the access key to read users")
 	switch {
 	case left != nil:
 		return left
 	case t.InDoubt:
-		return b.record(places, report.Unknown, t, "looking did not settle it: "+err.Error())
+		return w.record(places, report.Unknown, t, "looking did not settle it: "+err.Error())
 	}
 	const why = "not created, because it could not be seen whether the user exists: "
-	return b.record(places, report.Failed, t, why+err.Error())
+	return w.record(places, report.Failed, t, why+err.Error())
 }
 
 // create sends one call for users who are not there.
-func (b *returning) create(places []int, t trail) error {
+func (w *work) create(places []int, t trail) error {
 	profiles := make([]json.RawMessage, len(places))
 	for i, place := range places {
-		profiles[i] = b.users[place][0].User
+		profiles[i] = w.users[place][0].User
 	}
-	created, receipt, err := b.job.Client.CreateUsers(b.ctx(), profiles)
-	b.job.heard(err)
+	created, receipt, err := w.job.Client.CreateUsers(w.ctx(), profiles)
+	w.job.heard(err)
 	t = t.add(receipt)
 	switch {
 	case err == nil:
-		return b.created(places, byPlace(places, created), t)
+		return w.created(places, byPlace(places, created), t)
 	case errors.Is(err, client.Stopped):
-		return b.leave(t, nil)
+		return w.leave(t, nil)
 	case hopeless(err):
-		return b.leave(t, Fail(Halted, "mend that, then "+againHint, "the API refuses this restore: %w", err))
+		return w.leave(t, Fail(Halted, "mend that, then "+againHint, "the API refuses this restore: %w", err))
 	case len(places) > 1:
-		return b.divide(places, t, func(half []int) error { return b.recreate(half, t) })
+		return w.divide(places, t, w.recreate)
 	case t.InDoubt:
 		t.tries++
-		return b.recreate(places, t)
+		return w.recreate(places, t)
 	}
-	return b.record(places, report.Failed, t, "")
+	return w.record(places, report.Failed, t, "")
 }
 
 // created records those whom the answer shows. Of the others it says nothing, so they are looked for.
-func (b *returning) created(places []int, users map[int]json.RawMessage, t trail) error {
+func (w *work) created(places []int, users map[int]json.RawMessage, t trail) error {
 	shown, others := split(places, func(place int) bool { return users[place] != nil })
-	if err := b.back(shown, users, t, ""); err != nil {
+	if err := w.back(shown, users, t, ""); err != nil {
 		return err
 	}
 	t.InDoubt = true
 	t.tries++
-	return b.recreate(others, t)
+	return w.recreate(others, t)
 }
 
 // back records users who are there again. Their new user_ids are on disk before.
-func (b *returning) back(places []int, users map[int]json.RawMessage, t trail, note string) error {
+func (w *work) back(places []int, users map[int]json.RawMessage, t trail, note string) error {
 	var saved []report.Saved
 	for _, place := range places {
-		u := b.users[place][0]
+		u := w.users[place][0]
 		u.User = users[place]
 		saved = append(saved, u)
 	}
-	if err := b.job.backup.Append(saved); err != nil {
+	if err := w.job.backup.Append(saved); err != nil {
 		t.InDoubt = true
-		return b.leave(t, Fail(Halted, roomHint, "who was created cannot be written down, so nobody more is: %w", err))
+		return w.leave(t, Fail(Halted, roomHint, "who was created cannot be written down, so nobody more is: %w", err))
 	}
-	return b.record(places, report.Restored, t, note)
+	return w.record(places, report.Restored, t, note)
 }

@@ -16,10 +16,10 @@ import (
 // Restore creates users again whom a run deleted, from its backup. It works on a folder inside the run's as a Job
 // does, in the same chunks and places, so that the rows of both audits can be laid side by side.
 type Restore struct {
-	*Adopted             // its own folder; nil: nobody holds that
-	Of       *report.Run // whose users come back
-	Users    int         // that can come back
-	Unsaved  int         // deleted users who are not in the backup
+	Folder  *Adopted    // its own; nil: nobody holds that
+	Run     *report.Run // whose users come back
+	Users   int         // that can come back
+	Unsaved int         // deleted users who are not in the backup
 
 	backup  *report.Profiles
 	keep    []uint64 // places of each chunk; the first is for no chunk
@@ -60,14 +60,14 @@ func OpenRestore(dir string) (_ *Restore, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Adopted = &Adopted{Folder: folder, cover: index.Coverage, keep: r.places}
-	r.cover.LeaveOut(r.places)
+	r.Folder = &Adopted{Folder: folder, cover: index.Coverage, keep: r.places}
+	r.Folder.cover.LeaveOut(r.places)
 	return r, index.Close()
 }
 
 // read finds out who of a run can come back: who is in the backup, but for those whom the run did not delete.
 func (r *Restore) read(dir *journal.Dir, of *report.Run) (err error) {
-	r.Of = of
+	r.Run = of
 	var closer func() error
 	if r.backup, closer, err = report.ReadProfiles(dir, of, report.BackupName); err != nil {
 		return err
@@ -108,7 +108,7 @@ func (r *Restore) describe(of *journal.Dir) (*report.Run, error) {
 	if abs, err := filepath.Abs(path); err == nil { // else the working directory is gone
 		path = abs
 	}
-	asked := r.Of.Asked.Copy()
+	asked := r.Run.Asked.Copy()
 	asked.Deed, asked.Backup, asked.Protect = report.Restore, "", ""
 	asked.Input = report.Input{Name: report.BackupName, Path: path, Bytes: backup.Bytes, SHA256: backup.SHA256}
 	p := &asked.Plan
@@ -129,7 +129,7 @@ func (r *Restore) All() iter.Seq2[report.Saved, error] {
 				yield(report.Saved{}, err)
 				return
 			}
-			for place := 1; place <= r.Of.Asked.Plan.ChunkSize; place++ {
+			for place := 1; place <= r.Run.Asked.Plan.ChunkSize; place++ {
 				if r.keep[n]&report.PlacesMask(place, place) != 0 && !yield(users[place][0], nil) {
 					return
 				}
@@ -168,6 +168,8 @@ func (r *Restore) lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line
 		}
 	}
 }
+
+func (r *Restore) adopted() *Adopted { return r.Folder }
 
 func (r *Restore) changed() error { return nil }
 

@@ -34,7 +34,7 @@ func (b *fixture) restore(ctx context.Context) (*report.Summary, error) {
 		b.adjust(j)
 	}
 	var ended error
-	if !r.Finished() {
+	if !r.Folder.Finished() {
 		ended = j.Run(ctx)
 	}
 	s, err := WriteFiles(r)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"math/bits"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -107,9 +106,6 @@ func (v *View) checkAudit(context.Context) error {
 	index, err := report.ReadIndex(v.dir, v.Run, func(*report.Row) {})
 	switch {
 	case isDamage(err):
-		if damage, ok := errors.AsType[*report.DamageError](err); ok {
-			err = damage
-		}
 		v.problem("the audit cannot be believed: %v", err)
 		v.unchecked("whatever rests on the audit: it does not hold")
 		return nil
@@ -229,12 +225,21 @@ func (v *View) sealDecides(name string) bool {
 const Unversioned = "devel"
 
 // checkBackup reads what was saved, and holds a backup to the audit: everybody deleted is in it.
-func (v *View) checkBackup(ctx context.Context) error {
-	name := saves(v.Run)
-	if v.index == nil || name == "" {
+func (v *View) checkBackup(ctx context.Context) (err error) {
+	r := &Restore{}
+	v.close = append(v.close, r.Close)
+	restore := v.Run.Asked.Deed == report.Restore
+	switch {
+	case v.index == nil || !restore && v.Run.Asked.Backup == "":
 		return nil
+	case restore:
+		_, closer, failed := report.ReadProfiles(v.dir, v.Run, report.CreatedName)
+		if err = failed; err == nil {
+			return closer()
+		}
+	default:
+		err = r.read(v.dir, v.Run)
 	}
-	backup, closer, err := report.ReadProfiles(v.dir, v.Run, name)
 	if damage, ok := errors.AsType[*report.DamageError](err); ok {
 		v.problem("the backup cannot be believed: %v", damage)
 		return nil
@@ -242,25 +247,8 @@ func (v *View) checkBackup(ctx context.Context) error {
 	if err != nil {
 		return Fail(Halted, diskHint, "the backup cannot be read: %w", err)
 	}
-	v.close = append(v.close, closer)
-	if v.Run.Asked.Deed == report.Restore {
-		return nil
-	}
-	v.Saved = &backup.Users
-	lost := 0
-	for n := 1; n <= v.Run.Asked.Plan.Chunks; n++ {
-		rows, err := v.index.Chunk(n)
-		if err != nil {
-			return Fail(Halted, rerunHint, "the audit cannot be read: %w", err)
-		}
-		for _, r := range rows {
-			if r.Outcome == report.Deleted {
-				lost += bits.OnesCount64(report.PlacesMask(r.From, r.To) &^ backup.Places(n))
-			}
-		}
-	}
-	if lost > 0 {
-		v.problem("%d users were deleted and are not in the backup", lost)
+	if v.Saved = &r.backup.Users; r.Unsaved > 0 {
+		v.problem("%d users were deleted and are not in the backup", r.Unsaved)
 	}
 	return v.checkRestored(ctx)
 }
