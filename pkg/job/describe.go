@@ -38,8 +38,8 @@ func Operator() string {
 func Describe(in *Input, plan *chunker.Plan, target report.Asked) *report.Run {
 	asked := target.Copy()
 	asked.Deed, asked.By, asked.At = report.Delete, Operator(), time.Now().UTC().Format(time.RFC3339)
-	asked.Input = report.Input{Name: in.Name, Path: in.Path, URL: in.URL, ETag: in.ETag, Bytes: plan.Bytes,
-		SHA256: hex.EncodeToString(plan.SHA256[:])}
+	asked.Input = in.Input
+	asked.Input.Bytes, asked.Input.SHA256 = plan.Bytes, hex.EncodeToString(plan.SHA256[:])
 	asked.Plan = report.Plan{Digest: hex.EncodeToString(plan.Digest[:]), Rows: plan.Rows, Accepted: plan.Accepted,
 		Invalid: plan.Invalid, Duplicates: plan.Duplicates, Protected: plan.Protected,
 		Chunks: plan.Chunks, ChunkSize: plan.Options.ChunkSize}
@@ -93,9 +93,7 @@ func protectList(o chunker.Options) []byte {
 	}
 	var b bytes.Buffer
 	b.WriteString(cmp.Or(o.IDType, chunker.UserID) + "\n")
-	ids := slices.Clone(o.Protect)
-	slices.Sort(ids)
-	for _, id := range slices.Compact(ids) {
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(o.Protect))) {
 		b.Write(append(report.CSVRow(id), '\n'))
 	}
 	return b.Bytes()

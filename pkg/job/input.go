@@ -17,12 +17,9 @@ import (
 // Input is the file that a job deletes from. It is opened once: every pass reads the same bytes of the same open
 // file, up to the size it had then, so a file that is replaced or grows meanwhile cannot bring in another user.
 type Input struct {
-	Name string // as it was asked for, "-" for standard input, an object's URL without its query
-	Path string // absolute
-	URL  string // of the object that Path is a copy of, without its query; "": none
-	ETag string // what the object had when it was copied; "": the server gives none
-	file *os.File
-	info os.FileInfo
+	report.Input // but for what planning finds out: its size and SHA-256
+	file         *os.File
+	info         os.FileInfo
 }
 
 // OpenInput opens a regular file. Errors are fit for exit code 2.
@@ -42,7 +39,7 @@ func OpenInput(path string) (*Input, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Input{Name: path, Path: abs, file: f, info: info}, nil
+	return &Input{report.Input{Name: path, Path: abs}, f, info}, nil
 }
 
 // Spool copies a stream into a folder and opens the copy: a job reads its input several times, and a run that goes
@@ -99,7 +96,7 @@ func Keep(r io.Reader) (*Input, error) {
 	if err := errors.Join(err, failed); err != nil {
 		return nil, errors.Join(fmt.Errorf("the input cannot be kept: %w", err), file.Close())
 	}
-	return &Input{Name: "-", file: file, info: info}, nil
+	return &Input{report.Input{Name: "-"}, file, info}, nil
 }
 
 // keptHint says how a run whose input is another one by now goes on.

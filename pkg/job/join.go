@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -127,16 +128,14 @@ func joinFiles(ctx context.Context, r *Record, out string, whole *report.Run, sh
 	}
 	all := &Record{Input: r.Input, Plan: plan}
 	var dir *journal.Dir
-	at := r.dir
 	if out != "" {
 		if dir, err = claimJoined(out); err != nil {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, dir.Close()) }()
-		at = dir
 	}
 	if s, err = report.WriteJoined(dir, whole, shards, all.layout(), all.lines(nil, nil)); err != nil {
-		return nil, filesError(at, err)
+		return nil, filesError(cmp.Or(dir, r.dir), err)
 	}
 	return s, nil
 }

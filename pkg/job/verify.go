@@ -332,21 +332,18 @@ func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int,
 			defer turn.Unlock()
 			rows, err := v.index.Chunk(chunk.Number)
 			for i, id := range chunk.IDs {
+				var said report.Outcome
+				for _, r := range rows {
+					if r.From <= i+1 && i+1 <= r.To {
+						said = r.Outcome
+					}
+				}
 				if slices.Contains(living, id) {
-					found(chunk.Lines[i], id, outcomeOf(rows, i+1))
+					found(chunk.Lines[i], id, said)
 				}
 			}
 			return err
 		})
 	}
 	return pool.Wait()
-}
-
-func outcomeOf(rows []report.Row, place int) report.Outcome {
-	for _, r := range rows {
-		if r.From <= place && place <= r.To {
-			return r.Outcome
-		}
-	}
-	return ""
 }
