@@ -153,7 +153,7 @@ func differences(have, want *report.Run) (diff string) {
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		compare("--"+strings.ReplaceAll(name, "_", "-"), h.Options[name], w.Options[name])
 	}
-	if diff == "" && h.Plan.Digest != w.Plan.Digest {
+	if diff == "" {
 		compare("plan's digest", h.Plan.Digest, w.Plan.Digest)
 	}
 	return diff

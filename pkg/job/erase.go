@@ -238,7 +238,7 @@ func (w *work) unanswered(places []int, t trail, began time.Time, cause error) e
 	switch {
 	case errors.Is(err, client.Stopped):
 		return w.leave(t, nil)
-	case err != nil && !w.job.answeredSince(middle(began)):
+	case err != nil && !w.job.answersSince(began):
 		return w.leave(t, outOfReach(cause))
 	case err != nil && (t.InDoubt || silent):
 		return w.record(places, report.Unknown, t, "reading back did not settle it: "+err.Error())
@@ -259,9 +259,6 @@ func (w *work) unanswered(places []int, t trail, began time.Time, cause error) e
 	}
 	return w.record(alive, report.Failed, t, "still there when read back")
 }
-
-// middle is the time halfway between then and now: an API that answered somebody before it may be out of reach since.
-func middle(began time.Time) time.Time { return began.Add(time.Since(began) / 2) }
 
 func outOfReach(cause error) *Error {
 	return Fail(Halted, "check the network and --host, then "+againHint, "the API is out of reach: %w", cause)
@@ -335,8 +332,11 @@ func split(places []int, holds func(place int) bool) (yes, no []int) {
 	return yes, no
 }
 
-// answeredSince says whether the API has given anybody a definite answer since then.
-func (j *Job) answeredSince(t time.Time) bool { return j.answered.Load() >= t.UnixNano() }
+// answersSince says whether the API has given anybody a definite answer in the latter half of the time since then: one
+// that did before may be out of reach by now.
+func (j *Job) answersSince(t time.Time) bool {
+	return j.answered.Load() >= t.Add(time.Since(t)/2).UnixNano()
+}
 
 // heard notes when the API last gave a definite answer, good or bad.
 func (j *Job) heard(err error) {

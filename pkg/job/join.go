@@ -75,15 +75,15 @@ func addShard(whole *report.Run, r *Record, first string) (*report.Run, error) {
 	p.Invalid, p.Duplicates, p.Protected = p.Invalid+own.Invalid, p.Duplicates+own.Duplicates, p.Protected+own.Protected
 	whole.Workers += r.Run.Workers
 	whole.Open = whole.Open || r.Run.Open
-	if badness(whole.Runs) < badness(r.Run.Runs) {
+	if badness(whole) < badness(r.Run) {
 		whole.Runs = r.Run.Runs
 	}
 	return whole, nil
 }
 
-// badness orders the runs of shards by how much their end tells: most where a run died or was never begun.
-func badness(runs []report.Session) int {
-	if end := (&report.Run{Runs: runs}).LastEnd(); end != nil {
+// badness orders runs by how much their end tells: most where one died or was never begun.
+func badness(run *report.Run) int {
+	if end := run.LastEnd(); end != nil {
 		return end.ExitCode
 	}
 	return math.MaxInt

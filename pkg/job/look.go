@@ -84,7 +84,7 @@ func (w *work) unreadable(t trail, began time.Time, err error, rule, hint string
 		return w.leave(t, nil)
 	case errors.Is(err, client.Blind), hopeless(err):
 		return w.leave(t, Fail(Halted, hint, "the API refuses to show users, and %s: %w", rule, err))
-	case errors.Is(err, client.Unavailable) && !w.job.answeredSince(middle(began)):
+	case errors.Is(err, client.Unavailable) && !w.job.answersSince(began):
 		return w.leave(t, outOfReach(err))
 	}
 	return nil

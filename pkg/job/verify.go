@@ -125,23 +125,22 @@ func (v *View) checkAudit(context.Context) error {
 
 // checkPlan finds what the files are made from besides the audit, and holds the audit's rows to the users planned.
 func (v *View) checkPlan(ctx context.Context) error {
+	const behind = "the users behind the audit's rows, and the files made from them: %v"
 	if v.index == nil {
 		return nil
 	}
-	var err error
-	var record *Record
 	if v.Run.Asked.Deed == report.Restore {
-		err = v.openRestore()
-	} else {
-		record, err = planAgain(ctx, v.dir, v.Run, v.want.Input)
+		if err := v.openRestore(); err != nil {
+			v.unchecked(behind, err)
+		}
+		return nil
 	}
+	record, err := planAgain(ctx, v.dir, v.Run, v.want.Input)
 	if damage, ok := errors.AsType[*report.DamageError](err); ok {
 		v.problem("%v", damage)
 	}
 	if err != nil {
-		v.unchecked("the users behind the audit's rows, and the files made from them: %v", err)
-	}
-	if record == nil {
+		v.unchecked(behind, err)
 		return nil
 	}
 	v.deed, v.Plan, v.close = record, record.Plan, append(v.close, record.Input.Close)
