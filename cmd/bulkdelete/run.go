@@ -118,11 +118,11 @@ func (d *deletion) runAll(ctx context.Context) (err error) {
 
 // run goes from the input to the last file of the run's folder.
 func (d *deletion) run(ctx context.Context) error {
-	folder, err := d.read(ctx)
+	record, err := d.read(ctx)
 	if err != nil {
 		return err
 	}
-	record := &job.Record{Folder: folder, Input: d.input, Plan: d.planned}
+	folder := record.Adopted
 	offline := ""
 	if folder.Remaining() == 0 {
 		offline = "there is nobody left to delete"
@@ -136,7 +136,7 @@ func (d *deletion) run(ctx context.Context) error {
 
 // read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the
 // folder did.
-func (d *deletion) read(ctx context.Context) (*job.Adopted, error) {
+func (d *deletion) read(ctx context.Context) (*job.Record, error) {
 	if !d.spools() { // before a folder is made for nothing
 		if err := d.open(ctx, nil); err != nil {
 			return nil, err
@@ -227,8 +227,11 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 }
 
 func (d *deletion) describe() {
-	d.want = job.Describe(d.input, d.planned, job.Target{Host: d.host, UserPool: d.pool, TenantID: d.tenantID,
-		Backup: d.backup, Reason: d.reason})
+	target := report.Asked{Host: d.host, UserPool: d.pool, TenantID: d.tenantID, Reason: d.reason}
+	if d.backup {
+		target.Backup = "true"
+	}
+	d.want = job.Describe(d.input, d.planned, target)
 	d.want.Program = version()
 }
 

@@ -55,10 +55,11 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 	if _, err := o.config(); err != nil {
 		return err
 	}
-	v, f, err := job.Verify(ctx, dir, job.Expect{Input: o.input, Hash: strings.ToLower(o.hash), Program: version()})
+	v, err := job.Verify(ctx, dir, job.Expect{Input: o.input, Hash: strings.ToLower(o.hash), Program: version()})
 	if err != nil {
 		return err
 	}
+	f := &v.Findings
 	if o.live {
 		err = o.verifyLive(ctx, k, v, f)
 	}
@@ -182,9 +183,9 @@ const mostLiving = 20 // shown one by one
 // showLiving asks the API who still exists.
 func (k *console) showLiving(ctx context.Context, v *job.View, api *client.Client, workers int, f *job.Findings) error {
 	living := 0
-	err := v.FindLiving(ctx, api, workers, func(l job.Living) {
+	err := v.FindLiving(ctx, api, workers, func(line int, id string, said report.Outcome) {
 		if living++; living <= mostLiving {
-			k.find("line %d: %s still exists (the audit says: %s)", l.Line, l.ID, cmp.Or(string(l.Outcome), "nothing yet"))
+			k.find("line %d: %s still exists (the audit says: %s)", line, id, cmp.Or(string(said), "nothing yet"))
 		}
 	})
 	if err != nil {

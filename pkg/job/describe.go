@@ -33,33 +33,19 @@ func Operator() string {
 	return who + "@" + where
 }
 
-// Target is whose users a job deletes.
-type Target struct {
-	Host     string // API root, or "sandbox"
-	UserPool string // its ID; "" while nobody has logged in
-	TenantID string
-	Backup   bool   // save each user's profile before deleting the user
-	Reason   string // the ticket or ground
-}
-
-// Describe writes down what is asked for: what every run on a folder has to agree with.
-func Describe(in *Input, plan *chunker.Plan, target Target) *report.Run {
-	asked := report.Asked{
-		Deed: report.Delete,
-		Input: report.Input{Name: in.Name, Path: in.Path, URL: in.URL, ETag: in.ETag, Bytes: plan.Bytes,
-			SHA256: hex.EncodeToString(plan.SHA256[:])},
-		Plan: report.Plan{Digest: hex.EncodeToString(plan.Digest[:]), Rows: plan.Rows, Accepted: plan.Accepted,
-			Invalid: plan.Invalid, Duplicates: plan.Duplicates, Protected: plan.Protected,
-			Chunks: plan.Chunks, ChunkSize: plan.Options.ChunkSize},
-		Options: optionsToMap(plan.Options),
-		Host:    target.Host, UserPool: target.UserPool, TenantID: target.TenantID, Reason: target.Reason,
-		By: Operator(), At: time.Now().UTC().Format(time.RFC3339),
-	}
+// Describe writes down what is asked for: what every run on a folder has to agree with. target says whose users are
+// deleted (host, pool and tenant), whether after a backup, and why.
+func Describe(in *Input, plan *chunker.Plan, target report.Asked) *report.Run {
+	asked := target.Copy()
+	asked.Deed, asked.By, asked.At = report.Delete, Operator(), time.Now().UTC().Format(time.RFC3339)
+	asked.Input = in.Input
+	asked.Input.Bytes, asked.Input.SHA256 = plan.Bytes, hex.EncodeToString(plan.SHA256[:])
+	asked.Plan = report.Plan{Digest: hex.EncodeToString(plan.Digest[:]), Rows: plan.Rows, Accepted: plan.Accepted,
+		Invalid: plan.Invalid, Duplicates: plan.Duplicates, Protected: plan.Protected,
+		Chunks: plan.Chunks, ChunkSize: plan.Options.ChunkSize}
+	asked.Options, asked.Protect = optionsToMap(plan.Options), ""
 	if list := protectList(plan.Options); list != nil {
 		asked.Protect = sha256Hex(list)
-	}
-	if target.Backup {
-		asked.Backup = "true"
 	}
 	return &report.Run{Format: report.RunFormat, Asked: asked}
 }
@@ -72,10 +58,7 @@ func sha256Hex(text []byte) string {
 // optionsToMap writes down the options that change what is planned; planned reads them.
 func optionsToMap(o chunker.Options) map[string]string {
 	m := map[string]string{"id_type": o.IDType, "column": o.Column, "encoding": o.Encoding,
-		"chunk_size": strconv.Itoa(o.ChunkSize)}
-	if o.Delimiter != 0 {
-		m["delimiter"] = string(o.Delimiter)
-	}
+		"chunk_size": strconv.Itoa(o.ChunkSize), "delimiter": strings.TrimLeft(string(o.Delimiter), "\x00")}
 	if o.NoHeader {
 		m["no_header"] = "true"
 	}
@@ -89,22 +72,17 @@ func optionsToMap(o chunker.Options) map[string]string {
 	return m
 }
 
-// planned gives the options that a run was planned with, but for the list of protected IDs.
-func planned(m map[string]string) (o chunker.Options, err error) {
-	o = chunker.Options{Column: m["column"], IDType: m["id_type"], Encoding: m["encoding"],
+// planned gives the options that a run was planned with, but for the list of protected IDs. What cannot be read is
+// left out: the plan made of them is not the run's then.
+func planned(m map[string]string) chunker.Options {
+	o := chunker.Options{Column: m["column"], IDType: m["id_type"], Encoding: m["encoding"],
 		NoHeader: m["no_header"] == "true", NoValidate: m["no_validate"] == "true"}
-	if o.ChunkSize, err = strconv.Atoi(m["chunk_size"]); err != nil {
-		return o, fmt.Errorf("%s: chunk_size: %w", report.RunName, err)
-	}
-	if m["shard"] != "" {
-		if _, err := fmt.Sscanf(m["shard"], "%d/%d", &o.Shard, &o.Shards); err != nil {
-			return o, fmt.Errorf("%s: shard: %w", report.RunName, err)
-		}
-	}
+	o.ChunkSize, _ = strconv.Atoi(m["chunk_size"])
+	fmt.Sscanf(m["shard"], "%d/%d", &o.Shard, &o.Shards) //nolint:errcheck // see above
 	for _, r := range m["delimiter"] {
 		o.Delimiter = r
 	}
-	return o, nil
+	return o
 }
 
 // protectList is protect.csv: the IDs that are never deleted, so that a proof does not hang on a file elsewhere.
@@ -115,9 +93,7 @@ func protectList(o chunker.Options) []byte {
 	}
 	var b bytes.Buffer
 	b.WriteString(cmp.Or(o.IDType, chunker.UserID) + "\n")
-	ids := slices.Clone(o.Protect)
-	slices.Sort(ids)
-	for _, id := range slices.Compact(ids) {
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(o.Protect))) {
 		b.Write(append(report.CSVRow(id), '\n'))
 	}
 	return b.Bytes()
@@ -143,18 +119,21 @@ func readProtectList(dir *journal.Dir, run *report.Run) ([]string, error) {
 	}
 	var ids []string
 	for _, row := range rows[1:] {
-		ids = append(ids, row[0])
+		id := strings.TrimPrefix(row[0], "'")
+		if report.Harmless(id) != row[0] { // it begins with that itself
+			id = row[0]
+		}
+		ids = append(ids, id)
 	}
 	return ids, nil
 }
 
-// differences names what two descriptions do not have in common, one line each. A user pool that nobody has asked for
-// yet is not compared.
-func differences(have, want *report.Run) []string {
-	var diff []string
+// differences names what two descriptions do not have in common, each on a line of its own. A user pool that nobody has
+// asked for yet is not compared.
+func differences(have, want *report.Run) (diff string) {
 	compare := func(what, have, want string) {
 		if have != want {
-			diff = append(diff, fmt.Sprintf("%s: %s there, %s now", what, orNone(have), orNone(want)))
+			diff += fmt.Sprintf("\n  %s: %s there, %s now", what, orNone(have), orNone(want))
 		}
 	}
 	h, w := have.Asked, want.Asked
@@ -174,7 +153,7 @@ func differences(have, want *report.Run) []string {
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		compare("--"+strings.ReplaceAll(name, "_", "-"), h.Options[name], w.Options[name])
 	}
-	if len(diff) == 0 && h.Plan.Digest != w.Plan.Digest {
+	if diff == "" {
 		compare("plan's digest", h.Plan.Digest, w.Plan.Digest)
 	}
 	return diff
@@ -186,5 +165,3 @@ func orNone(s string) string {
 	}
 	return strings.ReplaceAll(s, "\n", ", ")
 }
-
-func list(lines []string) string { return "\n  " + strings.Join(lines, "\n  ") }

@@ -117,7 +117,8 @@ func TestAnOutageInTheMiddleFailsNobody(t *testing.T) {
 	for _, workers := range []int{1, 4, 16} {
 		for _, how := range []string{"cut", "503"} {
 			inBubble(t, fmt.Sprintf("%d workers, %s", workers, how), func(t *testing.T) {
-				b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound, Faults: seeded(t, "latency=200ms,seed=3")}, 5000, 5000)
+				b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound,
+					Faults: seeded(t, "latency=200ms,seed=3")}, 5000, 5000)
 				b.cfg.Workers, b.cfg.Rate = workers, 20
 				down := time.Now().Add(2 * time.Second)
 				b.before(func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {

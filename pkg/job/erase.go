@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -14,12 +15,11 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// work is one chunk in one slot of the pool.
+// work is one chunk in one slot of the pool. Its places count from 1.
 type work struct {
-	job     *Job
-	chunk   chunker.Chunk
-	places  []int // from 1, of the chunk, that have no row yet
-	suspect bool  // an earlier run may have sent it without recording it
+	job   *Job
+	chunk chunker.Chunk
+	users map[int][]report.Saved // of a restore: who come back, by place
 }
 
 type chunkKey struct{}
@@ -39,44 +39,30 @@ func ChunkOf(ctx context.Context) int {
 // trail is what all calls on the way to a row brought back. It is passed by value: each half of a split chunk goes on
 // with its own copy.
 type trail struct {
-	receipt client.Receipt
-	inDoubt bool // some attempt may have deleted the users without saying so
-	tries   int  // calls whose attempts were used up without an answer
-	saved   bool // each of the users was found, and is in the backup
+	client.Receipt      // InDoubt: some call may have been carried out without saying so
+	tries          int  // calls whose attempts were used up without an answer
+	saved          bool // each of the users was found, and is in the backup
 }
 
 func (t trail) add(r client.Receipt) trail {
-	t = t.begin(r)
-	r.StartedAt = t.receipt.StartedAt
-	r.Attempts += t.receipt.Attempts
-	r.RequestIDs = slices.Concat(t.receipt.RequestIDs, r.RequestIDs)
-	t.inDoubt = t.inDoubt || r.InDoubt
-	t.receipt = r
+	t.Join(r)
 	return t
 }
 
 // addRead joins a reading call: its request IDs count, but the attempts and the answer that a row quotes stay the
 // deletion's.
 func (t trail) addRead(r client.Receipt) trail {
-	t = t.begin(r)
-	t.receipt.RequestIDs = slices.Concat(t.receipt.RequestIDs, r.RequestIDs)
+	t.StartedAt = cmp.Or(t.StartedAt, r.StartedAt)
+	t.RequestIDs = slices.Concat(t.RequestIDs, r.RequestIDs)
 	return t
 }
 
-// begin takes over when the first call began.
-func (t trail) begin(r client.Receipt) trail {
-	if t.receipt.StartedAt.IsZero() {
-		t.receipt.StartedAt = r.StartedAt
-	}
-	return t
-}
-
-// do does the job's deed to the chunk's places. A mistake in the program stops the job as any other reason does:
+// do does the job's deed to places of the chunk. A mistake in the program stops the job as any other reason does:
 // what was sent is recorded or in doubt, and run.json says so.
-func (w *work) do() {
+func (w *work) do(places []int) {
 	defer func() {
 		if mistake := recover(); mistake != nil {
-			w.job.leave(w.chunk.Number, true)
+			w.job.doubt(w.chunk.Number)
 			w.job.stop(Fail(Halted, "please report this, with the lines below\n"+string(debug.Stack()),
 				"internal error at chunk %d: %v", w.chunk.Number, mistake))
 		}
@@ -84,7 +70,9 @@ func (w *work) do() {
 	if w.job.feed.Err() != nil {
 		return // the slot came free because the job is ending
 	}
-	if stop, ok := errors.AsType[*Error](w.job.Deed.do(w)); ok {
+	var t trail
+	t.InDoubt = slices.Contains(w.job.suspects, w.chunk.Number) // an earlier run may have sent it
+	if stop, ok := errors.AsType[*Error](w.job.Deed.do(w, places, t)); ok {
 		w.job.stop(stop)
 	}
 }
@@ -144,10 +132,8 @@ func (w *work) deleted(places []int, t trail) error {
 
 // sleep waits; false: the job is ending.
 func (w *work) sleep(d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return true
 	case <-w.job.feed.Done():
 		return false
@@ -171,7 +157,7 @@ func (w *work) look(places []int, t trail) (alive, gone []int, _ trail, err erro
 func (w *work) notFound(places []int, t trail) error {
 	const bare404 = "404 without a word of a missing user, and "
 	alone := len(places) == 1
-	if alone && t.receipt.SaysNoUser() {
+	if alone && t.SaysNoUser() {
 		return w.gone(places, t, "")
 	}
 	alive, gone, t, err := w.look(places, t)
@@ -183,31 +169,24 @@ func (w *work) notFound(places []int, t trail) error {
 	case alone && (err != nil || len(gone) == 0):
 		return w.record(places, report.Failed, t, bare404+"reading back does not say that the user is gone")
 	case err != nil || len(gone) == 0:
-		return w.halves(places, t) // reading is not permitted, or does not agree: ask each user alone
+		return w.divide(places, t, w.erase) // reading is not permitted, or does not agree: ask each user alone
 	}
-	begun := leading(places, gone)
-	if len(begun) < 2 || len(alive) == 0 {
-		begun = nil
+	begun := 0 // an API that works through a list and stops at the first user it does not know has deleted those before
+	for begun < len(gone) && gone[begun] == places[begun] {
+		begun++
+	}
+	if begun < 2 || len(alive) == 0 {
+		begun = 0
 	}
 	doubted := t
-	doubted.inDoubt = true
-	if err := w.gone(begun, doubted, "among the first that the refused call named, and gone"); err != nil {
+	doubted.InDoubt = true
+	if err := w.gone(gone[:begun], doubted, "among the first that the refused call named, and gone"); err != nil {
 		return err
 	}
-	if err := w.gone(gone[len(begun):], t, "not among the users that exist"); err != nil || len(alive) == 0 {
+	if err := w.gone(gone[begun:], t, "not among the users that exist"); err != nil || len(alive) == 0 {
 		return err
 	}
 	return w.erase(alive, t)
-}
-
-// leading gives those of gone with which a call began. An API that works through a list and stops at the first user
-// it does not know has deleted those before.
-func leading(places, gone []int) []int {
-	n := 0
-	for n < len(gone) && gone[n] == places[n] {
-		n++
-	}
-	return gone[:n]
 }
 
 // gone records users that the API does not know. Who was there when read, or may have been deleted by an earlier
@@ -216,7 +195,7 @@ func (w *work) gone(places []int, t trail, how string) error {
 	switch {
 	case t.saved:
 		return w.record(places, report.Deleted, t, join("there when saved, and gone after this call", how))
-	case t.inDoubt:
+	case t.InDoubt:
 		const why = "not found after an earlier attempt without an answer: taken for deleted by it"
 		return w.record(places, report.Deleted, t, join(why, how))
 	}
@@ -230,25 +209,21 @@ func (w *work) refused(places []int, t trail) error {
 		return w.record(places, report.Failed, t, "")
 	}
 	const tooLarge = http.StatusRequestEntityTooLarge // nothing of it was read
-	t.inDoubt = t.inDoubt || t.receipt.HTTPStatus != tooLarge && t.receipt.StatusCode != tooLarge
-	return w.halves(places, t)
-}
-
-func (w *work) halves(places []int, t trail) error {
-	return w.divide(places, t, func(half []int) error { return w.erase(half, t) })
+	t.InDoubt = t.InDoubt || t.HTTPStatus != tooLarge && t.StatusCode != tooLarge
+	return w.divide(places, t, w.erase)
 }
 
 // divide goes on with each half of places by itself, so that one culprit does not keep the others. A job that is ending
 // leaves the second half.
-func (w *work) divide(places []int, t trail, each func(half []int) error) error {
+func (w *work) divide(places []int, t trail, each func(half []int, t trail) error) error {
 	half := len(places) / 2
-	if err := each(places[:half]); err != nil {
+	if err := each(places[:half], t); err != nil {
 		return err
 	}
 	if w.job.feed.Err() != nil {
 		return w.leave(t, nil)
 	}
-	return each(places[half:])
+	return each(places[half:], t)
 }
 
 // mostTries is how many calls for the same users may go without an answer before their outcome is unknown.
@@ -258,14 +233,14 @@ const mostTries = 3
 // that cannot be had either, an API that answers nobody stops the job; one that answers others leaves these users
 // unknown. A user who is found alive after attempts without an answer was not refused, and is tried again.
 func (w *work) unanswered(places []int, t trail, began time.Time, cause error) error {
-	silent := t.receipt.Unanswered
+	silent := t.Unanswered
 	alive, gone, t, err := w.look(places, t)
 	switch {
 	case errors.Is(err, client.Stopped):
 		return w.leave(t, nil)
-	case err != nil && !w.job.answeredSince(middle(began)):
+	case err != nil && !w.job.answersSince(began):
 		return w.leave(t, outOfReach(cause))
-	case err != nil && (t.inDoubt || silent):
+	case err != nil && (t.InDoubt || silent):
 		return w.record(places, report.Unknown, t, "reading back did not settle it: "+err.Error())
 	case err != nil:
 		return w.record(places, report.Failed, t, "")
@@ -277,7 +252,7 @@ func (w *work) unanswered(places []int, t trail, began time.Time, cause error) e
 		return w.erase(alive, t)
 	}
 	if errors.Is(cause, client.ServerError) && len(alive) > 1 {
-		return w.halves(alive, t) // some plain bad arguments are answered with 500
+		return w.divide(alive, t, w.erase) // some plain bad arguments are answered with 500
 	}
 	if silent {
 		return w.record(alive, report.Unknown, t, "still there when read back, and no attempt was answered")
@@ -285,16 +260,15 @@ func (w *work) unanswered(places []int, t trail, began time.Time, cause error) e
 	return w.record(alive, report.Failed, t, "still there when read back")
 }
 
-// middle is the time halfway between then and now: an API that answered somebody before it may be out of reach since.
-func middle(began time.Time) time.Time { return began.Add(time.Since(began) / 2) }
-
 func outOfReach(cause error) *Error {
 	return Fail(Halted, "check the network and --host, then "+againHint, "the API is out of reach: %w", cause)
 }
 
 // leave gives the slot back without a row: the chunk is unfinished and the next run takes it up.
 func (w *work) leave(t trail, stop *Error) error {
-	w.job.leave(w.chunk.Number, t.inDoubt)
+	if t.InDoubt {
+		w.job.doubt(w.chunk.Number)
+	}
 	if stop == nil {
 		return errLeft
 	}
@@ -318,12 +292,11 @@ func (w *work) record(places []int, o report.Outcome, t trail, note string) erro
 
 func (w *work) row(places []int, o report.Outcome, t trail, note string) report.Row {
 	first, last := places[0], places[len(places)-1]
-	r := t.receipt
 	return report.Row{
 		Chunk: w.chunk.Number, From: first, To: last,
 		FirstLine: w.chunk.Lines[first-1], LastLine: w.chunk.Lines[last-1], Users: len(places),
-		Outcome: o, Attempts: r.Attempts, HTTPStatus: r.HTTPStatus, StatusCode: r.StatusCode, APICode: r.APICode,
-		Message: join(r.Message, note), RequestIDs: r.RequestIDs, StartedAt: r.StartedAt, Duration: time.Since(r.StartedAt),
+		Outcome: o, Attempts: t.Attempts, HTTPStatus: t.HTTPStatus, StatusCode: t.StatusCode, APICode: t.APICode,
+		Message: join(t.Message, note), RequestIDs: t.RequestIDs, StartedAt: t.StartedAt, Duration: time.Since(t.StartedAt),
 		IDsSHA256: report.IDsSHA256(w.ids(places)),
 	}
 }
@@ -331,14 +304,20 @@ func (w *work) row(places []int, o report.Outcome, t trail, note string) report.
 func (w *work) idType() string { return w.job.folder.Run.Asked.Options["id_type"] }
 
 func (w *work) ids(places []int) []string {
-	if len(places) == len(w.chunk.IDs) { // all of them
-		return w.chunk.IDs
-	}
 	ids := make([]string, len(places))
 	for i, place := range places {
 		ids[i] = w.chunk.IDs[place-1]
 	}
 	return ids
+}
+
+// byPlace gives what was answered for places, in their order.
+func byPlace[T any](places []int, answers []T) map[int]T {
+	m := map[int]T{}
+	for i, place := range places {
+		m[place] = answers[i]
+	}
+	return m
 }
 
 // split divides places into those that something holds for and the others.
@@ -353,17 +332,21 @@ func split(places []int, holds func(place int) bool) (yes, no []int) {
 	return yes, no
 }
 
-// answeredSince says whether the API has given anybody a definite answer since then.
-func (j *Job) answeredSince(t time.Time) bool { return j.answered.Load() >= t.UnixNano() }
+// answersSince says whether the API has given anybody a definite answer in the latter half of the time since then: one
+// that did before may be out of reach by now.
+func (j *Job) answersSince(t time.Time) bool {
+	return j.answered.Load() >= t.Add(time.Since(t)/2).UnixNano()
+}
 
 // heard notes when the API last gave a definite answer, good or bad.
 func (j *Job) heard(err error) {
-	for _, vague := range []error{client.Stopped, client.Unavailable, client.ServerError, client.Blind} {
-		if errors.Is(err, vague) {
-			return
-		}
+	if !isAny(err, client.Stopped, client.Unavailable, client.ServerError, client.Blind) {
+		j.answered.Store(time.Now().UnixNano())
 	}
-	j.answered.Store(time.Now().UnixNano())
+}
+
+func isAny(err error, kinds ...client.Kind) bool {
+	return slices.ContainsFunc(kinds, func(kind client.Kind) bool { return errors.Is(err, kind) })
 }
 
 func join(parts ...string) string {

@@ -3,6 +3,7 @@ package job
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Code is the program's exit code. It tells the truth: OK is never given while a row is failed, unknown, invalid or not
@@ -42,4 +43,12 @@ func onError(err *error, close func() error) {
 	if *err != nil {
 		*err = errors.Join(*err, close())
 	}
+}
+
+// closeAll closes what was opened last first.
+func closeAll(closers []func() error) (err error) {
+	for _, f := range slices.Backward(closers) {
+		err = errors.Join(err, f())
+	}
+	return err
 }

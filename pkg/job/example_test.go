@@ -13,6 +13,7 @@ import (
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/report"
 )
 
 // The whole way: an input becomes a plan, the plan a run, and the run a folder.
@@ -41,10 +42,8 @@ func Example() {
 	check(err)
 	pool, err := api.Login(context.Background())
 	check(err)
-	adopted, err := folder.Adopt(job.Describe(input, plan, job.Target{Host: server.URL, UserPool: pool}), plan, input)
+	record, err := folder.Adopt(job.Describe(input, plan, report.Asked{Host: server.URL, UserPool: pool}), plan, input)
 	check(err)
-
-	record := &job.Record{Folder: adopted, Input: input, Plan: plan}
 	defer record.Close()
 	j := &job.Job{Deed: record, Client: api, Workers: 16}
 	check(j.Run(context.Background()))

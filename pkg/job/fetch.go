@@ -13,58 +13,50 @@ import (
 // is told why, where the object cannot be had any more. An object that has changed since the run was planned is refused
 // with Guard. Other errors are fit for exit code 2: nothing is ever taken for the object that is not the whole of it.
 func Fetch(ctx context.Context, o *objects.Object, f *Folder, say func(format string, args ...any)) (*Input, error) {
-	run := f.Run
-	if run != nil && f.unused() {
-		run = nil
-	}
+	held := !f.unused() && f.Run.Asked.Input.URL == o.String() && f.dir.Has(report.InputName)
 	have := ""
-	if run != nil && f.dir.Has(report.InputName) && run.Asked.Input.URL == o.String() {
-		have = run.Asked.Input.ETag
+	if held {
+		have = f.Run.Asked.Input.ETag
 	}
-	in, etag, err := f.fetch(ctx, o, have, run != nil)
+	in, err := f.fetch(ctx, o, have)
 	switch {
 	case err == nil:
-		in.Name, in.URL, in.ETag = o.String(), o.String(), etag
 		return in, nil
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
-	case errors.Is(err, objects.ErrUnchanged):
-		return f.kept(o)
 	case asError(err).Code == Guard:
 		return nil, err
-	case run != nil && run.Asked.Input.URL == o.String() && f.dir.Has(report.InputName):
+	case !held:
+		return nil, Fail(Usage, "nothing was sent", "the input cannot be read: %w", err)
+	case !errors.Is(err, objects.ErrUnchanged):
 		say("the input cannot be looked at: %s\ngoing on with the copy of it in %s", err, f.dir.Name(report.InputName))
-		return f.kept(o)
 	}
-	return nil, Fail(Usage, "nothing was sent", "the input cannot be read: %w", err)
+	in, err = OpenInput(f.dir.Name(report.InputName))
+	return copyOf(o, have, in, err)
 }
 
 // fetch transfers the object if its ETag is not have.
-func (f *Folder) fetch(ctx context.Context, o *objects.Object, have string, taken bool) (*Input, string, error) {
+func (f *Folder) fetch(ctx context.Context, o *objects.Object, have string) (*Input, error) {
 	content, err := o.Open(ctx, have)
-	if err != nil {
-		return nil, "", err
-	}
-	defer content.Close()
-	if have != "" {
-		return nil, "", Fail(Guard, keptHint(f.Path),
-			"%s has changed since the run in %s was planned: its ETag was %s and is %s",
-			o, f.Path, have, orNone(content.ETag))
-	}
-	in, err := f.spool(content, o.String(), taken)
-	if err != nil {
-		return nil, "", err
-	}
-	return in, content.ETag, nil
-}
-
-// kept opens the copy that is there.
-func (f *Folder) kept(o *objects.Object) (*Input, error) {
-	in, err := OpenInput(f.dir.Name(report.InputName))
 	if err != nil {
 		return nil, err
 	}
-	in.Name, in.URL, in.ETag = o.String(), o.String(), f.Run.Asked.Input.ETag
+	defer content.Close()
+	if have != "" {
+		return nil, Fail(Guard, keptHint(f.Path),
+			"%s has changed since the run in %s was planned: its ETag was %s and is %s",
+			o, f.Path, have, orNone(content.ETag))
+	}
+	in, err := f.spool(content, o.String())
+	return copyOf(o, content.ETag, in, err)
+}
+
+// copyOf says what an input is a copy of.
+func copyOf(o *objects.Object, etag string, in *Input, err error) (*Input, error) {
+	if err != nil {
+		return nil, err
+	}
+	in.Name, in.URL, in.ETag = o.String(), o.String(), etag
 	return in, nil
 }
 
@@ -91,9 +83,5 @@ func Look(ctx context.Context, o *objects.Object) (*Input, error) {
 	}
 	defer content.Close()
 	in, err := Keep(content)
-	if err != nil {
-		return nil, err
-	}
-	in.Name, in.URL, in.ETag = o.String(), o.String(), content.ETag
-	return in, nil
+	return copyOf(o, content.ETag, in, err)
 }

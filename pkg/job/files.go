@@ -3,7 +3,6 @@ package job
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 
@@ -13,30 +12,18 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// made is what a folder's files are made from, besides its audit.
-type made struct {
-	folder *Folder
-	layout report.Layout
-	lines  iter.Seq2[report.Line, error]
-	close  func() error
-}
-
 // WriteFiles makes the files in a deed's folder from what a run left, and seals them if it ended in order. If the
 // input is not what was planned any more, nothing is replaced.
 func WriteFiles(d Deed) (*report.Summary, error) { return makeFiles(d, true) }
 
 func makeFiles(d Deed, seal bool) (*report.Summary, error) {
-	m, err := d.files()
-	if err != nil {
-		return nil, err
-	}
-	f := m.folder
-	s, err := report.Write(f.dir, f.Run, m.layout, m.lines)
+	f := d.adopted()
+	s, err := report.Write(f.dir, f.Run, d.layout(), d.lines(f.dir, f.Run))
 	if err == nil && seal && f.Run.Begun() && !f.Run.Open {
 		err = report.WriteSeal(f.dir, f.Run, s)
 	}
-	if err = errors.Join(err, m.close()); err != nil {
-		return nil, filesError(f, err)
+	if err != nil {
+		return nil, filesError(f.dir, err)
 	}
 	return s, nil
 }
@@ -45,48 +32,48 @@ func makeFiles(d Deed, seal bool) (*report.Summary, error) {
 // the folder is not what was sealed: that is neither made again nor sealed anew. A backup that is damaged is
 // refused.
 func Refresh(d Deed) (s *report.Summary, notes []string, _ error) {
-	f := d.adopted().Folder
-	if err := checkSaved(f); err != nil {
-		return nil, nil, err
+	f := d.adopted()
+	if f.Run.Asked.Backup != "" {
+		_, closer, err := report.ReadProfiles(f.dir, f.Run, report.BackupName)
+		if err != nil {
+			return nil, nil, auditError(f.dir, err)
+		}
+		defer closer() //nolint:errcheck // it was only read
 	}
-	m, err := d.files()
+	s, differ, err := report.Compare(f.dir, f.Run, d.layout(), d.lines(f.dir, f.Run))
 	if err != nil {
-		return nil, nil, err
-	}
-	s, differ, err := report.Compare(f.dir, f.Run, m.layout, m.lines)
-	if err = errors.Join(err, m.close()); err != nil {
-		return nil, nil, filesError(f, err)
+		return nil, nil, filesError(f.dir, err)
 	}
 	for _, how := range differ {
 		notes = append(notes, "made again from the audit: "+how)
 	}
-	strange, sealed, err := sealState(f, s)
+	strange, sealed, err := sealState(f.dir, f.Run, s)
 	switch {
 	case err != nil:
-		return nil, nil, filesError(f, err)
+		return nil, nil, filesError(f.dir, err)
 	case len(differ) > 0 || !sealed && len(strange) == 0:
 		s, err = makeFiles(d, len(strange) == 0)
 	}
 	return s, append(notes, strange...), err
 }
 
-// sealState says whether the folder's seal is in order, and names what is not what was sealed and cannot be made
+// sealState says whether a folder's seal is in order, and names what is not what was sealed and cannot be made
 // again. A run that was not sealed at its end has no such files.
-func sealState(f *Folder, s *report.Summary) (strange []string, sealed bool, err error) {
-	if f.Run.Open || !f.Run.Begun() {
+func sealState(dir *journal.Dir, run *report.Run, s *report.Summary) (strange []string, sealed bool, err error) {
+	if run.Open || !run.Begun() {
 		return nil, true, nil
 	}
-	seal := sealOf(f.dir, f.Run)
+	seal := sealOf(dir, run)
 	if seal == nil {
 		return nil, false, nil
 	}
-	wrong, err := seal.Check(f.dir)
+	wrong, err := seal.Check(dir)
 	for _, name := range slices.Sorted(maps.Keys(wrong)) {
 		if !report.IsMade(name) {
 			strange = append(strange, fmt.Sprintf("not sealed anew: %s %s", name, wrong[name]))
 		}
 	}
-	return strange, len(wrong) == 0 && seal.Tells(f.Run, s), err
+	return strange, len(wrong) == 0 && seal.Tells(run, s), err
 }
 
 // sealOf is the seal of the last run on a folder, nil if that was not sealed. One that cannot be read is none: it is
@@ -99,29 +86,15 @@ func sealOf(dir *journal.Dir, run *report.Run) *report.Seal {
 	return seal
 }
 
-// checkSaved refuses a backup that is not what was written.
-func checkSaved(f *Folder) error {
-	if f.Run.Asked.Backup == "" {
-		return nil
-	}
-	_, closer, err := report.ReadProfiles(f.dir, f.Run, report.BackupName)
-	if err != nil {
-		return auditError(f.dir, err)
-	}
-	return closer()
-}
-
-// filesError says why the files in a folder could not be made, if they could not.
-func filesError(f *Folder, err error) error {
-	again := fmt.Sprintf("then: bulkdelete report %s", text.ShellWord(f.Path))
+// filesError says why the files in a folder could not be made.
+func filesError(dir *journal.Dir, err error) error {
+	again := fmt.Sprintf("then: bulkdelete report %s", text.ShellWord(dir.Path))
 	switch _, damaged := errors.AsType[*report.DamageError](err); {
-	case err == nil:
-		return nil
 	case damaged:
-		return auditError(f.dir, err)
+		return auditError(dir, err)
 	case errors.Is(err, chunker.ErrChanged):
 		return Fail(Halted, "put the planned input back, "+again,
-			"the input is not what was planned any more, so the files in %s cannot be made: %w", f.Path, err)
+			"the input is not what was planned any more, so the files in %s cannot be made: %w", dir.Path, err)
 	}
-	return Fail(Halted, "audit.csv is whole; mend that, "+again, "the files in %s cannot be made: %w", f.Path, err)
+	return Fail(Halted, "audit.csv is whole; mend that, "+again, "the files in %s cannot be made: %w", dir.Path, err)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/journal"
@@ -40,10 +41,46 @@ const (
 func Claim(path string) (_ *Folder, err error) {
 	f := &Folder{Path: path}
 	defer onError(&err, f.Close)
-	if f.made, err = journal.MakeDir(path); err != nil {
-		return nil, f.refuse(err)
+	if f.dir, f.made, err = openTrusted(path); err != nil {
+		return nil, err
 	}
-	return f, f.hold()
+	if err := f.ours(); err != nil { // before anything is written into it
+		return nil, err
+	}
+	if err := f.lock(report.LockName); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(f.signLock(), f.dir.RemoveTemporary()); err != nil {
+		return nil, refuse(path, err)
+	}
+	if f.Run, err = loadRun(f.dir); err != nil {
+		return nil, err
+	}
+	if f.Run == nil {
+		return f, f.ours()
+	}
+	if f.dir.Has(report.AuditName) { // removing the lock file lets no second run in
+		return f, f.lock(report.AuditName)
+	}
+	return f, nil
+}
+
+// openTrusted opens a folder that others may not change, and makes it, and those above, if it is not there. made are
+// these, after an error too.
+func openTrusted(path string) (dir *journal.Dir, made []string, err error) {
+	if made, err = journal.MakeDir(path); err != nil {
+		return nil, made, refuse(path, err)
+	}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return nil, made, refuse(path, syscall.ENOTDIR)
+	}
+	if dir, err = journal.OpenDir(path); err != nil {
+		return nil, made, refuse(path, err)
+	}
+	if err := trusted(dir); err != nil {
+		return nil, made, errors.Join(err, dir.Close())
+	}
+	return dir, made, nil
 }
 
 // reclaim is Claim for a folder that is there and holds a run.
@@ -54,48 +91,16 @@ func reclaim(path string) (*Folder, error) {
 	return Claim(path)
 }
 
-func (f *Folder) hold() (err error) {
-	if info, err := os.Stat(f.Path); err == nil && !info.IsDir() {
-		return f.refuse(errNotDir)
-	}
-	if f.dir, err = journal.OpenDir(f.Path); err != nil {
-		return f.refuse(err)
-	}
-	if err := f.trusted(); err != nil {
-		return err
-	}
-	if err := f.ours(); err != nil { // before anything is written into it
-		return err
-	}
-	if err := f.lock(report.LockName); err != nil {
-		return err
-	}
-	if err := f.signLock(); err != nil {
-		return f.refuse(err)
-	}
-	if err := f.dir.RemoveTemporary(); err != nil {
-		return f.refuse(err)
-	}
-	if f.Run, err = loadRun(f.dir); err != nil {
-		return err
-	}
-	if f.Run == nil {
-		return f.ours()
-	}
-	return f.lockAudit()
-}
-
 // loadRun reads what was asked; nil: nothing was.
 func loadRun(dir *journal.Dir) (*report.Run, error) {
 	run, err := report.LoadRun(dir)
 	_, older := errors.AsType[*report.FormatError](err)
-	_, damaged := errors.AsType[*report.DamageError](err)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case older:
 		return nil, Fail(Guard, anotherHint, "the folder %s cannot be used: %w", dir.Path, err)
-	case damaged, errors.Is(err, journal.ErrNotRegular):
+	case isDamage(err):
 		return nil, Fail(Guard, copyHint, "the folder %s cannot be used: %w", dir.Path, err)
 	case err != nil:
 		return nil, Fail(Halted, diskHint, "the folder %s cannot be read: %w", dir.Path, err)
@@ -108,12 +113,12 @@ func loadRun(dir *journal.Dir) (*report.Run, error) {
 func (f *Folder) ours() error {
 	for _, name := range []string{report.LockName, report.RunName, report.AuditName, report.BackupName} {
 		if err := f.dir.Regular(name); err != nil {
-			return f.refuse(err)
+			return refuse(f.Path, err)
 		}
 	}
 	names, err := f.dir.Names()
 	if err != nil {
-		return f.refuse(err)
+		return refuse(f.Path, err)
 	}
 	if slices.Contains(names, report.RunName) {
 		return nil
@@ -142,18 +147,10 @@ func (f *Folder) lock(name string) error {
 		return Fail(Guard, "wait for the other run to end; two runs never work on one folder",
 			"the folder %s cannot be used: another run works on it: process %s", f.Path, holder)
 	case err != nil:
-		return f.refuse(err)
+		return refuse(f.Path, err)
 	}
 	f.unlock = append(f.unlock, unlock)
 	return nil
-}
-
-// lockAudit locks the audit too: removing the lock file lets no second run in.
-func (f *Folder) lockAudit() error {
-	if !f.dir.Has(report.AuditName) {
-		return nil
-	}
-	return f.lock(report.AuditName)
 }
 
 // signLock says in the lock who holds the folder.
@@ -167,54 +164,57 @@ func (f *Folder) signLock() error {
 	return errors.Join(err, file.Close())
 }
 
-// refuse explains why a folder cannot be used.
-func (f *Folder) refuse(err error) error {
+// refuse explains why the folder at path cannot be used.
+func refuse(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return Fail(Usage, "give it to the user who runs this, or choose another folder with --out; nothing was sent",
-			"the folder %s cannot be written: %w; %s", f.Path, err, whose(f.Path))
+			"the folder %s cannot be written: %w; %s", path, err, whose(path))
 	case errors.Is(err, journal.ErrNotRegular):
 		return Fail(Guard, "a run's own files are plain files: "+anotherHint,
-			"the folder %s cannot be trusted: %w", f.Path, err)
-	case errors.Is(err, errNotDir):
-		return Fail(Usage, anotherHint, "%s is not a folder", f.Path)
+			"the folder %s cannot be trusted: %w", path, err)
+	case errors.Is(err, syscall.ENOTDIR):
+		return Fail(Usage, anotherHint, "%s is not a folder", path)
 	}
-	return Fail(Halted, roomHint, "the folder %s cannot be used: %w", f.Path, err)
+	return Fail(Halted, roomHint, "the folder %s cannot be used: %w", path, err)
 }
 
 // Adopt says which run the folder is for, and reads what earlier runs on it did. A folder that holds another run is
 // refused with what differs, unless that run can never have sent anything; so is one whose audit is not what was
-// written, or contradicts the plan. plan of in is what want describes; nil: a restore.
-func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan, in *Input) (*Adopted, error) {
-	switch {
-	case f.Run == nil || f.unused():
+// written, or contradicts the plan of in, which is what want describes.
+func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan, in *Input) (*Record, error) {
+	index, err := f.take(want)
+	if err != nil {
+		return nil, err
+	}
+	r := &Record{Input: in, Plan: plan}
+	return r, f.become(r, index)
+}
+
+// take says which run the folder is for and reads its audit. The caller closes that.
+func (f *Folder) take(want *report.Run) (*report.Index, error) {
+	if f.unused() {
 		f.Run = want
-	default:
-		if diff := differences(f.Run, want); len(diff) > 0 {
-			return nil, f.foreign(diff)
-		}
-	}
-	index, err := f.readAudit()
-	if err != nil {
+	} else if err := f.same(want); err != nil {
 		return nil, err
 	}
-	a, err := f.holdTo(index, plan, in)
-	if err != nil {
-		return nil, err
+	return f.readAudit()
+}
+
+// same refuses a run that is not the folder's.
+func (f *Folder) same(want *report.Run) error {
+	if diff := differences(f.Run, want); diff != "" {
+		return Fail(Guard, "choose another folder with --out, or give the input and options of before",
+			"the folder %s belongs to another run:%s", f.Path, diff)
 	}
-	if plan != nil {
-		a.protect = protectList(plan.Options)
-	}
-	if f.Run.Asked.Backup != "" {
-		a.saves = report.BackupName
-	}
-	return a, nil
+	return nil
 }
 
 // unused says that no run on this folder can have sent anything: it is safe to plan anew.
-func (f *Folder) unused() bool { return !f.Run.Begun() || f.Run.Asked.Plan.Accepted == 0 }
+func (f *Folder) unused() bool {
+	return f.Run == nil || !f.Run.Begun() || f.Run.Asked.Plan.Accepted == 0
+}
 
-// readAudit reads what earlier runs did. holdTo, or the caller, closes it.
 func (f *Folder) readAudit() (*report.Index, error) {
 	index, err := report.ReadIndex(f.dir, f.Run, func(*report.Row) {})
 	if err != nil {
@@ -223,52 +223,46 @@ func (f *Folder) readAudit() (*report.Index, error) {
 	return index, nil
 }
 
-// holdTo refuses an audit that contradicts the plan of in, and closes it; a plan of nil: a restore has none.
-func (f *Folder) holdTo(index *report.Index, plan *chunker.Plan, in *Input) (*Adopted, error) {
-	defer index.Close()
-	if plan != nil && index.Rows > 0 {
-		for err := range contradictions(plan, in, index) {
-			return nil, auditError(f.dir, err)
+// become makes a record the folder's, unless the folder's audit, which is closed, contradicts its plan.
+func (f *Folder) become(r *Record, index *report.Index) error {
+	defer index.Close() //nolint:errcheck // it was only read
+	if index.Rows > 0 {
+		for err := range r.contradictions(index) {
+			return auditError(f.dir, err)
 		}
 	}
-	return &Adopted{Folder: f, cover: index.Coverage}, nil
+	r.Adopted = &Adopted{Folder: f, cover: index.Coverage, protect: protectList(r.Plan.Options)}
+	return nil
+}
+
+// isDamage says whether a file is not what a run wrote.
+func isDamage(err error) bool {
+	_, damaged := errors.AsType[*report.DamageError](err)
+	return damaged || errors.Is(err, journal.ErrNotRegular)
 }
 
 // auditError explains why an audit or a backup cannot be gone on with.
 func auditError(dir *journal.Dir, err error) error {
-	_, damaged := errors.AsType[*report.DamageError](err)
-	if damaged || errors.Is(err, journal.ErrNotRegular) {
+	if isDamage(err) {
 		return Fail(Guard, copyHint, "the folder %s cannot be believed, and nothing in it was touched: %w", dir.Path, err)
 	}
 	return Fail(Halted, roomHint, "what earlier runs wrote in %s cannot be read: %w", dir.Path, err)
 }
 
-func (f *Folder) foreign(diff []string) error {
-	return Fail(Guard, "choose another folder with --out, or give the input and options of before",
-		"the folder %s belongs to another run:%s", f.Path, list(diff))
-}
-
 // Close unlocks the folder. One that Claim made and that nothing was written into is removed again.
-func (f *Folder) Close() error {
-	if f.dir == nil {
-		return f.removeMade()
+func (f *Folder) Close() (err error) {
+	if f.dir != nil {
+		if names, _ := f.dir.Names(); len(f.made) > 0 && slices.Equal(names, []string{report.LockName}) {
+			err = f.dir.Remove(report.LockName)
+		}
+		err = errors.Join(err, closeAll(f.unlock), f.dir.Close())
 	}
-	names, err := f.dir.Names()
-	if err == nil && len(f.made) > 0 && len(names) == 1 && names[0] == report.LockName {
-		err = errors.Join(f.dir.Remove(report.LockName), f.removeMade())
-	}
-	err = errors.Join(err, closeAll(f.unlock), f.dir.Close())
-	f.dir, f.unlock, f.made = nil, nil, nil
-	return err
-}
-
-func (f *Folder) removeMade() error {
 	for _, path := range slices.Backward(f.made) {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil //nolint:nilerr // another process uses it by now
+		if os.Remove(path) != nil { // it holds something
+			break
 		}
 	}
-	return nil
+	return err
 }
 
 // Adopted is a folder of which is known what for, and what earlier runs did.
@@ -276,19 +270,17 @@ type Adopted struct {
 	*Folder
 	cover   *report.Coverage
 	keep    func(chunk int) (places uint64) // a restore: which places it is about; nil: all
-	saves   string                          // the file that users are saved to; "": none
-	protect []byte                          // protect.csv of a folder that is new
+	protect []byte                          // protect.csv; nil: none
 }
+
+func (a *Adopted) adopted() *Adopted { return a }
 
 // AdoptTarget completes what the run is for once the API has said whose user pool it is.
 func (a *Adopted) AdoptTarget(want *report.Run) error {
 	if !a.Run.Begun() {
 		a.Run.Asked.UserPool = want.Asked.UserPool
 	}
-	if diff := differences(a.Run, want); len(diff) > 0 {
-		return a.foreign(diff)
-	}
-	return nil
+	return a.same(want)
 }
 
 // Finished says whether every accepted row has an outcome and the run that wrote the last one ended in order.
@@ -302,10 +294,7 @@ func (a *Adopted) Users(o report.Outcome) int { return a.cover.Users[o] }
 
 func (f *Folder) save() error {
 	if err := f.Run.Save(f.dir); err != nil {
-		return f.refuse(err)
+		return refuse(f.Path, err)
 	}
 	return nil
 }
-
-// parent is the folder above, the same where there is none.
-func parent(path string) string { return filepath.Dir(filepath.Clean(path)) }

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"bulkdelete/internal/aloud"
 	"bulkdelete/internal/sandbox"
 	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
@@ -26,8 +25,8 @@ func (b *fixture) folder() *journal.Dir {
 	return dir
 }
 
-// forge writes the audit again with rows that were edited, whose hashes are right, as somebody can who knows how they are made.
-// run.json says that the last of them is the last.
+// forge writes the audit again with rows that were edited, whose hashes are right, as somebody can who knows how they
+// are made. run.json says that the last of them is the last.
 func (b *fixture) forge(edit func(rows []report.Row) []report.Row) {
 	b.t.Helper()
 	dir, run := b.folder(), b.runJSON()
@@ -56,7 +55,8 @@ func (b *fixture) forge(edit func(rows []report.Row) []report.Row) {
 	}
 }
 
-// remake makes the files from the audit as it is, and seals them: 'bulkdelete report' with every check of its own left out.
+// remake makes the files from the audit as it is, and seals them: 'bulkdelete report' with every check of its own left
+// out.
 func (b *fixture) remake() {
 	b.t.Helper()
 	r, err := Reopen(b.t.Context(), b.dir, "")
@@ -74,18 +74,18 @@ func (b *fixture) remake() {
 // verified gives what verify finds.
 func (b *fixture) verified(want Expect) *Findings {
 	b.t.Helper()
-	v, f, err := Verify(b.t.Context(), b.dir, want)
+	v, err := Verify(b.t.Context(), b.dir, want)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	if err := v.Close(); err != nil {
 		b.t.Error(err)
 	}
-	return f
+	return &v.Findings
 }
 
-// An audit whose chain holds, in a folder whose files and seal fit it, is still held to the plan: its rows speak of the users and
-// the lines that were planned there, each once.
+// An audit whose chain holds, in a folder whose files and seal fit it, is still held to the plan: its rows speak of the
+// users and the lines that were planned there, each once.
 func TestAForgedAuditIsHeldToThePlan(t *testing.T) {
 	for name, edit := range map[string]func(rows []report.Row) []report.Row{
 		"other users": func(rows []report.Row) []report.Row {
@@ -125,8 +125,8 @@ func TestAForgedAuditIsHeldToThePlan(t *testing.T) {
 	}
 }
 
-// A row with another outcome and a right hash is seen by what was made and sealed before; where all of that is forged too, by a
-// hash that was kept elsewhere.
+// A row with another outcome and a right hash is seen by what was made and sealed before; where all of that is forged
+// too, by a hash that was kept elsewhere.
 func TestAForgedOutcomeIsSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newFixture(t, sandbox.Config{Refused: map[string]int{id(120): 400}}, 150, 150)
@@ -143,14 +143,16 @@ func TestAForgedOutcomeIsSeen(t *testing.T) {
 			return rows
 		})
 		f := b.verified(Expect{})
-		for _, words := range []string{"deleted.csv differs", "failed.csv has more", "summary.json differs", "report.html differs",
-			"seal.json is about another audit", "audit.csv is not the file that was sealed", "run.json is not the file that was sealed"} {
+		for _, words := range []string{"deleted.csv differs", "failed.csv has more", "summary.json differs",
+			"report.html differs", "seal.json is about another audit", "audit.csv is not the file that was sealed",
+			"run.json is not the file that was sealed"} {
 			if !slices.ContainsFunc(f.Problems, func(p string) bool { return strings.Contains(p, words) }) {
 				t.Errorf("%q is not said: %q", words, f.Problems)
 			}
 		}
 		b.remake()
-		if f := b.verified(Expect{Hash: kept}); f.Whole || len(f.Problems) != 1 || !strings.Contains(f.Problems[0], "not "+kept) {
+		f = b.verified(Expect{Hash: kept})
+		if f.Whole || len(f.Problems) != 1 || !strings.Contains(f.Problems[0], "not "+kept) {
 			t.Errorf("%q", f.Problems)
 		}
 	})
@@ -173,7 +175,8 @@ func TestAnAuditThatIsNoneIsDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.forge(edit)
-			if f := b.verified(Expect{}); f.Whole || !strings.HasPrefix(f.Problems[0], "the audit cannot be believed: audit.csv, line ") {
+			f := b.verified(Expect{})
+			if f.Whole || !strings.HasPrefix(f.Problems[0], "the audit cannot be believed: audit.csv, line ") {
 				t.Errorf("%q", f.Problems)
 			}
 			if _, err := Reopen(t.Context(), b.dir, ""); codeOf(err) != Guard {
@@ -221,7 +224,8 @@ func TestWhatIsStrangeIsNotSealed(t *testing.T) {
 				t.Fatal(err)
 			}
 			notes := b.refreshed()
-			if len(notes) != 2 || !strings.Contains(notes[0], "made again from the audit: deleted.csv") || !strings.Contains(notes[1], "not sealed anew: ") {
+			if len(notes) != 2 || !strings.Contains(notes[0], "made again from the audit: deleted.csv") ||
+				!strings.Contains(notes[1], "not sealed anew: ") {
 				t.Errorf("%q", notes)
 			}
 			if after := b.verified(Expect{}).Problems; len(before) != 1 || !slices.Equal(before, after) {
@@ -231,8 +235,8 @@ func TestWhatIsStrangeIsNotSealed(t *testing.T) {
 	}
 }
 
-// A run that died between its end and its seal is sealed by the next command, though the folder has a seal of the run before,
-// which tells of fewer runs.
+// A run that died between its end and its seal is sealed by the next command, though the folder has a seal of the run
+// before, which tells of fewer runs.
 func TestASealOfFewerRunsIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newFixture(t, sandbox.Config{}, 120, 120)
@@ -262,53 +266,8 @@ func TestASealOfFewerRunsIsReplaced(t *testing.T) {
 	})
 }
 
-// A folder into which a group may write is trusted if this process is of that group, and not otherwise.
-func TestWhoseGroupMayWrite(t *testing.T) {
-	own := os.Getegid()
-	for name, c := range map[string]struct {
-		group   int
-		mode    os.FileMode
-		trusted bool
-	}{
-		"our own group":         {own, 0o770, true},
-		"our own group reads":   {own, 0o750, true},
-		"a foreign group":       {54321, 0o770, false},
-		"a foreign group reads": {54321, 0o750, true},
-		"everybody":             {own, 0o707, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "job")
-			if err := os.Mkdir(dir, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if c.group != own {
-				chownToGroup(t, dir, c.group)
-			}
-			if err := os.Chmod(dir, c.mode); err != nil {
-				t.Fatal(err)
-			}
-			f, err := Claim(dir)
-			if err == nil {
-				err = f.Close()
-			}
-			if want := map[bool]Code{true: OK, false: Guard}[c.trusted]; codeOf(err) != want || !c.trusted && !strings.Contains(err.Error(), "others may write into it") {
-				t.Errorf("%v", err)
-			}
-		})
-	}
-}
-
-func chownToGroup(t *testing.T, path string, group int) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		aloud.Skip(t, "only root can give a folder to a foreign group")
-	}
-	if err := os.Chown(path, -1, group); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Without the input a seal is still held to the chain: to what it begins with, its last row and how many rows there are.
+// Without the input a seal is still held to the chain: to what it begins with, its last row and how many rows there
+// are.
 func TestASealIsHeldToTheChainWithoutTheInput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newFixture(t, sandbox.Config{}, 150, 150)
@@ -325,9 +284,11 @@ func TestASealIsHeldToTheChainWithoutTheInput(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for old, edited := range map[string]string{`"first_hash": "`: `"first_hash": "0`, `"last_hash": "`: `"last_hash": "0`, `"rows": 3`: `"rows": 4`} {
+		for old, edited := range map[string]string{`"first_hash": "`: `"first_hash": "0`,
+			`"last_hash": "`: `"last_hash": "0`, `"rows": 3`: `"rows": 4`} {
 			b.write(report.SealName, []byte(strings.Replace(string(text), old, edited, 1)))
-			if f := b.verified(Expect{}); len(f.Problems) != 1 || !strings.HasPrefix(f.Problems[0], "seal.json is about another audit") {
+			f := b.verified(Expect{})
+			if len(f.Problems) != 1 || !strings.HasPrefix(f.Problems[0], "seal.json is about another audit") {
 				t.Errorf("%s: %q", edited, f.Problems)
 			}
 		}
@@ -354,19 +315,22 @@ func TestARestoresFolderIsVerifiedToo(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.write(sub, text[1:])
-		if f := b.verified(Expect{}); f.Whole || len(f.Problems) == 0 || !strings.HasPrefix(f.Problems[0], "restore: restored.csv ") {
+		if f := b.verified(Expect{}); f.Whole || len(f.Problems) == 0 ||
+			!strings.HasPrefix(f.Problems[0], "restore: restored.csv ") {
 			t.Errorf("an edited file: %q", f.Problems)
 		}
 		b.write(sub, text)
 		kill(t, filepath.Join(b.dir, report.RestoreName))
-		if f := b.verified(Expect{}); !slices.ContainsFunc(f.Unchecked, func(u string) bool { return strings.HasPrefix(u, "restore: the seal: a run is open") }) {
+		if f := b.verified(Expect{}); !slices.ContainsFunc(f.Unchecked, func(u string) bool {
+			return strings.HasPrefix(u, "restore: the seal: a run is open")
+		}) {
 			t.Errorf("a restore that died: %q", f.Unchecked)
 		}
 	})
 }
 
-// An audit that cannot be written any more stops the run at once, and leaves run.json open, as after a crash: the call whose row
-// was lost is in doubt.
+// An audit that cannot be written any more stops the run at once, and leaves run.json open, as after a crash: the call
+// whose row was lost is in doubt.
 func TestAnAuditThatCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 500, 500)
@@ -375,12 +339,13 @@ func TestAnAuditThatCannotBeWritten(t *testing.T) {
 			rows := 0
 			j.Observe = func(report.Row) {
 				if rows++; rows == 3 {
-					j.folder.audit.Close() //nolint:errcheck // no row can be written from now on
+					j.audit.Close() //nolint:errcheck // no row can be written from now on
 				}
 			}
 		}
 		_, err := b.run(t.Context())
-		if codeOf(err) != Halted || !strings.Contains(err.Error(), "the audit cannot be written, so nothing more is sent") || b.api.Len() != 300 {
+		if codeOf(err) != Halted || !strings.Contains(err.Error(), "the audit cannot be written, so nothing more is sent") ||
+			b.api.Len() != 300 {
 			t.Errorf("%d users are left, %v", b.api.Len(), err)
 		}
 		if run := b.runJSON(); !run.Open || run.Last().Ended != nil {

@@ -17,12 +17,9 @@ import (
 // Input is the file that a job deletes from. It is opened once: every pass reads the same bytes of the same open
 // file, up to the size it had then, so a file that is replaced or grows meanwhile cannot bring in another user.
 type Input struct {
-	Name string // as it was asked for, "-" for standard input, an object's URL without its query
-	Path string // absolute
-	URL  string // of the object that Path is a copy of, without its query; "": none
-	ETag string // what the object had when it was copied; "": the server gives none
-	file *os.File
-	info os.FileInfo
+	report.Input // but for what planning finds out: its size and SHA-256
+	file         *os.File
+	info         os.FileInfo
 }
 
 // OpenInput opens a regular file. Errors are fit for exit code 2.
@@ -42,14 +39,14 @@ func OpenInput(path string) (*Input, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Input{Name: path, Path: abs, file: f, info: info}, nil
+	return &Input{report.Input{Name: path, Path: abs}, f, info}, nil
 }
 
 // Spool copies a stream into a folder and opens the copy: a job reads its input several times, and a run that goes
 // on tomorrow needs it again. A copy that is there already is kept if it is the same, and is never replaced once
 // the folder belongs to a run.
 func (f *Folder) Spool(r io.Reader) (*Input, error) {
-	in, err := f.spool(r, "standard input", f.Run != nil && !f.unused())
+	in, err := f.spool(r, "standard input")
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +54,12 @@ func (f *Folder) Spool(r io.Reader) (*Input, error) {
 	return in, nil
 }
 
-// spool copies what is called name into the folder. Where the folder is taken, only what its run was planned with
+// spool copies what is called name into the folder. Where a run has used the folder, only what that was planned with
 // may enter.
-func (f *Folder) spool(r io.Reader, name string, taken bool) (*Input, error) {
+func (f *Folder) spool(r io.Reader, name string) (*Input, error) {
 	t, err := f.dir.Create(report.InputName)
 	if err != nil {
-		return nil, f.refuse(err)
+		return nil, refuse(f.Path, err)
 	}
 	defer t.Discard()
 	hash := sha256.New()
@@ -75,7 +72,7 @@ func (f *Folder) spool(r io.Reader, name string, taken bool) (*Input, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	case err == nil && there.SHA256 == sum:
-	case taken && f.Run.Asked.Input.SHA256 != sum:
+	case !f.unused() && f.Run.Asked.Input.SHA256 != sum:
 		return nil, Fail(Guard, keptHint(f.Path), "%s is not what the run in %s was planned with", name, f.Path)
 	default:
 		if err := t.Commit(); err != nil {
@@ -99,7 +96,7 @@ func Keep(r io.Reader) (*Input, error) {
 	if err := errors.Join(err, failed); err != nil {
 		return nil, errors.Join(fmt.Errorf("the input cannot be kept: %w", err), file.Close())
 	}
-	return &Input{Name: "-", file: file, info: info}, nil
+	return &Input{report.Input{Name: "-"}, file, info}, nil
 }
 
 // keptHint says how a run whose input is another one by now goes on.

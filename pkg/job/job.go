@@ -9,8 +9,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
 
@@ -19,9 +22,12 @@ import (
 type Deed interface {
 	adopted() *Adopted
 	chunks() iter.Seq2[chunker.Chunk, error] // whom it is done to, in order
-	do(w *work) error                        // does it to a chunk's places, and records what became of each
+	do(w *work, places []int, t trail) error // does it to a chunk's places, and records what became of each
 	changed() error                          // why what was planned is not there any more
-	files() (made, error)                    // what the folder's files are made from
+
+	// What the files in a run's folder are made from besides its audit.
+	layout() report.Layout
+	lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line, error]
 }
 
 // Job carries out one deed, through one client, in one folder. Its fields are not to be changed once Run has been
@@ -39,7 +45,11 @@ type Job struct {
 	Observe     func(report.Row) // called after a row is on disk, by several goroutines; may be nil
 	Draining    func(calls int)  // called once when no new call starts any more, with the number in flight; may be nil
 
-	folder   *active
+	folder   *Adopted
+	audit    *report.Audit
+	backup   *report.Backup // nil: nobody is saved
+	closers  []func() error
+	suspects []int           // chunks that may have been sent without a row to show for it
 	feed     context.Context // ends: no new chunk, no wait, no retry
 	stop     context.CancelCauseFunc
 	answered atomic.Int64 // when the API last gave a definite answer, Unix nanoseconds
@@ -55,18 +65,19 @@ type Job struct {
 // Code says how the run ended; what was done by then is on disk, and the same job goes on from there. When ctx
 // ends, calls in flight are finished and recorded.
 func (j *Job) Run(ctx context.Context) (err error) {
-	j.Session.Workers = j.Workers
-	if j.folder, err = j.Deed.adopted().begin(j.Session); err != nil {
-		return err
-	}
-	if j.Began != nil {
-		j.Began(j.folder.torn)
-	}
+	j.folder = j.Deed.adopted()
 	defer func() {
-		if closed := j.folder.close(); closed != nil {
+		if closed := closeAll(j.closers); closed != nil {
 			err = errors.Join(err, Fail(Halted, roomHint, "the audit cannot be closed: %w", closed))
 		}
 	}()
+	torn, err := j.begin()
+	if err != nil {
+		return err
+	}
+	if j.Began != nil {
+		j.Began(torn)
+	}
 	j.feed, j.stop = context.WithCancelCause(ctx)
 	defer j.stop(nil)
 	if j.MaxDuration > 0 {
@@ -74,9 +85,11 @@ func (j *Job) Run(ctx context.Context) (err error) {
 			j.stop(Fail(Interrupted, "", "stopped by --max-duration %s", j.MaxDuration))
 		}).Stop()
 	}
-	defer context.AfterFunc(j.feed, j.drain)()
+	if j.Draining != nil && j.Client != nil {
+		defer context.AfterFunc(j.feed, func() { j.Draining(j.Client.InFlight()) })()
+	}
 	stopped := j.why(j.feedChunks())
-	ended := j.folder.end(stopped, j.inDoubt, j.unclean)
+	ended := j.end(stopped)
 	switch {
 	case stopped == nil:
 		return ended
@@ -98,7 +111,7 @@ func (j *Job) why(stopped *Error) *Error {
 		return lost
 	}
 	if stopped == nil {
-		stopped = j.changed()
+		stopped = changed(j.Deed.changed())
 	}
 	return stopped
 }
@@ -106,7 +119,7 @@ func (j *Job) why(stopped *Error) *Error {
 // lost says whether the audit's path leads elsewhere. Rows that are written from then on are in a file that nobody
 // finds.
 func (j *Job) lost() *Error {
-	err := j.folder.audit.Check()
+	err := j.audit.Check()
 	if err == nil {
 		return nil
 	}
@@ -117,11 +130,12 @@ func (j *Job) lost() *Error {
 		"the audit was taken away, so nothing more is sent: %w", err)
 }
 
-// feedChunks streams the plan's chunks, in order, to Workers goroutines and waits for them. Each of these is a
-// slot: a chunk that leaves the channel, which has no room of its own, is in one.
+// feedChunks streams the plan's chunks, in order, to at most Workers goroutines and waits for them. Each of these is
+// a slot: a chunk waits here until there is one for it.
 func (j *Job) feedChunks() *Error {
-	slots, wait := j.openSlots()
-	defer wait() // workers report through j.stop
+	var slots errgroup.Group
+	slots.SetLimit(j.Workers)
+	defer slots.Wait() //nolint:errcheck // workers report through j.stop
 	fed := 0
 	for chunk, err := range j.Deed.chunks() {
 		if err != nil {
@@ -134,17 +148,18 @@ func (j *Job) feedChunks() *Error {
 		if len(places) == 0 {
 			continue
 		}
-		if j.StopAfter > 0 && fed >= j.StopAfter {
+		if j.StopAfter > 0 {
+			places = places[:min(len(places), j.StopAfter-fed)]
+		}
+		if len(places) == 0 {
 			break
 		}
 		if err := j.ready(); err != nil {
 			return err
 		}
-		if j.StopAfter > 0 {
-			places = places[:min(len(places), j.StopAfter-fed)]
-		}
 		fed += len(places)
-		slots <- &work{job: j, chunk: chunk, places: places, suspect: j.folder.suspects[chunk.Number]}
+		w := &work{job: j, chunk: chunk}
+		slots.Go(func() error { w.do(places); return nil })
 	}
 	if j.StopAfter > 0 && fed >= j.StopAfter { // maybe within the last chunk, or at its very end, which why sees
 		return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
@@ -154,14 +169,14 @@ func (j *Job) feedChunks() *Error {
 
 // ready says whether a chunk may be sent: the input and the audit are where they were, and there is room for its row.
 func (j *Job) ready() *Error {
-	if err := j.changed(); err != nil {
+	if err := changed(j.Deed.changed()); err != nil {
 		return err
 	}
 	if err := j.lost(); err != nil {
 		return err
 	}
 	// A slot may come free only when the row of the call in it is written: room for all slots is room for this one.
-	if err := j.folder.audit.Reserve(2 * j.Workers); err != nil {
+	if err := j.audit.Reserve(2 * j.Workers); err != nil {
 		return Fail(Halted, roomHint, "the disk is full, so nothing more is sent: %w", err)
 	}
 	return nil
@@ -177,34 +192,19 @@ func (j *Job) open(chunk int) []int {
 	return j.folder.cover.Open(chunk)
 }
 
-// openSlots starts the workers. wait closes the channel and waits for them.
-func (j *Job) openSlots() (slots chan<- *work, wait func()) {
-	var pool sync.WaitGroup
-	queue := make(chan *work)
-	for range j.Workers {
-		pool.Go(func() {
-			for w := range queue {
-				w.do()
-			}
-		})
-	}
-	return queue, func() { close(queue); pool.Wait() }
-}
-
-// drain tells the person who waits how many calls are still to be finished.
-func (j *Job) drain() {
-	if j.Draining != nil && j.Client != nil {
-		j.Draining(j.Client.InFlight())
-	}
-}
-
-// record puts a row on disk, then counts it. Nothing else may be sent once that has failed.
+// record puts a row on disk, then counts it, and stops the job when too many users failed in this run. Nothing else
+// may be sent once the audit has failed.
 func (j *Job) record(row report.Row) error {
-	err := j.folder.audit.Append(row)
+	err := j.audit.Append(row)
 	j.mu.Lock()
 	if j.unclean = j.unclean || err != nil; err == nil {
 		err = j.folder.cover.Add(row)
 	}
+	j.users += row.Users
+	if row.Outcome == report.Failed || row.Outcome == report.Unknown {
+		j.failed += row.Users
+	}
+	failed, users := j.failed, j.users
 	j.mu.Unlock()
 	if err != nil {
 		j.stop(Fail(Halted, roomHint, "the audit cannot be written, so nothing more is sent: %w", err))
@@ -213,44 +213,26 @@ func (j *Job) record(row report.Row) error {
 	if j.Observe != nil {
 		j.Observe(row)
 	}
-	j.count(row)
+	if j.MaxFailures.reached(failed, users) {
+		j.stop(Fail(Halted,
+			"read the messages in audit.csv, mend the cause, then run the same command again; --max-failures sets the limit",
+			"%d of %d users failed in this run: stopped by --max-failures %s", failed, users, j.MaxFailures))
+	}
 	return nil
 }
 
-// count stops the job when too many users failed in this run.
-func (j *Job) count(row report.Row) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.users += row.Users
-	if row.Outcome == report.Failed || row.Outcome == report.Unknown {
-		j.failed += row.Users
-	}
-	if j.MaxFailures.reached(j.failed, j.users) {
-		j.stop(Fail(Halted,
-			"read the messages in audit.csv, mend the cause, then run the same command again; --max-failures sets the limit",
-			"%d of %d users failed in this run: stopped by --max-failures %s", j.failed, j.users, j.MaxFailures))
-	}
-}
-
-// leave notes a chunk that is left without a row.
-func (j *Job) leave(chunk int, inDoubt bool) {
-	if !inDoubt {
-		return
-	}
+// doubt notes a chunk that is left without a row although a call may have been carried out.
+func (j *Job) doubt(chunk int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.inDoubt = append(j.inDoubt, chunk)
 }
 
-// changed says whether what was planned is still there.
-func (j *Job) changed() *Error {
-	if err := j.Deed.changed(); err != nil {
-		return changed(err)
-	}
-	return nil
-}
-
+// changed says that what was planned is not there any more; nil: it is.
 func changed(err error) *Error {
+	if err == nil {
+		return nil
+	}
 	return Fail(Halted, "nobody outside the plan was named in a call. "+
 		"Put the old file back to go on, or plan the new one into a folder of its own (--out)",
 		"the input is not what was planned: %w", err)

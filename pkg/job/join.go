@@ -1,10 +1,12 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -29,147 +31,128 @@ func Whole(run *report.Run, plan *chunker.Plan) *report.Run {
 // files of the whole. The summary is the whole's. It is an error if the folders do not belong to one job, or if
 // together they do not account for every row of the input.
 func Join(ctx context.Context, dirs []string, out, input string) (_ *report.Summary, err error) {
-	var all shards
-	defer func() { err = errors.Join(err, all.close()) }()
+	var records []*Record
+	defer func() {
+		for _, r := range records {
+			err = errors.Join(err, r.Close())
+		}
+	}()
+	var whole *report.Run
 	for i, dir := range dirs {
 		if slices.Contains(dirs[:i], dir) {
 			return nil, Fail(Guard, "give each shard's folder once", "%s is given twice", dir)
 		}
-		if err := all.add(ctx, dir, input); err != nil {
+		r, err := Reopen(ctx, dir, input)
+		if err == nil {
+			records = append(records, r)
+			_, _, err = Refresh(r)
+		}
+		if err == nil {
+			whole, err = addShard(whole, r, dirs[0])
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
 	}
-	ordered, err := all.inOrder()
+	shards, err := inOrder(records, whole.Asked.Plan.Rows)
 	if err != nil {
 		return nil, err
 	}
-	return all.records[0].joinFiles(ctx, out, all.whole, ordered)
+	return joinFiles(ctx, records[0], out, whole, shards)
 }
 
-// shards are the folders of one job.
-type shards struct {
-	whole   *report.Run
-	records []*Record
-}
-
-// add makes a shard's files again, and counts it into the whole.
-func (s *shards) add(ctx context.Context, dir, input string) error {
-	r, err := Reopen(ctx, dir, input)
-	if err != nil {
-		return err
+// addShard counts a shard into the whole.
+func addShard(whole *report.Run, r *Record, first string) (*report.Run, error) {
+	its := Whole(r.Run, r.Plan)
+	if whole == nil {
+		return its, nil
 	}
-	s.records = append(s.records, r)
-	if _, _, err := Refresh(r); err != nil {
-		return err
+	if diff := differences(whole, its); diff != "" {
+		return nil, Fail(Guard, "give the folders of one job's shards",
+			"it is of another job than %s:%s", first, diff)
 	}
-	run := r.Folder.Run
-	whole := Whole(run, r.Plan)
-	if s.whole == nil {
-		s.whole = whole
-		return nil
-	}
-	if diff := differences(s.whole, whole); len(diff) > 0 {
-		return Fail(Guard, "give the folders of one job's shards",
-			"it is of another job than %s:%s", s.records[0].Folder.Path, list(diff))
-	}
-	p, own := &s.whole.Asked.Plan, run.Asked.Plan
+	p, own := &whole.Asked.Plan, r.Run.Asked.Plan
 	p.Invalid, p.Duplicates, p.Protected = p.Invalid+own.Invalid, p.Duplicates+own.Duplicates, p.Protected+own.Protected
-	s.whole.Workers += run.Workers
-	s.whole.Open = s.whole.Open || run.Open
-	s.whole.Runs = worse(s.whole.Runs, run.Runs)
-	return nil
+	whole.Workers += r.Run.Workers
+	whole.Open = whole.Open || r.Run.Open
+	if badness(whole) < badness(r.Run) {
+		whole.Runs = r.Run.Runs
+	}
+	return whole, nil
 }
 
-// worse are the runs of two shards that end with more to tell. No end means that a run died or was never begun.
-func worse(a, b []report.Session) []report.Session {
-	end := func(s []report.Session) *report.Ended { return (&report.Run{Runs: s}).LastEnd() }
-	if len(a) == 0 || end(a) == nil {
-		return a
+// badness orders runs by how much their end tells: most where one died or was never begun.
+func badness(run *report.Run) int {
+	if end := run.LastEnd(); end != nil {
+		return end.ExitCode
 	}
-	if len(b) == 0 || end(b) == nil || end(b).ExitCode > end(a).ExitCode {
-		return b
-	}
-	return a
+	return math.MaxInt
 }
 
 // inOrder gives the shards from the first to the last, if all are there.
-func (s *shards) inOrder() ([]*report.Shard, error) {
-	n := max(1, s.records[0].Plan.Options.Shards)
+func inOrder(records []*Record, rows int) ([]*report.Shard, error) {
+	n := max(1, records[0].Plan.Options.Shards)
 	ordered := make([]*report.Shard, n)
-	rows := 0
-	for _, r := range s.records {
-		o, name := r.Plan.Options, r.Folder.Run.Asked.Options["shard"]
+	var dirs []string
+	held := 0
+	for _, r := range records {
+		o, name := r.Plan.Options, r.Run.Asked.Options["shard"]
 		switch {
 		case max(1, o.Shards) != n:
 			return nil, Fail(Guard, "give the folders of one job's shards", "%s is one of %d shards, and %s one of %d",
-				s.records[0].Folder.Path, n, r.Folder.Path, o.Shards)
+				records[0].Path, n, r.Path, o.Shards)
 		case ordered[o.Shard] != nil:
 			return nil, Fail(Guard, "give each shard's folder once", "%s and %s are both of shard %s",
-				ordered[o.Shard].Dir, r.Folder.Path, orNone(name))
+				ordered[o.Shard].Dir, r.Path, orNone(name))
 		}
-		ordered[o.Shard] = &report.Shard{Name: name, Dir: r.Folder.Path, Run: r.Folder.Run, Folder: r.Folder.dir}
-		rows += r.Folder.Run.Asked.Plan.Rows
+		ordered[o.Shard] = &report.Shard{Name: name, Dir: r.Path, Run: r.Run, Folder: r.dir}
+		held += r.Run.Asked.Plan.Rows
+		dirs = append(dirs, r.Path)
 	}
-	if len(s.records) < n || rows != s.whole.Asked.Plan.Rows {
-		var dirs []string
-		for _, r := range s.records {
-			dirs = append(dirs, r.Folder.Path)
-		}
+	if len(records) < n || held != rows {
 		return nil, Fail(Incomplete, "give the folders of all shards; those given are "+strings.Join(dirs, ", "),
-			"the folders account for %d of %d rows", rows, s.whole.Asked.Plan.Rows)
+			"the folders account for %d of %d rows", held, rows)
 	}
 	return ordered, nil
 }
 
-func (s *shards) close() error {
-	var errs []error
-	for _, r := range s.records {
-		errs = append(errs, r.Close())
-	}
-	return errors.Join(errs...)
-}
-
 // joinFiles makes the files of the whole from a shard's input.
-func (r *Record) joinFiles(ctx context.Context, out string, run *report.Run,
-	all []*report.Shard) (*report.Summary, error) {
+func joinFiles(ctx context.Context, r *Record, out string, whole *report.Run, shards []*report.Shard) (
+	s *report.Summary, err error,
+) {
 	o := r.Plan.Options
 	o.Shard, o.Shards = 0, 1
 	plan, err := chunker.Scan(ctx, r.Input.Reader(), o, nil)
 	if err != nil {
 		return nil, Fail(Usage, "", "%s: %w", r.Input.Path, err)
 	}
-	if out == "" {
-		s, err := report.WriteJoined(nil, run, all, layoutOf(plan), linesOf(plan, r.Input))
-		return s, filesError(r.Folder.Folder, err)
+	all := &Record{Input: r.Input, Plan: plan}
+	var dir *journal.Dir
+	if out != "" {
+		if dir, err = claimJoined(out); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, dir.Close()) }()
 	}
-	dir, err := claimJoined(out)
-	if err != nil {
-		return nil, err
+	if s, err = report.WriteJoined(dir, whole, shards, all.layout(), all.lines(nil, nil)); err != nil {
+		return nil, filesError(cmp.Or(dir, r.dir), err)
 	}
-	s, err := report.WriteJoined(dir, run, all, layoutOf(plan), linesOf(plan, r.Input))
-	return s, errors.Join(filesError(&Folder{Path: out, dir: dir}, err), dir.Close())
+	return s, nil
 }
 
 // claimJoined opens the folder for the files of a whole job, which holds nothing else.
-func claimJoined(out string) (*journal.Dir, error) {
-	f := &Folder{Path: out}
-	if _, err := journal.MakeDir(out); err != nil {
-		return nil, f.refuse(err)
-	}
-	dir, err := journal.OpenDir(out)
+func claimJoined(out string) (_ *journal.Dir, err error) {
+	dir, _, err := openTrusted(out)
 	if err != nil {
-		return nil, f.refuse(err)
+		return nil, err
 	}
-	f.dir = dir
+	defer onError(&err, dir.Close)
 	names, err := dir.Names()
 	for _, name := range names {
 		if !report.IsMade(name) {
-			err = errors.Join(err, Fail(Guard, anotherHint,
-				"the folder %s holds %s: the files of the whole get a folder of their own", out, name))
+			return nil, Fail(Guard, anotherHint,
+				"the folder %s holds %s: the files of the whole get a folder of their own", out, name)
 		}
 	}
-	if err = errors.Join(err, f.trusted()); err != nil {
-		return nil, errors.Join(err, dir.Close())
-	}
-	return dir, nil
+	return dir, err
 }

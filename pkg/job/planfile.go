@@ -2,6 +2,7 @@ package job
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -11,11 +12,15 @@ import (
 
 // savedPlan is plan.json: what a second person approves.
 type savedPlan struct {
-	Version    int               `json:"version"` // 2
-	Program    string            `json:"program"`
-	CreatedAt  string            `json:"created_at"` // RFC 3339
-	By         string            `json:"by"`
-	Input      savedInput        `json:"input"`
+	Version   int    `json:"version"` // 2
+	Program   string `json:"program"`
+	CreatedAt string `json:"created_at"` // RFC 3339
+	By        string `json:"by"`
+	Input     struct {
+		Name   string `json:"name"`
+		Bytes  int64  `json:"bytes"`
+		SHA256 string `json:"sha256"`
+	} `json:"input"`
 	Rows       int               `json:"rows"`
 	Accepted   int               `json:"accepted"`
 	Invalid    int               `json:"invalid"`
@@ -34,12 +39,6 @@ type savedPlan struct {
 	Digest     string            `json:"digest"` // SHA-256 of this file's JSON with an empty digest
 }
 
-type savedInput struct {
-	Name   string `json:"name"`
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"`
-}
-
 func (s savedPlan) digest() string {
 	s.Digest = ""
 	text, _ := json.Marshal(s) // strings, integers and a time: cannot fail
@@ -51,12 +50,12 @@ func MarshalPlan(run *report.Run) ([]byte, error) {
 	a, p := run.Asked, run.Asked.Plan
 	s := savedPlan{
 		Version: 2, Program: run.Program, CreatedAt: a.At, By: a.By, Reason: a.Reason,
-		Input: savedInput{a.Input.Name, a.Input.Bytes, a.Input.SHA256},
-		Rows:  p.Rows, Accepted: p.Accepted, Invalid: p.Invalid, Duplicates: p.Duplicates, Protected: p.Protected,
+		Rows: p.Rows, Accepted: p.Accepted, Invalid: p.Invalid, Duplicates: p.Duplicates, Protected: p.Protected,
 		Calls: p.Chunks, ChunkSize: p.ChunkSize, PlanDigest: p.Digest,
 		Options: a.Options, Protect: a.Protect, Backup: a.Backup,
 		Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
 	}
+	s.Input.Name, s.Input.Bytes, s.Input.SHA256 = a.Input.Name, a.Input.Bytes, a.Input.SHA256
 	s.Digest = s.digest()
 	text, err := json.MarshalIndent(s, "", "  ")
 	return append(text, '\n'), err
@@ -74,22 +73,17 @@ func (s savedPlan) run() *report.Run {
 // SavePlan writes what run describes to path, whole, for a second person to approve.
 func SavePlan(path string, run *report.Run) error {
 	text, err := MarshalPlan(run)
+	var dir *journal.Dir
 	if err == nil {
-		err = writeWhole(path, text)
+		dir, err = journal.OpenDir(filepath.Dir(path))
+	}
+	if err == nil {
+		err = errors.Join(dir.WriteFile(filepath.Base(path), text), dir.Close())
 	}
 	if err != nil {
 		return Fail(Usage, "give a path that can be written with --save", "the plan cannot be saved: %w", err)
 	}
 	return nil
-}
-
-func writeWhole(path string, text []byte) error {
-	dir, err := journal.OpenDir(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.WriteFile(filepath.Base(path), text)
 }
 
 // CheckPlan refuses a run that is not what the plan at path says, and shows the difference. It gives who approved what.
@@ -107,9 +101,9 @@ func CheckPlan(path string, run *report.Run) (*report.Approval, error) {
 		return nil, Fail(Guard, "have it approved again",
 			"the plan %s has been edited since it was saved: its digest does not fit", path)
 	}
-	if diff := differences(s.run(), run); len(diff) > 0 {
+	if diff := differences(s.run(), run); diff != "" {
 		return nil, Fail(Guard, "plan again and have it approved, or give the input and options that were approved",
-			"this run is not what the plan %s says:%s", path, list(diff))
+			"this run is not what the plan %s says:%s", path, diff)
 	}
 	return &report.Approval{By: s.By, Digest: s.Digest}, nil
 }

@@ -8,64 +8,49 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"slices"
-
-	"golang.org/x/sync/errgroup"
 
 	"bulkdelete/pkg/chunker"
-	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
 
-// Record is a run as it lies on disk: its folder, its input and the plan made from that input again.
+// Record is a run that deletes: its folder, its input and the plan made from that.
 type Record struct {
-	Folder *Adopted
-	Input  *Input
-	Plan   *chunker.Plan
+	*Adopted // nil: nobody holds the folder
+	Input    *Input
+	Plan     *chunker.Plan
 }
 
 // Reopen holds the folder that a run left in dir and plans its input again, so that its files can be made. input
 // says where the input is now; empty, it is where it was.
-func Reopen(ctx context.Context, dir, input string) (*Record, error) {
+func Reopen(ctx context.Context, dir, input string) (_ *Record, err error) {
 	f, err := reclaim(dir)
 	if err != nil {
 		return nil, err
 	}
+	defer onError(&err, f.Close)
 	index, err := f.readAudit() // what does not hold is said first
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	in, plan, err := planAgain(ctx, f.dir, f.Run, input)
-	if err != nil {
-		return nil, errors.Join(err, index.Close(), f.Close())
-	}
-	a, err := f.holdTo(index, plan, in)
-	if err != nil {
-		return nil, errors.Join(err, in.Close(), f.Close())
-	}
-	return &Record{Folder: a, Input: in, Plan: plan}, nil
-}
-
-// planAgain plans a run's input once more. The error is an *Error with the code Guard if it is not what was planned.
-func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input string) (*Input, *chunker.Plan, error) {
-	in, err := OpenInput(findInput(dir, run, input))
-	if err != nil {
-		return nil, nil, Fail(Usage, "say where the input is now with --input FILE", "%w", err)
-	}
-	in.Name = run.Asked.Input.Name
-	plan, err := planWith(ctx, dir, run, in)
-	if err != nil {
-		return nil, nil, errors.Join(err, in.Close())
-	}
-	return in, plan, nil
-}
-
-func planWith(ctx context.Context, dir *journal.Dir, run *report.Run, in *Input) (*chunker.Plan, error) {
-	options, err := planned(run.Asked.Options)
 	if err != nil {
 		return nil, err
 	}
+	r, err := planAgain(ctx, f.dir, f.Run, input)
+	if err != nil {
+		return nil, errors.Join(err, index.Close())
+	}
+	defer onError(&err, r.Input.Close)
+	return r, f.become(r, index)
+}
+
+// planAgain plans a run's input once more. The error is an *Error with the code Guard if it is not what was planned.
+func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input string) (_ *Record, err error) {
+	a := run.Asked
+	in, err := OpenInput(findInput(dir, run, input))
+	if err != nil {
+		return nil, Fail(Usage, "say where the input is now with --input FILE", "%w", err)
+	}
+	defer onError(&err, in.Close)
+	in.Name = a.Input.Name
+	options := planned(a.Options)
 	if options.Protect, err = readProtectList(dir, run); err != nil {
 		return nil, auditError(dir, err)
 	}
@@ -73,13 +58,11 @@ func planWith(ctx context.Context, dir *journal.Dir, run *report.Run, in *Input)
 	if err != nil {
 		return nil, Fail(Usage, "", "%s: %w", in.Path, err)
 	}
-	a := run.Asked
-	want := Describe(in, plan, Target{Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID, Backup: a.Backup != ""})
-	if diff := differences(run, want); len(diff) > 0 {
+	if diff := differences(run, Describe(in, plan, a)); diff != "" {
 		return nil, Fail(Guard, "say where the planned input is with --input FILE",
-			"%s is not the input of this run:%s", in.Path, list(diff))
+			"%s is not the input of this run:%s", in.Path, diff)
 	}
-	return plan, nil
+	return &Record{Input: in, Plan: plan}, nil
 }
 
 // findInput says where a run's input is: where it was told, where it was, or (a copy) in a folder that moved.
@@ -92,20 +75,7 @@ func findInput(dir *journal.Dir, run *report.Run, told string) string {
 }
 
 // Close unlocks the folder and closes the input.
-func (r *Record) Close() error {
-	err := r.Folder.Close()
-	if r.Input != nil {
-		err = errors.Join(err, r.Input.Close())
-	}
-	return err
-}
-
-// files are what the folder's files are made from.
-func (r *Record) files() (made, error) {
-	return made{r.Folder.Folder, layoutOf(r.Plan), linesOf(r.Plan, r.Input), func() error { return nil }}, nil
-}
-
-func (r *Record) adopted() *Adopted { return r.Folder }
+func (r *Record) Close() error { return errors.Join(r.Adopted.Close(), r.Input.Close()) }
 
 func (r *Record) changed() error { return r.Input.changed() }
 
@@ -113,22 +83,23 @@ func (r *Record) changed() error { return r.Input.changed() }
 func (r *Record) chunks() iter.Seq2[chunker.Chunk, error] { return r.Plan.Split(r.Input.Reader()) }
 
 // do deletes the users at a chunk's places, after saving them where that was asked for.
-func (r *Record) do(w *work) error {
-	if w.job.folder.backup != nil {
-		return w.saveFirst(w.places, trail{})
+func (r *Record) do(w *work, places []int, t trail) error {
+	if w.job.backup != nil {
+		return w.saveFirst(places, t)
 	}
-	return w.erase(w.places, trail{inDoubt: w.suspect})
+	return w.erase(places, t)
 }
 
-func layoutOf(p *chunker.Plan) report.Layout {
+func (r *Record) layout() report.Layout {
+	p := r.Plan
 	return report.Layout{Header: p.HeaderRaw, Columns: p.Columns, Column: p.Column, IDName: p.Options.IDType,
 		Delimiter: p.Delimiter, BOM: p.BOM || p.Encoding != "utf-8"}
 }
 
-// linesOf gives every row of the input as the report wants it.
-func linesOf(plan *chunker.Plan, in *Input) iter.Seq2[report.Line, error] {
+// lines gives every row of the input.
+func (r *Record) lines(*journal.Dir, *report.Run) iter.Seq2[report.Line, error] {
 	return func(yield func(report.Line, error) bool) {
-		for row, err := range plan.All(in.Reader()) {
+		for row, err := range r.Plan.All(r.Input.Reader()) {
 			line := report.Line{Line: row.Line, Raw: row.Raw, ID: row.ID, Chunk: row.Chunk, Place: row.Place}
 			if row.Reject != nil {
 				line.Reason, line.Code, line.Invalid = row.Reject.Reason, row.Reject.Code, row.Reject.Invalid()
@@ -140,95 +111,53 @@ func linesOf(plan *chunker.Plan, in *Input) iter.Seq2[report.Line, error] {
 	}
 }
 
-// Living is a user who exists.
-type Living struct {
-	Line    int
-	ID      string
-	Outcome report.Outcome // what the audit says, "" where it says nothing yet
-}
-
-// FindLiving asks the API for every accepted user, workers calls at a time, and calls found, one at a time, for each
-// who exists. Nothing in the folder is touched.
-func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int, found func(Living)) error {
-	pool, ctx := errgroup.WithContext(ctx)
-	pool.SetLimit(workers)
-	results := make(chan Living)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for l := range results {
-			found(l)
-		}
-	}()
-	err := v.ask(ctx, pool, api, results)
-	err = errors.Join(err, pool.Wait())
-	close(results)
-	<-ended
-	return err
-}
-
-func (v *View) ask(ctx context.Context, pool *errgroup.Group, api *client.Client, results chan<- Living) error {
-	for chunk, err := range v.Plan.Split(v.input.Reader()) {
-		if err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return nil // the pool knows why
-		}
-		rows, err := v.index.Chunk(chunk.Number)
-		if err != nil {
-			return err
-		}
-		rows = slices.Clone(rows)
-		pool.Go(func() error {
-			living, _, err := api.Existing(ctx, v.Plan.Options.IDType, chunk.IDs)
-			if err != nil {
-				return fmt.Errorf("chunk %d: %w", chunk.Number, err)
+// contradictions are the rows of an audit that are not about the users planned in their places, each a
+// *report.DamageError, or another error that ends them.
+func (r *Record) contradictions(index *report.Index) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		for chunk, err := range r.chunks() {
+			var rows []report.Row
+			if err == nil {
+				rows, err = index.Chunk(chunk.Number)
 			}
-			for i, id := range chunk.IDs {
-				if slices.Contains(living, id) {
-					results <- Living{chunk.Lines[i], id, outcomeOf(rows, i+1)}
+			if err != nil {
+				yield(err)
+				return
+			}
+			for _, row := range rows {
+				is := row.IDsSHA256 == report.IDsSHA256(chunk.IDs[row.From-1:row.To]) &&
+					row.FirstLine == chunk.Lines[row.From-1] && row.LastLine == chunk.Lines[row.To-1]
+				if !is && !yield(&report.DamageError{File: report.AuditName, Err: fmt.Errorf(
+					"chunk %d part %d-%d is not about the users that were planned there", row.Chunk, row.From, row.To)}) {
+					return
 				}
 			}
-			return nil
-		})
-	}
-	return nil
-}
-
-func outcomeOf(rows []report.Row, place int) report.Outcome {
-	for _, r := range rows {
-		if r.From <= place && place <= r.To {
-			return r.Outcome
 		}
 	}
-	return ""
 }
 
-// Asked reads what a run's folder is about. Nothing in it is touched.
+// Asked reads what a run's folder is about; nil: it is none's. Nothing in it is touched.
 func Asked(path string) (*report.Run, error) {
-	dir, err := journal.OpenDir(path)
-	if err != nil {
-		return nil, fmt.Errorf("the folder %s cannot be read: %w", path, err)
-	}
-	run, err := loadRun(dir)
-	return run, errors.Join(err, dir.Close())
+	run, _, err := asked(path)
+	return run, err
 }
 
 // IsUnfinished says whether a run may have sent something from the folder at path and has not come to its end,
 // which is the seal.
 func IsUnfinished(path string) (bool, error) {
+	run, sealed, err := asked(path)
+	return err == nil && run != nil && run.Begun() &&
+		(run.Open || Code(run.Last().Ended.ExitCode) > Incomplete || !sealed), err
+}
+
+func asked(path string) (run *report.Run, sealed bool, err error) {
 	dir, err := journal.OpenDir(path)
 	if err != nil {
-		return false, fmt.Errorf("the folder %s cannot be read: %w", path, err)
+		return nil, false, fmt.Errorf("the folder %s cannot be read: %w", path, err)
 	}
-	defer dir.Close()
-	run, err := loadRun(dir)
-	if err != nil || run == nil || !run.Begun() {
-		return false, err
+	defer dir.Close() //nolint:errcheck // it was only read
+	if run, err = loadRun(dir); err != nil || run == nil {
+		return nil, false, err
 	}
-	if run.Open || Code(run.Last().Ended.ExitCode) > Incomplete {
-		return true, nil
-	}
-	return sealOf(dir, run) == nil, nil
+	return run, sealOf(dir, run) != nil, nil
 }

@@ -1,24 +1,22 @@
 package job
 
 import (
-	"errors"
 	"iter"
-	"maps"
 	"math/bits"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"bulkdelete/internal/text"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
 
 // Restore creates users again whom a run deleted, from its backup. It works on a folder inside the run's as a Job
 // does, in the same chunks and places, so that the rows of both audits can be laid side by side.
 type Restore struct {
-	Folder  *Adopted    // of the restore itself
+	Folder  *Adopted    // its own; nil: nobody holds that
 	Run     *report.Run // whose users come back
 	Users   int         // that can come back
 	Unsaved int         // deleted users who are not in the backup
@@ -37,53 +35,16 @@ func OpenRestore(dir string) (_ *Restore, err error) {
 		return nil, err
 	}
 	r.closers = append(r.closers, of.Close)
-	if r.Run = of.Run; r.Run.Asked.Backup == "" {
+	if of.Run.Asked.Backup == "" {
 		return nil, Fail(Usage, "only a run with --backup can be restored",
 			"there is nothing to restore: the run in %s had no --backup", dir)
 	}
-	if err := r.read(of); err != nil {
-		return nil, err
+	if err := r.read(of.dir, of.Run); err != nil {
+		return nil, auditError(of.dir, err)
 	}
-	if r.Folder, err = r.adopt(of); err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
-// read finds out who can come back: who is in the backup, but for those whom the run did not delete.
-func (r *Restore) read(of *Folder) (err error) {
-	var closer func() error
-	if r.backup, closer, err = report.ReadProfiles(of.dir, of.Run, report.BackupName); err != nil {
-		return auditError(of.dir, err)
-	}
-	r.closers = append(r.closers, closer)
-	r.keep = make([]uint64, of.Run.Asked.Plan.Chunks+1)
-	for n := range r.keep {
-		r.keep[n] = r.backup.Places(n)
-	}
-	index, err := report.ReadIndex(of.dir, of.Run, func(row *report.Row) {
-		mask := report.PlacesMask(row.From, row.To)
-		switch row.Outcome {
-		case report.Deleted:
-			r.Unsaved += bits.OnesCount64(mask &^ r.keep[row.Chunk])
-		case report.Absent, report.Failed:
-			r.keep[row.Chunk] &^= mask
-		}
-	})
+	want, err := r.describe(of.dir)
 	if err != nil {
-		return auditError(of.dir, err)
-	}
-	for _, places := range r.keep {
-		r.Users += bits.OnesCount64(places)
-	}
-	return index.Close()
-}
-
-// adopt opens the restore's own folder, which is about this very backup.
-func (r *Restore) adopt(of *Folder) (*Adopted, error) {
-	want, err := describeRestore(of, r.Users, r.Unsaved)
-	if err != nil {
-		return nil, err
+		return nil, auditError(of.dir, err)
 	}
 	folder, err := Claim(filepath.Join(of.Path, report.RestoreName))
 	if err != nil {
@@ -95,52 +56,69 @@ func (r *Restore) adopt(of *Folder) (*Adopted, error) {
 			"move "+text.ShellWord(folder.Path)+" away to begin again: users who exist are left as they are",
 			"%s has been written to since %s began", of.dir.Name(report.BackupName), folder.Path)
 	}
-	a, err := folder.Adopt(want, nil, nil)
+	index, err := folder.take(want)
 	if err != nil {
 		return nil, err
 	}
-	a.keep, a.saves = r.places, report.CreatedName
-	a.cover.LeaveOut(a.keep)
-	return a, nil
+	r.Folder = &Adopted{Folder: folder, cover: index.Coverage, keep: r.places}
+	r.Folder.cover.LeaveOut(r.places)
+	return r, index.Close()
+}
+
+// read finds out who of a run can come back: who is in the backup, but for those whom the run did not delete.
+func (r *Restore) read(dir *journal.Dir, of *report.Run) (err error) {
+	r.Run = of
+	var closer func() error
+	if r.backup, closer, err = report.ReadProfiles(dir, of, report.BackupName); err != nil {
+		return err
+	}
+	r.closers = append(r.closers, closer)
+	r.keep = make([]uint64, of.Asked.Plan.Chunks+1)
+	for n := range r.keep {
+		r.keep[n] = r.backup.Places(n)
+	}
+	index, err := report.ReadIndex(dir, of, func(row *report.Row) {
+		mask := report.PlacesMask(row.From, row.To)
+		switch row.Outcome {
+		case report.Deleted:
+			r.Unsaved += bits.OnesCount64(mask &^ r.keep[row.Chunk])
+		case report.Absent, report.Failed:
+			r.keep[row.Chunk] &^= mask
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, places := range r.keep {
+		r.Users += bits.OnesCount64(places)
+	}
+	return index.Close()
 }
 
 // places are those of a chunk whose users come back, bit p-1 for place p.
 func (r *Restore) places(chunk int) uint64 { return r.keep[chunk] }
 
-// describeRestore writes down what is asked of a restore: the run's own chunks, from its backup as it is now.
-func describeRestore(of *Folder, users, unsaved int) (*report.Run, error) {
-	backup, err := report.Sum(of.dir, report.BackupName)
+// describe writes down what is asked of a restore: the run's own chunks, from its backup as it is now.
+func (r *Restore) describe(of *journal.Dir) (*report.Run, error) {
+	backup, err := report.Sum(of, report.BackupName)
 	if err != nil {
-		return nil, auditError(of.dir, err)
+		return nil, err
 	}
-	asked := of.Run.Asked.Copy()
+	path := of.Name(report.BackupName)
+	if abs, err := filepath.Abs(path); err == nil { // else the working directory is gone
+		path = abs
+	}
+	asked := r.Run.Asked.Copy()
 	asked.Deed, asked.Backup, asked.Protect = report.Restore, "", ""
-	asked.Input = report.Input{Name: report.BackupName, Path: absolute(of.dir.Name(report.BackupName)),
-		Bytes: backup.Bytes, SHA256: backup.SHA256}
-	asked.Plan.Rows, asked.Plan.Invalid, asked.Plan.Duplicates, asked.Plan.Protected = users, unsaved, 0, 0
+	asked.Input = report.Input{Name: report.BackupName, Path: path, Bytes: backup.Bytes, SHA256: backup.SHA256}
+	p := &asked.Plan
+	p.Rows, p.Invalid, p.Duplicates, p.Protected = r.Users, r.Unsaved, 0, 0
 	asked.By, asked.At = Operator(), time.Now().UTC().Format(time.RFC3339)
-	asked.Options = maps.Clone(asked.Options)
 	return &report.Run{Format: report.RunFormat, Asked: asked}, nil
-}
-
-// absolute gives a path from the root, or as it is where the working directory is gone.
-func absolute(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
 }
 
 // Close unlocks both folders.
 func (r *Restore) Close() error { return closeAll(r.closers) }
-
-// closeAll closes what was opened last first.
-func closeAll(closers []func() error) (err error) {
-	for _, f := range slices.Backward(closers) {
-		err = errors.Join(err, f())
-	}
-	return err
-}
 
 // All gives every user that can come back, by chunk and place, and of several that one ID named the first.
 func (r *Restore) All() iter.Seq2[report.Saved, error] {
@@ -160,19 +138,19 @@ func (r *Restore) All() iter.Seq2[report.Saved, error] {
 	}
 }
 
-// files are what the restore's files are made from.
-func (r *Restore) files() (made, error) {
-	created, closer, err := report.ReadProfiles(r.Folder.dir, r.Folder.Run, report.CreatedName)
-	if err != nil {
-		return made{}, auditError(r.Folder.dir, err)
-	}
-	layout := report.Layout{Header: []byte("id,old_user_id,new_user_id"), Columns: 3, Column: 1, Delimiter: ','}
-	return made{r.Folder.Folder, layout, r.lines(created), closer}, nil
+func (r *Restore) layout() report.Layout {
+	return report.Layout{Header: []byte("id,old_user_id,new_user_id"), Columns: 3, Column: 1, Delimiter: ','}
 }
 
-// lines gives everybody who can come back with the new user_id, if there is one.
-func (r *Restore) lines(created *report.Profiles) iter.Seq2[report.Line, error] {
+// lines gives everybody who can come back with the new user_id, if there is one, from what a restore wrote in dir.
+func (r *Restore) lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line, error] {
 	return func(yield func(report.Line, error) bool) {
+		created, closer, err := report.ReadProfiles(dir, run, report.CreatedName)
+		if err != nil {
+			yield(report.Line{}, err)
+			return
+		}
+		defer closer() //nolint:errcheck // it was only read
 		chunk, news := 0, map[int][]report.Saved(nil)
 		for u, err := range r.All() {
 			if err == nil && u.Chunk != chunk {
@@ -201,13 +179,4 @@ func (r *Restore) chunks() iter.Seq2[chunker.Chunk, error] {
 		for n := 1; n < len(r.keep) && yield(chunker.Chunk{Number: n}, nil); n++ {
 		}
 	}
-}
-
-// do creates everybody at a chunk's places who is not there.
-func (r *Restore) do(w *work) error {
-	users, err := r.backup.Chunk(w.chunk.Number)
-	if err != nil {
-		return Fail(Halted, "compare it with a copy", "the backup cannot be read any more: %w", err)
-	}
-	return newReturn(w, users).recreate(w.places, trail{inDoubt: w.suspect}, 0)
 }

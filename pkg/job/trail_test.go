@@ -59,8 +59,8 @@ func (b *fixture) runJSON() *report.Run {
 	return run
 }
 
-// A row tells of all calls on the way to it: it begins with the first, counts every attempt at a deletion, and quotes the
-// request IDs of readings too.
+// A row tells of all calls on the way to it: it begins with the first, counts every attempt at a deletion, and quotes
+// the request IDs of readings too.
 func TestARowTellsOfAllItsCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 30, 50)
@@ -90,7 +90,8 @@ func TestARowTellsOfAllItsCalls(t *testing.T) {
 			asked = append(asked, answer.RequestID)
 			return true
 		})
-		if s, err := b.run(t.Context()); err != nil || s.Deleted != 50 { // an answer of 503 says nothing of those who are gone
+		// An answer of 503 says nothing of those who are gone.
+		if s, err := b.run(t.Context()); err != nil || s.Deleted != 50 {
 			t.Fatalf("%d deleted, %d absent, %v", s.Deleted, s.Absent, err)
 		}
 		rows := b.rows("audit.csv")
@@ -102,17 +103,20 @@ func TestARowTellsOfAllItsCalls(t *testing.T) {
 			{"1-30", "2", "31", "3", strings.Join(asked, " ")},
 		} {
 			row := rows[i]
-			if row["part"] != want.part || row["first_line"] != want.first || row["last_line"] != want.last || row["attempts"] != want.attempts || row["request_ids"] != want.ids {
+			if row["part"] != want.part || row["first_line"] != want.first || row["last_line"] != want.last ||
+				row["attempts"] != want.attempts || row["request_ids"] != want.ids {
 				t.Errorf("the row is %v, want %v", row, want)
 			}
-			if at, err := time.Parse(time.RFC3339, row["started_at"]); err != nil || !at.Equal(began.Truncate(time.Millisecond)) {
+			at, err := time.Parse(time.RFC3339, row["started_at"])
+			if err != nil || !at.Equal(began.Truncate(time.Millisecond)) {
 				t.Errorf("it began at %s, and is said to have at %s", began, row["started_at"])
 			}
 		}
 	})
 }
 
-// Where reading shows nobody, not even a user who exists, it says nothing about users of whom the API said 404 and no more.
+// Where reading shows nobody, not even a user who exists, it says nothing about users of whom the API said 404 and no
+// more.
 func TestABlindReadingSettlesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newFixture(t, sandbox.Config{}, 60, 1)
@@ -177,7 +181,8 @@ func TestTooManyWhoAreUnknown(t *testing.T) {
 			return false
 		})
 		s, err := b.run(t.Context())
-		if codeOf(err) != Halted || s.Unknown != 100 || !strings.Contains(err.Error(), "100 of 100 users failed in this run: stopped by --max-failures 100") {
+		if codeOf(err) != Halted || s.Unknown != 100 ||
+			!strings.Contains(err.Error(), "100 of 100 users failed in this run: stopped by --max-failures 100") {
 			t.Errorf("%d unknown, %v", s.Unknown, err)
 		}
 	})
@@ -201,8 +206,8 @@ func (u unreachable) RoundTrip(r *http.Request) (*http.Response, error) {
 	return u.RoundTripper.RoundTrip(r)
 }
 
-// What was deleted and has no row when a mistake in the program stops the run is in doubt, and the next run does not call it
-// absent.
+// What was deleted and has no row when a mistake in the program stops the run is in doubt, and the next run does not
+// call it absent.
 func TestAPanicBetweenTwoRowsOfAChunk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 100, 100)
@@ -232,15 +237,30 @@ func TestAPanicBetweenTwoRowsOfAChunk(t *testing.T) {
 	})
 }
 
+// overheard is a job on eight chunks whose credentials a test may use.
+func overheard(t *testing.T) *fixture {
+	b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 400, 400)
+	b.before(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+		b.authorized = r.Header.Clone()
+		return false
+	})
+	return b
+}
+
+// everybodyIsDeleted lets the last run go through: nobody is called absent.
+func (b *fixture) everybodyIsDeleted() {
+	b.t.Helper()
+	b.adjust = nil
+	if s, err := b.run(b.t.Context()); err != nil || s.Deleted != 400 {
+		b.t.Errorf("%d deleted, %d absent, %v", s.Deleted, s.Absent, err)
+	}
+}
+
 // A crash is one of the largest run so far: a resume with fewer workers that dies too does not make chunks of the first
 // unsuspected.
 func TestTheLargestWorkerCountIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 400, 400)
-		b.before(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
-			b.authorized = r.Header.Clone()
-			return false
-		})
+		b := overheard(t)
 		for _, workers := range []int{4, 1} {
 			b.cfg.Workers = workers
 			b.adjust = func(j *Job) { j.StopAfter = 50 }
@@ -254,21 +274,14 @@ func TestTheLargestWorkerCountIsKept(t *testing.T) {
 				b.removed(51, 250) // what the four had in flight
 			}
 		}
-		b.adjust = nil
-		if s, err := b.run(t.Context()); err != nil || s.Deleted != 400 {
-			t.Errorf("%d deleted, %d absent, %v", s.Deleted, s.Absent, err)
-		}
+		b.everybodyIsDeleted()
 	})
 }
 
 // What a run left in doubt stays so through one that ends in order before it comes to those chunks.
 func TestDoubtIsCarriedOnByAnOrderlyEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound}, 400, 400)
-		b.before(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
-			b.authorized = r.Header.Clone()
-			return false
-		})
+		b := overheard(t)
 		stop := func(j *Job) { j.StopAfter = 50 }
 		b.adjust = stop
 		for i, want := range [][]int{nil, {3, 4, 5}, {4, 5}} {
@@ -283,15 +296,12 @@ func TestDoubtIsCarriedOnByAnOrderlyEnd(t *testing.T) {
 				b.removed(51, 250)
 			}
 		}
-		b.adjust = nil
-		if s, err := b.run(t.Context()); err != nil || s.Deleted != 400 {
-			t.Errorf("%d deleted, %d absent, %v", s.Deleted, s.Absent, err)
-		}
+		b.everybodyIsDeleted()
 	})
 }
 
-// Who was saved by a run that sent nothing, and is gone when the next one looks, was deleted by somebody else; and who may have
-// been deleted by a run that died, and cannot be read now, is unknown.
+// Who was saved by a run that sent nothing, and is gone when the next one looks, was deleted by somebody else; and who
+// may have been deleted by a run that died, and cannot be read now, is unknown.
 func TestWhoWasSavedBefore(t *testing.T) {
 	for _, died := range []bool{false, true} {
 		inBubble(t, fmt.Sprintf("died %v", died), func(t *testing.T) {
@@ -336,7 +346,8 @@ func TestTheEndOfARunWithInvalidRows(t *testing.T) {
 		b := newFixture(t, sandbox.Config{}, 60, 60)
 		appendTo(t, b.input, "not an ID\n")
 		s, err := b.run(t.Context())
-		if end := b.runJSON().LastEnd(); err != nil || s.ExitCode != int(Incomplete) || end == nil || end.ExitCode != int(Incomplete) {
+		end := b.runJSON().LastEnd()
+		if err != nil || s.ExitCode != int(Incomplete) || end == nil || end.ExitCode != int(Incomplete) {
 			t.Errorf("exit code %d, %+v, %v", s.ExitCode, end, err)
 		}
 	})

@@ -6,27 +6,28 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"syscall"
-)
 
-const errNotDir = syscall.ENOTDIR
+	"bulkdelete/pkg/journal"
+)
 
 // trusted refuses a folder that another user owns or that others may write into: they could have put anything
 // there. The group that may write is tolerated if this process is of it, since Kubernetes gives volumes so.
-func (f *Folder) trusted() error {
-	info, err := f.dir.Stat()
+func trusted(dir *journal.Dir) error {
+	info, err := dir.Stat()
 	if err != nil {
-		return f.refuse(err)
+		return refuse(dir.Path, err)
 	}
 	s, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return nil
 	}
 	if int(s.Uid) != os.Geteuid() {
-		return Fail(Guard, fmt.Sprintf("chown %d %s, or choose another folder with --out", os.Geteuid(), f.Path),
-			"the folder %s cannot be trusted: %s", f.Path, whose(f.Path))
+		return Fail(Guard, fmt.Sprintf("chown %d %s, or choose another folder with --out", os.Geteuid(), dir.Path),
+			"the folder %s cannot be trusted: %s", dir.Path, whose(dir.Path))
 	}
 	groups, err := os.Getgroups()
 	if err != nil {
@@ -35,18 +36,18 @@ func (f *Folder) trusted() error {
 	member := slices.Contains(append(groups, os.Getegid()), int(s.Gid))
 	if mode := info.Mode().Perm(); mode&0o002 != 0 || mode&0o020 != 0 && !member {
 		return Fail(Guard,
-			fmt.Sprintf("chmod go-w %s once it is known to be whole, or choose another folder with --out", f.Path),
-			"the folder %s cannot be trusted: others may write into it (mode %04o)", f.Path, mode)
+			fmt.Sprintf("chmod go-w %s once it is known to be whole, or choose another folder with --out", dir.Path),
+			"the folder %s cannot be trusted: others may write into it (mode %04o)", dir.Path, mode)
 	}
 	return nil
 }
 
 // whose says who owns a folder, or the nearest one above that is there, and who we are.
 func whose(path string) string {
-	var info os.FileInfo
-	var err error
-	for info, err = os.Stat(path); err != nil && path != parent(path); info, err = os.Stat(path) {
-		path = parent(path)
+	path = filepath.Clean(path)
+	info, err := os.Stat(path)
+	for ; err != nil && path != filepath.Dir(path); info, err = os.Stat(path) {
+		path = filepath.Dir(path)
 	}
 	if err != nil {
 		return "this is " + userName(os.Geteuid())

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"bulkdelete/pkg/journal"
@@ -88,16 +87,13 @@ func (u *Upload) Finish(ctx context.Context) (int, error) {
 	if err := u.Begin(ctx, run); err != nil {
 		return 0, err
 	}
-	names, err := u.names(dir)
-	if err != nil {
-		return 0, err
-	}
+	names, err := u.names()
 	for _, name := range names {
-		if err := u.put(ctx, name); err != nil {
-			return 0, err
+		if err == nil {
+			err = u.put(ctx, name)
 		}
 	}
-	return len(names), nil
+	return len(names), err
 }
 
 // Done says whether the copy is there already: whether its seal is the folder's own.
@@ -111,26 +107,24 @@ func (u *Upload) Done(ctx context.Context) bool {
 }
 
 // names gives the files to copy, relative to the folder and with slashes, the seal last.
-func (u *Upload) names(dir *journal.Dir) ([]string, error) {
-	var names []string
-	left := []string{report.LockName, report.InputName, report.SealName}
-	root := os.DirFS(u.Dir)
-	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+func (u *Upload) names() (names []string, err error) {
+	var seal []string
+	err = fs.WalkDir(os.DirFS(u.Dir), ".", func(name string, d fs.DirEntry, err error) error {
 		hidden := strings.HasPrefix(d.Name(), ".") && name != "." // files that are being written
 		switch {
 		case err != nil:
 			return err
 		case hidden && d.IsDir():
 			return fs.SkipDir
-		case !hidden && d.Type().IsRegular() && !slices.Contains(left, name):
+		case hidden || !d.Type().IsRegular() || name == report.LockName || name == report.InputName:
+		case name == report.SealName:
+			seal = []string{name}
+		default:
 			names = append(names, name)
 		}
 		return nil
 	})
-	if err == nil && dir.Has(report.SealName) {
-		names = append(names, report.SealName)
-	}
-	return names, err
+	return append(names, seal...), err
 }
 
 func (u *Upload) put(ctx context.Context, name string) error {
@@ -138,9 +132,10 @@ func (u *Upload) put(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	defer f.Close()
 	info, err := f.Stat()
-	if err == nil {
-		err = u.To.Put(ctx, name, f, info.Size())
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, f.Close())
+	return u.To.Put(ctx, name, f, info.Size())
 }

@@ -1,0 +1,101 @@
+package job
+
+import (
+	"slices"
+	"time"
+
+	"bulkdelete/pkg/report"
+)
+
+// begin makes the folder ready for sending and says how many torn rows of a run that died it cut off. From then on
+// run.json says that calls may be under way.
+func (j *Job) begin() (torn int, err error) {
+	f, run := j.folder, j.folder.Run
+	if !run.Begun() { // what the folder is for comes before anything else is in it
+		if err := f.save(); err != nil {
+			return 0, err
+		}
+		if f.protect != nil {
+			if err := f.dir.WriteFile(report.ProtectName, f.protect); err != nil {
+				return 0, refuse(f.Path, err)
+			}
+		}
+	}
+	if torn, err = j.openFiles(); err != nil {
+		return 0, err
+	}
+	// Chunks are fed in order and a slot is freed by a row on disk, so what a crash left in flight is among the first
+	// unfinished chunks, as many as the largest run had workers. A run that ended in order left a list.
+	if e := run.LastEnd(); e != nil {
+		j.suspects = slices.Clone(e.InDoubt)
+	}
+	if run.Open {
+		j.suspects = append(j.suspects, f.cover.FirstOpen(run.Workers)...)
+	}
+	s := j.Session
+	s.StartedAt, s.Torn, s.Workers = time.Now().UTC(), torn, j.Workers
+	run.Program, run.Open, run.Workers = s.Program, true, max(run.Workers, s.Workers)
+	run.Runs = append(run.Runs, s)
+	return torn, f.save()
+}
+
+// openFiles reads the audit and the backup to their ends and makes them ready to append.
+func (j *Job) openFiles() (torn int, err error) {
+	f := j.folder
+	held := f.dir.Has(report.AuditName)
+	f.cover = report.NewCoverage(f.Run.Asked.Plan)
+	if j.audit, torn, err = report.OpenAudit(f.dir, f.Run, f.cover.Add); err != nil {
+		return 0, auditError(f.dir, err)
+	}
+	j.closers = append(j.closers, j.audit.Close)
+	if !held {
+		if err := f.lock(report.AuditName); err != nil {
+			return 0, err
+		}
+	}
+	if f.keep != nil {
+		f.cover.LeaveOut(f.keep)
+	}
+	if name := saves(f.Run); name != "" {
+		if j.backup, _, err = report.OpenBackup(f.dir, f.Run, name); err != nil {
+			return 0, auditError(f.dir, err)
+		}
+		j.closers = append(j.closers, j.backup.Close)
+	}
+	if err := f.dir.Sync(); err != nil {
+		return 0, refuse(f.Path, err)
+	}
+	return torn, nil
+}
+
+// saves is the file that users are saved to; "": none.
+func saves(run *report.Run) string {
+	switch {
+	case run.Asked.Deed == report.Restore:
+		return report.CreatedName
+	case run.Asked.Backup != "":
+		return report.BackupName
+	}
+	return ""
+}
+
+// end notes in run.json how the run ended and which chunks it left in doubt. After a failure of the audit run.json
+// stays as it is, open, as after a crash.
+func (j *Job) end(stopped *Error) error {
+	if j.unclean {
+		return nil
+	}
+	run, cover := j.folder.Run, j.folder.cover
+	ended := report.Ended{At: time.Now().UTC(), LastHash: j.audit.Hash()}
+	switch {
+	case stopped != nil:
+		ended.ExitCode, ended.Reason = int(stopped.Code), stopped.Error()
+	case run.Asked.Plan.Invalid > 0 || cover.Users[report.Failed]+cover.Users[report.Unknown] > 0:
+		ended.ExitCode = int(Incomplete)
+	}
+	left := slices.DeleteFunc(slices.Concat(j.inDoubt, j.suspects), cover.IsDone)
+	slices.Sort(left)
+	ended.InDoubt = slices.Compact(left)
+	run.Last().Ended, run.Open = &ended, false
+	return j.folder.save()
+}
