@@ -28,43 +28,36 @@ var moments = map[string]struct{ layout, pattern string }{
 	"{time}": {"150405", "[0-9][0-9][0-9][0-9][0-9][0-9]"},
 }
 
-// fillOut fills in an --out: {date} and {time} (UTC), {input}, the input's name without its ending, and {shard}.
-func (o *jobOptions) fillOut(input string, now time.Time) (string, error) {
-	return o.replaceOut(input, func(s string) string { return s }, func(name string) string {
-		return now.UTC().Format(moments[name].layout)
-	})
-}
-
-// replaceOut replaces what is constant for an input, passing all fixed text through fixed, and every placeholder of
-// time.
-func (o *jobOptions) replaceOut(input string, fixed, moment func(string) string) (string, error) {
-	out := o.out
-	var b strings.Builder
-	last := 0
-	for _, at := range placeholder.FindAllStringIndex(out, -1) {
-		name := out[at[0]:at[1]]
-		b.WriteString(fixed(out[last:at[0]]))
-		last = at[1]
+// fillOut fills in what of an --out is constant for an input: {input}, the input's name without its ending, and
+// {shard}.
+func (o *jobOptions) fillOut(input string) (out string, err error) {
+	out = placeholder.ReplaceAllStringFunc(o.out, func(name string) string {
 		switch {
 		case moments[name].layout != "":
-			b.WriteString(moment(name))
+			return name
 		case name == "{input}":
-			b.WriteString(fixed(inputName(input)))
-		case name == "{shard}":
-			i, n, err := shard(o.shard, os.Getenv("JOB_COMPLETION_INDEX"))
-			if err == nil && n == 1 {
-				err = fmt.Errorf("--out %q: there is no {shard} without --shard", out)
-			}
-			if err != nil {
-				return "", err
-			}
-			b.WriteString(strconv.Itoa(i))
-		default:
-			return "", fmt.Errorf("--out %q: there is no %s: give {date}, {time}, {input} or {shard}", out, name)
+			return inputName(input)
+		case name != "{shard}":
+			err = fmt.Errorf("--out %q: there is no %s: give {date}, {time}, {input} or {shard}", o.out, name)
+			return name
 		}
+		i, n, bad := shard(o.shard, os.Getenv("JOB_COMPLETION_INDEX"))
+		if bad == nil && n == 1 {
+			bad = fmt.Errorf("--out %q: there is no {shard} without --shard", o.out)
+		}
+		err = cmp.Or(err, bad)
+		return strconv.Itoa(i)
+	})
+	return out, err
+}
+
+// outAt fills in all of an --out, {date} and {time} in UTC.
+func (o *jobOptions) outAt(input string, now time.Time) (string, error) {
+	out, err := o.fillOut(input)
+	for name, m := range moments {
+		out = strings.ReplaceAll(out, name, now.UTC().Format(m.layout))
 	}
-	b.WriteString(fixed(out[last:]))
-	return b.String(), nil
+	return out, err
 }
 
 // inputName is the input's name without its ending, fit to be a folder's.
@@ -84,33 +77,33 @@ func inputName(input string) string {
 }
 
 // unfinished gives the folders that earlier runs with this --out left unfinished, oldest first, without now's own.
-func (o *jobOptions) unfinished(input, now string) ([]string, error) {
-	pattern, err := o.replaceOut(input, escapeGlob, func(name string) string {
-		return moments[name].pattern
-	})
-	if err != nil || pattern == escapeGlob(now) {
+func (o *jobOptions) unfinished(input, now string) (left []string, err error) {
+	pattern, err := o.fillOut(input)
+	if err != nil {
 		return nil, err
+	}
+	pattern = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(pattern)
+	for name, m := range moments {
+		pattern = strings.ReplaceAll(pattern, name, m.pattern)
 	}
 	dirs, err := filepath.Glob(pattern)
 	if err != nil {
 		return nil, fmt.Errorf("--out: %w", err)
 	}
 	slices.Sort(dirs)
-	var left []string
 	for _, dir := range dirs {
+		if filepath.Clean(dir) == filepath.Clean(now) {
+			continue
+		}
 		open, err := job.IsUnfinished(dir)
 		if err != nil {
 			return nil, err
 		}
-		if open && filepath.Clean(dir) != filepath.Clean(now) {
+		if open {
 			left = append(left, dir)
 		}
 	}
 	return left, nil
-}
-
-func escapeGlob(s string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(s)
 }
 
 // runEarlier goes on with what earlier runs of the schedule left unfinished, before a new folder is begun. done
@@ -146,7 +139,7 @@ func (d *deletion) runEarlier(ctx context.Context) (done bool, err error) {
 
 // goOn does the rest of an earlier run, with the same flags.
 func (d *deletion) goOn(ctx context.Context, dir string, run *report.Run) error {
-	earlier, err := newDeletion(d.command, d.jobOptions, run.Asked.Input.Path)
+	earlier, err := d.process.newDeletion(d.command, d.jobOptions, run.Asked.Input.Path)
 	if err != nil {
 		return err
 	}

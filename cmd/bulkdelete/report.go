@@ -22,7 +22,7 @@ type folderOptions struct {
 }
 
 func (o *folderOptions) flags() []cli.Flag {
-	return append(o.quietFlags(),
+	return append(named(o.outputOptions.flags(), "json", "log-level"),
 		word(&o.input, inputFlags, "input", "", "where the input `FILE` is now, if it was moved"))
 }
 
@@ -40,7 +40,6 @@ func reportCommand() *cli.Command {
 			word(&out, outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
 			uploadFlag(&upload),
 		),
-		OnUsageError: usageError,
 		Action: func(ctx context.Context, c *cli.Command) error {
 			k, err := newConsole(c, o.outputOptions)
 			if err != nil {
@@ -72,13 +71,11 @@ func reportOne(ctx context.Context, k *console, dir, input, upload string) error
 	if err := k.showSummary(summary, dir); err != nil {
 		return err
 	}
-	state := verdict(summary, dir, func(verb, argument string, _ ...string) string {
-		return programName(os.Args[0]) + " " + verb + " " + text.ShellWord(argument)
-	})
+	state := verdict(summary, dir, programName(os.Args[0])+" run "+text.ShellWord(dir+"/"+report.FailedName))
 	if to == nil {
 		return state
 	}
-	return errors.Join(state, k.copyFolder(ctx, dir, to))
+	return errors.Join(state, k.copyFolder(ctx, dir, to, false))
 }
 
 // refresh makes the files of a run or of a restore.

@@ -17,7 +17,7 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-func runCommand() *cli.Command {
+func (p *process) runCommand() *cli.Command {
 	var o jobOptions
 	return &cli.Command{
 		Name:      "run",
@@ -28,10 +28,9 @@ func runCommand() *cli.Command {
    bulkdelete run users.csv --stop-after 50          # a trial
    bulkdelete run users.csv                          # goes on with the others
    bulkdelete run users.csv --yes --max-deletes 500  # in a cron container`,
-		Flags:        o.flags(),
-		OnUsageError: usageError,
+		Flags: o.flags(),
 		Action: func(ctx context.Context, c *cli.Command) error {
-			d, err := openDeletion(c, &o)
+			d, err := p.openDeletion(c, &o)
 			if err != nil {
 				return err
 			}
@@ -63,6 +62,7 @@ type deletion struct {
 	first   []sample // the first accepted rows, to show
 	refused []sample // the first rejected rows
 	want    *report.Run
+	offline string // why the API is not asked; "": it is
 }
 
 // sample is a row as it is shown to a person.
@@ -73,17 +73,38 @@ type sample struct {
 
 const samples = 5
 
+// urlVariable names the input where the command line does not: a presigned URL is a secret, which other users of the
+// machine could read there.
+const urlVariable = "BULKDELETE_URL"
+
+// givenInput is the input as it was given.
+func givenInput(c *cli.Command) (string, error) {
+	switch n := c.NArg(); n {
+	case 1:
+		return c.Args().First(), nil
+	case 0:
+		given, err := secret(urlVariable)
+		if given != "" || err != nil {
+			return given, err
+		}
+		fallthrough
+	default:
+		return "", job.Fail(job.Usage, fmt.Sprintf("for example: %s users.csv", c.FullName()),
+			"give one input FILE, or - for standard input; there are %d", n)
+	}
+}
+
 // openDeletion reads the command line.
-func openDeletion(c *cli.Command, o *jobOptions) (*deletion, error) {
+func (p *process) openDeletion(c *cli.Command, o *jobOptions) (*deletion, error) {
 	given, err := givenInput(c)
 	if err != nil {
 		return nil, err
 	}
-	return newDeletion(c, o, given)
+	return p.newDeletion(c, o, given)
 }
 
-func newDeletion(c *cli.Command, o *jobOptions, given string) (*deletion, error) {
-	op, err := newOperation(c, o)
+func (p *process) newDeletion(c *cli.Command, o *jobOptions, given string) (*deletion, error) {
+	op, err := p.newOperation(c, o)
 	if err != nil {
 		return nil, err
 	}
@@ -123,14 +144,13 @@ func (d *deletion) run(ctx context.Context) error {
 		return err
 	}
 	record := &job.Record{Folder: folder, Input: d.input, Plan: d.planned}
-	offline := ""
 	if folder.Remaining() == 0 {
-		offline = "there is nobody left to delete"
+		d.offline = "there is nobody left to delete"
 	}
 	return d.perform(ctx, record, folder, approval{
 		verb: "delete", fromData: d.name == "-", resume: d.resume(),
 		check: func(ctx context.Context) error { return d.check(ctx, folder) },
-		show:  func() error { return d.showPlan(d.console.err, folder.Remaining(), offline) },
+		show:  func() error { return d.showPlan(d.console.err, folder.Remaining()) },
 	})
 }
 
@@ -166,10 +186,7 @@ func (d *deletion) check(ctx context.Context, folder *job.Adopted) error {
 	if err := folder.AdoptTarget(d.want); err != nil {
 		return err
 	}
-	if err := d.guard(ctx, folder.Users(report.Deleted)); err != nil {
-		return err
-	}
-	return d.checkPlan()
+	return d.guard(ctx, folder.Users(report.Deleted))
 }
 
 func (d *deletion) connectToPool(ctx context.Context) error {
@@ -232,8 +249,8 @@ func (d *deletion) describe() {
 	d.want.Program = version()
 }
 
-// guard refuses what was not meant, before anything is sent. gone is how many users earlier runs of the same job
-// deleted.
+// guard refuses what was not meant, before anything is sent, and remembers who approved it. gone is how many users
+// earlier runs of the same job deleted.
 func (d *deletion) guard(ctx context.Context, gone int) error {
 	_, all := d.planned.Whole() // shards are parts of one job, which the guards are about
 	if d.expect != none && d.expect != all {
@@ -260,7 +277,10 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 		return job.Fail(job.Guard, "look at the input, or raise the limit; nothing was sent",
 			"%s users%s would be deleted, more than --max-deletes %s allows", text.Count(all), of, limit)
 	}
-	return nil
+	if d.plan != "" {
+		d.approval, err = job.CheckPlan(d.plan, job.Whole(d.want, d.planned))
+	}
+	return err
 }
 
 // resume is the command that goes on with this run: the same one, but in the place of standard input, and of a URL
