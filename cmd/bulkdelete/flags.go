@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -323,19 +322,4 @@ func (o *apiOptions) config() (client.Config, error) {
 	var err error
 	cfg.RootCAs, err = rootCAs(o.caCert)
 	return cfg, err
-}
-
-// dir is the run's folder: --out, filled in, or the input's name with .bulkdelete for its ending.
-func (o *jobOptions) dir(input string, now time.Time) (string, error) {
-	if o.out != "" {
-		return o.outAt(input, now)
-	}
-	if input == "-" || input == "" {
-		return "", job.Fail(job.Usage, "give the run's folder with --out DIR", "the input has no name to make a folder from")
-	}
-	name := strings.TrimSuffix(input, filepath.Ext(input))
-	if i, n, err := shard(o.shard, os.Getenv("JOB_COMPLETION_INDEX")); err != nil || n > 1 {
-		return fmt.Sprintf("%s.%d-of-%d.bulkdelete", name, i, n), err
-	}
-	return name + ".bulkdelete", nil
 }

@@ -150,36 +150,31 @@ func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted
 	} else if err := a.show(); err != nil {
 		return err
 	}
-	j := o.newJob(d, folder.Path, a.resume)
-	ended := o.carryOut(ctx, j, folder.Remaining())
+	ended := o.carryOut(ctx, o.newJob(d, folder.Path, a.resume), folder.Remaining())
 	summary, err := job.WriteFiles(d)
 	if err != nil {
 		return errors.Join(ended, err)
 	}
-	return o.finishUpload(ctx, folder.Path, false, o.result(summary, folder.Path, ended, j.Session.Resume))
+	return o.finishUpload(ctx, folder.Path, false, o.result(summary, folder.Path, ended, a.resume))
 }
 
+// newJob makes the job of a deed, with who runs it, where, and with what approval.
 func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
 	limit, _ := job.ParseLimit(o.maxFailures) // check has done it
-	return &job.Job{
-		Deed: d, Client: o.client, Session: o.session(dir, resume), Workers: o.config.Workers, StopAfter: max(0, o.stopAfter),
-		MaxFailures: limit, MaxDuration: o.maxDuration, Verify: o.verify, Began: o.began,
-		Observe: func(r report.Row) {
-			o.console.row(r)
-			o.metrics.row(r)
-		},
-	}
-}
-
-// session writes down who runs this, where, and with what approval.
-func (o *operation) session(dir, resume string) report.Session {
 	s := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed",
 		Plan: o.approval, Reason: o.reason, Guards: o.guards(), Resume: resume,
 		Rate: strconv.FormatFloat(o.config.Rate, 'f', -1, 64)}
 	if o.yes {
 		s.Approved = "--yes"
 	}
-	return s
+	return &job.Job{
+		Deed: d, Client: o.client, Session: s, Workers: o.config.Workers, StopAfter: max(0, o.stopAfter),
+		MaxFailures: limit, MaxDuration: o.maxDuration, Verify: o.verify, Began: o.began,
+		Observe: func(r report.Row) {
+			o.console.row(r)
+			o.metrics.row(r)
+		},
+	}
 }
 
 // began says what was found when the folder was made ready for sending. From now on the exit code never says that

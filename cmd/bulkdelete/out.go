@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -28,35 +27,44 @@ var moments = map[string]struct{ layout, pattern string }{
 	"{time}": {"150405", "[0-9][0-9][0-9][0-9][0-9][0-9]"},
 }
 
+// folder is the run's folder: --out, filled in, {date} and {time} in UTC, or the input's name with .bulkdelete for its
+// ending.
+func (d *deletion) folder(now time.Time) (string, error) {
+	if d.out != "" {
+		out, err := d.fillOut()
+		for name, m := range moments {
+			out = strings.ReplaceAll(out, name, now.UTC().Format(m.layout))
+		}
+		return out, err
+	}
+	if d.name == "-" || d.name == "" {
+		return "", job.Fail(job.Usage, "give the run's folder with --out DIR", "the input has no name to make a folder from")
+	}
+	name := strings.TrimSuffix(d.name, filepath.Ext(d.name))
+	if c := d.chunks; c.Shards > 1 {
+		name = fmt.Sprintf("%s.%d-of-%d", name, c.Shard, c.Shards)
+	}
+	return name + ".bulkdelete", nil
+}
+
 // fillOut fills in what of an --out is constant for an input: {input}, the input's name without its ending, and
 // {shard}.
-func (o *jobOptions) fillOut(input string) (out string, err error) {
-	out = placeholder.ReplaceAllStringFunc(o.out, func(name string) string {
+func (d *deletion) fillOut() (out string, err error) {
+	out = placeholder.ReplaceAllStringFunc(d.out, func(name string) string {
 		switch {
 		case moments[name].layout != "":
 			return name
 		case name == "{input}":
-			return inputName(input)
-		case name != "{shard}":
-			err = fmt.Errorf("--out %q: there is no %s: give {date}, {time}, {input} or {shard}", o.out, name)
-			return name
+			return inputName(d.name)
+		case name == "{shard}" && d.chunks.Shards > 1:
+			return strconv.Itoa(d.chunks.Shard)
+		case name == "{shard}":
+			err = fmt.Errorf("--out %q: there is no {shard} without --shard", d.out)
+		default:
+			err = fmt.Errorf("--out %q: there is no %s: give {date}, {time}, {input} or {shard}", d.out, name)
 		}
-		i, n, bad := shard(o.shard, os.Getenv("JOB_COMPLETION_INDEX"))
-		if bad == nil && n == 1 {
-			bad = fmt.Errorf("--out %q: there is no {shard} without --shard", o.out)
-		}
-		err = cmp.Or(err, bad)
-		return strconv.Itoa(i)
+		return name
 	})
-	return out, err
-}
-
-// outAt fills in all of an --out, {date} and {time} in UTC.
-func (o *jobOptions) outAt(input string, now time.Time) (string, error) {
-	out, err := o.fillOut(input)
-	for name, m := range moments {
-		out = strings.ReplaceAll(out, name, now.UTC().Format(m.layout))
-	}
 	return out, err
 }
 
@@ -76,9 +84,9 @@ func inputName(input string) string {
 	return cmp.Or(name, "input")
 }
 
-// unfinished gives the folders that earlier runs with this --out left unfinished, oldest first, without now's own.
-func (o *jobOptions) unfinished(input, now string) (left []string, err error) {
-	pattern, err := o.fillOut(input)
+// unfinished gives the folders that earlier runs with this --out left unfinished, oldest first, without this run's own.
+func (d *deletion) unfinished() (left []string, err error) {
+	pattern, err := d.fillOut()
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +100,7 @@ func (o *jobOptions) unfinished(input, now string) (left []string, err error) {
 	}
 	slices.Sort(dirs)
 	for _, dir := range dirs {
-		if filepath.Clean(dir) == filepath.Clean(now) {
+		if filepath.Clean(dir) == filepath.Clean(d.dir) {
 			continue
 		}
 		open, err := job.IsUnfinished(dir)
@@ -112,7 +120,7 @@ func (d *deletion) runEarlier(ctx context.Context) (done bool, err error) {
 	if !placeholder.MatchString(d.out) {
 		return false, nil
 	}
-	dirs, err := d.unfinished(d.name, d.dir)
+	dirs, err := d.unfinished()
 	if err != nil {
 		return false, err
 	}

@@ -97,9 +97,9 @@ func (t *table) row(name, format string, args ...any) {
 	fmt.Fprintf(t, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
 }
 
-func (t *table) samples(name string, samples []sample) {
-	for _, s := range samples {
-		t.row(name, "line %d: %s", s.line, text.Clean(s.text))
+func (t *table) rows(name string, lines []string) {
+	for _, line := range lines {
+		t.row(name, "%s", line)
 		name = ""
 	}
 }
@@ -128,12 +128,12 @@ func (d *deletion) showPlan(w io.Writer, left int) error {
 	}
 	showUsers := w == k.out || k.terminal // elsewhere standard error is a log, and logs name no user
 	if showUsers {
-		t.samples("first users", d.first)
+		t.rows("first users", d.first)
 	}
 	t.row("rejected", "%s (%s invalid, %s duplicate, %s protected)",
 		text.Count(p.Rows-p.Accepted), text.Count(p.Invalid), text.Count(p.Duplicates), text.Count(p.Protected))
 	if showUsers {
-		t.samples("", d.refused)
+		t.rows("", d.refused)
 	}
 	d.showTarget(t, left)
 	_, err := fmt.Fprintln(w, text.CleanLines(t.String()))

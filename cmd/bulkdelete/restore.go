@@ -130,7 +130,7 @@ func (o *operation) showRestore(r *job.Restore) error {
 	t.row("host", "%s", r.Run.Asked.Host)
 	t.row("user pool", "%s", text.Clean(r.Run.Asked.UserPool))
 	t.row("looked for", "each user first: who is there is left as is")
-	t.row("lost", "%s", strings.ReplaceAll(lostForEver, "\n", "\n"+strings.Repeat(" ", 14)))
+	t.rows("lost", strings.Split(lostForEver, "\n"))
 	_, err := fmt.Fprintln(o.console.err, t.String())
 	return err
 }

@@ -59,19 +59,13 @@ type deletion struct {
 	chunks  chunker.Options
 	input   *job.Input
 	planned *chunker.Plan
-	first   []sample // the first accepted rows, to show
-	refused []sample // the first rejected rows
+	first   []string // accepted rows, to show
+	refused []string // rejected rows, to show
 	want    *report.Run
 	offline string // why the API is not asked; "": it is
 }
 
-// sample is a row as it is shown to a person.
-type sample struct {
-	line int
-	text string
-}
-
-const samples = 5
+const samples = 5 // that are shown
 
 // urlVariable names the input where the command line does not: a presigned URL is a secret, which other users of the
 // machine could read there.
@@ -124,7 +118,7 @@ func (p *process) newDeletion(c *cli.Command, o *jobOptions, given string) (*del
 
 // runAll goes on with what earlier runs left, if --out tells where they are, and then does its own.
 func (d *deletion) runAll(ctx context.Context) (err error) {
-	if d.dir, err = d.jobOptions.dir(d.name, time.Now()); err != nil {
+	if d.dir, err = d.folder(time.Now()); err != nil {
 		return err
 	}
 	done, err := d.runEarlier(ctx)
@@ -155,22 +149,15 @@ func (d *deletion) run(ctx context.Context) error {
 }
 
 // read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the
-// folder did.
+// folder did. A folder that was made for nothing goes when it is closed.
 func (d *deletion) read(ctx context.Context) (*job.Adopted, error) {
-	if !d.spools() { // before a folder is made for nothing
-		if err := d.open(ctx, nil); err != nil {
-			return nil, err
-		}
-	}
 	folder, err := job.Claim(d.dir)
 	if err != nil {
 		return nil, err
 	}
 	d.close = append(d.close, folder.Close)
-	if d.spools() {
-		if err := d.open(ctx, folder); err != nil {
-			return nil, err
-		}
+	if err := d.open(ctx, folder); err != nil {
+		return nil, err
 	}
 	if err := d.scan(ctx); err != nil {
 		return nil, err
@@ -198,11 +185,8 @@ func (d *deletion) connectToPool(ctx context.Context) error {
 	return nil
 }
 
-// spools says whether the input has to be copied, since it is read more than once.
-func (d *deletion) spools() bool { return d.object != nil || d.name == "-" }
-
-// open opens the input. What is no file is copied into the folder first; where there is no folder, into a file
-// without a name.
+// open opens the input. What is no file is copied first, since it is read more than once: into the folder; where there
+// is no folder, into a file without a name.
 func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 	switch {
 	case d.object != nil && f == nil:
@@ -224,12 +208,13 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 
 // scan is the first pass over the input.
 func (d *deletion) scan(ctx context.Context) (err error) {
+	show := func(line int, what string) string { return fmt.Sprintf("line %d: %s", line, text.Clean(what)) }
 	d.planned, err = chunker.Scan(ctx, d.input.Reader(), d.chunks, func(row chunker.Row) error {
 		switch {
 		case row.Reject == nil && len(d.first) < samples:
-			d.first = append(d.first, sample{row.Line, string(row.ID)})
+			d.first = append(d.first, show(row.Line, string(row.ID)))
 		case row.Reject != nil && len(d.refused) < samples:
-			d.refused = append(d.refused, sample{row.Line, row.Reject.Reason})
+			d.refused = append(d.refused, show(row.Line, row.Reject.Reason))
 		}
 		return nil
 	})
