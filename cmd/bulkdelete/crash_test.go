@@ -194,6 +194,9 @@ func killOften(t *testing.T, p *pool, dir string, kills int, args []string, tria
 			break // everything is done
 		}
 	}
+	if killed < kills/2 {
+		t.Errorf("everything was done after %d of %d kills: that shows little", killed, kills)
+	}
 	if code, printed := exit(t, p.command(dir, args...)); code != 0 {
 		t.Fatalf("the last run ends with %d:\n%s", code, printed)
 	}

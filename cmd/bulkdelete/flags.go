@@ -139,7 +139,7 @@ type jobOptions struct {
 	maxDuration                            time.Duration
 	yes, dryRun, backup, verify, sandbox   bool
 	shard, maxDeletes, maxFailures, reason string
-	plan, faults, out, upload              string
+	plan, save, faults, out, upload        string
 }
 
 // none is a number that was not given.

@@ -3,7 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	_ "embed"
+	"embed"
 	"fmt"
 	"io"
 	"os"
@@ -18,15 +18,14 @@ import (
 
 const helpWidth = 80 // columns
 
-var (
-	//go:embed help/exit-codes.txt
-	exitCodesTopic string
-	//go:embed help/audit.txt
-	auditTopic string
-)
+//go:embed help
+var help embed.FS
 
-// topics are the texts of bulkdelete help NAME where NAME is no command.
-var topics = map[string]string{"exit-codes": exitCodesTopic, "audit": auditTopic}
+// topic is the text of bulkdelete help NAME where NAME is no command; "": there is none.
+func topic(name string) string {
+	text, _ := help.ReadFile("help/" + name + ".txt")
+	return string(text)
+}
 
 func helpCommand() *cli.Command {
 	return &cli.Command{
@@ -37,8 +36,8 @@ func helpCommand() *cli.Command {
 			switch {
 			case name == "":
 				return cli.ShowRootCommandHelp(root)
-			case topics[name] != "":
-				_, err := fmt.Fprint(root.Writer, topics[name])
+			case topic(name) != "":
+				_, err := fmt.Fprint(root.Writer, topic(name))
 				return err
 			case root.Command(name) != nil:
 				return cli.ShowCommandHelp(ctx, root, name)
@@ -77,8 +76,8 @@ func manualPage(root *cli.Command) string {
 			fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(head), roff(usage))
 		})
 	}
-	for _, t := range []string{exitCodesTopic, auditTopic} {
-		title, text, _ := strings.Cut(t, "\n")
+	for _, t := range []string{"exit-codes", "audit"} {
+		title, text, _ := strings.Cut(topic(t), "\n")
 		title, first, _ := strings.Cut(title, ": ")
 		fmt.Fprintf(&b, ".SH %s\n%s\n.nf\n%s.fi\n", strings.ToUpper(title), roff(first), roff(text))
 	}
@@ -99,7 +98,7 @@ func noSuchCommand(root *cli.Command, name string) error {
 		near = "run"
 	}
 	if near != "" {
-		if topics[near] != "" {
+		if topic(near) != "" {
 			near = "help " + near
 		}
 		hint = fmt.Sprintf("did you mean bulkdelete %s?\n%s", near, hint)

@@ -46,8 +46,7 @@ type metrics struct {
 	stop       func() error // of serving them; nil: they are not served
 }
 
-// newMetrics reads the --metrics flags. Where none is given the metrics are counted all the same, at no
-// cost that could be measured.
+// newMetrics reads the --metrics flags. Where none is given the metrics are counted all the same, and go nowhere.
 func newMetrics(o metricsOptions) (*metrics, error) {
 	m := &metrics{registry: prometheus.NewRegistry(), file: o.file, push: o.push}
 	m.define()

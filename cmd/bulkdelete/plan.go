@@ -18,7 +18,6 @@ import (
 
 func (p *process) planCommand() *cli.Command {
 	var o jobOptions
-	var save string
 	return &cli.Command{
 		Name:      "plan",
 		Usage:     "check a CSV and show what run would delete; changes nothing",
@@ -27,21 +26,21 @@ func (p *process) planCommand() *cli.Command {
    bulkdelete plan users.csv --save plan.json  # for a second person to read
    bulkdelete run users.csv --plan plan.json   # refused unless it is the same`,
 		Flags: append(o.flags(),
-			word(&save, guardFlags, "save", "", "write the plan to `FILE` for a second person to approve")),
+			word(&o.save, guardFlags, "save", "", "write the plan to `FILE` for a second person to approve")),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			d, err := p.openDeletion(c, &o)
 			if err != nil {
 				return err
 			}
-			return d.end(d.look(ctx, save))
+			return d.end(d.look(ctx))
 		},
 	}
 }
 
 // look does everything that run does before the first deletion. Without credentials it stays offline, unless the
 // plan is to name the user pool.
-func (d *deletion) look(ctx context.Context, save string) error {
-	if save != "" && d.chunks.Shards > 1 {
+func (d *deletion) look(ctx context.Context) error {
+	if d.save != "" && d.chunks.Shards > 1 {
 		return job.Fail(job.Usage, "leave out --shard: its runs are compared with the plan of the whole",
 			"--save is for a whole plan, not for one shard's part")
 	}
@@ -53,7 +52,7 @@ func (d *deletion) look(ctx context.Context, save string) error {
 	}
 	if err := d.connectToPool(ctx); err != nil {
 		e, ok := errors.AsType[*job.Error](err)
-		if save != "" || !ok || e.Code != job.Usage {
+		if d.save != "" || !ok || e.Code != job.Usage {
 			return err
 		}
 		d.offline = e.Error()
@@ -64,11 +63,11 @@ func (d *deletion) look(ctx context.Context, save string) error {
 	if err := d.printPlan(); err != nil {
 		return err
 	}
-	if save != "" {
-		if err := job.SavePlan(save, d.want); err != nil {
+	if d.save != "" {
+		if err := job.SavePlan(d.save, d.want); err != nil {
 			return err
 		}
-		d.console.say("plan saved to %s", save)
+		d.console.say("plan saved to %s", d.save)
 	}
 	if n := d.planned.Invalid; n > 0 {
 		return job.Fail(job.Incomplete, "mend the rows above, or let run set them aside in rejected.csv",

@@ -35,7 +35,7 @@ func (p *process) runCommand() *cli.Command {
 				return err
 			}
 			if o.dryRun {
-				return d.end(d.look(ctx, ""))
+				return d.end(d.look(ctx))
 			}
 			if d.metrics, err = newMetrics(o.metrics); err != nil {
 				return err
