@@ -88,11 +88,6 @@ func (k *console) say(format string, args ...any) {
 	fmt.Fprintln(k.err, text.CleanLines(fmt.Sprintf(format, args...)))
 }
 
-// print writes a line of the command's result to standard output.
-func (k *console) print(format string, args ...any) {
-	fmt.Fprintln(k.out, text.CleanLines(fmt.Sprintf(format, args...)))
-}
-
 // sayAll is say for what Refresh notes.
 func (k *console) sayAll(lines []string) {
 	for _, line := range lines {
@@ -100,13 +95,13 @@ func (k *console) sayAll(lines []string) {
 	}
 }
 
-// find says something about the audit: to standard output, unless JSON goes there.
+// find writes a line of the command's result to standard output, unless JSON goes there.
 func (k *console) find(format string, args ...any) {
 	if k.json {
 		k.say(format, args...)
-	} else {
-		k.print(format, args...)
+		return
 	}
+	fmt.Fprintln(k.out, text.CleanLines(fmt.Sprintf(format, args...)))
 }
 
 // confirm asks for the number of users. Where standard input is the data, the terminal itself is asked.

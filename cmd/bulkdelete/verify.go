@@ -80,27 +80,27 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 // showFindings says what was checked, what could not be, and what does not hold.
 func (k *console) showFindings(f *job.Findings) {
 	if f.LastRowHash != "" {
-		k.print("the audit is whole: %s; the last one's hash is\n%s", text.Things(f.AuditRows, "row"), f.LastRowHash)
+		k.find("the audit is whole: %s; the last one's hash is\n%s", text.Things(f.AuditRows, "row"), f.LastRowHash)
 		done := fmt.Sprintf("%s deleted, %s absent", text.Count(f.Deleted), text.Count(f.Absent))
 		if restored, exist := f.Users[report.Restored], f.Users[report.Exists]; f.Restored == nil && restored+exist > 0 {
 			done = fmt.Sprintf("%s restored, %s exist", text.Count(restored), text.Count(exist))
 		}
-		k.print("%s, %s failed, %s unknown, %s without an outcome",
+		k.find("%s, %s failed, %s unknown, %s without an outcome",
 			done, text.Count(f.Failed), text.Count(f.Unknown), text.Count(f.Remaining))
 	}
 	if f.Saved != nil && f.Whole {
-		k.print("the backup is whole: %s users, everybody deleted among them; %s were restored",
+		k.find("the backup is whole: %s users, everybody deleted among them; %s were restored",
 			text.Count(*f.Saved), text.Count(*f.Restored))
 	}
 	if f.Torn > 0 {
-		k.print("%s at the audit's end: a run died while it wrote; "+
+		k.find("%s at the audit's end: a run died while it wrote; "+
 			"the next one cuts them off and tries their users again", text.Things(f.Torn, "torn row"))
 	}
 	for _, u := range f.Unchecked {
-		k.print("unchecked: %s", u)
+		k.find("unchecked: %s", u)
 	}
 	for _, p := range f.Problems {
-		k.print("problem: %s", p)
+		k.find("problem: %s", p)
 	}
 }
 
