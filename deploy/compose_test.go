@@ -56,8 +56,8 @@ func TestComposeRehearsal(t *testing.T) {
 	}
 }
 
-// copied gives a compose.yaml among copies of what it mounts, which the container's user can read: what was checked out with a
-// umask of 077 it cannot.
+// copied gives a compose.yaml among copies of what it mounts, which the container's user can read: what was checked out
+// with a umask of 077 it cannot.
 func copied(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -1,10 +1,11 @@
-// Package deploy_test builds the image and runs it the way this folder's files say, against a sandbox in a container of its
-// own.
+// Package deploy_test builds the image and runs it the way this folder's files say, against a sandbox in a container of
+// its own.
 package deploy_test
 
 import (
 	"encoding/csv"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -43,7 +44,8 @@ func TestContainerDeletes(t *testing.T) {
 	if code, printed := j.again("verify", folder, "--live"); code != 0 {
 		t.Errorf("verify --live ends with %d:\n%s", code, printed)
 	}
-	if code, printed := j.again("run", "/in/users.csv", "--yes", "--out", folder); code != 0 || !strings.Contains(printed, "nothing to do") {
+	code, printed := j.again("run", "/in/users.csv", "--yes", "--out", folder)
+	if code != 0 || !strings.Contains(printed, "nothing to do") {
 		t.Errorf("the second run ends with %d:\n%s", code, printed)
 	}
 	for what, text := range map[string]string{"docker inspect": docker(t, "inspect", j.name), "the log": j.logs()} {
@@ -179,27 +181,22 @@ func addUp(t *testing.T, rows int, folders ...map[string]file) map[string]int {
 // column gives a CSV's column without its header; a missing file has none.
 func column(t *testing.T, text, name string) []string {
 	t.Helper()
-	r := csv.NewReader(strings.NewReader(text))
-	records, err := r.ReadAll()
+	lines, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(lines) == 0 {
+		return nil
+	}
+	at := slices.Index(lines[0], name)
+	if at < 0 {
+		t.Fatalf("there is no column %s among %q", name, lines[0])
+	}
 	var values []string
-	for i, at := 1, index(records, name); i < len(records); i++ {
-		values = append(values, records[i][at])
+	for _, line := range lines[1:] {
+		values = append(values, line[at])
 	}
 	return values
-}
-
-func index(records [][]string, name string) int {
-	if len(records) > 0 {
-		for i, title := range records[0] {
-			if title == name {
-				return i
-			}
-		}
-	}
-	return 0
 }
 
 func auditRows(t *testing.T, files map[string]file) int {

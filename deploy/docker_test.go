@@ -37,7 +37,8 @@ type image struct {
 // remove removes the image and what making it has left in the engine.
 func (i image) remove() {
 	for _, each := range slices.Backward(append(i.made, i.name)) {
-		if out, err := exec.Command("docker", "rmi", each).CombinedOutput(); err != nil && !strings.Contains(string(out), "No such image") {
+		out, err := exec.Command("docker", "rmi", each).CombinedOutput()
+		if err != nil && !strings.Contains(string(out), "No such image") {
 			fmt.Fprintf(os.Stderr, "docker rmi %s: %v: %s", each, err, out)
 		}
 	}
@@ -88,7 +89,7 @@ func buildImage() (image, error) {
 	case before != after: // it was a stand-in for other modules, which has lost its name
 		i.made = append(i.made, before)
 	}
-	// Without a cache all layers are this build's own, and may be removed whoever else builds the same.
+	// Without a cache all layers are this build's own, and may be removed, even if others build the same.
 	c := exec.Command("docker", "build", "--no-cache", "--force-rm", "--tag", i.name, "..")
 	out, err := c.CombinedOutput()
 	i.made = append(i.made, layersOf(string(out))...)
@@ -108,8 +109,8 @@ func idOf(name string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// layersOf gives the images without a name that a build says it made at its steps. BuildKit makes none: what it keeps is in a
-// cache that it bounds itself.
+// layersOf gives the images without a name that a build says it made at its steps. BuildKit makes none: what it keeps
+// is in a cache that it bounds itself.
 func layersOf(log string) (ids []string) {
 	for line := range strings.Lines(log) {
 		id, ok := strings.CutPrefix(line, " ---> ")
@@ -124,12 +125,12 @@ func layersOf(log string) (ids []string) {
 	return ids
 }
 
-// readSources opens what the image is made of. The go command remembers which files were opened while tests run (not before,
-// in TestMain), and without this would take a result from its cache after the program has changed: only the engine reads
-// them otherwise.
+// readSources opens what the image is made of. The go command remembers which files were opened while tests run (not
+// before, in TestMain), and without this would take a result from its cache after the program has changed: only the
+// engine reads them otherwise.
 func readSources() error {
-	for _, root := range []string{"../Dockerfile", "../.dockerignore", "../go.mod", "../go.sum", "../cmd", "../internal", "../pkg", "../samples", "."} {
-		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	for root := range strings.FieldsSeq("Dockerfile .dockerignore go.mod go.sum cmd internal pkg samples deploy") {
+		err := filepath.WalkDir(filepath.Join("..", root), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
 			}
@@ -203,9 +204,9 @@ func newStage(t *testing.T, pool, rows int) *stage {
 	docker(t, "volume", "create", s.name)
 	later(t, "volume", "rm", "--force", s.name)
 	s.sandbox = s.name + "-sandbox"
-	docker(t, "run", "--detach", "--name", s.sandbox, "--network", s.name, "--network-alias", "sandbox", "--volume", s.host+":/in:ro",
-		"--read-only", "--cap-drop", "ALL", name, "sandbox", "--users", "/in/pool.csv", "--public", "--addr", ":8443",
-		"--tls-cert", "/in/cert.pem", "--tls-key", "/in/cert-key.pem", "--faults", "latency=50ms")
+	docker(t, "run", "--detach", "--name", s.sandbox, "--network", s.name, "--network-alias", "sandbox",
+		"--volume", s.host+":/in:ro", "--read-only", "--cap-drop", "ALL", name, "sandbox",
+		"--users", "/in/pool.csv", "--public", "--addr", ":8443", "--tls-cert", "/in/cert.pem", "--tls-key", "/in/cert-key.pem", "--faults", "latency=50ms")
 	later(t, "rm", "--force", "--volumes", s.sandbox)
 	s.wait("the sandbox", func() bool { return strings.Contains(docker(t, "logs", s.sandbox), "export") })
 	return s
@@ -279,18 +280,19 @@ type job struct {
 	name string
 }
 
-// start starts a job the way deploy/ says: non-root, read-only, without capabilities, /data a volume, secrets from files.
+// start starts a job the way deploy/ says: non-root, read-only, without capabilities, /data a volume, secrets from
+// files.
 func (s *stage) start(name string, options []string, args ...string) *job {
 	s.t.Helper()
 	j := &job{s, s.name + "-" + name}
-	docker(s.t, append(append(s.runLine("--detach", "--name", j.name), options...), append([]string{built.name}, args...)...)...)
+	docker(s.t, slices.Concat(s.runLine("--detach", "--name", j.name), options, []string{built.name}, args)...)
 	later(s.t, "rm", "--force", j.name)
 	return j
 }
 
 func (s *stage) runLine(options ...string) []string {
-	return append([]string{"run", "--network", s.name, "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-		"--volume", s.name + ":/data", "--volume", s.host + ":/in:ro",
+	return append([]string{"run", "--network", s.name, "--read-only", "--cap-drop", "ALL",
+		"--security-opt", "no-new-privileges", "--volume", s.name + ":/data", "--volume", s.host + ":/in:ro",
 		"--env", "GENAUTH_HOST=https://sandbox:8443", "--env", "BULKDELETE_CA_CERT=/in/cert.pem",
 		"--env", "GENAUTH_ACCESS_KEY_ID_FILE=/in/id", "--env", "GENAUTH_ACCESS_KEY_SECRET_FILE=/in/key"}, options...)
 }

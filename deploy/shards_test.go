@@ -42,8 +42,8 @@ func TestFourShardsOfWhichOneIsKilled(t *testing.T) {
 	s.left("500 of 4530")
 }
 
-// onlyItsOwn checks that a shard deleted every fourth chunk of the input and no other. It numbers its chunks from 1; which
-// of the whole they are, their lines say: the first one begins in line 2.
+// onlyItsOwn checks that a shard deleted every fourth chunk of the input and no other. It numbers its chunks from 1;
+// which of the whole they are, their lines say: the first one begins in line 2.
 func (j *job) onlyItsOwn(shard int, folder string) {
 	j.t.Helper()
 	lines := column(j.t, j.files(folder)["audit.csv"].text, "first_line")
@@ -74,7 +74,8 @@ func (s *stage) joined(rows int, folders []string) {
 	code, printed := s.again(append([]string{"report", "--json"}, folders...)...)
 	var sum struct{ Rows, Deleted, Remaining int }
 	_, object, _ := strings.Cut(printed, "{")
-	if err := json.NewDecoder(strings.NewReader("{" + object)).Decode(&sum); code != 0 || err != nil || sum.Rows != rows || sum.Deleted != rows || sum.Remaining != 0 {
+	err := json.NewDecoder(strings.NewReader("{" + object)).Decode(&sum)
+	if code != 0 || err != nil || sum.Rows != rows || sum.Deleted != rows || sum.Remaining != 0 {
 		s.t.Errorf("the joined report ends with %d and says %+v (%v):\n%s", code, sum, err, printed)
 	}
 }

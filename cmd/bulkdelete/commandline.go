@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"crypto/x509"
 	"fmt"
 	"net/url"
 	"os"
@@ -11,7 +13,9 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"bulkdelete/internal/text"
+	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/objects"
 )
 
 // commandLineOf makes words that were arguments of this process a command line again.
@@ -32,23 +36,20 @@ func programName(name string) string {
 	return text.ShellWord(name)
 }
 
+var urlArgument = regexp.MustCompile(`(?is)^(-[^=]*=)?(https?://.*)$`)
+
 // withoutSecrets leaves out of an argument what of a URL may be one. An argument can be a flag with its value.
 func withoutSecrets(arg string) string {
-	name, value, ok := strings.Cut(arg, "=")
-	if !ok || strings.Contains(name, "://") {
-		name, value = "", arg
-	} else {
-		name += "="
-	}
-	u, err := url.Parse(value)
-	if err != nil && strings.Contains(value, "://") {
-		return name + "URL"
-	}
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	m := urlArgument.FindStringSubmatch(arg)
+	if m == nil {
 		return arg
 	}
+	u, err := url.Parse(m[2])
+	if err != nil {
+		return m[1] + "URL"
+	}
 	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	return name + u.String()
+	return m[1] + u.String()
 }
 
 // withoutURLSecrets does the same for every URL in a message.
@@ -64,74 +65,126 @@ func (o *operation) commandLine(verb, argument string, names ...string) string {
 	words := []string{programName(os.Args[0]), verb, text.ShellWord(argument)}
 	for _, f := range o.command.Flags {
 		if name := f.Names()[0]; f.IsSet() && slices.Contains(names, name) {
-			words = append(words, flagWords(o.command, name)...)
+			words = append(words, flagWords("--"+name, f.Get())...)
 		}
 	}
 	return strings.Join(words, " ")
 }
 
-func flagWords(c *cli.Command, name string) (words []string) {
-	switch v := c.Value(name).(type) {
+func flagWords(flag string, value any) (words []string) {
+	switch v := value.(type) {
 	case bool:
 		if v {
-			words = append(words, "--"+name)
+			words = append(words, flag)
 		}
 	case []string:
 		for _, each := range v {
-			words = append(words, "--"+name, text.ShellWord(each))
+			words = append(words, flag, text.ShellWord(each))
 		}
 	default:
-		words = append(words, "--"+name, text.ShellWord(withoutSecrets(fmt.Sprint(v))))
+		words = append(words, flag, text.ShellWord(withoutSecrets(fmt.Sprint(v))))
 	}
 	return words
 }
 
-// apiNames are the flags that say whose users a run is about.
-func apiNames() []string {
-	return []string{"host", "auth", "signature-dialect", "tenant-id", "ca-cert", "sandbox"}
-}
-
-// retryNames are those that a run of failed.csv needs besides: what the run was about, not how its input was written.
-func retryNames() []string {
-	return append(apiNames(),
+var (
+	// apiNames are the flags that say whose users a run is about.
+	apiNames = []string{"host", "auth", "signature-dialect", "tenant-id", "ca-cert", "sandbox"}
+	// retryNames are those that a run of failed.csv needs: what the run was about, not how its input was written.
+	retryNames = append(slices.Clone(apiNames),
 		"column", "id-type", "delimiter", "no-validate", "protect", "backup", "verify", "rate", "workers")
-}
+)
 
 // checkEnvironment refuses variables that look like a flag's and are none's: a guard that is misspelt guards nobody.
 func checkEnvironment(root *cli.Command, environ []string) error {
-	known := []string{urlVariable, urlVariable + "_FILE"}
+	known := []*cli.Command{{Name: urlVariable}, {Name: urlVariable + "_FILE"}} // which the library finds near names among
 	for _, c := range root.Commands {
 		for _, f := range c.Flags {
 			if of, ok := f.(interface{ GetEnvVars() []string }); ok {
-				known = append(known, of.GetEnvVars()...)
+				for _, name := range of.GetEnvVars() {
+					known = append(known, &cli.Command{Name: name})
+				}
 			}
 		}
 	}
 	for _, v := range environ {
 		name, value, _ := strings.Cut(v, "=")
-		if !strings.HasPrefix(name, "BULKDELETE_") || value == "" || slices.Contains(known, name) || ofKubernetes(name) {
+		if value == "" || !strings.HasPrefix(name, "BULKDELETE_") || ofKubernetes.MatchString(name) ||
+			slices.ContainsFunc(known, func(c *cli.Command) bool { return c.Name == name }) {
 			continue
 		}
-		hint := "unset it; bulkdelete run --help lists the flags, each of which is a variable too"
-		if near := nearest(name, known); near != "" {
-			hint = fmt.Sprintf("did you mean %s?\n%s", near, hint)
-		}
-		return job.Fail(job.Usage, hint, "the environment has %s, which is no flag's", text.Clean(name))
+		return job.Fail(job.Usage, fmt.Sprintf("did you mean %s?\n"+
+			"unset it; bulkdelete run --help lists the flags, each of which is a variable too", cli.SuggestCommand(known, name)),
+			"the environment has %s, which is no flag's", text.Clean(name))
 	}
 	return nil
 }
 
-// ofKubernetes says whether Kubernetes makes a variable of that name for a service called bulkdelete.
-func ofKubernetes(name string) bool {
-	return name == "BULKDELETE_PORT" ||
-		strings.HasPrefix(name, "BULKDELETE_PORT_") || strings.HasPrefix(name, "BULKDELETE_SERVICE_")
+// ofKubernetes are variables that Kubernetes makes for a service called bulkdelete.
+var ofKubernetes = regexp.MustCompile(`^BULKDELETE_(PORT$|PORT_|SERVICE_)`)
+
+// onlyFile refuses a URL where a file is wanted: what cannot open it would show it.
+func onlyFile(flag, name string) error {
+	if objects.IsURL(name) {
+		return job.Fail(job.Usage, "copy it to a file first", "--%s takes a file, not a URL", flag)
+	}
+	return nil
 }
 
-// nearest is the known name that has the fewest differences, if they are few.
-func nearest(name string, known []string) string {
-	var commands []*cli.Command
-	for _, k := range known {
-		commands = append(commands, &cli.Command{Name: k})
+// credentials fills in the access key. Where one half is missing the error says which variables to set.
+func credentials(cfg *client.Config) error {
+	id, errID := secret(credentialID)
+	key, errKey := secret(credentialSK)
+	if err := cmp.Or(errID, errKey); err != nil {
+		return err
 	}
-	return cli.SuggestCommand(commands, name)
+	var missing []string
+	if id == "" {
+		missing = append(missing, credentialID)
+	}
+	if key == "" {
+		missing = append(missing, credentialSK)
+	}
+	if len(missing) > 0 {
+		return job.Fail(job.Usage,
+			"set it in the environment, or name a file that holds it with _FILE at the variable's end; "+
+				"--sandbox needs none",
+			"no credentials: missing %s", strings.Join(missing, " and "))
+	}
+	cfg.AccessKeyID, cfg.AccessKeySecret = id, client.Secret(key)
+	return nil
+}
+
+// secret reads a credential from the environment, or from the file that NAME_FILE names, as containers mount them.
+func secret(name string) (string, error) {
+	value, path := os.Getenv(name), os.Getenv(name+"_FILE")
+	switch {
+	case value != "" && path != "":
+		return "", fmt.Errorf("%s and %s_FILE are both set: unset one", name, name)
+	case path == "":
+		return value, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("%s_FILE: %w", name, err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+func rootCAs(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-cert: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--ca-cert %s holds no certificate in PEM form", path)
+	}
+	return pool, nil
 }

@@ -11,14 +11,18 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v3"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
 	"bulkdelete/internal/text"
@@ -46,12 +50,17 @@ type console struct {
 
 func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	root := c.Root()
-	k := &console{in: root.Reader, out: root.Writer, err: &redirect{w: root.ErrWriter}, json: o.json}
+	k := &console{in: root.Reader, out: root.Writer, err: &redirect{w: root.ErrWriter}, json: o.json, progress: o.progress}
 	k.terminal = isTerminal(root.ErrWriter)
 	k.cursor = k.terminal && os.Getenv("TERM") != "dumb"
 	k.interactive = k.terminal && (isTerminal(root.Reader) || c.Args().First() == "-")
-	if err := k.setProgress(o.progress); err != nil {
-		return nil, err
+	switch {
+	case !slices.Contains([]string{"", "auto", "bar", "plain", "none"}, o.progress): // "": the command has no --progress
+		return nil, fmt.Errorf("--progress %q: give auto, bar, plain or none", o.progress)
+	case o.progress == "auto" && k.cursor:
+		k.progress = "bar"
+	case o.progress == "auto":
+		k.progress = "plain"
 	}
 	level, err := zerolog.ParseLevel(o.logLevel)
 	if err != nil || level == zerolog.NoLevel {
@@ -79,16 +88,20 @@ func (k *console) say(format string, args ...any) {
 	fmt.Fprintln(k.err, text.CleanLines(fmt.Sprintf(format, args...)))
 }
 
-// print writes a line of the command's result to standard output.
-func (k *console) print(format string, args ...any) {
-	fmt.Fprintln(k.out, text.CleanLines(fmt.Sprintf(format, args...)))
+// sayAll is say for what Refresh notes.
+func (k *console) sayAll(lines []string) {
+	for _, line := range lines {
+		k.say("%s", line)
+	}
 }
 
-func showSamples(row func(name, format string, args ...any), name string, samples []sample) {
-	for _, r := range samples {
-		row(name, "line %d: %s", r.line, text.Clean(r.text))
-		name = ""
+// find writes a line of the command's result to standard output, unless JSON goes there.
+func (k *console) find(format string, args ...any) {
+	if k.json {
+		k.say(format, args...)
+		return
 	}
+	fmt.Fprintln(k.out, text.CleanLines(fmt.Sprintf(format, args...)))
 }
 
 // confirm asks for the number of users. Where standard input is the data, the terminal itself is asked.
@@ -114,11 +127,11 @@ func (k *console) confirm(ctx context.Context, verb string, users int, inputIsSt
 		k.say("")
 		return job.Fail(job.Guard, "nothing was sent", "not confirmed: %w", context.Cause(ctx))
 	case line := <-answer:
-		if strings.ReplaceAll(line, ",", "") != strconv.Itoa(users) {
-			return job.Fail(job.Guard, "nothing was sent", "not confirmed: the answer was %q, not %d", text.Clean(line), users)
+		if strings.ReplaceAll(line, ",", "") == strconv.Itoa(users) {
+			return nil
 		}
+		return job.Fail(job.Guard, "nothing was sent", "not confirmed: the answer was %q, not %d", text.Clean(line), users)
 	}
-	return nil
 }
 
 // showSummary prints what became of everybody.
@@ -126,46 +139,39 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	if k.json {
 		return k.showJSON(s)
 	}
+	b, kind := &strings.Builder{}, "rows"
 	in := func(name string) string { return filepath.Join(dir, name) }
-	rows, kind := &counts{}, "rows"
-	rows.WriteString(headline(s) + "\n")
+	if s.Finished() {
+		b.WriteString("Finished.\n")
+	} else {
+		b.WriteString("Unfinished: " + s.Reason + "\n")
+	}
+	always := func(name string, n int, note string) {
+		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, text.Count(n), note), " ") + "\n")
+	}
+	row := func(name string, n int, note string) {
+		if n > 0 {
+			always(name, n, note)
+		}
+	}
 	if s.Deed == report.Restore {
 		kind = "users"
-		rows.add("restored", s.Restored, in(report.RestoredName))
-		rows.add("exists", s.Exists, "a user with the same ID was there")
+		row("restored", s.Restored, in(report.RestoredName))
+		row("exists", s.Exists, "a user with the same ID was there")
 	} else {
-		rows.always("deleted", s.Deleted, "")
-		rows.add("absent", s.Absent, "no such user: never was, or gone already")
+		always("deleted", s.Deleted, "")
+		row("absent", s.Absent, "no such user: never was, or gone already")
 	}
-	rows.add("failed", s.Failed, in(report.FailedName))
-	rows.add("unknown", s.Unknown, in(report.FailedName))
-	rows.add("rejected", s.Rejected, in(report.RejectedName))
-	rows.add("remaining", s.Remaining, in(report.RemainingName))
-	rows.add("not saved", s.NotSaved, "deleted, and not in the backup")
-	return rows.print(k.out, kind, s.Rows, "in "+s.Input.Name, dir, s.LastRowHash)
-}
-
-// counts is the table of a summary.
-type counts struct{ strings.Builder }
-
-// add adds a line if there is something to count.
-func (c *counts) add(name string, n int, note string) {
-	if n > 0 {
-		c.always(name, n, note)
+	row("failed", s.Failed, in(report.FailedName))
+	row("unknown", s.Unknown, in(report.FailedName))
+	row("rejected", s.Rejected, in(report.RejectedName))
+	row("remaining", s.Remaining, in(report.RemainingName))
+	row("not saved", s.NotSaved, "deleted, and not in the backup")
+	always(kind, s.Rows, "in "+s.Input.Name)
+	if s.LastRowHash != "" { // shards have chains of their own
+		fmt.Fprintf(b, "The proof is in %s; its last row's hash is\n%s\n", in(report.AuditName), s.LastRowHash)
 	}
-}
-
-func (c *counts) always(name string, n int, note string) {
-	c.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, text.Count(n), note), " ") + "\n")
-}
-
-// print ends the table with the sum and the audit that proves it.
-func (c *counts) print(w io.Writer, name string, n int, note, dir, lastRowHash string) error {
-	c.always(name, n, note)
-	if lastRowHash != "" { // shards have chains of their own
-		fmt.Fprintf(c, "The proof is in %s; its last row's hash is\n%s\n", filepath.Join(dir, report.AuditName), lastRowHash)
-	}
-	_, err := io.WriteString(w, text.CleanLines(c.String()))
+	_, err := io.WriteString(k.out, text.CleanLines(b.String()))
 	return closedPipe(err)
 }
 
@@ -181,13 +187,6 @@ func (k *console) showJSON(v any) error {
 	enc := json.NewEncoder(k.out)
 	enc.SetIndent("", "  ")
 	return closedPipe(enc.Encode(v))
-}
-
-func headline(s *report.Summary) string {
-	if !s.Finished() {
-		return "Unfinished: " + s.Reason
-	}
-	return "Finished."
 }
 
 // row counts a row that is on disk. What the API said about a user stays out of the log.
@@ -241,12 +240,132 @@ func (k *console) draining(calls int, signalled bool) {
 	if k.cursor { // the ^C that the terminal shows stands where the bar begins
 		fmt.Fprint(k.err, "\r\x1b[K")
 	}
-	text := "stopping: no new call starts"
+	words := "stopping: no new call starts"
 	if calls > 0 {
-		text += fmt.Sprintf("; %d in flight will be finished and recorded", calls)
+		words += fmt.Sprintf("; %d in flight will be finished and recorded", calls)
 	}
 	if signalled {
-		text += "\n(a second signal leaves at once)"
+		words += "\n(a second signal leaves at once)"
 	}
-	k.say("%s", text)
+	k.say("%s", words)
+}
+
+// plainEvery is how often progress is said where there is no terminal.
+const plainEvery = 5 * time.Second
+
+// barLeast is how many columns the bar itself has before texts beside it are shortened.
+const barLeast = 10
+
+// redirect is a writer whose target can be changed: standard error, or the lines above the bar.
+type redirect struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (r *redirect) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.w.Write(p)
+}
+
+func (r *redirect) to(w io.Writer) (before io.Writer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, r.w = r.w, w
+	return before
+}
+
+// showProgress shows how far the run is until stop is called.
+func (k *console) showProgress(users int, api *client.Client) (stop func()) {
+	switch k.progress {
+	case "bar":
+		return k.bar(users, api.InFlight)
+	case "plain":
+		return k.plain(users, api.Limit)
+	}
+	return func() {}
+}
+
+// every calls f again and again until stop is called, and once more then.
+func every(d time.Duration, f func()) (stop func()) {
+	ticker := time.NewTicker(d)
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ticker.C:
+				f()
+			case <-done:
+				f()
+				return
+			}
+		}
+	}()
+	return func() { ticker.Stop(); close(done); <-ended }
+}
+
+// plain says it in a log line every few seconds.
+func (k *console) plain(users int, limit func() float64) (stop func()) {
+	began := time.Now()
+	return every(plainEvery, func() {
+		n := k.users.Load()
+		k.log.Info().Int64("done", n).Int("of", users).Float64("users_per_second", pace(n, began)).
+			Str("eta", k.eta(users, began)).Int64("failed", k.failed.Load()).
+			Int64("throttled", k.throttled.Load()).Float64("pace_limit", limit()).Msg("progress")
+	})
+}
+
+// bar draws it, with log lines above.
+func (k *console) bar(users int, inFlight func() int) (stop func()) {
+	began := time.Now()
+	terminal := k.err.to(io.Discard)
+	p := mpb.New(mpb.WithOutput(terminal), mpb.ForceTTY(), mpb.WithAutoRefresh(),
+		mpb.WithRefreshRate(150*time.Millisecond))
+	bar := p.New(int64(users), mpb.BarStyle().Lbound(" [").Filler("=").Tip(">").Padding(" ").Rbound("]"),
+		mpb.BarFillerTrim(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
+			return fmt.Sprintf("%s/%s", text.Count(int(k.users.Load())), text.Count(users))
+		})),
+		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
+			room := s.AvailableWidth - barLeast
+			if k.stopping.Load() {
+				return fitting(room, fmt.Sprintf(" stopping, %d calls left", inFlight()), " stopping")
+			}
+			eta := fmt.Sprintf(" %.0f/s ETA %s", pace(k.users.Load(), began), k.eta(users, began))
+			failed := fmt.Sprintf(" failed %d", k.failed.Load())
+			return fitting(room, fmt.Sprintf("%s throttled %d%s", eta, k.throttled.Load(), failed), eta+failed, failed)
+		})),
+	)
+	k.err.to(p)
+	stopTicks := every(100*time.Millisecond, func() { bar.SetCurrent(k.users.Load()) })
+	return func() {
+		stopTicks()
+		bar.Abort(false) // does nothing to a bar that is complete
+		p.Wait()
+		k.err.to(terminal)
+	}
+}
+
+// fitting gives the first of some texts that is at most as wide as what is left of the line, the longest first.
+func fitting(width int, texts ...string) string {
+	for _, text := range texts {
+		if len(text) <= width {
+			return text
+		}
+	}
+	return ""
+}
+
+// pace is how many users a second are done, to one place.
+func pace(users int64, since time.Time) float64 {
+	return math.Floor(float64(users)/time.Since(since).Seconds()*10) / 10
+}
+
+func (k *console) eta(users int, began time.Time) string {
+	p := pace(k.users.Load(), began)
+	if p <= 0 {
+		return "?"
+	}
+	left := float64(users) - float64(k.users.Load())
+	return (time.Duration(left/p) * time.Second).String()
 }

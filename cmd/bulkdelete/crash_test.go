@@ -194,13 +194,16 @@ func killOften(t *testing.T, p *pool, dir string, kills int, args []string, tria
 			break // everything is done
 		}
 	}
+	if killed < kills/2 {
+		t.Errorf("everything was done after %d of %d kills: that shows little", killed, kills)
+	}
 	if code, printed := exit(t, p.command(dir, args...)); code != 0 {
 		t.Fatalf("the last run ends with %d:\n%s", code, printed)
 	}
 	return killed
 }
 
-// The same for a backup and for the way back from it: whoever was deleted is saved, and is back exactly once.
+// The same for a backup and for the way back from it: everybody deleted is saved, and is back exactly once.
 func TestBackupAndRestoreKilledAtRandomInstants(t *testing.T) {
 	users, kills := 3000, 40
 	if testing.Short() {
@@ -228,7 +231,8 @@ func TestBackupAndRestoreKilledAtRandomInstants(t *testing.T) {
 		}
 	}
 	wants(t, p.command(dir, "verify", "all.bulkdelete"), 0,
-		fmt.Sprintf("the backup is whole: %[1]s users, everybody deleted among them; %[1]s were restored\n", text.Count(users)))
+		fmt.Sprintf("the backup is whole: %[1]s users, everybody deleted among them; %[1]s were restored\n",
+			text.Count(users)))
 }
 
 // checkAllGone holds the folder against the server: everybody was deleted exactly once, is said to be deleted once, and

@@ -303,7 +303,8 @@ func TestARestoresFilesAreMadeAgain(t *testing.T) {
 		edit(t, restored, line(7, gone))
 		wants(t, p.command(dir, "verify", "all.bulkdelete/restore"), 1, "restored.csv differs from byte")
 		printed := wants(t, p.command(dir, args...), 0, "made again from the audit: restored.csv")
-		if now, err := os.ReadFile(restored); err != nil || !bytes.Equal(now, whole) || strings.Contains(printed, "not sealed") {
+		now, err := os.ReadFile(restored)
+		if err != nil || !bytes.Equal(now, whole) || strings.Contains(printed, "not sealed") {
 			t.Errorf("%v: %v\n%s", args, err, printed)
 		}
 		wants(t, p.command(dir, "verify", "all.bulkdelete"), 0, "100 were restored")

@@ -51,7 +51,7 @@ func TestNoEndAfterTheFirstCallSaysNothingWasSent(t *testing.T) {
 	})
 }
 
-// Whoever reads the output may go away: that ends nothing. Nor does a terminal that hangs up under nohup.
+// The reader of the output may go away: that ends nothing. Nor does a terminal that hangs up under nohup.
 func TestReadersAndTerminalsThatGoAway(t *testing.T) {
 	p, dir := newPool(t, 2000, ""), t.TempDir()
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 1000)
@@ -245,7 +245,8 @@ func TestNoURLShowsItsSecrets(t *testing.T) {
 		{"report", url}, {"verify", url}, {"restore", url}, {"report", "--input", url, "x"}, {"sandbox", "--users", url},
 		{"run", "all.csv", "--plan", url}, {"run", "all.csv", "--out", url}, {"run", "all.csv", "--host", url},
 		{"run", "all.csv", "--ca-cert", url}, {"run", "all.csv", "--protect", url}, {"run", "all.csv", "--upload", url},
-		{"run", "all.csv", "--metrics-file", url}, {"run", "all.csv", "--rate", url}, {"run", url}, {"plan", "all.csv", "--save", url},
+		{"run", "all.csv", "--metrics-file", url}, {"run", "all.csv", "--rate", url}, {"run", url},
+		{"plan", "all.csv", "--save", url},
 	} {
 		code, printed := exit(t, p.command(dir, append(args, "--log-level=debug")...))
 		if code == 0 || strings.Contains(printed, "hunter") {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,9 +127,6 @@ func (o *outputOptions) flags() []cli.Flag {
 	}
 }
 
-// quietFlags are those of commands without progress.
-func (o *outputOptions) quietFlags() []cli.Flag { return named(o.flags(), "json", "log-level") }
-
 // jobOptions are those of run; plan takes them too, so that one command line serves both, and restore some of them.
 type jobOptions struct {
 	inputOptions
@@ -143,7 +139,7 @@ type jobOptions struct {
 	maxDuration                            time.Duration
 	yes, dryRun, backup, verify, sandbox   bool
 	shard, maxDeletes, maxFailures, reason string
-	plan, faults, out, upload              string
+	plan, save, faults, out, upload        string
 }
 
 // none is a number that was not given.
@@ -199,11 +195,10 @@ func (o *jobOptions) check() error {
 			return err
 		}
 	}
-	_, err := job.ParseLimit(o.maxFailures)
-	if err != nil {
+	if _, err := job.ParseLimit(o.maxFailures); err != nil {
 		return fmt.Errorf("--max-failures: %w", err)
 	}
-	if _, err = job.ParseLimit(o.maxDeletes); err != nil {
+	if _, err := job.ParseLimit(o.maxDeletes); err != nil {
 		return fmt.Errorf("--max-deletes: %w", err)
 	}
 	return nil
@@ -211,13 +206,14 @@ func (o *jobOptions) check() error {
 
 // guards are the flags that could have refused or stopped a run, as run.json keeps them.
 func (o *jobOptions) guards() map[string]string {
-	g := map[string]string{"max_deletes": o.maxDeletes, "max_failures": o.maxFailures, "plan": withoutSecrets(o.plan)}
-	if o.expect != none {
-		g["expect"] = strconv.Itoa(o.expect)
+	given := func(n int) string {
+		if n == none {
+			return ""
+		}
+		return strconv.Itoa(n)
 	}
-	if o.stopAfter != none {
-		g["stop_after"] = strconv.Itoa(o.stopAfter)
-	}
+	g := map[string]string{"max_deletes": o.maxDeletes, "max_failures": o.maxFailures, "plan": withoutSecrets(o.plan),
+		"expect": given(o.expect), "stop_after": given(o.stopAfter)}
 	if o.maxDuration > 0 {
 		g["max_duration"] = o.maxDuration.String()
 	}
@@ -244,7 +240,7 @@ func (o *jobOptions) chunking() (chunker.Options, error) {
 	if err := c.Validate(); err != nil {
 		return c, err
 	}
-	c.Protect, err = protected(o.protect, c)
+	c.Protect, err = protected(o.protect, c.IDType)
 	return c, err
 }
 
@@ -287,9 +283,8 @@ func delimiter(s string) (rune, error) {
 	return d, nil
 }
 
-// protected reads the IDs that must never be deleted. Of the input's options only those that hold for any file count.
-func protected(files []string, o chunker.Options) ([]string, error) {
-	var ids []string
+// protected reads the IDs that must never be deleted. Of the input's options only the type holds for any file.
+func protected(files []string, idType string) (ids []string, err error) {
 	for _, name := range files {
 		if err := onlyFile("protect", name); err != nil {
 			return nil, err
@@ -298,7 +293,7 @@ func protected(files []string, o chunker.Options) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--protect: %w", err)
 		}
-		some, err := chunker.IDs(f, chunker.Options{IDType: o.IDType})
+		some, err := chunker.IDs(f, chunker.Options{IDType: idType})
 		if err := errors.Join(err, f.Close()); err != nil {
 			return nil, fmt.Errorf("--protect %s: %w", name, err)
 		}
@@ -327,19 +322,4 @@ func (o *apiOptions) config() (client.Config, error) {
 	var err error
 	cfg.RootCAs, err = rootCAs(o.caCert)
 	return cfg, err
-}
-
-// dir is the run's folder: --out, filled in, or the input's name with .bulkdelete for its ending.
-func (o *jobOptions) dir(input string, now time.Time) (string, error) {
-	if o.out != "" {
-		return o.fillOut(input, now)
-	}
-	if input == "-" || input == "" {
-		return "", job.Fail(job.Usage, "give the run's folder with --out DIR", "the input has no name to make a folder from")
-	}
-	name := strings.TrimSuffix(input, filepath.Ext(input))
-	if i, n, err := shard(o.shard, os.Getenv("JOB_COMPLETION_INDEX")); err != nil || n > 1 {
-		return fmt.Sprintf("%s.%d-of-%d.bulkdelete", name, i, n), err
-	}
-	return name + ".bulkdelete", nil
 }

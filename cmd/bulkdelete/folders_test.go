@@ -233,7 +233,8 @@ func TestAFolderWithoutPermission(t *testing.T) {
 	}
 	p := newPool(t, 10, "")
 	dir := t.TempDir()
-	for path := dir; path != filepath.Clean(os.TempDir()); path = filepath.Dir(path) { // what the test made is for all to see
+	// What the test made is for all to see.
+	for path := dir; path != filepath.Clean(os.TempDir()); path = filepath.Dir(path) {
 		if err := os.Chmod(path, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -261,7 +262,8 @@ func TestAFolderWithoutPermission(t *testing.T) {
 // Names that a folder is made of are safe ones.
 func TestInputNamesAreMadeSafe(t *testing.T) {
 	for name, want := range map[string]string{
-		"users.csv": "users", "...csv": "input", "..csv": "input", ".csv": "input", "a/b.c.csv": "b.c", "-": "stdin", "x\n{date}.csv": "x__date_", "用户.csv": "用户",
+		"users.csv": "users", "...csv": "input", "..csv": "input", ".csv": "input", "a/b.c.csv": "b.c", "-": "stdin",
+		"x\n{date}.csv": "x__date_", "用户.csv": "用户",
 	} {
 		if got := inputName(name); got != want {
 			t.Errorf("%q gives %q, want %q", name, got, want)

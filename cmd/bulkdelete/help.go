@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	_ "embed"
+	"embed"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"regexp"
 	"slices"
@@ -18,16 +18,13 @@ import (
 
 const helpWidth = 80 // columns
 
-var (
-	//go:embed help/exit-codes.txt
-	exitCodesTopic string
-	//go:embed help/audit.txt
-	auditTopic string
-)
+//go:embed help
+var help embed.FS
 
-// topic is the text of bulkdelete help NAME where NAME is no command.
+// topic is the text of bulkdelete help NAME where NAME is no command; "": there is none.
 func topic(name string) string {
-	return map[string]string{"exit-codes": exitCodesTopic, "audit": auditTopic}[name]
+	text, _ := help.ReadFile("help/" + name + ".txt")
+	return string(text)
 }
 
 func helpCommand() *cli.Command {
@@ -36,14 +33,13 @@ func helpCommand() *cli.Command {
 		Usage: "help with a command, or the tables of exit-codes and audit",
 		Action: func(ctx context.Context, c *cli.Command) error {
 			root, name := c.Root(), c.Args().First()
-			if name == "" {
+			switch {
+			case name == "":
 				return cli.ShowRootCommandHelp(root)
-			}
-			if text := topic(name); text != "" {
-				_, err := fmt.Fprint(root.Writer, text)
+			case topic(name) != "":
+				_, err := fmt.Fprint(root.Writer, topic(name))
 				return err
-			}
-			if root.Command(name) != nil {
+			case root.Command(name) != nil:
 				return cli.ShowCommandHelp(ctx, root, name)
 			}
 			return noSuchCommand(root, name)
@@ -76,13 +72,12 @@ func manualPage(root *cli.Command) string {
 		if c.Description != "" {
 			fmt.Fprintf(&b, ".PP\n.nf\n%s\n.fi\n", roff(c.Description))
 		}
-		for f := range grouped(c, func(category string) { fmt.Fprintf(&b, ".SS %s\n", category) }) {
-			head, usage := flagParts(f)
+		eachFlag(c, func(category string) { fmt.Fprintf(&b, ".SS %s\n", category) }, func(head, usage string) {
 			fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(head), roff(usage))
-		}
+		})
 	}
-	for _, t := range []string{exitCodesTopic, auditTopic} {
-		title, text, _ := strings.Cut(t, "\n")
+	for _, t := range []string{"exit-codes", "audit"} {
+		title, text, _ := strings.Cut(topic(t), "\n")
 		title, first, _ := strings.Cut(title, ": ")
 		fmt.Fprintf(&b, ".SH %s\n%s\n.nf\n%s.fi\n", strings.ToUpper(title), roff(first), roff(text))
 	}
@@ -131,39 +126,35 @@ func helpFirst(args []string) []string {
 	return args
 }
 
-var (
-	badFlag     = regexp.MustCompile(`^invalid value "(.*)" for flag -+(\S+): (.*)$`)
-	badVariable = regexp.MustCompile(
-		`^could not parse "(.*)" as \S+ value from environment variable "(\S+)" for flag \S+: (.*)$`)
-)
+var badValue = regexp.MustCompile(`^(?:invalid value|could not parse) "(.*?)" ` +
+	`(?:as \S+ value from environment variable "(\S+)" )?for flag -*(\S+): (.*)$`)
+
+// wanted are kinds of values, by what the standard library says of one that is none.
+var wanted = map[string]string{
+	"strconv.ParseInt": "a whole number", "strconv.ParseFloat": "a number", "time:": "a time such as 30s or 5m",
+}
 
 // plainUsage says what is wrong with a value, without the names of Go's functions.
 func plainUsage(err error) error {
-	name, value, reason := "", "", ""
-	if m := badFlag.FindStringSubmatch(err.Error()); m != nil {
-		name, value, reason = "--"+m[2], m[1], m[3]
-	} else if m := badVariable.FindStringSubmatch(err.Error()); m != nil {
-		name, value, reason = m[2], m[1], m[3]
-	} else {
+	m := badValue.FindStringSubmatch(err.Error())
+	if m == nil {
 		return err
 	}
 	want := "true or false"
-	switch {
-	case strings.Contains(reason, "strconv.ParseInt"):
-		want = "a whole number"
-	case strings.Contains(reason, "strconv.ParseFloat"):
-		want = "a number"
-	case strings.Contains(reason, "time:"):
-		want = "a time such as 30s or 5m"
+	for reason, kind := range wanted {
+		if strings.Contains(m[4], reason) {
+			want = kind
+		}
 	}
-	return fmt.Errorf("%s %q: give %s", name, value, want)
+	return fmt.Errorf("%s %q: give %s", cmp.Or(m[2], "--"+m[3]), m[1], want)
 }
 
-// withHelp gives every command a help that fits 80 columns. The library's own puts each flag's environment variable
-// beside it, which takes twice that.
+// withHelp gives every command a help that fits 80 columns, the same answer to mistakes, and a check of the
+// environment. The library's own help puts each flag's environment variable beside it, which takes twice that.
 func withHelp(commands ...*cli.Command) []*cli.Command {
 	for _, c := range commands {
 		c.CustomHelpTemplate = helpText(c)
+		c.OnUsageError = usageError
 		if hasFlags(c) {
 			c.Before = func(ctx context.Context, c *cli.Command) (context.Context, error) {
 				return ctx, checkEnvironment(c.Root(), os.Environ())
@@ -198,9 +189,9 @@ func helpText(c *cli.Command) string {
 	if c.Description != "" {
 		fmt.Fprintf(&b, "\n%s\n", c.Description)
 	}
-	for f := range grouped(c, func(category string) { b.WriteString(category + "\n") }) {
-		b.WriteString(flagHelp(f))
-	}
+	eachFlag(c, func(category string) { b.WriteString(category + "\n") }, func(head, usage string) {
+		b.WriteString(flagHelp(head, usage))
+	})
 	if hasFlags(c) {
 		b.WriteString(environmentHelp + "\n")
 	}
@@ -219,28 +210,26 @@ func commandLine(c *cli.Command) string {
 
 // hasFlags says whether a command has flags of its own: --help is everybody's.
 func hasFlags(c *cli.Command) bool {
-	for range grouped(c, func(string) {}) {
-		return true
-	}
-	return false
+	return slices.ContainsFunc(c.Flags, func(f cli.Flag) bool { return categoryOf(f) != "" })
 }
 
-// grouped gives a command's flags by category; begin is called before the first of each.
-func grouped(c *cli.Command, begin func(category string)) iter.Seq[cli.Flag] {
-	return func(yield func(cli.Flag) bool) {
-		for _, category := range []string{inputFlags, apiFlags, paceFlags, guardFlags, outputFlags} {
-			first := true
-			for _, f := range c.Flags {
-				if in, ok := f.(cli.CategorizableFlag); !ok || in.GetCategory() != category {
-					continue
-				}
-				if first {
-					begin(category)
-				}
-				if first = false; !yield(f) {
-					return
-				}
+func categoryOf(f cli.Flag) string {
+	return f.(cli.CategorizableFlag).GetCategory() // all of the library's are
+}
+
+// eachFlag gives a command's flags by category, and each category before the first of its flags.
+func eachFlag(c *cli.Command, begin func(category string), flag func(head, usage string)) {
+	for _, category := range []string{inputFlags, apiFlags, paceFlags, guardFlags, outputFlags} {
+		first := true
+		for _, f := range c.Flags {
+			if categoryOf(f) != category {
+				continue
 			}
+			if first {
+				begin(category)
+			}
+			first = false
+			flag(flagParts(f))
 		}
 	}
 }
@@ -252,10 +241,7 @@ func flagParts(f cli.Flag) (head, usage string) {
 	for _, short := range names[1:] {
 		head += ", -" + short
 	}
-	doc, ok := f.(cli.DocGenerationFlag)
-	if !ok {
-		return head, ""
-	}
+	doc := f.(cli.DocGenerationFlag) // all of the library's are
 	usage = doc.GetUsage()
 	if parts := strings.SplitN(usage, "`", 3); len(parts) == 3 {
 		head += " " + parts[1]
@@ -268,9 +254,8 @@ func flagParts(f cli.Flag) (head, usage string) {
 }
 
 // flagHelp is a flag in lines of 80 columns at most.
-func flagHelp(f cli.Flag) string {
+func flagHelp(head, usage string) string {
 	const indent = 24
-	head, usage := flagParts(f)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-*s", indent-1, "  "+head)
 	column := max(indent-1, len(head)+2)

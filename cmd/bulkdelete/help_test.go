@@ -171,7 +171,9 @@ func TestManualPage(t *testing.T) {
 // Help is given wherever it is asked for, the file's name before it or not.
 func TestHelpAnywhere(t *testing.T) {
 	want := say(t, "help", "run")
-	for _, line := range []string{"run --help", "run -h", "run users.csv --help", "run --help users.csv", "run --rate 5 users.csv -h", "--help run"} {
+	for _, line := range []string{
+		"run --help", "run -h", "run users.csv --help", "run --help users.csv", "run --rate 5 users.csv -h", "--help run",
+	} {
 		if got := say(t, strings.Fields(line)...); got != want || !strings.Contains(got, "--max-deletes") {
 			t.Errorf("%s shows\n%s", line, got)
 		}
@@ -204,8 +206,10 @@ func TestMistakesAreAnswered(t *testing.T) {
 func checkMistake(t *testing.T, line, want string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code := (&process{errOut: &errs}).run(context.Background(), append([]string{"bulkdelete"}, strings.Fields(line)...), strings.NewReader(""), &out)
-	if code != job.Usage || !strings.Contains(errs.String(), want) || strings.Count(errs.String(), "\n") > 3 || out.Len() > 0 {
+	args := append([]string{"bulkdelete"}, strings.Fields(line)...)
+	code := (&process{errOut: &errs}).run(context.Background(), args, strings.NewReader(""), &out)
+	said := errs.String()
+	if code != job.Usage || !strings.Contains(said, want) || strings.Count(said, "\n") > 3 || out.Len() > 0 {
 		t.Errorf("%s: exit code %d, want %q:\n%s%s", line, code, want, &errs, &out)
 	}
 }
@@ -220,7 +224,8 @@ func TestVerifyJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(say(t, "verify", "--json", filepath.Join(dir, "all.bulkdelete"))), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got["deleted"] != 120.0 || got["audit_rows"] != 3.0 || got["remaining"] != 0.0 || len(got["last_row_hash"].(string)) != 64 {
+	if got["deleted"] != 120.0 || got["audit_rows"] != 3.0 || got["remaining"] != 0.0 ||
+		len(got["last_row_hash"].(string)) != 64 {
 		t.Errorf("verify --json prints %v", got)
 	}
 }

@@ -8,15 +8,18 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v3"
 
-	"bulkdelete/pkg/job"
-
 	"bulkdelete/internal/text"
+	"bulkdelete/pkg/job"
 )
 
 func main() {
@@ -82,13 +85,12 @@ func asError(err error) *job.Error {
 
 func (p *process) newApp() *cli.Command {
 	return &cli.Command{
-		Metadata: map[string]any{processKey: p},
-		Name:     "bulkdelete",
-		Usage:    "delete the users a CSV names from a GenAuth user pool, and prove it row by row",
-		Version:  version(),
+		Name:    "bulkdelete",
+		Usage:   "delete the users a CSV names from a GenAuth user pool, and prove it row by row",
+		Version: version(),
 		Description: `Try it without an account:
    bulkdelete run --sandbox samples/offboarding.csv`,
-		Commands: withHelp(runCommand(), planCommand(), reportCommand(), verifyCommand(), restoreCommand(),
+		Commands: withHelp(p.runCommand(), p.planCommand(), reportCommand(), verifyCommand(), p.restoreCommand(),
 			sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
 		HideHelpCommand:                 true, // its own knows topics too
 		EnableShellCompletion:           true,
@@ -113,18 +115,11 @@ func usageError(_ context.Context, c *cli.Command, err error, _ bool) error {
 	return job.Fail(job.Usage, hint, "%w", plainUsage(err))
 }
 
-// processKey is where commands find the process that they are part of.
-const processKey = "process"
-
-// processOf is for what is said once calls may have been sent.
-func processOf(c *cli.Command) *process { return c.Root().Metadata[processKey].(*process) }
-
 func noCommand(_ context.Context, c *cli.Command) error {
-	name := c.Args().First()
-	if name == "" {
+	if c.NArg() == 0 {
 		return cli.ShowRootCommandHelp(c)
 	}
-	return noSuchCommand(c, name)
+	return noSuchCommand(c, c.Args().First())
 }
 
 func versionCommand() *cli.Command {
@@ -150,4 +145,66 @@ func version() string {
 		return job.Unversioned
 	}
 	return info.Main.Version
+}
+
+// sameSignal is how long after the first signal another one of its kind is taken for the same: timeout(1) sends two.
+const sameSignal = 2 * time.Second
+
+// untilSignal gives a context that the first signal ends, with a cause that says which. A later one leaves at once,
+// which is as safe as any crash. SIGPIPE is an error of writing like others, and a SIGHUP that nohup has set aside
+// stays so.
+func (p *process) untilSignal(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signal.Ignore(syscall.SIGPIPE)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	done := make(chan struct{})
+	go p.heed(signals, done, cancel, leave)
+	return ctx, func() { close(done); cancel(nil) }
+}
+
+// heed stops with the first signal and leaves with a later one, until done is closed.
+func (p *process) heed(signals <-chan os.Signal, done <-chan struct{},
+	stop context.CancelCauseFunc, leave func(os.Signal)) {
+	var first os.Signal
+	var at time.Time
+	for {
+		select {
+		case s := <-signals:
+			switch {
+			case s == syscall.SIGQUIT:
+				p.dump()
+			case first == nil:
+				first, at = s, time.Now()
+				stop(job.Fail(job.Interrupted, "", "stopped by a signal (%s)", s))
+			case s != first || time.Since(at) > sameSignal:
+				leave(s)
+			}
+		case <-done:
+			return
+		}
+	}
+}
+
+// leave ends the process as the system does when nobody listens for a signal.
+func leave(s os.Signal) {
+	signal.Reset()
+	number := s.(syscall.Signal)
+	syscall.Kill(os.Getpid(), number) //nolint:errcheck // the last line
+	<-time.After(time.Second)         // it is on its way
+	os.Exit(128 + int(number))
+}
+
+// dump shows what the program is doing and ends it, as Go programs do on SIGQUIT, but for the exit code: 2 would
+// say that nothing was sent.
+func (p *process) dump() {
+	text := make([]byte, 1<<20)
+	fmt.Fprintf(p.errOut, "SIGQUIT\n%s\n", text[:runtime.Stack(text, true)])
+	if p.sent.Load() {
+		os.Exit(int(job.Halted))
+	}
+	os.Exit(int(job.Usage))
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,21 +34,19 @@ const (
 
 // metrics are what a person on call sees of a run: in a file, on an address, or pushed when it ends.
 type metrics struct {
-	registry                         *prometheus.Registry
-	users, calls                     *prometheus.CounterVec
-	seconds                          prometheus.Histogram
-	throttled                        prometheus.Counter
-	limit, remaining, startedAt, won prometheus.Gauge
-	exitCode, endedAt                prometheus.Gauge // registered at the end: 0 would be a success in 1970
+	registry                    *prometheus.Registry
+	users, calls                *prometheus.CounterVec
+	seconds                     prometheus.Histogram
+	throttled                   prometheus.Counter
+	limit, remaining, startedAt prometheus.Gauge
+	won                         *prometheus.GaugeVec
+	exitCode, endedAt           *prometheus.GaugeVec // empty until a run has ended: 0 would be a success in 1970
 
 	file, push string
-	listener   net.Listener
-	server     *http.Server
-	ended      chan struct{}
+	stop       func() error // of serving them; nil: they are not served
 }
 
-// newMetrics reads the --metrics flags. Where none is given the metrics are counted all the same, at no
-// cost that could be measured.
+// newMetrics reads the --metrics flags. Where none is given the metrics are counted all the same, and go nowhere.
 func newMetrics(o metricsOptions) (*metrics, error) {
 	m := &metrics{registry: prometheus.NewRegistry(), file: o.file, push: o.push}
 	m.define()
@@ -55,7 +55,7 @@ func newMetrics(o metricsOptions) (*metrics, error) {
 		m.users.WithLabelValues(string(o)) // so that a rate can be taken from the first user on
 	}
 	if err := m.remember(); err != nil {
-		return m, err
+		return m, fmt.Errorf("--metrics-file: %w", err)
 	}
 	if err := m.write(); err != nil { // now, while nothing has been sent, rather than at the end
 		return m, err
@@ -79,9 +79,10 @@ func (m *metrics) define() {
 	m.remaining = made.NewGauge(gauge("bulkdelete_users_remaining", "Accepted users that are not settled yet."))
 	m.startedAt = made.NewGauge(gauge("bulkdelete_last_start_timestamp_seconds",
 		"When the last run began, Unix time; later than its end: it is running, or died."))
-	m.won = made.NewGauge(gauge(lastSuccess, "When a run last ended with exit code 0, Unix time; 0: never."))
-	m.exitCode = prometheus.NewGauge(gauge(lastExit, "Exit code of the last run that ended."))
-	m.endedAt = prometheus.NewGauge(gauge(lastRun, "When the last run ended, Unix time."))
+	m.won = made.NewGaugeVec(gauge(lastSuccess, "When a run last ended with exit code 0, Unix time; 0: never."), nil)
+	m.won.WithLabelValues()
+	m.exitCode = made.NewGaugeVec(gauge(lastExit, "Exit code of the last run that ended."), nil)
+	m.endedAt = made.NewGaugeVec(gauge(lastRun, "When the last run ended, Unix time."), nil)
 	made.NewGaugeVec(gauge("bulkdelete_build_info", "1, labelled with the program's version."), []string{"version"}).
 		WithLabelValues(version()).Set(1)
 }
@@ -91,50 +92,40 @@ func now() float64 { return float64(time.Now().UnixMilli()) / 1000 }
 
 // remember takes over how earlier runs ended from the file that this run is going to replace.
 func (m *metrics) remember() error {
-	if m.file == "" {
-		return nil
-	}
-	f, err := os.Open(m.file)
-	if errors.Is(err, fs.ErrNotExist) {
+	text, err := os.ReadFile(m.file)
+	if errors.Is(err, fs.ErrNotExist) { // or none was named
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("--metrics-file: %w", err)
+		return err
 	}
-	defer f.Close()
 	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(f)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
 	if err != nil {
-		return fmt.Errorf("--metrics-file %s holds something else: %w", m.file, err)
+		return fmt.Errorf("%s holds something else: %w", m.file, err)
 	}
-	for name, gauge := range map[string]prometheus.Gauge{lastSuccess: m.won, lastRun: m.endedAt, lastExit: m.exitCode} {
+	kept := map[string]*prometheus.GaugeVec{lastSuccess: m.won, lastRun: m.endedAt, lastExit: m.exitCode}
+	for name, gauge := range kept {
 		for _, metric := range families[name].GetMetric() {
-			gauge.Set(metric.GetGauge().GetValue())
+			gauge.WithLabelValues().Set(metric.GetGauge().GetValue())
 		}
-	}
-	if families[lastRun] != nil {
-		m.showEnd()
 	}
 	return nil
 }
 
+// listen serves the metrics until end.
 func (m *metrics) listen(addr string) error {
 	if addr == "" {
 		return nil
 	}
-	var err error
-	if m.listener, err = net.Listen("tcp", addr); err != nil {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
 		return fmt.Errorf("--metrics-addr: %w", err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	m.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	m.ended = make(chan struct{})
-	go func() {
-		defer close(m.ended)
-		m.server.Serve(m.listener) // ends with ErrServerClosed in close
-	}()
+	m.stop = serve(listener, mux)
 	return nil
 }
 
@@ -147,10 +138,8 @@ func (m *metrics) row(r report.Row) {
 // attempt counts a call on the wire.
 func (m *metrics) attempt(a client.Attempt) {
 	code := "none"
-	if n := a.StatusCode; n != 0 {
+	if n := cmp.Or(a.StatusCode, a.HTTPStatus); n != 0 {
 		code = strconv.Itoa(n)
-	} else if a.HTTPStatus != 0 {
-		code = strconv.Itoa(a.HTTPStatus)
 	}
 	m.calls.WithLabelValues(code).Inc()
 	m.seconds.Observe(a.Duration.Seconds())
@@ -164,14 +153,6 @@ func (m *metrics) attempt(a client.Attempt) {
 func (m *metrics) begin(users int) error {
 	m.remaining.Set(float64(users))
 	return m.write()
-}
-
-// showEnd makes how a run ended part of what is shown.
-func (m *metrics) showEnd() {
-	for _, g := range []prometheus.Gauge{m.exitCode, m.endedAt} {
-		m.registry.Unregister(g)
-		m.registry.MustRegister(g)
-	}
 }
 
 // write writes the file, whole.
@@ -188,11 +169,10 @@ func (m *metrics) write() error {
 // end notes how the run ended. Its errors say nothing about the users.
 func (m *metrics) end(code job.Code) error {
 	at := now()
-	m.exitCode.Set(float64(code))
-	m.endedAt.Set(at)
-	m.showEnd()
+	m.exitCode.WithLabelValues().Set(float64(code))
+	m.endedAt.WithLabelValues().Set(at)
 	if code == job.OK {
-		m.won.Set(at)
+		m.won.WithLabelValues().Set(at)
 	}
 	err := m.write()
 	if m.push != "" {
@@ -202,14 +182,8 @@ func (m *metrics) end(code job.Code) error {
 			err = errors.Join(err, fmt.Errorf("--metrics-push: %s", withoutURLSecrets(e.Error())))
 		}
 	}
-	return errors.Join(err, m.close())
-}
-
-func (m *metrics) close() error {
-	if m.server == nil {
-		return nil
+	if m.stop != nil {
+		err = errors.Join(err, m.stop())
 	}
-	err := m.server.Close()
-	<-m.ended
 	return err
 }

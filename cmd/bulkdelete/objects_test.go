@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -229,6 +230,7 @@ func TestObjectThatChangesOrGoes(t *testing.T) {
 	w.set(func() { w.gone = true })
 	wants(t, p.command(dir, append(args, "--stop-after", "30")...), 5, "HTTP 404", "going on with the copy of it")
 	w.Close()
+	refusing(t, w.Listener.Addr().(*net.TCPAddr).Port)
 	wants(t, p.command(dir, args...), 0, "connection refused", "going on with the copy of it")
 	checkAllGone(t, p, filepath.Join(dir, "all.bulkdelete"), 100)
 }

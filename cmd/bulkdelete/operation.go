@@ -25,9 +25,10 @@ const sandboxHost = "sandbox"
 // operation is what run, plan and restore have in common: the way from what was asked to the last file.
 type operation struct {
 	*jobOptions
+	process  *process
 	command  *cli.Command
 	console  *console
-	metrics  *metrics // nil: none
+	metrics  *metrics
 	config   client.Config
 	host     string // as run.json has it
 	pool     string // "": nobody has logged in
@@ -38,7 +39,7 @@ type operation struct {
 }
 
 // newOperation reads flags alone: what is wrong with them is said before a file is touched.
-func newOperation(c *cli.Command, o *jobOptions) (*operation, error) {
+func (p *process) newOperation(c *cli.Command, o *jobOptions) (*operation, error) {
 	k, err := newConsole(c, o.outputOptions)
 	if err != nil {
 		return nil, err
@@ -46,15 +47,14 @@ func newOperation(c *cli.Command, o *jobOptions) (*operation, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	op := &operation{jobOptions: o, command: c, console: k}
+	op := &operation{jobOptions: o, process: p, command: c, console: k}
 	if op.config, err = o.config(); err != nil {
 		return nil, err
 	}
+	op.metrics, _ = newMetrics(metricsOptions{}) // until run has its own
 	op.config.Observe = func(ctx context.Context, a client.Attempt) {
 		k.attempt(job.ChunkOf(ctx), a)
-		if op.metrics != nil {
-			op.metrics.attempt(a)
-		}
+		op.metrics.attempt(a)
 	}
 	if op.host = op.config.Host; o.sandbox {
 		op.host = sandboxHost
@@ -81,28 +81,33 @@ func (o *operation) connect(ctx context.Context, like sandbox.Config) error {
 		return err
 	}
 	var err error
-	if o.client, err = client.New(o.config); err != nil {
+	if o.client, o.pool, err = logIn(ctx, o.config); err != nil {
 		return err
 	}
 	o.close = append(o.close, func() error { o.client.Close(); return nil })
-	pool, err := o.client.Login(ctx)
-	if err != nil {
-		return loginFailed(ctx, err)
-	}
-	o.pool = cmp.Or(pool, o.config.AccessKeyID) // signed calls do not say; the key does
 	return nil
 }
 
-func loginFailed(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case errors.Is(err, client.Unavailable):
-		return job.Fail(job.Halted, "check the network and --host; nothing was sent", "the API is out of reach: %w", err)
-	case errors.Is(err, client.WrongPool):
-		return job.Fail(job.Halted, "give the credentials of the run's pool; nothing was sent", "%w", err)
+// logIn makes a client, and learns whose user pool it is for. Signed calls do not say; the key does.
+func logIn(ctx context.Context, cfg client.Config) (*client.Client, string, error) {
+	api, err := client.New(cfg)
+	if err != nil {
+		return nil, "", err
 	}
-	return job.Fail(job.Halted, "check "+credentialID+" and "+credentialSK+"; nothing was sent", "cannot log in: %w", err)
+	pool, err := api.Login(ctx)
+	switch {
+	case err == nil:
+		return api, cmp.Or(pool, cfg.AccessKeyID), nil
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case errors.Is(err, client.Unavailable):
+		err = job.Fail(job.Halted, "check the network and --host; nothing was sent", "the API is out of reach: %w", err)
+	case errors.Is(err, client.WrongPool):
+		err = job.Fail(job.Halted, "give the credentials of the run's pool; nothing was sent", "%w", err)
+	default:
+		err = job.Fail(job.Halted, "check "+credentialID+" and "+credentialSK+"; nothing was sent", "cannot log in: %w", err)
+	}
+	return nil, "", err
 }
 
 // approval is what stands between a plan and the first call that changes something.
@@ -145,44 +150,37 @@ func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted
 	} else if err := a.show(); err != nil {
 		return err
 	}
-	j := o.newJob(d, folder.Path, a.resume)
-	ended := o.carryOut(ctx, j, folder.Remaining())
+	ended := o.carryOut(ctx, o.newJob(d, folder.Path, a.resume), folder.Remaining())
 	summary, err := job.WriteFiles(d)
 	if err != nil {
 		return errors.Join(ended, err)
 	}
-	return o.finishUpload(ctx, folder.Path, false, o.result(summary, folder.Path, ended, j.Session.Resume))
+	return o.finishUpload(ctx, folder.Path, false, o.result(summary, folder.Path, ended, a.resume))
 }
 
+// newJob makes the job of a deed, with who runs it, where, and with what approval.
 func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
 	limit, _ := job.ParseLimit(o.maxFailures) // check has done it
-	return &job.Job{
-		Deed: d, Client: o.client, Session: o.session(dir, resume), Workers: o.config.Workers, StopAfter: max(0, o.stopAfter),
-		MaxFailures: limit, MaxDuration: o.maxDuration, Verify: o.verify, Began: o.began,
-		Observe: func(r report.Row) {
-			o.console.row(r)
-			if o.metrics != nil {
-				o.metrics.row(r)
-			}
-		},
-	}
-}
-
-// session writes down who runs this, where, and with what approval.
-func (o *operation) session(dir, resume string) report.Session {
 	s := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed",
 		Plan: o.approval, Reason: o.reason, Guards: o.guards(), Resume: resume,
 		Rate: strconv.FormatFloat(o.config.Rate, 'f', -1, 64)}
 	if o.yes {
 		s.Approved = "--yes"
 	}
-	return s
+	return &job.Job{
+		Deed: d, Client: o.client, Session: s, Workers: o.config.Workers, StopAfter: max(0, o.stopAfter),
+		MaxFailures: limit, MaxDuration: o.maxDuration, Verify: o.verify, Began: o.began,
+		Observe: func(r report.Row) {
+			o.console.row(r)
+			o.metrics.row(r)
+		},
+	}
 }
 
 // began says what was found when the folder was made ready for sending. From now on the exit code never says that
 // nothing was sent.
 func (o *operation) began(torn int) {
-	processOf(o.command).sent.Store(true)
+	o.process.sent.Store(true)
 	if torn > 0 {
 		o.console.say("%s at the end of audit.csv: a run that died had not finished writing. "+
 			"Cut off, and the users tried again", text.Things(torn, "torn row"))
@@ -194,10 +192,8 @@ func (o *operation) carryOut(ctx context.Context, j *job.Job, users int) error {
 	if users == 0 {
 		return j.Run(ctx) // which finds that there is nothing to do
 	}
-	if o.metrics != nil {
-		if err := o.metrics.begin(users); err != nil {
-			return err
-		}
+	if err := o.metrics.begin(users); err != nil {
+		return err
 	}
 	j.Draining = func(calls int) { o.console.draining(calls, ctx.Err() != nil) }
 	stop := o.console.showProgress(users, o.client)
@@ -220,12 +216,6 @@ func (o *operation) finishedBefore(ctx context.Context, d job.Deed, dir string) 
 	return o.finishUpload(ctx, dir, true, o.result(summary, dir, nil, ""))
 }
 
-func (k *console) sayAll(lines []string) {
-	for _, line := range lines {
-		k.say("%s", line)
-	}
-}
-
 // result shows the summary and turns how the run ended into an error that says what to do next.
 func (o *operation) result(s *report.Summary, dir string, ended error, resume string) error {
 	if err := o.console.showSummary(s, dir); err != nil {
@@ -237,9 +227,9 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 	}
 	if o.backup && s.Deleted > 0 {
 		o.console.say("To create the users again from the backup, with new user IDs: %s",
-			o.commandLine("restore", dir, apiNames()...))
+			o.commandLine("restore", dir, apiNames...))
 	}
-	return verdict(s, dir, o.commandLine)
+	return verdict(s, dir, o.commandLine("run", dir+"/"+report.FailedName, retryNames...))
 }
 
 // unfinished adds who is left to why a run stopped. resume is the command that goes on.
@@ -249,8 +239,8 @@ func unfinished(code job.Code, hint string, why error, s *report.Summary, resume
 	return e
 }
 
-// verdict is the error that a summary's exit code leads to. command makes the command that tries failed.csv again.
-func verdict(s *report.Summary, dir string, command func(verb, argument string, flags ...string) string) error {
+// verdict is the error that a summary's exit code leads to. again is the command that tries failed.csv again.
+func verdict(s *report.Summary, dir, again string) error {
 	switch {
 	case !s.Finished():
 		return unfinished(job.Code(s.ExitCode), "", errors.New(s.Reason), s, s.Resume)
@@ -265,7 +255,6 @@ func verdict(s *report.Summary, dir string, command func(verb, argument string, 
 	}
 	hint := report.RejectedName + " says how to mend each row"
 	if s.Failed+s.Unknown > 0 {
-		again := command("run", dir+"/"+report.FailedName, retryNames()...)
 		hint = report.FailedName + " says why; to try them again: " + again
 	}
 	return job.Fail(job.Code(s.ExitCode), hint, "%s users failed, %s are unknown, %s rows were invalid",

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -28,43 +27,45 @@ var moments = map[string]struct{ layout, pattern string }{
 	"{time}": {"150405", "[0-9][0-9][0-9][0-9][0-9][0-9]"},
 }
 
-// fillOut fills in an --out: {date} and {time} (UTC), {input}, the input's name without its ending, and {shard}.
-func (o *jobOptions) fillOut(input string, now time.Time) (string, error) {
-	return o.replaceOut(input, func(s string) string { return s }, func(name string) string {
-		return now.UTC().Format(moments[name].layout)
-	})
+// folder is the run's folder: --out, filled in, {date} and {time} in UTC, or the input's name with .bulkdelete for its
+// ending.
+func (d *deletion) folder(now time.Time) (string, error) {
+	if d.out != "" {
+		out, err := d.fillOut()
+		for name, m := range moments {
+			out = strings.ReplaceAll(out, name, now.UTC().Format(m.layout))
+		}
+		return out, err
+	}
+	if d.name == "-" || d.name == "" {
+		return "", job.Fail(job.Usage, "give the run's folder with --out DIR", "the input has no name to make a folder from")
+	}
+	name := strings.TrimSuffix(d.name, filepath.Ext(d.name))
+	if c := d.chunks; c.Shards > 1 {
+		name = fmt.Sprintf("%s.%d-of-%d", name, c.Shard, c.Shards)
+	}
+	return name + ".bulkdelete", nil
 }
 
-// replaceOut replaces what is constant for an input, passing all fixed text through fixed, and every placeholder of
-// time.
-func (o *jobOptions) replaceOut(input string, fixed, moment func(string) string) (string, error) {
-	out := o.out
-	var b strings.Builder
-	last := 0
-	for _, at := range placeholder.FindAllStringIndex(out, -1) {
-		name := out[at[0]:at[1]]
-		b.WriteString(fixed(out[last:at[0]]))
-		last = at[1]
+// fillOut fills in what of an --out is constant for an input: {input}, the input's name without its ending, and
+// {shard}.
+func (d *deletion) fillOut() (out string, err error) {
+	out = placeholder.ReplaceAllStringFunc(d.out, func(name string) string {
 		switch {
 		case moments[name].layout != "":
-			b.WriteString(moment(name))
+			return name
 		case name == "{input}":
-			b.WriteString(fixed(inputName(input)))
+			return inputName(d.name)
+		case name == "{shard}" && d.chunks.Shards > 1:
+			return strconv.Itoa(d.chunks.Shard)
 		case name == "{shard}":
-			i, n, err := shard(o.shard, os.Getenv("JOB_COMPLETION_INDEX"))
-			if err == nil && n == 1 {
-				err = fmt.Errorf("--out %q: there is no {shard} without --shard", out)
-			}
-			if err != nil {
-				return "", err
-			}
-			b.WriteString(strconv.Itoa(i))
+			err = fmt.Errorf("--out %q: there is no {shard} without --shard", d.out)
 		default:
-			return "", fmt.Errorf("--out %q: there is no %s: give {date}, {time}, {input} or {shard}", out, name)
+			err = fmt.Errorf("--out %q: there is no %s: give {date}, {time}, {input} or {shard}", d.out, name)
 		}
-	}
-	b.WriteString(fixed(out[last:]))
-	return b.String(), nil
+		return name
+	})
+	return out, err
 }
 
 // inputName is the input's name without its ending, fit to be a folder's.
@@ -83,34 +84,34 @@ func inputName(input string) string {
 	return cmp.Or(name, "input")
 }
 
-// unfinished gives the folders that earlier runs with this --out left unfinished, oldest first, without now's own.
-func (o *jobOptions) unfinished(input, now string) ([]string, error) {
-	pattern, err := o.replaceOut(input, escapeGlob, func(name string) string {
-		return moments[name].pattern
-	})
-	if err != nil || pattern == escapeGlob(now) {
+// unfinished gives the folders that earlier runs with this --out left unfinished, oldest first, without this run's own.
+func (d *deletion) unfinished() (left []string, err error) {
+	pattern, err := d.fillOut()
+	if err != nil {
 		return nil, err
+	}
+	pattern = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(pattern)
+	for name, m := range moments {
+		pattern = strings.ReplaceAll(pattern, name, m.pattern)
 	}
 	dirs, err := filepath.Glob(pattern)
 	if err != nil {
 		return nil, fmt.Errorf("--out: %w", err)
 	}
 	slices.Sort(dirs)
-	var left []string
 	for _, dir := range dirs {
+		if filepath.Clean(dir) == filepath.Clean(d.dir) {
+			continue
+		}
 		open, err := job.IsUnfinished(dir)
 		if err != nil {
 			return nil, err
 		}
-		if open && filepath.Clean(dir) != filepath.Clean(now) {
+		if open {
 			left = append(left, dir)
 		}
 	}
 	return left, nil
-}
-
-func escapeGlob(s string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(s)
 }
 
 // runEarlier goes on with what earlier runs of the schedule left unfinished, before a new folder is begun. done
@@ -119,7 +120,7 @@ func (d *deletion) runEarlier(ctx context.Context) (done bool, err error) {
 	if !placeholder.MatchString(d.out) {
 		return false, nil
 	}
-	dirs, err := d.unfinished(d.name, d.dir)
+	dirs, err := d.unfinished()
 	if err != nil {
 		return false, err
 	}
@@ -146,7 +147,7 @@ func (d *deletion) runEarlier(ctx context.Context) (done bool, err error) {
 
 // goOn does the rest of an earlier run, with the same flags.
 func (d *deletion) goOn(ctx context.Context, dir string, run *report.Run) error {
-	earlier, err := newDeletion(d.command, d.jobOptions, run.Asked.Input.Path)
+	earlier, err := d.process.newDeletion(d.command, d.jobOptions, run.Asked.Input.Path)
 	if err != nil {
 		return err
 	}

@@ -5,19 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/urfave/cli/v3"
 	"io"
 	"strings"
 	"time"
+
+	"github.com/urfave/cli/v3"
 
 	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
 )
 
-func planCommand() *cli.Command {
+func (p *process) planCommand() *cli.Command {
 	var o jobOptions
-	var save string
 	return &cli.Command{
 		Name:      "plan",
 		Usage:     "check a CSV and show what run would delete; changes nothing",
@@ -26,22 +26,21 @@ func planCommand() *cli.Command {
    bulkdelete plan users.csv --save plan.json  # for a second person to read
    bulkdelete run users.csv --plan plan.json   # refused unless it is the same`,
 		Flags: append(o.flags(),
-			word(&save, guardFlags, "save", "", "write the plan to `FILE` for a second person to approve")),
-		OnUsageError: usageError,
+			word(&o.save, guardFlags, "save", "", "write the plan to `FILE` for a second person to approve")),
 		Action: func(ctx context.Context, c *cli.Command) error {
-			d, err := openDeletion(c, &o)
+			d, err := p.openDeletion(c, &o)
 			if err != nil {
 				return err
 			}
-			return d.end(d.look(ctx, save))
+			return d.end(d.look(ctx))
 		},
 	}
 }
 
 // look does everything that run does before the first deletion. Without credentials it stays offline, unless the
 // plan is to name the user pool.
-func (d *deletion) look(ctx context.Context, save string) error {
-	if save != "" && d.chunks.Shards > 1 {
+func (d *deletion) look(ctx context.Context) error {
+	if d.save != "" && d.chunks.Shards > 1 {
 		return job.Fail(job.Usage, "leave out --shard: its runs are compared with the plan of the whole",
 			"--save is for a whole plan, not for one shard's part")
 	}
@@ -51,28 +50,24 @@ func (d *deletion) look(ctx context.Context, save string) error {
 	if err := d.scan(ctx); err != nil {
 		return err
 	}
-	offline := ""
 	if err := d.connectToPool(ctx); err != nil {
-		var e *job.Error
-		if save != "" || !errors.As(err, &e) || e.Code != job.Usage {
+		e, ok := errors.AsType[*job.Error](err)
+		if d.save != "" || !ok || e.Code != job.Usage {
 			return err
 		}
-		offline = e.Error()
+		d.offline = e.Error()
 	}
 	if err := d.guard(ctx, 0); err != nil {
 		return err
 	}
-	if err := d.checkPlan(); err != nil {
+	if err := d.printPlan(); err != nil {
 		return err
 	}
-	if err := d.printPlan(offline); err != nil {
-		return err
-	}
-	if save != "" {
-		if err := job.SavePlan(save, d.want); err != nil {
+	if d.save != "" {
+		if err := job.SavePlan(d.save, d.want); err != nil {
 			return err
 		}
-		d.console.say("plan saved to %s", save)
+		d.console.say("plan saved to %s", d.save)
 	}
 	if n := d.planned.Invalid; n > 0 {
 		return job.Fail(job.Incomplete, "mend the rows above, or let run set them aside in rejected.csv",
@@ -82,9 +77,9 @@ func (d *deletion) look(ctx context.Context, save string) error {
 }
 
 // printPlan puts the plan, which is what this command is for, on standard output.
-func (d *deletion) printPlan(offline string) error {
+func (d *deletion) printPlan() error {
 	if !d.console.json {
-		return d.showPlan(d.console.out, d.planned.Accepted, offline)
+		return d.showPlan(d.console.out, d.planned.Accepted)
 	}
 	text, err := job.MarshalPlan(d.want)
 	if err != nil {
@@ -94,82 +89,78 @@ func (d *deletion) printPlan(offline string) error {
 	return err
 }
 
-// checkPlan refuses what is not the approved plan, and remembers who approved it.
-func (d *deletion) checkPlan() (err error) {
-	if d.plan != "" {
-		d.approval, err = job.CheckPlan(d.plan, job.Whole(d.want, d.planned))
+// table is what a person is shown before being asked.
+type table struct{ strings.Builder }
+
+func (t *table) row(name, format string, args ...any) {
+	fmt.Fprintf(t, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
+}
+
+func (t *table) rows(name string, lines []string) {
+	for _, line := range lines {
+		t.row(name, "%s", line)
+		name = ""
 	}
-	return err
 }
 
 // showPlan says what is about to be deleted, from where, and how long that takes. left is how many users earlier
-// runs on the folder have not done; offline is why the API was not asked, if it was not.
-func (d *deletion) showPlan(w io.Writer, left int, offline string) error {
-	p, k := d.planned, d.console
-	var b strings.Builder
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
-	}
+// runs on the folder have not done.
+func (d *deletion) showPlan(w io.Writer, left int) error {
+	p, k, t := d.planned, d.console, &table{}
 	undo := "This cannot be undone."
 	if d.backup {
 		undo = "Their profiles are saved first."
 	}
-	fmt.Fprintf(&b, "%s of %s rows name users to delete. %s\n\n", text.Count(p.Accepted), text.Count(p.Rows), undo)
-	row("file", "%s, %s bytes, SHA-256 %x", d.input.Name, text.Count(int(p.Bytes)), p.SHA256[:6])
-	row("column", "%d %s, read as %s", p.Column, cmp.Or(text.Clean(p.ColumnName), "(no header)"), p.Options.IDType)
+	fmt.Fprintf(t, "%s of %s rows name users to delete. %s\n\n", text.Count(p.Accepted), text.Count(p.Rows), undo)
+	t.row("file", "%s, %s bytes, SHA-256 %x", d.input.Name, text.Count(int(p.Bytes)), p.SHA256[:6])
+	t.row("column", "%d %s, read as %s", p.Column, cmp.Or(text.Clean(p.ColumnName), "(no header)"), p.Options.IDType)
 	for _, note := range p.Notes {
-		row("note", "%s", note)
+		t.row("note", "%s", note)
 	}
 	if o := p.Options; o.Shards > 1 {
 		_, all := p.Whole()
-		row("shard", "%d of 0 to %d: one chunk in %d; %s users in all", o.Shard, o.Shards-1, o.Shards, text.Count(all))
+		t.row("shard", "%d of 0 to %d: one chunk in %d; %s users in all", o.Shard, o.Shards-1, o.Shards, text.Count(all))
 	}
-	row("accepted", "%s", text.Count(p.Accepted))
+	t.row("accepted", "%s", text.Count(p.Accepted))
 	if left < p.Accepted {
-		row("", "%s of them were settled by earlier runs, %s are left", text.Count(p.Accepted-left), text.Count(left))
+		t.row("", "%s of them were settled by earlier runs, %s are left", text.Count(p.Accepted-left), text.Count(left))
 	}
 	showUsers := w == k.out || k.terminal // elsewhere standard error is a log, and logs name no user
 	if showUsers {
-		showSamples(row, "first users", d.first)
+		t.rows("first users", d.first)
 	}
-	row("rejected", "%s (%s invalid, %s duplicate, %s protected)",
+	t.row("rejected", "%s (%s invalid, %s duplicate, %s protected)",
 		text.Count(p.Rows-p.Accepted), text.Count(p.Invalid), text.Count(p.Duplicates), text.Count(p.Protected))
 	if showUsers {
-		showSamples(row, "", d.refused)
+		t.rows("", d.refused)
 	}
-	d.showTarget(row, left, offline)
-	_, err := fmt.Fprintln(w, text.CleanLines(b.String()))
+	d.showTarget(t, left)
+	_, err := fmt.Fprintln(w, text.CleanLines(t.String()))
 	return err
 }
 
-// showTarget says whose users are about to be deleted, and how.
-func (d *deletion) showTarget(row func(name, format string, args ...any), left int, offline string) {
-	row("host", "%s", d.host)
-	if offline == "" {
-		row("user pool", "%s", text.Clean(d.pool))
+// showTarget says whose users are about to be deleted, and how: in how many calls, and how long they take at least.
+func (d *deletion) showTarget(t *table, left int) {
+	t.row("host", "%s", d.host)
+	if d.offline == "" {
+		t.row("user pool", "%s", text.Clean(d.pool))
 	} else {
-		row("user pool", "not asked: %s", offline)
+		t.row("user pool", "not asked: %s", d.offline)
 	}
-	if d.backup {
-		row("backup", "restore can create users like them, not with their IDs and passwords")
-	}
-	row("calls", "%s", d.callsText(left))
-}
-
-// callsText says how many calls there are left to make, and how long they take at least.
-func (d *deletion) callsText(left int) string {
 	size := d.planned.Options.ChunkSize
-	calls := (left + size - 1) / size
-	reads, also := 0, ""
-	for _, asked := range []bool{d.backup, d.verify} {
-		if asked {
-			reads += calls * ((size + client.ReadBatch - 1) / client.ReadBatch)
-		}
+	calls, reads, also := (left+size-1)/size, 0, ""
+	perChunk := (size + client.ReadBatch - 1) / client.ReadBatch
+	if d.backup {
+		t.row("backup", "restore can create users like them, not with their IDs and passwords")
+		reads += calls * perChunk
+	}
+	if d.verify {
+		reads += calls * perChunk
 	}
 	if reads > 0 {
 		also = fmt.Sprintf(" and %s that read", text.Count(reads))
 	}
 	took := time.Duration(float64(calls+reads) / d.config.Rate * float64(time.Second)).Round(time.Second)
-	return fmt.Sprintf("%s of up to %d users%s, at most %v a second: %s or more",
+	t.row("calls", "%s of up to %d users%s, at most %v a second: %s or more",
 		text.Count(calls), size, also, d.config.Rate, took)
 }

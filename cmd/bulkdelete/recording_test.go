@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "record docs/terminal.cast anew")
+var update = flag.Bool("update", false, "make docs/terminal.cast and the generated parts of the pages anew")
 
 const recording = "../../docs/terminal.cast"
 
@@ -29,8 +29,8 @@ func TestRecordingIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	command := []string{"run", "--sandbox", "users.csv", "--faults", "latency=300ms"}
-	first := record(t, dir, "\x03", 5, command...)
-	second := record(t, dir, "", 0, command...)
+	first := play(t, dir, "\x03", 5, command...)
+	second := play(t, dir, "", 0, command...)
 	if *update {
 		saveCast(t, strings.Join(append([]string{"$ bulkdelete"}, command...), " ")+"\r\n", first, second)
 	}
@@ -47,8 +47,8 @@ func TestRecordingIsCurrent(t *testing.T) {
 	}
 }
 
-// record runs the program at a terminal, answers its question, and presses a key once it is at work.
-func record(t *testing.T, dir, key string, code int, args ...string) *terminal {
+// play runs the program at a terminal, answers its question, and presses a key once it is at work.
+func play(t *testing.T, dir, key string, code int, args ...string) *terminal {
 	t.Helper()
 	c := (&pool{}).command(dir, args...)
 	c.Args[0] = "bulkdelete" // which it shows as the command that goes on

@@ -22,13 +22,24 @@ type folderOptions struct {
 }
 
 func (o *folderOptions) flags() []cli.Flag {
-	return append(o.quietFlags(),
+	return append(named(o.outputOptions.flags(), "json", "log-level"),
 		word(&o.input, inputFlags, "input", "", "where the input `FILE` is now, if it was moved"))
 }
 
+// reportOptions are the flags of report.
+type reportOptions struct {
+	folderOptions
+	out, upload string
+}
+
+func (o *reportOptions) flags() []cli.Flag {
+	return append(o.folderOptions.flags(),
+		word(&o.out, outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
+		uploadFlag(&o.upload))
+}
+
 func reportCommand() *cli.Command {
-	var o folderOptions
-	var out, upload string
+	var o reportOptions
 	return &cli.Command{
 		Name:      "report",
 		Usage:     "make deleted.csv, failed.csv, summary.json and report.html again",
@@ -36,35 +47,31 @@ func reportCommand() *cli.Command {
 		Description: `Examples:
    bulkdelete report users.bulkdelete
    bulkdelete report users.?-of-4.bulkdelete --out users  # joins the shards`,
-		Flags: append(o.flags(),
-			word(&out, outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
-			uploadFlag(&upload),
-		),
-		OnUsageError: usageError,
+		Flags: o.flags(),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			k, err := newConsole(c, o.outputOptions)
 			if err != nil {
 				return err
 			}
-			if c.NArg() > 1 || out != "" {
-				return joinShards(ctx, k, c.Args().Slice(), out, upload, o.input)
+			if c.NArg() > 1 || o.out != "" {
+				return o.joinShards(ctx, k, c.Args().Slice())
 			}
 			dir, err := folderOf(c, o.input)
 			if err != nil {
 				return err
 			}
-			return reportOne(ctx, k, dir, o.input, upload)
+			return o.reportOne(ctx, k, dir)
 		},
 	}
 }
 
 // reportOne makes one folder's files again. Its exit code is that of the run's state.
-func reportOne(ctx context.Context, k *console, dir, input, upload string) error {
-	to, err := openUpload(upload, nil)
+func (o *reportOptions) reportOne(ctx context.Context, k *console, dir string) error {
+	to, err := openUpload(o.upload, nil)
 	if err != nil {
 		return err
 	}
-	summary, notes, err := refresh(ctx, dir, input)
+	summary, notes, err := refresh(ctx, dir, o.input)
 	if err != nil {
 		return err
 	}
@@ -72,13 +79,11 @@ func reportOne(ctx context.Context, k *console, dir, input, upload string) error
 	if err := k.showSummary(summary, dir); err != nil {
 		return err
 	}
-	state := verdict(summary, dir, func(verb, argument string, _ ...string) string {
-		return programName(os.Args[0]) + " " + verb + " " + text.ShellWord(argument)
-	})
+	state := verdict(summary, dir, programName(os.Args[0])+" run "+text.ShellWord(dir+"/"+report.FailedName))
 	if to == nil {
 		return state
 	}
-	return errors.Join(state, k.copyFolder(ctx, dir, to))
+	return errors.Join(state, k.copyFolder(ctx, dir, to, false))
 }
 
 // refresh makes the files of a run or of a restore.
@@ -101,20 +106,20 @@ func refresh(ctx context.Context, dir, input string) (s *report.Summary, notes [
 }
 
 // joinShards shows the folders of a job's shards as one run.
-func joinShards(ctx context.Context, k *console, dirs []string, out, upload, input string) error {
+func (o *reportOptions) joinShards(ctx context.Context, k *console, dirs []string) error {
 	if len(dirs) == 0 {
 		return job.Fail(job.Usage, "for example: bulkdelete report users.?-of-4.bulkdelete --out users",
 			"give the folders of a job's shards")
 	}
-	if upload != "" {
+	if o.upload != "" {
 		return job.Fail(job.Usage, "give --upload to each shard's run, or one folder DIR here",
 			"--upload copies one run's folder; there are %d", len(dirs))
 	}
-	summary, err := job.Join(ctx, dirs, out, input)
+	summary, err := job.Join(ctx, dirs, o.out, o.input)
 	if err != nil {
 		return err
 	}
-	if err := k.showSummary(summary, cmp.Or(out, "each shard's folder")); err != nil || summary.ExitCode == 0 {
+	if err := k.showSummary(summary, cmp.Or(o.out, "each shard's folder")); err != nil || summary.ExitCode == 0 {
 		return err
 	}
 	return job.Fail(job.Code(summary.ExitCode),

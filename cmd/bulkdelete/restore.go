@@ -19,7 +19,7 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-func restoreCommand() *cli.Command {
+func (p *process) restoreCommand() *cli.Command {
 	var o jobOptions
 	return &cli.Command{
 		Name:      "restore",
@@ -29,14 +29,13 @@ func restoreCommand() *cli.Command {
    bulkdelete restore users.bulkdelete --dry-run  # lists who can come back
    bulkdelete restore users.bulkdelete            # asks, creates, proves it
 What does not come back: ` + lostForEver + `.`,
-		Flags:        restoreFlags(&o),
-		OnUsageError: usageError,
+		Flags: restoreFlags(&o),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			dir, err := folderOf(c, "")
 			if err != nil {
 				return err
 			}
-			op, err := newOperation(c, &o)
+			op, err := p.newOperation(c, &o)
 			if err != nil {
 				return err
 			}
@@ -117,30 +116,21 @@ func (o *operation) listRestore(r *job.Restore) error {
 
 // showRestore says what a restore would do, and what it cannot do.
 func (o *operation) showRestore(r *job.Restore) error {
-	var b strings.Builder
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
-	}
-	fmt.Fprintf(&b, "%s users can be created again.\n\n", text.Count(r.Users))
+	t := &table{}
+	fmt.Fprintf(t, "%s users can be created again.\n\n", text.Count(r.Users))
 	backup := filepath.Join(filepath.Dir(r.Folder.Path), report.BackupName)
-	row("backup", "%s, made by the run of %s", backup, r.Run.Asked.At)
-	row("users", "%s whom that run deleted, or may have", text.Count(r.Users))
+	t.row("backup", "%s, made by the run of %s", backup, r.Run.Asked.At)
+	t.row("users", "%s whom that run deleted, or may have", text.Count(r.Users))
 	if left := r.Folder.Remaining(); left < r.Users {
-		row("", "%s of them were settled by earlier restores, %s are left", text.Count(r.Users-left), text.Count(left))
+		t.row("", "%s of them were settled by earlier restores, %s are left", text.Count(r.Users-left), text.Count(left))
 	}
 	if r.Unsaved > 0 {
-		row("", "%s more were deleted without being in the backup: they cannot come back", text.Count(r.Unsaved))
+		t.row("", "%s more were deleted without being in the backup: they cannot come back", text.Count(r.Unsaved))
 	}
-	row("host", "%s", r.Run.Asked.Host)
-	row("user pool", "%s", text.Clean(r.Run.Asked.UserPool))
-	row("looked for", "each user first: who is there is left as is")
-	for i, line := range strings.Split(lostForEver, "\n") {
-		name := "lost"
-		if i > 0 {
-			name = ""
-		}
-		row(name, "%s", line)
-	}
-	_, err := fmt.Fprintln(o.console.err, b.String())
+	t.row("host", "%s", r.Run.Asked.Host)
+	t.row("user pool", "%s", text.Clean(r.Run.Asked.UserPool))
+	t.row("looked for", "each user first: who is there is left as is")
+	t.rows("lost", strings.Split(lostForEver, "\n"))
+	_, err := fmt.Fprintln(o.console.err, t.String())
 	return err
 }

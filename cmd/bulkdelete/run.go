@@ -17,7 +17,7 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-func runCommand() *cli.Command {
+func (p *process) runCommand() *cli.Command {
 	var o jobOptions
 	return &cli.Command{
 		Name:      "run",
@@ -28,15 +28,14 @@ func runCommand() *cli.Command {
    bulkdelete run users.csv --stop-after 50          # a trial
    bulkdelete run users.csv                          # goes on with the others
    bulkdelete run users.csv --yes --max-deletes 500  # in a cron container`,
-		Flags:        o.flags(),
-		OnUsageError: usageError,
+		Flags: o.flags(),
 		Action: func(ctx context.Context, c *cli.Command) error {
-			d, err := openDeletion(c, &o)
+			d, err := p.openDeletion(c, &o)
 			if err != nil {
 				return err
 			}
 			if o.dryRun {
-				return d.end(d.look(ctx, ""))
+				return d.end(d.look(ctx))
 			}
 			if d.metrics, err = newMetrics(o.metrics); err != nil {
 				return err
@@ -60,30 +59,46 @@ type deletion struct {
 	chunks  chunker.Options
 	input   *job.Input
 	planned *chunker.Plan
-	first   []sample // the first accepted rows, to show
-	refused []sample // the first rejected rows
+	first   []string // accepted rows, to show
+	refused []string // rejected rows, to show
 	want    *report.Run
+	offline string // why the API is not asked; "": it is
 }
 
-// sample is a row as it is shown to a person.
-type sample struct {
-	line int
-	text string
-}
+const samples = 5 // that are shown
 
-const samples = 5
+// urlVariable names the input where the command line does not: a presigned URL is a secret, which other users of the
+// machine could read there.
+const urlVariable = "BULKDELETE_URL"
+
+// givenInput is the input as it was given.
+func givenInput(c *cli.Command) (string, error) {
+	switch n := c.NArg(); n {
+	case 1:
+		return c.Args().First(), nil
+	case 0:
+		given, err := secret(urlVariable)
+		if given != "" || err != nil {
+			return given, err
+		}
+		fallthrough
+	default:
+		return "", job.Fail(job.Usage, fmt.Sprintf("for example: %s users.csv", c.FullName()),
+			"give one input FILE, or - for standard input; there are %d", n)
+	}
+}
 
 // openDeletion reads the command line.
-func openDeletion(c *cli.Command, o *jobOptions) (*deletion, error) {
+func (p *process) openDeletion(c *cli.Command, o *jobOptions) (*deletion, error) {
 	given, err := givenInput(c)
 	if err != nil {
 		return nil, err
 	}
-	return newDeletion(c, o, given)
+	return p.newDeletion(c, o, given)
 }
 
-func newDeletion(c *cli.Command, o *jobOptions, given string) (*deletion, error) {
-	op, err := newOperation(c, o)
+func (p *process) newDeletion(c *cli.Command, o *jobOptions, given string) (*deletion, error) {
+	op, err := p.newOperation(c, o)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +118,7 @@ func newDeletion(c *cli.Command, o *jobOptions, given string) (*deletion, error)
 
 // runAll goes on with what earlier runs left, if --out tells where they are, and then does its own.
 func (d *deletion) runAll(ctx context.Context) (err error) {
-	if d.dir, err = d.jobOptions.dir(d.name, time.Now()); err != nil {
+	if d.dir, err = d.folder(time.Now()); err != nil {
 		return err
 	}
 	done, err := d.runEarlier(ctx)
@@ -123,34 +138,26 @@ func (d *deletion) run(ctx context.Context) error {
 		return err
 	}
 	folder := record.Adopted
-	offline := ""
 	if folder.Remaining() == 0 {
-		offline = "there is nobody left to delete"
+		d.offline = "there is nobody left to delete"
 	}
 	return d.perform(ctx, record, folder, approval{
 		verb: "delete", fromData: d.name == "-", resume: d.resume(),
 		check: func(ctx context.Context) error { return d.check(ctx, folder) },
-		show:  func() error { return d.showPlan(d.console.err, folder.Remaining(), offline) },
+		show:  func() error { return d.showPlan(d.console.err, folder.Remaining()) },
 	})
 }
 
 // read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the
-// folder did.
+// folder did. A folder that was made for nothing goes when it is closed.
 func (d *deletion) read(ctx context.Context) (*job.Record, error) {
-	if !d.spools() { // before a folder is made for nothing
-		if err := d.open(ctx, nil); err != nil {
-			return nil, err
-		}
-	}
 	folder, err := job.Claim(d.dir)
 	if err != nil {
 		return nil, err
 	}
 	d.close = append(d.close, folder.Close)
-	if d.spools() {
-		if err := d.open(ctx, folder); err != nil {
-			return nil, err
-		}
+	if err := d.open(ctx, folder); err != nil {
+		return nil, err
 	}
 	if err := d.scan(ctx); err != nil {
 		return nil, err
@@ -166,10 +173,7 @@ func (d *deletion) check(ctx context.Context, folder *job.Adopted) error {
 	if err := folder.AdoptTarget(d.want); err != nil {
 		return err
 	}
-	if err := d.guard(ctx, folder.Users(report.Deleted)); err != nil {
-		return err
-	}
-	return d.checkPlan()
+	return d.guard(ctx, folder.Users(report.Deleted))
 }
 
 func (d *deletion) connectToPool(ctx context.Context) error {
@@ -181,11 +185,8 @@ func (d *deletion) connectToPool(ctx context.Context) error {
 	return nil
 }
 
-// spools says whether the input has to be copied, since it is read more than once.
-func (d *deletion) spools() bool { return d.object != nil || d.name == "-" }
-
-// open opens the input. What is no file is copied into the folder first; where there is no folder, into a file
-// without a name.
+// open opens the input. What is no file is copied first, since it is read more than once: into the folder; where there
+// is no folder, into a file without a name.
 func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 	switch {
 	case d.object != nil && f == nil:
@@ -207,12 +208,13 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 
 // scan is the first pass over the input.
 func (d *deletion) scan(ctx context.Context) (err error) {
+	show := func(line int, what string) string { return fmt.Sprintf("line %d: %s", line, text.Clean(what)) }
 	d.planned, err = chunker.Scan(ctx, d.input.Reader(), d.chunks, func(row chunker.Row) error {
 		switch {
 		case row.Reject == nil && len(d.first) < samples:
-			d.first = append(d.first, sample{row.Line, string(row.ID)})
+			d.first = append(d.first, show(row.Line, string(row.ID)))
 		case row.Reject != nil && len(d.refused) < samples:
-			d.refused = append(d.refused, sample{row.Line, row.Reject.Reason})
+			d.refused = append(d.refused, show(row.Line, row.Reject.Reason))
 		}
 		return nil
 	})
@@ -235,8 +237,8 @@ func (d *deletion) describe() {
 	d.want.Program = version()
 }
 
-// guard refuses what was not meant, before anything is sent. gone is how many users earlier runs of the same job
-// deleted.
+// guard refuses what was not meant, before anything is sent, and remembers who approved it. gone is how many users
+// earlier runs of the same job deleted.
 func (d *deletion) guard(ctx context.Context, gone int) error {
 	_, all := d.planned.Whole() // shards are parts of one job, which the guards are about
 	if d.expect != none && d.expect != all {
@@ -263,7 +265,10 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 		return job.Fail(job.Guard, "look at the input, or raise the limit; nothing was sent",
 			"%s users%s would be deleted, more than --max-deletes %s allows", text.Count(all), of, limit)
 	}
-	return nil
+	if d.plan != "" {
+		d.approval, err = job.CheckPlan(d.plan, job.Whole(d.want, d.planned))
+	}
+	return err
 }
 
 // resume is the command that goes on with this run: the same one, but in the place of standard input, and of a URL

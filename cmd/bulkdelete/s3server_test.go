@@ -96,7 +96,8 @@ func (s *s3Server) note(r *http.Request) bool {
 func startGateway(t *testing.T) http.RoundTripper {
 	t.Helper()
 	dir := t.TempDir()
-	short, err := os.MkdirTemp("", "s3") // a socket's path has about a hundred bytes at most, and a test's folder has its name in it
+	// A socket's path has about a hundred bytes at most, and a test's folder has its name in it.
+	short, err := os.MkdirTemp("", "s3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +139,8 @@ var gateway = sync.OnceValues(func() (program string, err error) {
 		return "", err
 	}
 	program = filepath.Join(gatewayDir, "s3server")
-	build := exec.Command("go", "build", "-C", "../../internal/s3server", "-o", program, "github.com/versity/versitygw/cmd/versitygw")
+	build := exec.Command("go", "build", "-C", "../../internal/s3server", "-o", program,
+		"github.com/versity/versitygw/cmd/versitygw")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("the S3 server cannot be built: %w: %s", err, out)

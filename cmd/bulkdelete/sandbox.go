@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -27,6 +26,19 @@ type sandboxOptions struct {
 	limit                                   float64
 }
 
+func (o *sandboxOptions) flags() []cli.Flag {
+	return append(o.inputOptions.flags(),
+		word(&o.users, apiFlags, "users", "", "`FILE`: CSV of the users that exist in the sandbox"),
+		word(&o.addr, apiFlags, "addr", "127.0.0.1:8080", "`ADDR`: loopback unless --public"),
+		toggle(&o.public, apiFlags, "public", "any address: for private networks, its secret is none"),
+		word(&o.cert, apiFlags, "tls-cert", "", "`FILE`: serve https with this certificate"),
+		word(&o.key, apiFlags, "tls-key", "", "`FILE`: the certificate's private key"),
+		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25%,latency=20ms,seed=7"),
+		word(&o.unknown, apiFlags, "unknown", "success", "`HOW`: success, not-found or partial"),
+		fraction(&o.limit, apiFlags, "limit", 0, "`R`: calls a second before it answers 429"),
+	)
+}
+
 func sandboxCommand() *cli.Command {
 	var o sandboxOptions
 	return &cli.Command{
@@ -35,18 +47,8 @@ func sandboxCommand() *cli.Command {
 		Description: `Examples: rehearse against 5% throttling and 2% errors; in a container
    bulkdelete sandbox --users samples/offboarding.csv --faults 429=5%,503=2%
    bulkdelete sandbox --public --addr :8443 --tls-cert FILE --tls-key FILE`,
-		Flags: append(o.inputOptions.flags(),
-			word(&o.users, apiFlags, "users", "", "`FILE`: CSV of the users that exist in the sandbox"),
-			word(&o.addr, apiFlags, "addr", "127.0.0.1:8080", "`ADDR`: loopback unless --public"),
-			toggle(&o.public, apiFlags, "public", "any address: for private networks, its secret is none"),
-			word(&o.cert, apiFlags, "tls-cert", "", "`FILE`: serve https with this certificate"),
-			word(&o.key, apiFlags, "tls-key", "", "`FILE`: the certificate's private key"),
-			word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25%,latency=20ms,seed=7"),
-			word(&o.unknown, apiFlags, "unknown", "success", "`HOW`: success, not-found or partial"),
-			fraction(&o.limit, apiFlags, "limit", 0, "`R`: calls a second before it answers 429"),
-		),
-		OnUsageError: usageError,
-		Action:       func(ctx context.Context, c *cli.Command) error { return o.serve(ctx, c.Root().Writer) },
+		Flags:  o.flags(),
+		Action: func(ctx context.Context, c *cli.Command) error { return o.serve(ctx, c.Root().Writer) },
 	}
 }
 
@@ -65,21 +67,28 @@ func (o *sandboxOptions) serve(ctx context.Context, out io.Writer) error {
 			return err
 		}
 		defer input.Close()
-		c, err := o.chunking()
-		if err != nil {
+		if cfg.IDs, err = o.usersIn(ctx, input); err != nil {
 			return err
 		}
-		plan, err := chunker.Scan(ctx, input.Reader(), c, nil)
-		if err != nil {
-			return fmt.Errorf("%s: %w", o.users, err)
-		}
-		cfg.IDs = acceptedIDs(plan, input)
 	}
 	server, listener, err := newSandbox(cfg, o.faults, o.addr)
 	if err != nil {
 		return err
 	}
 	return serveUntil(ctx, out, server, listener, cert)
+}
+
+// usersIn gives the users that a file names.
+func (o *sandboxOptions) usersIn(ctx context.Context, input *job.Input) (iter.Seq[string], error) {
+	c, err := o.chunking()
+	if err != nil {
+		return nil, err
+	}
+	plan, err := chunker.Scan(ctx, input.Reader(), c, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.users, err)
+	}
+	return acceptedIDs(plan, input), nil
 }
 
 // checkAddr keeps the sandbox, whose credentials are in its source, from being reached by accident.
@@ -110,24 +119,34 @@ func certificate(cert, key string) (*tls.Config, error) {
 // serveUntil serves until ctx ends, and then says who is left.
 func serveUntil(ctx context.Context, out io.Writer, server *sandbox.Server,
 	listener net.Listener, cert *tls.Config) error {
-	root := "http://" + listener.Addr().String()
+	scheme, began := "http", server.Len()
+	root := listener.Addr().String()
 	if cert != nil {
-		root = "https://" + listener.Addr().String()
-		listener = tls.NewListener(listener, cert)
+		scheme, listener = "https", tls.NewListener(listener, cert)
 	}
-	began := server.Len()
-	fmt.Fprintf(out, `%d users at %s; stop it with Ctrl-C. In another terminal:
-  export GENAUTH_HOST=%[2]s
+	fmt.Fprintf(out, `%d users at %[2]s://%[3]s; stop it with Ctrl-C. In another terminal:
+  export GENAUTH_HOST=%[2]s://%[3]s
   export %s=%s
   export %s=%s
-`, began, root, credentialID, sandbox.AccessKeyID, credentialSK, sandbox.AccessKeySecret)
-	h := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second}
-	defer context.AfterFunc(ctx, func() { h.Close() })()
-	if err := h.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("the sandbox cannot serve: %w", err)
+`, began, scheme, root, credentialID, sandbox.AccessKeyID, credentialSK, sandbox.AccessKeySecret)
+	stop := serve(listener, server)
+	<-ctx.Done()
+	if err := stop(); err != nil {
+		return err
 	}
 	_, err := fmt.Fprintf(out, "%d of %d users are left\n", server.Len(), began)
 	return err
+}
+
+// serve answers on a listener until stop is called, which waits for the end.
+func serve(on net.Listener, handler http.Handler) (stop func() error) {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		server.Serve(on) // ends with ErrServerClosed
+	}()
+	return func() error { err := server.Close(); <-ended; return err }
 }
 
 func newSandbox(cfg sandbox.Config, faults, addr string) (*sandbox.Server, net.Listener, error) {
@@ -152,13 +171,7 @@ func (o *operation) startSandbox(cfg sandbox.Config) error {
 	if err != nil {
 		return err
 	}
-	h := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		h.Serve(listener) // ends with ErrServerClosed when the operation does
-	}()
-	o.close = append(o.close, func() error { err := h.Close(); <-ended; return err })
+	o.close = append(o.close, serve(listener, server))
 	o.config.Host = "http://" + listener.Addr().String()
 	o.config.AccessKeyID, o.config.AccessKeySecret = sandbox.AccessKeyID, client.Secret(sandbox.AccessKeySecret)
 	return nil

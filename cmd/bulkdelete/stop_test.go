@@ -170,7 +170,8 @@ func TestInputThatChangesStopsTheRun(t *testing.T) {
 				!strings.Contains(out.String(), "the input is not what was planned") {
 				t.Errorf("exit code %d:\n%s", code, out)
 			}
-			if c.name != "rewritten in place" && p.sent() == 40 { // what had been read ahead may be sent, for it is what was planned
+			// What had been read ahead may be sent, for it is what was planned.
+			if c.name != "rewritten in place" && p.sent() == 40 {
 				t.Error("the change did not stop the run: all chunks were sent")
 			}
 			for id := range p.everNamed() {
@@ -329,11 +330,15 @@ func TestSandboxForRehearsals(t *testing.T) {
 			said++
 		}
 	}
-	if code, printed := exit(t, run); code != 0 || !strings.Contains(printed, "500") {
+	if code, printed := exit(t, run); code != 0 || !strings.Contains(printed, "  deleted             500\n") {
 		t.Errorf("exit code %d:\n%s", code, printed)
 	}
 	serve.Process.Signal(os.Interrupt)
-	if err := serve.Wait(); err != nil {
-		t.Errorf("the sandbox ends with %v", err)
+	last := ""
+	for lines.Scan() {
+		last = lines.Text()
+	}
+	if err := serve.Wait(); err != nil || last != "0 of 500 users are left" {
+		t.Errorf("the sandbox ends with %v and %q", err, last)
 	}
 }

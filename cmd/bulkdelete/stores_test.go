@@ -154,7 +154,7 @@ func TestUploadOverAnotherRun(t *testing.T) {
 	}
 }
 
-// Stores that are not spoken with are refused before anything is touched, with what to do instead.
+// Stores of other kinds are refused before anything is touched, with what to do instead.
 func TestOtherStoresAreRefused(t *testing.T) {
 	p := newPool(t, 10, "")
 	dir := t.TempDir()

@@ -11,11 +11,13 @@ import (
 	"time"
 )
 
-// verify ends with 0 for a run that finished without a row that failed, is unknown or was invalid, and says which it was.
+// verify ends with 0 for a run that finished without a row that failed, is unknown or was invalid, and says which it
+// was.
 func TestWhatVerifyMakesOfAFinishedRun(t *testing.T) {
 	t.Run("an invalid row", func(t *testing.T) {
 		p, dir := newPool(t, 10, ""), t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "all.csv"), []byte("userId\n"+userID(1)+"\nnot an ID\n"), 0o600); err != nil {
+		text := []byte("userId\n" + userID(1) + "\nnot an ID\n")
+		if err := os.WriteFile(filepath.Join(dir, "all.csv"), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		wants(t, p.command(dir, "run", "all.csv", "--yes"), 1)
@@ -44,7 +46,8 @@ func TestWhatVerifyMakesOfAFinishedRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		wants(t, p.command(dir, "verify", "all.bulkdelete", "--live"), 2, "--live needs the input", "all.csv", "--input FILE")
-		wants(t, p.command(dir, "verify", "all.bulkdelete", "--live", "--input", "moved.csv"), 0, "nobody of the 10 accepted users exists any more")
+		wants(t, p.command(dir, "verify", "all.bulkdelete", "--live", "--input", "moved.csv"), 0,
+			"nobody of the 10 accepted users exists any more")
 	})
 }
 
@@ -69,7 +72,8 @@ func TestWhatIsMadeAgainIsSaid(t *testing.T) {
 func TestMaxDuration(t *testing.T) {
 	p, dir := newPool(t, 1000, ""), t.TempDir()
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 1000)
-	wants(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "5", "--max-duration", "500ms"), 5, "stopped by --max-duration 500ms", "users are left")
+	wants(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "5", "--max-duration", "500ms"), 5,
+		"stopped by --max-duration 500ms", "users are left")
 	if p.sent() == 0 || p.sent() == 20 {
 		t.Errorf("%d calls were sent", p.sent())
 	}
@@ -97,7 +101,8 @@ func TestSignalDuringTheLogin(t *testing.T) {
 	<-asked
 	c.Process.Signal(syscall.SIGTERM)
 	c.Wait()
-	if code := c.ProcessState.ExitCode(); code != 5 || !strings.Contains(out.String(), "stopped by a signal (terminated)") || p.sent() > 0 {
+	said := strings.Contains(out.String(), "stopped by a signal (terminated)")
+	if code := c.ProcessState.ExitCode(); code != 5 || !said || p.sent() > 0 {
 		t.Errorf("exit code %d after %d calls:\n%s", code, p.sent(), &out)
 	}
 }
@@ -135,8 +140,11 @@ func TestArgumentsWithoutSecrets(t *testing.T) {
 func TestTheWayBackIsAWholeCommand(t *testing.T) {
 	p, dir := newPool(t, 10, ""), t.TempDir()
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 10)
-	for out, flags := range map[string]string{"signed": "--auth signature --signature-dialect genauth", "rehearsed": "--sandbox"} {
-		printed := wants(t, p.command(dir, append([]string{"run", "all.csv", "--yes", "--backup", "--out", out}, strings.Fields(flags)...)...), 0)
+	for out, flags := range map[string]string{
+		"signed": "--auth signature --signature-dialect genauth", "rehearsed": "--sandbox",
+	} {
+		args := append([]string{"run", "all.csv", "--yes", "--backup", "--out", out}, strings.Fields(flags)...)
+		printed := wants(t, p.command(dir, args...), 0)
 		_, hint, _ := strings.Cut(printed, " restore "+out)
 		hint, _, _ = strings.Cut(hint, "\n")
 		for flag := range strings.SplitSeq(flags, " --") {

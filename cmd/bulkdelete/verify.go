@@ -24,6 +24,13 @@ type verifyOptions struct {
 	live bool
 }
 
+func (o *verifyOptions) flags() []cli.Flag {
+	return slices.Concat(o.apiOptions.flags(), o.folderOptions.flags(), []cli.Flag{
+		word(&o.hash, inputFlags, "expect-hash", "", "`H`: the hash that the audit's last row has to have"),
+		toggle(&o.live, apiFlags, "live", "read every user back from the API"),
+	})
+}
+
 func verifyCommand() *cli.Command {
 	var o verifyOptions
 	return &cli.Command{
@@ -32,11 +39,7 @@ func verifyCommand() *cli.Command {
 		ArgsUsage: "DIR",
 		Description: `Example: with credentials in the environment, also ask the API who still exists
    bulkdelete verify users.bulkdelete --live`,
-		Flags: slices.Concat(o.apiOptions.flags(), o.folderOptions.flags(), []cli.Flag{
-			word(&o.hash, inputFlags, "expect-hash", "", "`H`: the hash that the audit's last row has to have"),
-			toggle(&o.live, apiFlags, "live", "read every user back from the API"),
-		}),
-		OnUsageError: usageError,
+		Flags: o.flags(),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			k, err := newConsole(c, o.outputOptions)
 			if err != nil {
@@ -52,7 +55,8 @@ func verifyCommand() *cli.Command {
 }
 
 func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) error {
-	if _, err := o.config(); err != nil {
+	cfg, err := o.config()
+	if err != nil {
 		return err
 	}
 	v, err := job.Verify(ctx, dir, job.Expect{Input: o.input, Hash: strings.ToLower(o.hash), Program: version()})
@@ -61,7 +65,7 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 	}
 	f := &v.Findings
 	if o.live {
-		err = o.verifyLive(ctx, k, v, f)
+		err = k.showLiving(ctx, v, cfg, f)
 	}
 	if k.json {
 		err = errors.Join(err, k.showJSON(f))
@@ -77,27 +81,27 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 // showFindings says what was checked, what could not be, and what does not hold.
 func (k *console) showFindings(f *job.Findings) {
 	if f.LastRowHash != "" {
-		k.print("the audit is whole: %s; the last one's hash is\n%s", text.Things(f.AuditRows, "row"), f.LastRowHash)
+		k.find("the audit is whole: %s; the last one's hash is\n%s", text.Things(f.AuditRows, "row"), f.LastRowHash)
 		done := fmt.Sprintf("%s deleted, %s absent", text.Count(f.Deleted), text.Count(f.Absent))
 		if restored, exist := f.Users[report.Restored], f.Users[report.Exists]; f.Restored == nil && restored+exist > 0 {
 			done = fmt.Sprintf("%s restored, %s exist", text.Count(restored), text.Count(exist))
 		}
-		k.print("%s, %s failed, %s unknown, %s without an outcome",
+		k.find("%s, %s failed, %s unknown, %s without an outcome",
 			done, text.Count(f.Failed), text.Count(f.Unknown), text.Count(f.Remaining))
 	}
 	if f.Saved != nil && f.Whole {
-		k.print("the backup is whole: %s users, everybody deleted among them; %s were restored",
+		k.find("the backup is whole: %s users, everybody deleted among them; %s were restored",
 			text.Count(*f.Saved), text.Count(*f.Restored))
 	}
 	if f.Torn > 0 {
-		k.print("%s at the audit's end: a run died while it wrote; "+
+		k.find("%s at the audit's end: a run died while it wrote; "+
 			"the next one cuts them off and tries their users again", text.Things(f.Torn, "torn row"))
 	}
 	for _, u := range f.Unchecked {
-		k.print("unchecked: %s", u)
+		k.find("unchecked: %s", u)
 	}
 	for _, p := range f.Problems {
-		k.print("problem: %s", p)
+		k.find("problem: %s", p)
 	}
 }
 
@@ -124,42 +128,6 @@ func judge(f *job.Findings, dir string) error {
 	return nil
 }
 
-func (o *verifyOptions) verifyLive(ctx context.Context, k *console, v *job.View, f *job.Findings) error {
-	if v.Plan == nil {
-		return job.Fail(job.Usage, "say where the input is now with --input FILE",
-			"--live needs the input: %s", strings.Join(f.Unchecked, "; "))
-	}
-	cfg, api, err := o.connect(ctx, v.Run)
-	if err != nil {
-		return err
-	}
-	defer api.Close()
-	return k.showLiving(ctx, v, api, cfg.Workers, f)
-}
-
-// connect makes a client for the pool and the tenant that a run was about.
-func (o *apiOptions) connect(ctx context.Context, run *report.Run) (client.Config, *client.Client, error) {
-	cfg, err := o.config()
-	if err != nil {
-		return cfg, nil, err
-	}
-	if cfg.TenantID, err = tenantOf(o.tenantID, run); err != nil {
-		return cfg, nil, err
-	}
-	if err := credentials(&cfg); err != nil {
-		return cfg, nil, err
-	}
-	api, err := client.New(cfg)
-	if err != nil {
-		return cfg, nil, err
-	}
-	pool, err := api.Login(ctx)
-	if err != nil {
-		return cfg, nil, loginFailed(ctx, err)
-	}
-	return cfg, api, samePool(run, cfg.Host, cmp.Or(pool, cfg.AccessKeyID))
-}
-
 // tenantOf is the tenant of the run that a command goes on with.
 func tenantOf(given string, run *report.Run) (string, error) {
 	if given != "" && given != run.Asked.TenantID {
@@ -180,10 +148,29 @@ func samePool(run *report.Run, host, pool string) error {
 
 const mostLiving = 20 // shown one by one
 
-// showLiving asks the API who still exists.
-func (k *console) showLiving(ctx context.Context, v *job.View, api *client.Client, workers int, f *job.Findings) error {
+// showLiving asks the API, for the pool and the tenant of the run, who still exists.
+func (k *console) showLiving(ctx context.Context, v *job.View, cfg client.Config, f *job.Findings) error {
+	if v.Plan == nil {
+		return job.Fail(job.Usage, "say where the input is now with --input FILE",
+			"--live needs the input: %s", strings.Join(f.Unchecked, "; "))
+	}
+	var err error
+	if cfg.TenantID, err = tenantOf(cfg.TenantID, v.Run); err != nil {
+		return err
+	}
+	if err := credentials(&cfg); err != nil {
+		return err
+	}
+	api, pool, err := logIn(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	if err := samePool(v.Run, cfg.Host, pool); err != nil {
+		return err
+	}
 	living := 0
-	err := v.FindLiving(ctx, api, workers, func(line int, id string, said report.Outcome) {
+	err = v.FindLiving(ctx, api, cfg.Workers, func(line int, id string, said report.Outcome) {
 		if living++; living <= mostLiving {
 			k.find("line %d: %s still exists (the audit says: %s)", line, id, cmp.Or(string(said), "nothing yet"))
 		}
@@ -197,13 +184,4 @@ func (k *console) showLiving(ctx context.Context, v *job.View, api *client.Clien
 		k.find("%s of the %s accepted users still exist", text.Count(living), text.Count(v.Plan.Accepted))
 	}
 	return nil
-}
-
-// find says something about the audit: to standard output, unless JSON goes there.
-func (k *console) find(format string, args ...any) {
-	if k.json {
-		k.say(format, args...)
-	} else {
-		k.print(format, args...)
-	}
 }

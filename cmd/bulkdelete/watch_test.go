@@ -146,7 +146,7 @@ func TestMetricsOfARunThatDies(t *testing.T) {
 }
 
 // Metrics that cannot be kept are known before anything is sent, where that can be known; where not, the exit code
-// still speaks of the users.
+// is still about the users.
 func TestLostMetrics(t *testing.T) {
 	p := newPool(t, 100, "")
 	dir := t.TempDir()
@@ -155,13 +155,12 @@ func TestLostMetrics(t *testing.T) {
 	if code != 2 || p.sent() != 0 || !strings.Contains(printed, "--metrics-file") {
 		t.Errorf("a folder that is not there: exit code %d, %d calls:\n%s", code, p.sent(), printed)
 	}
-	nobody := httptest.NewServer(nil)
-	nobody.Close()
+	nobody := "http://" + refusing(t, 0)
 	for _, c := range []struct {
 		args []string
 		code int
 	}{{[]string{"--stop-after", "50"}, 5}, {nil, 0}} {
-		args := append([]string{"run", "all.csv", "--yes", "--metrics-push", nobody.URL}, c.args...)
+		args := append([]string{"run", "all.csv", "--yes", "--metrics-push", nobody}, c.args...)
 		code, printed = exit(t, p.command(dir, args...))
 		if code != c.code || !strings.Contains(printed, "metrics lost") || !strings.Contains(printed, "--metrics-push") {
 			t.Errorf("no Pushgateway: exit code %d, want %d:\n%s", code, c.code, printed)
@@ -180,11 +179,10 @@ func TestMetricsServedAndPushed(t *testing.T) {
 	p := newPool(t, 2000, "latency=20ms")
 	dir := t.TempDir()
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 2000)
-	listener := httptest.NewServer(nil) // for a port that is free
-	addr := listener.Listener.Addr().String()
-	listener.Close()
-	c := p.command(dir, "run", "all.csv", "--yes", "--rate", "40", "--metrics-addr", addr, "--metrics-push", gateway.URL)
+	c := p.command(dir, "run", "all.csv", "--yes", "--rate", "40", "--metrics-addr", "127.0.0.1:0",
+		"--metrics-push", gateway.URL)
 	start(t, c, filepath.Join(dir, "all.bulkdelete", "audit.csv"))
+	addr := listening(t, c.Process.Pid)
 	get := func(path string) string {
 		r, err := http.Get("http://" + addr + path)
 		if err != nil {
@@ -256,7 +254,7 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-// The alert rules speak of metrics that there are.
+// The alert rules name metrics that there are.
 func TestAlertRulesKnowTheMetrics(t *testing.T) {
 	rules, err := os.ReadFile("../../deploy/prometheus/alerts.yaml")
 	if err != nil {

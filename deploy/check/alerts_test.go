@@ -24,7 +24,8 @@ import (
 // alerts reads the rules as Prometheus does, unknown fields refused.
 func alerts(t *testing.T) []rulefmt.Rule {
 	t.Helper()
-	groups, errs := rulefmt.ParseFile("../prometheus/alerts.yaml", false, model.LegacyValidation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+	groups, errs := rulefmt.ParseFile("../prometheus/alerts.yaml", false, model.LegacyValidation,
+		parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
@@ -39,7 +40,8 @@ func alerts(t *testing.T) []rulefmt.Rule {
 func TestAlertsNameMetricsOfTheProgram(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "metrics.prom")
-	c := exec.Command(program(t), "run", "--sandbox", "../../samples/offboarding.csv", "--yes", "--rate=1000", "--out", filepath.Join(dir, "out"), "--metrics-file", file)
+	c := exec.Command(program(t), "run", "--sandbox", "../../samples/offboarding.csv", "--yes", "--rate=1000",
+		"--out", filepath.Join(dir, "out"), "--metrics-file", file)
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -75,7 +77,8 @@ func TestAlertsFireWhenTheyShould(t *testing.T) {
 		runs []ended
 		want string // what fires at the end
 	}{
-		{"every night well", []ended{{3*night + time.Hour, 0}, {2*night + time.Hour, 0}, {night + time.Hour, 0}, {time.Hour, 0}}, ""},
+		{"every night well",
+			[]ended{{3*night + time.Hour, 0}, {2*night + time.Hour, 0}, {night + time.Hour, 0}, {time.Hour, 0}}, ""},
 		{"the first run, well", []ended{{time.Hour, 0}}, ""},
 		{"a night an hour longer than the one before", []ended{{25 * time.Hour, 0}}, ""},
 		{"a night was left out", []ended{{2 * night, 0}, {27 * time.Hour, 0}}, "BulkdeleteDidNotRun"},
@@ -87,10 +90,15 @@ func TestAlertsFireWhenTheyShould(t *testing.T) {
 		{"out of reach, about to be started again", []ended{{night, 0}, {10 * time.Minute, 4}}, ""},
 		{"out of reach, mended by a restart", []ended{{night, 0}, {time.Hour, 4}, {50 * time.Minute, 0}}, ""},
 		{"a large file takes three nights", []ended{{2*night + time.Hour, 5}, {night + time.Hour, 5}, {time.Hour, 5}}, ""},
-		{"a large file took three nights", []ended{{3*night + time.Hour, 5}, {2*night + time.Hour, 5}, {night + time.Hour, 5}, {time.Hour, 0}}, ""},
-		{"it never finishes", []ended{{4 * night, 0}, {3*night + time.Hour, 5}, {2*night + time.Hour, 5}, {night + time.Hour, 5}, {time.Hour, 5}}, "BulkdeleteNotFinished"},
-		{"finished on one night of four", []ended{{3*night + time.Hour, 5}, {2*night + time.Hour, 5}, {night + time.Hour, 0}, {time.Hour, 5}}, ""},
-		{"mended, then failed again", []ended{{2*night + time.Hour, 1}, {night + time.Hour, 0}, {time.Hour, 1}}, "BulkdeleteRowsFailed"},
+		{"a large file took three nights",
+			[]ended{{3*night + time.Hour, 5}, {2*night + time.Hour, 5}, {night + time.Hour, 5}, {time.Hour, 0}}, ""},
+		{"it never finishes",
+			[]ended{{4 * night, 0}, {3*night + time.Hour, 5}, {2*night + time.Hour, 5}, {night + time.Hour, 5}, {time.Hour, 5}},
+			"BulkdeleteNotFinished"},
+		{"finished on one night of four",
+			[]ended{{3*night + time.Hour, 5}, {2*night + time.Hour, 5}, {night + time.Hour, 0}, {time.Hour, 5}}, ""},
+		{"mended, then failed again",
+			[]ended{{2*night + time.Hour, 1}, {night + time.Hour, 0}, {time.Hour, 1}}, "BulkdeleteRowsFailed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := strings.Join(firing(t, c.runs), " "); got != c.want {
@@ -150,19 +158,23 @@ func history(end time.Time, runs []ended) storage.Queryable {
 			continue
 		}
 		for name, value := range map[string]float64{
-			"bulkdelete_last_run_timestamp_seconds": last, "bulkdelete_last_success_timestamp_seconds": success, "bulkdelete_last_exit_code": code,
+			"bulkdelete_last_run_timestamp_seconds":     last,
+			"bulkdelete_last_success_timestamp_seconds": success,
+			"bulkdelete_last_exit_code":                 code,
 		} {
 			series[name] = append(series[name], sample{at: at.UnixMilli(), value: value})
 		}
 	}
-	return &storage.MockQueryable{MockQuerier: &storage.MockQuerier{SelectMockFunction: func(_ bool, _ *storage.SelectHints, m ...*labels.Matcher) storage.SeriesSet {
+	find := func(_ bool, _ *storage.SelectHints, m ...*labels.Matcher) storage.SeriesSet {
 		for name, samples := range series {
 			if m[len(m)-1].Matches(name) { // the rules select by name alone
-				return &one{storage.NewListSeries(labels.FromStrings(model.MetricNameLabel, name, "job", "node"), samples), false}
+				named := labels.FromStrings(model.MetricNameLabel, name, "job", "node")
+				return &one{storage.NewListSeries(named, samples), false}
 			}
 		}
 		return storage.EmptySeriesSet()
-	}}}
+	}
+	return &storage.MockQueryable{MockQuerier: &storage.MockQuerier{SelectMockFunction: find}}
 }
 
 // sample is a value at a time, in milliseconds.

@@ -112,8 +112,9 @@ func TestMisspeltFieldIsFound(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "cronjob.yaml")
 	for field, wrong := range map[string]string{
-		"readOnlyRootFilesystem:": "readonlyRootFilesystem:", "concurrencyPolicy:": "concurencyPolicy:", "restartPolicy:": "restartpolicy:",
-		"claimName:": "claim:", "timeZone: Etc/UTC": "suspend: false\n  suspend: false",
+		"readOnlyRootFilesystem:": "readonlyRootFilesystem:", "concurrencyPolicy:": "concurencyPolicy:",
+		"restartPolicy:": "restartpolicy:",
+		"claimName:":     "claim:", "timeZone: Etc/UTC": "suspend: false\n  suspend: false",
 	} {
 		if !bytes.Contains(text, []byte(field)) {
 			t.Errorf("the manifest has no %s", field)
@@ -145,7 +146,8 @@ func TestIndexedJobHasAPodForEachShard(t *testing.T) {
 	if spec.CompletionMode == nil || *spec.CompletionMode != batchv1.IndexedCompletion || spec.Completions == nil {
 		t.Fatal("the job is not indexed, or has no completions")
 	}
-	if shard := fmt.Sprintf("--shard=/%d", *spec.Completions); !slices.Contains(spec.Template.Spec.Containers[0].Args, shard) {
+	shard := fmt.Sprintf("--shard=/%d", *spec.Completions)
+	if !slices.Contains(spec.Template.Spec.Containers[0].Args, shard) {
 		t.Errorf("with %d completions the arguments have no %s: rows would be left out", *spec.Completions, shard)
 	}
 	if spec.BackoffLimitPerIndex == nil || spec.BackoffLimit != nil {
@@ -165,7 +167,8 @@ func pods(t *testing.T) map[string]batchv1.JobSpec {
 }
 
 func TestEveryExitCodeHasOneAction(t *testing.T) {
-	const count, fail, index = batchv1.PodFailurePolicyActionCount, batchv1.PodFailurePolicyActionFailJob, batchv1.PodFailurePolicyActionFailIndex
+	const count, fail = batchv1.PodFailurePolicyActionCount, batchv1.PodFailurePolicyActionFailJob
+	const index = batchv1.PodFailurePolicyActionFailIndex
 	want := map[string]map[int32]batchv1.PodFailurePolicyAction{
 		"cronjob.yaml":     {1: fail, 2: fail, 3: fail, 4: count, 5: fail},
 		"indexed-job.yaml": {1: index, 2: fail, 3: fail, 4: count, 5: count},
@@ -176,12 +179,14 @@ func TestEveryExitCodeHasOneAction(t *testing.T) {
 		}
 		rules := job.PodFailurePolicy.Rules
 		drained := rules[0]
-		if drained.Action != batchv1.PodFailurePolicyActionIgnore || len(drained.OnPodConditions) != 1 || drained.OnPodConditions[0].Type != corev1.DisruptionTarget {
+		if drained.Action != batchv1.PodFailurePolicyActionIgnore || len(drained.OnPodConditions) != 1 ||
+			drained.OnPodConditions[0].Type != corev1.DisruptionTarget {
 			t.Errorf("%s: a drained node is not ignored before all else", name)
 		}
 		got := map[int32]batchv1.PodFailurePolicyAction{}
 		for _, rule := range rules[1:] {
-			if rule.OnExitCodes.Operator != batchv1.PodFailurePolicyOnExitCodesOpIn || *rule.OnExitCodes.ContainerName != job.Template.Spec.Containers[0].Name {
+			if rule.OnExitCodes.Operator != batchv1.PodFailurePolicyOnExitCodesOpIn ||
+				*rule.OnExitCodes.ContainerName != job.Template.Spec.Containers[0].Name {
 				t.Errorf("%s: a rule is not about the container's exit codes: %v", name, rule.OnExitCodes)
 			}
 			for _, code := range rule.OnExitCodes.Values {
@@ -210,7 +215,8 @@ func TestPodsAreLockedDown(t *testing.T) {
 			"no service account token":     !*pod.AutomountServiceAccountToken,
 			"readOnlyRootFilesystem":       *c.SecurityContext.ReadOnlyRootFilesystem,
 			"no privilege escalation":      !*c.SecurityContext.AllowPrivilegeEscalation,
-			"capabilities: drop ALL":       slices.Equal(c.SecurityContext.Capabilities.Drop, []corev1.Capability{"ALL"}) && c.SecurityContext.Capabilities.Add == nil,
+			"capabilities: drop ALL":       slices.Equal(c.SecurityContext.Capabilities.Drop, []corev1.Capability{"ALL"}),
+			"no capability added":          c.SecurityContext.Capabilities.Add == nil,
 			"memory limit":                 !c.Resources.Limits.Memory().IsZero(),
 			"a minute and more for drains": *pod.TerminationGracePeriodSeconds >= 60,
 		} {

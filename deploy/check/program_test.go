@@ -14,7 +14,8 @@ import (
 func program(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "bulkdelete")
-	if out, err := exec.Command("go", "build", "-C", "../..", "-o", path, "./cmd/bulkdelete").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-C", "../..", "-o", path, "./cmd/bulkdelete")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return path
