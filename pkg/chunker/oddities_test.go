@@ -107,8 +107,8 @@ func TestRefusedOddities(t *testing.T) {
 func refused(t *testing.T, name string, text []byte, line int, o Options) {
 	t.Helper()
 	_, err := Scan(t.Context(), bytes.NewReader(text), o, nil)
-	var e *Error
-	if !errors.As(err, &e) || line > 0 && e.Line != line {
+	var e *inputError
+	if !errors.As(err, &e) || line > 0 && e.line != line {
 		t.Errorf("%s: %v, want line %d", name, err, line)
 	}
 }

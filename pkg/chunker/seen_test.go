@@ -1,6 +1,7 @@
 package chunker
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -8,7 +9,11 @@ import (
 )
 
 // spread makes a key of a number; two neighbours differ in their last bits alone.
-func spread(n uint64) key { return key{n / 2 * 0x9e3779b97f4a7c15, uint32(n % 2)} }
+func spread(n uint64) (k key) {
+	binary.BigEndian.PutUint64(k[:], n/2*0x9e3779b97f4a7c15)
+	k[11] = byte(n % 2)
+	return k
+}
 
 // Promise 8: at most 48 bytes an ID, at every number of them, though the garbage collector may not have taken anything
 // yet.
@@ -54,15 +59,16 @@ func TestSeenGivesTheFirstLine(t *testing.T) {
 
 // Keys with one hash are told apart all the same.
 func TestSeenComparesWholeKeys(t *testing.T) {
-	s := newSeen()
-	s.seed = [2]uint64{0, 0x538454127b096493} // so that all keys that end in 7 have the hash 0
-	for n := range uint32(300) {
-		k := key{uint64(n), 7}
-		if _, h := s.part(k); h != 0 {
-			t.Fatal("the test does not know the hash any more")
+	p := &newSeen().parts[0]
+	for n := range uint32(firstSlots / 2) {
+		k := spread(uint64(n))
+		at, tag, e := p.find(k, 7)
+		if e != nil {
+			t.Fatalf("key %d is taken for that of line %d", n, e.line)
 		}
-		if first := s.add(k, n+1); first != 0 {
-			t.Fatalf("key %d is taken for that of line %d", n, first)
+		p.put(at, tag, entry{k, n + 1})
+		if _, _, e := p.find(k, 7); e == nil || e.line != n+1 {
+			t.Fatalf("key %d is not found: %v", n, e)
 		}
 	}
 }
