@@ -29,16 +29,16 @@ func New(raw string, roots *x509.CertPool) (*Object, error) {
 		return nil, err
 	}
 	if u.Scheme != "s3" {
-		return &Object{u, newWeb(u, roots).get}, nil
+		return &Object{u, newWeb(u, roots)}, nil
 	}
 	if lastElement(u) == "" {
 		return nil, fmt.Errorf("%s names no object: give s3://BUCKET/KEY", show(u))
 	}
-	b, err := openBucket(u, roots)
+	f, err := OpenFolder(raw, roots)
 	if err != nil {
 		return nil, err
 	}
-	return &Object{u, func(ctx context.Context, have string) (*Content, error) { return b.get(ctx, key(u), have) }}, nil
+	return &Object{u, f.get}, nil
 }
 
 // String gives the URL without its query.
