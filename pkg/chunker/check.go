@@ -2,10 +2,11 @@ package chunker
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -53,16 +54,11 @@ func (c *checker) check(id []byte) (k key, code, reason string) {
 	return k, "", ""
 }
 
-// key makes the 96 bits by which IDs are compared. A user ID has that many of its own, so that two user IDs are never
-// confused at all. Any other ID is hashed, with a seed that nobody knows beforehand: the chance that any two of ten
-// million different IDs have the same key is 1 in 10^15. The IDs themselves would not fit into 48 bytes each.
-func (c *checker) key(id []byte) (k key) {
-	switch c.name {
-	case UserID:
-		if k, ok := hexKey(id); ok {
-			return k
-		}
-	case Email:
+// key makes the 96 bits by which IDs are compared: they are hashed with a seed that nobody knows beforehand. The chance
+// that any two of ten million different IDs have the same key is 1 in 10^15. The IDs themselves would not fit into 48
+// bytes each.
+func (c *checker) key(id []byte) key {
+	if c.name == Email {
 		c.lower = c.lower[:0]
 		for len(id) > 0 {
 			r, n := utf8.DecodeRune(id)
@@ -71,10 +67,8 @@ func (c *checker) key(id []byte) (k key) {
 		}
 		id = c.lower
 	}
-	h := xxh3.Hash128Seed(id, c.seed)
-	binary.BigEndian.PutUint64(k[:], h.Hi)
-	binary.BigEndian.PutUint32(k[8:], uint32(h.Lo))
-	return k
+	hash := xxh3.Hash128Seed(id, c.seed).Bytes()
+	return key(hash[:len(key{})])
 }
 
 // judge says what is wrong with an ID.
@@ -146,14 +140,11 @@ func damaged(id []byte, idType string) string {
 	return ""
 }
 
-// null says whether an ID is the word that databases and programs write for an empty value.
+// nulls are the words that databases and programs write for an empty value.
+var nulls = strings.Fields(`null (null) \n undefined nan <nil> none n/a`)
+
 func null(id []byte) bool {
-	for _, word := range [...]string{"null", "(null)", `\n`, "undefined", "nan", "<nil>", "none", "n/a"} {
-		if len(id) == len(word) && bytes.EqualFold(id, []byte(word)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(nulls, func(word string) bool { return bytes.EqualFold(id, []byte(word)) })
 }
 
 // invisible says whether nobody can see a character, such as a line end or a zero-width space: no ID holds it. The two

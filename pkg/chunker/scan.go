@@ -18,7 +18,7 @@ func Scan(ctx context.Context, r io.Reader, o Options, visit func(Row) error) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &scan{in, &Plan{Options: o.filled()}, newSeen(), newLedger(o.filled()), map[string]int{}}
+	s := &scan{in, &Plan{Options: o.filled()}, new(seen), newLedger(o.filled()), map[string]int{}}
 	for {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)

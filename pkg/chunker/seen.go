@@ -1,31 +1,13 @@
 package chunker
 
-import (
-	"encoding/hex"
-	"hash/maphash"
-)
+import "encoding/binary"
 
-// key is what two IDs are compared by: a user ID's own 96 bits, and a hash of as many of any other ID. See checker.key.
+// key is what two IDs are compared by: a hash of 96 bits. See checker.key.
 type key [12]byte
-
-// hexKey reads a user ID's 24 hexadecimal digits. Only lower case has this form: whether the API takes the same digits
-// in capitals for the same user is not known, so those are another text with a hashed key.
-func hexKey(id []byte) (k key, ok bool) {
-	var lower [2 * len(k)]byte
-	if len(id) != len(lower) {
-		return k, false
-	}
-	_, err := hex.Decode(k[:], id)
-	hex.Encode(lower[:], k[:])
-	return k, err == nil && lower == [len(lower)]byte(id)
-}
 
 // seen remembers the line of every accepted ID, by its key. It is a hash table in parts, each of which grows alone:
 // what is moved then is small enough for the processor's caches.
-type seen struct {
-	seed  maphash.Seed // random, so that made-up IDs cannot be aimed at one slot
-	parts [256]part
-}
+type seen [256]part
 
 // part is a hash table of its own. Its entries lie in the order of the input, in blocks that never move: 16 bytes an
 // ID. Beside them are slots of 4 bytes, searched one after another, which are doubled when three quarters of them are
@@ -47,56 +29,39 @@ const (
 	firstSlots   = 64
 )
 
-func newSeen() *seen {
-	s := &seen{seed: maphash.MakeSeed()}
-	for i := range s.parts {
-		s.parts[i].slots = make([]uint32, firstSlots)
-	}
-	return s
-}
-
-// hash is needed because user IDs count up: they have to be spread.
-func (s *seen) hash(k key) uint64 { return maphash.Bytes(s.seed, k[:]) }
-
 // add gives the line of the first ID with that key, or remembers this one's and gives 0.
 func (s *seen) add(k key, line uint32) (first uint32) {
-	h := s.hash(k)
-	p := &s.parts[h>>56]
+	p := &s[k[0]]
 	if int(p.count) >= len(p.slots)/4*3 {
-		s.grow(p)
+		p.grow()
 	}
-	at, tag, e := p.find(k, uint32(h))
+	at, tag, e := p.find(k)
 	if e != nil {
 		return e.line
 	}
-	p.put(at, tag, entry{k, line})
-	return 0
-}
-
-// put puts an entry where find found none.
-func (p *part) put(at, tag uint32, e entry) {
 	if p.count%blockEntries == 0 {
 		p.blocks = append(p.blocks, new([blockEntries]entry))
 	}
 	p.count++
-	*p.entry(p.count) = e
+	*p.entry(p.count) = entry{k, line}
 	p.slots[at] = tag | p.count
+	return 0
 }
 
-// grow doubles the part's slots.
-func (s *seen) grow(p *part) {
-	p.slots = make([]uint32, 2*len(p.slots))
+// grow doubles the slots.
+func (p *part) grow() {
+	p.slots = make([]uint32, max(firstSlots, 2*len(p.slots)))
 	for number := uint32(1); number <= p.count; number++ {
-		k := p.entry(number).key
-		at, tag, _ := p.find(k, uint32(s.hash(k)))
+		at, tag, _ := p.find(p.entry(number).key)
 		p.slots[at] = tag | number
 	}
 }
 
 // find gives the key's entry, or else the free slot where its number belongs, with a tag. A slot's lower bits, as many
-// as it takes to count the slots, are the entry's number from 1, and those above are the tag, made of the hash: by it
+// as it takes to count the slots, are the entry's number from 1, and those above are the tag, made of the key: by it
 // most other keys are told without a look at their entries.
-func (p *part) find(k key, h uint32) (at, tag uint32, e *entry) {
+func (p *part) find(k key) (at, tag uint32, e *entry) {
+	h := binary.LittleEndian.Uint32(k[1:])
 	mask := uint32(len(p.slots) - 1)
 	at, tag = h&mask, h&^mask
 	for ; p.slots[at] != 0; at = (at + 1) & mask {

@@ -68,11 +68,11 @@ func looksLike(id []byte) string {
 
 // isUserID says whether an ID has 24 hexadecimal digits, in either case.
 func isUserID(id []byte) bool {
-	var k key
-	if len(id) != 2*len(k) {
+	var bits [12]byte
+	if len(id) != 2*len(bits) {
 		return false
 	}
-	_, err := hex.Decode(k[:], id)
+	_, err := hex.Decode(bits[:], id)
 	return err == nil
 }
 
