@@ -19,24 +19,49 @@ func Scan(ctx context.Context, r io.Reader, o Options, visit func(Row) error) (*
 		return nil, err
 	}
 	s := &scan{in, &Plan{Options: o.filled()}, new(seen), newLedger(o.filled()), map[string]int{}}
-	for {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		row, k, err := in.next()
-		if err == io.EOF {
-			return s.finish()
-		}
-		if err != nil {
-			return nil, err
-		}
-		if ours := s.decide(&row, k); !ours || visit == nil {
-			continue
-		}
-		if err := visit(row); err != nil {
-			return nil, err
+	var b batch
+	for err == nil {
+		err = b.fill(in)
+		s.seen.touch(b.keys)
+		for i, row := range b.rows {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			if ours := s.decide(&row, b.keys[i]); !ours || visit == nil {
+				continue
+			}
+			if err := visit(row); err != nil {
+				return nil, err
+			}
 		}
 	}
+	if err != io.EOF {
+		return nil, err
+	}
+	return s.finish()
+}
+
+// batch is some rows with copies of what they point to, so that the slots of all can be touched at once.
+type batch struct {
+	rows []Row
+	keys []key
+	text []byte
+}
+
+// fill reads the next rows. An error comes with those before it.
+func (b *batch) fill(in *pass) error {
+	b.rows, b.keys, b.text = b.rows[:0], b.keys[:0], b.text[:0]
+	for len(b.rows) < 64 && len(b.text) < 64<<10 {
+		row, k, err := in.next()
+		if err != nil {
+			return err
+		}
+		from := len(b.text) // where the text grows, the rows before go on pointing into the old one
+		b.text = append(append(b.text, row.ID...), row.Raw...)
+		row.ID, row.Raw = b.text[from:from+len(row.ID)], b.text[from+len(row.ID):]
+		b.rows, b.keys = append(b.rows, row), append(b.keys, k)
+	}
+	return nil
 }
 
 // scan is what the first pass gathers.
