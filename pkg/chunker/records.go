@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -157,12 +158,11 @@ func (r *records) encodingError() error {
 
 // cut takes the record apart, which has no quotes.
 func (r *records) cut() error {
-	for cell := range bytes.SplitSeq(r.raw, []byte{r.comma}) {
-		if len(r.cells) <= maxColumns {
-			r.cells = append(r.cells, cell)
-		}
+	columns := bytes.Count(r.raw, []byte{r.comma}) + 1
+	if columns <= maxColumns {
+		r.cells = slices.AppendSeq(r.cells, bytes.SplitSeq(r.raw, []byte{r.comma}))
 	}
-	return r.checkSizes(bytes.Count(r.raw, []byte{r.comma}) + 1)
+	return r.checkSizes(columns)
 }
 
 // parse cuts the record, which has quotes. The standard dialect knows no quote inside an unquoted cell; cells such as

@@ -130,7 +130,7 @@ func (f *Folder) get(ctx context.Context, have string) (*Content, error) {
 	case info.Size < 0:
 		return nil, errors.Join(errors.New("the store does not say how long the object is"), body.Close())
 	}
-	return &Content{ETag: etag, Size: info.Size, body: body}, nil
+	return &Content{ETag: etag, size: info.Size, body: body}, nil
 }
 
 // wrap says what could not be done with a file, if there is an error.

@@ -89,5 +89,5 @@ func accept(resp *http.Response, have string) (*Content, error) {
 	case resp.ContentLength < 0 && resp.ProtoMajor < 2 && !slices.Contains(resp.TransferEncoding, "chunked"):
 		return nil, errors.New("the server does not say where the object ends, so that one which is cut off would look whole")
 	}
-	return &Content{ETag: etag, Size: resp.ContentLength, body: resp.Body}, nil
+	return &Content{ETag: etag, size: resp.ContentLength, body: resp.Body}, nil
 }
