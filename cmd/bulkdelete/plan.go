@@ -118,8 +118,8 @@ func (d *deletion) showPlan(w io.Writer, left int) error {
 		t.row("note", "%s", note)
 	}
 	if o := p.Options; o.Shards > 1 {
-		_, all := p.Whole()
-		t.row("shard", "%d of 0 to %d: one chunk in %d; %s users in all", o.Shard, o.Shards-1, o.Shards, text.Count(all))
+		t.row("shard", "%d of 0 to %d: one chunk in %d; %s users in all", o.Shard, o.Shards-1, o.Shards,
+			text.Count(p.AllAccepted))
 	}
 	t.row("accepted", "%s", text.Count(p.Accepted))
 	if left < p.Accepted {

@@ -240,7 +240,7 @@ func (d *deletion) describe() {
 // guard refuses what was not meant, before anything is sent, and remembers who approved it. gone is how many users
 // earlier runs of the same job deleted.
 func (d *deletion) guard(ctx context.Context, gone int) error {
-	_, all := d.planned.Whole() // shards are parts of one job, which the guards are about
+	all := d.planned.AllAccepted // shards are parts of one job, which the guards are about
 	if d.expect != none && d.expect != all {
 		return job.Fail(job.Guard, "look at the input, or correct --expect; nothing was sent",
 			"%d users would be deleted, not the %d of --expect", all, d.expect)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -108,19 +109,33 @@ func (s *Server) listUsers(q *request) *answer {
 	if no := q.read(&in); no != nil {
 		return no
 	}
-	page, limit := max(1, in.Options.Pagination.Page), cmp.Or(in.Options.Pagination.Limit, 10)
+	return s.page(in.Options.Pagination.Page, in.Options.Pagination.Limit, false)
+}
+
+// listArchived counts the users who were deleted and shows a page of them.
+func (s *Server) listArchived(q *request) *answer {
+	var number [2]int
+	for i, name := range []string{"page", "limit"} {
+		text, _ := q.query[name].(string)
+		number[i], _ = strconv.Atoi(text)
+	}
+	return s.page(number[0], number[1], true)
+}
+
+// page shows some of those who are gone, or of those who are not.
+func (s *Server) page(page, limit int, gone bool) *answer {
+	page, limit = max(1, page), cmp.Or(limit, 10)
 	if limit < 1 || limit > 50 {
 		return refuse(400, 0, "limit must be 1 to 50")
 	}
-	list := []map[string]any{}
-	skip := (page - 1) * limit
-	for i := 0; i < len(s.users.deleted) && len(list) < limit; i++ {
-		if s.users.deleted[i] > 0 {
+	total, list := 0, []map[string]any{}
+	for i, times := range s.users.deleted {
+		if (times > 0) != gone {
 			continue
 		}
-		if skip--; skip < 0 {
+		if total++; total > (page-1)*limit && len(list) < limit {
 			list = append(list, s.users.showPart(i, nil))
 		}
 	}
-	return succeed(map[string]any{"totalCount": s.users.living, "list": list})
+	return succeed(map[string]any{"totalCount": total, "list": list})
 }

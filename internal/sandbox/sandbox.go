@@ -147,6 +147,7 @@ var calls = map[string]struct {
 	"create-users-batch":   {http.MethodPost, (*Server).createUsers},
 	"get-user-batch":       {http.MethodGet, (*Server).getUsers},
 	"list-users":           {http.MethodPost, (*Server).listUsers},
+	"list-archived-users":  {http.MethodGet, (*Server).listArchived},
 }
 
 // ServeHTTP answers one call.

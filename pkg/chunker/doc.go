@@ -9,11 +9,11 @@
 // header; comma, semicolon, tab and pipe; Excel's line sep=; byte order marks and UTF-16; gzip and zstd; line ends of
 // every system; quoted cells over several lines. GBK and GB18030 have to be named in [Options].
 //
-// Three kinds of trouble are told apart. An [*Error] means that the input cannot be read, so nothing of it may be sent;
-// a [*RejectError] concerns one row; [ErrChanged] means that the input is not any more what was planned.
+// Three kinds of trouble are told apart. An error of Scan or IDs means that the input cannot be read, so nothing of it
+// may be sent; a [*RejectError] concerns one row; [ErrChanged] means that the input is not any more what was planned.
 //
-// Nothing here is global, and nothing is left running: Scan, Split and All read in a goroutine that has ended when they
-// have. A plan may be used by several goroutines, each with a reader of its own; an iterator belongs to one goroutine.
-// Memory is bounded by a few MiB whatever the input's size, but for the duplicate check during Scan: at most 38 bytes
-// an ID. Do not use this package to read CSV in general: it knows one column.
+// Nothing here is global, and nothing runs beside the caller. A plan may be used by several goroutines, each with a
+// reader of its own; an iterator belongs to one goroutine. Memory is bounded by a few MiB whatever the input's size, but
+// for the duplicate check during Scan: at most 38 bytes an ID. Do not use this package to read CSV in general: it knows
+// one column.
 package chunker

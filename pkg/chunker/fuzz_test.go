@@ -36,8 +36,8 @@ func FuzzOpen(f *testing.F) {
 		o := Options{IDType: types[pick&7], NoHeader: pick&8 > 0, NoValidate: pick&16 > 0,
 			Encoding: []string{"", "gbk", "utf-16", "gb18030"}[pick>>5&3]}
 		_, _, err := read(t, text, o)
-		if e := (*Error)(nil); err != nil && !errors.As(err, &e) {
-			t.Errorf("%v is no *Error", err)
+		if e := (*inputError)(nil); err != nil && !errors.As(err, &e) {
+			t.Errorf("%v has no line", err)
 		}
 	})
 }

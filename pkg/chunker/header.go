@@ -21,36 +21,25 @@ type layout struct {
 
 // findColumn finds the column of the IDs in the first record's cells, and whether that record is a header or data.
 func findColumn(cells []string, o Options) (layout, error) {
-	for i, c := range cells {
-		cells[i] = string(trim([]byte(c)))
-	}
 	if o.Column != "" {
 		return askedColumn(cells, o)
 	}
-	ours := usable(cells)
+	t := typeOf(o.IDType)
 	if !o.NoHeader {
-		for _, fits := range []func(string) bool{
-			func(name string) bool { return spelledAs(name, headerNames(o.IDType).exact) },
-			func(name string) bool { return spelledAs(name, headerNames(o.IDType).loose) },
-		} {
-			switch found := pick(cells, ours, fits); {
-			case len(found) == 1:
-				return layout{column: found[0], header: true, named: true}, nil
-			case len(found) > 1:
-				return layout{}, fmt.Errorf("%d columns could hold the %s: "+
-					"choose one with --column; the columns are %s", len(found), o.IDType, listColumns(cells))
-			}
+		found := pick(cells, func(name string) bool { return spelledAs(name, t.exact) },
+			func(name string) bool { return spelledAs(name, t.loose) })
+		switch {
+		case len(found) == 1:
+			return layout{column: found[0], header: true, named: true}, nil
+		case len(found) > 1:
+			return layout{}, fmt.Errorf("%d columns could hold the %s: "+
+				"choose one with --column; the columns are %s", len(found), o.IDType, listColumns(cells))
 		}
 	}
-	if len(ours) == 1 {
-		return numbered(cells, ours[0], o), nil
+	found := pick(cells, func(name string) bool { return !strings.HasPrefix(strings.ToLower(name), ownPrefix) })
+	if len(found) != 1 && t.fits != nil {
+		found = pick(cells, func(cell string) bool { return isData(cell, o.IDType) })
 	}
-	return headless(cells, ours, o)
-}
-
-// headless finds the column by what the first record holds, when no name fits.
-func headless(cells []string, ours []int, o Options) (layout, error) {
-	found := pick(cells, ours, func(cell string) bool { return isData(cell, o.IDType) && checkable(o.IDType) })
 	if len(found) == 1 {
 		return numbered(cells, found[0], o), nil
 	}
@@ -64,17 +53,14 @@ func headless(cells []string, ours []int, o Options) (layout, error) {
 // askedColumn finds --column: a very name, else a name in a loose spelling, else a number.
 func askedColumn(cells []string, o Options) (layout, error) {
 	if !o.NoHeader {
-		for _, fits := range []func(string) bool{
-			func(name string) bool { return name == o.Column },
-			func(name string) bool { return fold(name) == fold(o.Column) },
-		} {
-			switch found := pick(cells, every(cells), fits); {
-			case len(found) == 1:
-				return layout{column: found[0], header: true, named: true}, nil
-			case len(found) > 1:
-				return layout{}, fmt.Errorf("%d columns are named %s: give --column a number; the columns are %s",
-					len(found), quote(o.Column), listColumns(cells))
-			}
+		found := pick(cells, func(name string) bool { return name == o.Column },
+			func(name string) bool { return fold(name) == fold(o.Column) })
+		switch {
+		case len(found) == 1:
+			return layout{column: found[0], header: true, named: true}, nil
+		case len(found) > 1:
+			return layout{}, fmt.Errorf("%d columns are named %s: give --column a number; the columns are %s",
+				len(found), quote(o.Column), listColumns(cells))
 		}
 	}
 	n, err := strconv.Atoi(o.Column)
@@ -106,27 +92,16 @@ func numbered(cells []string, column int, o Options) layout {
 	return l
 }
 
-// usable gives the columns that may hold the IDs: all but those that a run added.
-func usable(cells []string) []int {
-	ours := func(name string) bool { return !strings.HasPrefix(strings.ToLower(name), ownPrefix) }
-	return pick(cells, every(cells), ours)
-}
-
-// every gives all columns.
-func every(cells []string) []int {
-	all := make([]int, len(cells))
-	for i := range all {
-		all[i] = i
-	}
-	return all
-}
-
-// pick gives those of the columns whose cell fits.
-func pick(cells []string, columns []int, fits func(string) bool) []int {
-	var found []int
-	for _, i := range columns {
-		if fits(cells[i]) {
-			found = append(found, i)
+// pick gives the columns whose cells pass the first of the tests that any cell passes.
+func pick(cells []string, tests ...func(cell string) bool) (found []int) {
+	for _, passes := range tests {
+		for i, cell := range cells {
+			if passes(cell) {
+				found = append(found, i)
+			}
+		}
+		if found != nil {
+			break
 		}
 	}
 	return found
@@ -135,29 +110,22 @@ func pick(cells []string, columns []int, fits func(string) bool) []int {
 // isData says whether a first row's cell is an ID itself, or one that a spreadsheet damaged, so that no user is lost to
 // a missing header.
 func isData(cell, idType string) bool {
-	if cell == "" {
-		return false
-	}
 	if looksLike([]byte(cell)) != "" {
 		return true
 	}
-	c := checker{idType: idType}
-	switch idType {
-	case UserID, Phone, Email:
-		code, _ := c.judge([]byte(cell))
-		return code == "" || code == CodeSpreadsheet
-	case Identity, SyncRelation:
-		code, _ := c.judge([]byte(cell))
-		return code == "" && !namesBothHalves(cell)
+	c := checker{idType: typeOf(idType)}
+	code, _ := c.judge([]byte(cell))
+	if c.distinct {
+		return code == "" || code == codeSpreadsheet
 	}
-	return false
+	return code == "" && c.fits != nil && !namesBothHalves(cell)
 }
 
 // namesBothHalves tells a header such as extIdpId:userIdInIdp from an identity.
 func namesBothHalves(cell string) bool {
 	left, right, _ := strings.Cut(cell, ":")
-	words := []string{"extidpid", "idpid", "idp", "provider", "connection", "source", "userid", "useridinidp",
-		"id", "openid", "unionid", "identity", "relation", "身份源", "用户id"}
+	const words = "extidpid idpid idp provider connection source userid useridinidp id openid unionid identity relation " +
+		"身份源 用户id"
 	return spelledAs(left, words) && spelledAs(right, words)
 }
 
@@ -174,35 +142,4 @@ func fold(name string) string {
 	}, name)
 }
 
-func spelledAs(name string, words []string) bool { return slices.Contains(words, fold(name)) }
-
-// names are a type's headers as fold writes them. An exact name beats the loose ones.
-type names struct{ exact, loose []string }
-
-func headerNames(idType string) names {
-	switch idType {
-	case UserID:
-		return names{[]string{"userid", "用户id"},
-			[]string{"id", "uid", "userids", "authinguserid", "genauthuserid", "用户编号", "用户标识"}}
-	case Phone:
-		return names{[]string{"phone", "手机号"},
-			[]string{"phonenumber", "mobile", "mobilephone", "mobilenumber", "cellphone", "tel",
-				"telephone", "手机", "手机号码", "电话", "电话号码", "联系电话", "移动电话"}}
-	case Email:
-		return names{[]string{"email", "邮箱"},
-			[]string{"emailaddress", "mail", "mailaddress", "邮箱地址", "电子邮箱",
-				"电子邮件", "邮件", "邮件地址"}}
-	case Username:
-		return names{[]string{"username", "用户名"},
-			[]string{"login", "loginname", "account", "accountname", "账号", "帐号", "账户", "登录名"}}
-	case ExternalID:
-		return names{[]string{"externalid", "外部id"},
-			[]string{"extid", "externaluserid", "外部用户id", "外部编号"}}
-	case Identity:
-		return names{[]string{"identity", "身份"}, []string{"identities", "identityid", "外部身份"}}
-	case SyncRelation:
-		return names{[]string{"syncrelation", "同步关系"}, []string{"syncrelations", "syncid"}}
-	default:
-		return names{[]string{"customfield", "自定义字段"}, []string{"customfields", "customdata", "自定义数据"}}
-	}
-}
+func spelledAs(name, words string) bool { return slices.Contains(strings.Fields(words), fold(name)) }

@@ -15,22 +15,20 @@ func IDs(r io.Reader, o Options) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer in.src.close()
-	if in.lay.header && !in.lay.named {
-		in.pending = true
-	}
+	in.first = !in.lay.named
 	var ids []string
 	for {
-		switch err := in.next(); {
+		switch row, _, err := in.next(); {
 		case err == io.EOF && len(ids) == 0:
 			return nil, fail(0, "the list holds no ID")
 		case err == io.EOF:
 			return ids, nil
 		case err != nil:
 			return nil, err
-		case in.reject != nil:
-			return nil, fail(in.line, "%s (no row of such a list is passed over)", in.reject.Reason)
+		case row.Reject != nil:
+			return nil, fail(row.Line, "%s (no row of such a list is passed over)", row.Reject.Reason)
+		default:
+			ids = append(ids, string(row.ID))
 		}
-		ids = append(ids, string(in.id))
 	}
 }

@@ -15,6 +15,7 @@ type digest [16]byte
 // ledger adds up the decisions of a pass: a digest for each block of accepted rows, which are whole chunks, and one for
 // all decisions. It takes IDs with their lines, so that a block holds only if its rows stand where they stood.
 type ledger struct {
+	opts     Options
 	size     int // rows of a block
 	rows     int
 	accepted int
@@ -25,26 +26,30 @@ type ledger struct {
 	all      hash.Hash
 }
 
-func newLedger(chunkSize int) *ledger {
-	chunks := (digestRows + chunkSize - 1) / chunkSize
-	return &ledger{size: chunks * chunkSize, all: sha256.New()}
+func newLedger(o Options) *ledger {
+	chunks := (digestRows + o.ChunkSize - 1) / o.ChunkSize
+	return &ledger{opts: o, size: chunks * o.ChunkSize, all: sha256.New()}
 }
 
-// add accounts for a row and says whether it completes a block: then closeBlock has to be called.
-func (l *ledger) add(row Row) (complete bool) {
+// add accounts for a row, gives it its chunk and its place there if it is accepted, and says whether it is one of the
+// shard's, and whether it completes a block: then closeBlock has to be called. Chunks are dealt out in turn; rejected
+// rows are the first shard's.
+func (l *ledger) add(row *Row) (ours, complete bool) {
 	l.rows++
 	if e := row.Reject; e != nil {
 		l.all.Write(binary.LittleEndian.AppendUint32([]byte("rejected "+e.Code+" "), uint32(e.Line)))
-		return false
+		return l.opts.Shard == 0, false
 	}
-	if len(l.text) == 0 {
+	chunk := l.accepted / l.opts.ChunkSize
+	row.Chunk, row.Place = chunk/l.opts.Shards+1, l.accepted%l.opts.ChunkSize+1
+	if !l.begun() {
 		l.first = row.Line
 	}
 	l.last = row.Line
 	l.text = append(append(l.text, row.ID...), '\n')
 	l.text = binary.LittleEndian.AppendUint32(l.text, uint32(row.Line))
 	l.accepted++
-	return l.accepted%l.size == 0
+	return chunk%l.opts.Shards == l.opts.Shard, l.accepted%l.size == 0
 }
 
 // closeBlock ends the block that has begun, and gives its digest.

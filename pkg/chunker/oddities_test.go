@@ -107,8 +107,8 @@ func TestRefusedOddities(t *testing.T) {
 func refused(t *testing.T, name string, text []byte, line int, o Options) {
 	t.Helper()
 	_, err := Scan(t.Context(), bytes.NewReader(text), o, nil)
-	var e *Error
-	if !errors.As(err, &e) || line > 0 && e.Line != line {
+	var e *inputError
+	if !errors.As(err, &e) || line > 0 && e.line != line {
 		t.Errorf("%s: %v, want line %d", name, err, line)
 	}
 }
@@ -119,6 +119,7 @@ func TestRefusedGiants(t *testing.T) {
 		"field above 1 MiB": "userId,n\n" + a + "," + strings.Repeat("x", maxField+1) + "\n",
 		"endless line":      "userId,n\n" + a + "," + strings.Repeat("x", 2*maxRecord),
 		"million commas":    "userId,n\n" + strings.Repeat(",", 1_000_000) + "\n",
+		"early bare quote":  "userId,n\n" + a + ",b\"c\n" + strings.Repeat(a+",x\n", maxRecord/20) + "\xff",
 		"endless quote":     "userId,n\n" + a + ",\"" + strings.Repeat("x\n", maxRecord),
 	} {
 		refused(t, name, []byte(text), 2, Options{})

@@ -1,21 +1,10 @@
 package chunker
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
-)
-
-// The kinds of ID that the API knows (docs/genauth-api.md, "Endpoints").
-const (
-	UserID       = "user_id"
-	Phone        = "phone"
-	Email        = "email"
-	Username     = "username"
-	ExternalID   = "external_id"
-	Identity     = "identity"
-	SyncRelation = "sync_relation"
-	CustomField  = "custom_field"
 )
 
 // MaxChunk is the most users that one call may name (docs/genauth-api.md, "Endpoints").
@@ -40,9 +29,12 @@ type Options struct {
 // Validate says what is wrong with the options, if anything.
 func (o Options) Validate() error {
 	o = o.filled()
-	types := []string{UserID, Phone, Email, Username, ExternalID, Identity, SyncRelation, CustomField}
-	if !slices.Contains(types, o.IDType) {
-		return fmt.Errorf("there is no ID type %q: give one of %s", o.IDType, strings.Join(types, ", "))
+	if typeOf(o.IDType).name == "" {
+		var names []string
+		for _, t := range idTypes {
+			names = append(names, t.name)
+		}
+		return fmt.Errorf("there is no ID type %q: give one of %s", o.IDType, strings.Join(names, ", "))
 	}
 	if o.Delimiter != 0 && !strings.ContainsRune(delimiters, o.Delimiter) {
 		return fmt.Errorf("%q cannot be the delimiter: give comma, semicolon, tab or pipe", o.Delimiter)
@@ -60,27 +52,11 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// place gives an accepted row its chunk and its place there, accepted being the number of accepted rows before it, and
-// says whether the row is one of the shard's. Chunks are dealt out in turn; rejected rows are the first shard's.
-func (o *Options) place(row *Row, accepted int) (ours bool) {
-	if row.Reject != nil {
-		return o.Shard == 0
-	}
-	chunk := accepted / o.ChunkSize
-	row.Chunk, row.Place = chunk/o.Shards+1, accepted%o.ChunkSize+1
-	return chunk%o.Shards == o.Shard
-}
-
 // filled gives the options with their defaults.
 func (o Options) filled() Options {
-	if o.IDType == "" {
-		o.IDType = UserID
-	}
-	if o.ChunkSize == 0 {
-		o.ChunkSize = MaxChunk
-	}
-	if o.Shards == 0 && o.Shard == 0 {
-		o.Shards = 1
+	o.IDType, o.ChunkSize = cmp.Or(o.IDType, UserID), cmp.Or(o.ChunkSize, MaxChunk)
+	if o.Shard == 0 {
+		o.Shards = cmp.Or(o.Shards, 1)
 	}
 	return o
 }

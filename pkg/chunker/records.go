@@ -1,98 +1,199 @@
 package chunker
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
-	"strings"
+	"unicode/utf8"
 )
 
-// maxColumns is the most cells that one row may have: as many as a spreadsheet takes.
-const maxColumns = 16_384
+const (
+	maxField   = 1 << 20 // bytes in one cell
+	maxRecord  = 4 << 20 // bytes in one row
+	maxColumns = 16_384  // cells in one row: as many as a spreadsheet takes
+)
+
+var (
+	errLongRecord = errors.New("record too long")
+	quoteMark     = []byte{'"'}
+	replacement   = []byte("\uFFFD")
+)
 
 // records reads CSV records, each with its line and its bytes as they stand.
 //
-// A record without a quote is its line, cut at the delimiters: that is what encoding/csv makes of it too, but it costs
-// a string for every record, which for single-column files was most of the time. Only records with a quote go through
-// encoding/csv, which then pulls exactly the lines it needs, so that the dialect is the standard one.
+// A record ends with the first line up to which its quotes are even in number. One without a quote is cut at the
+// delimiters: that is what encoding/csv makes of it too, but it costs a string for every record. One with quotes goes
+// through encoding/csv, so that the dialect is the standard one.
 type records struct {
-	src   *source
-	lines *lines
-	comma byte
-	csv   *csv.Reader
-	feed  feeder
+	src      *source
+	eol      byte
+	comma    byte
+	formulas *regexp.Regexp // see parse
+	one      *bytes.Reader  // the record that csv reads
+	csv      *csv.Reader
 
-	line    int      // where the current record starts
-	raw     []byte   // the current record without its line end
-	quoted  []string // its cells, if it has a quote
-	scratch []byte
+	lines  int      // read so far
+	line   int      // where the current record starts
+	text   []byte   // the current record
+	raw    []byte   // it without its line end
+	cells  [][]byte // valid until the next record
+	quoted []byte   // room for cells out of encoding/csv
 }
 
-func newRecords(src *source) *records {
-	return &records{src: src, lines: &lines{r: src, eol: '\n', decoded: src.decoded}}
+// newRecords begins to read records; eol and comma are their line end and delimiter.
+func newRecords(src *source, eol, comma byte) *records {
+	r := &records{src: src, eol: eol, comma: comma, one: bytes.NewReader(nil)}
+	r.formulas = regexp.MustCompile(fmt.Sprintf(`(^|[%[1]c])="([^"\n]*)"([%[1]c]|$)`, comma))
+	r.csv = r.newCSV(r.one)
+	return r
 }
 
-// start begins to read records, once the line end and the delimiter are known.
-func (r *records) start(eol, comma byte) {
-	r.lines.eol, r.comma = eol, comma
-	r.feed = feeder{lines: r.lines}
-	r.csv = newCSV(&r.feed, comma)
-}
-
-func newCSV(from io.Reader, comma byte) *csv.Reader {
+func (r *records) newCSV(from io.Reader) *csv.Reader {
 	c := csv.NewReader(from)
-	c.Comma, c.FieldsPerRecord, c.ReuseRecord = rune(comma), -1, true
+	c.Comma, c.FieldsPerRecord, c.ReuseRecord = rune(r.comma), -1, true
 	return c
 }
 
-// next goes to the next record; empty lines are none. It gives io.EOF at the end, or an *Error.
+// next goes to the next record; empty lines are none. It gives io.EOF at the end, or an *inputError.
 func (r *records) next() error {
-	for {
-		r.lines.mark = r.lines.pos
-		line, err := r.lines.next()
-		if err != nil {
-			return r.failure(err)
+	quotes, err := r.readLines()
+	if err != nil {
+		return err
+	}
+	r.cells, r.quoted = r.cells[:0], r.quoted[:0]
+	if quotes == 0 {
+		return r.cut()
+	}
+	cells, err := r.parse()
+	if err != nil && r.openQuote() > 0 {
+		return fail(r.openQuote(), "a quoted field is never closed: "+
+			"close it with a quote, or double a quote that belongs to the text")
+	}
+	if err != nil {
+		return r.misplacedQuote()
+	}
+	for _, cell := range cells {
+		from := len(r.quoted)
+		r.quoted = append(r.quoted, cell...)
+		r.cells = append(r.cells, r.quoted[from:])
+	}
+	return r.checkSizes(len(cells))
+}
+
+// readLines reads the lines of the next record, and counts the quotes in it.
+func (r *records) readLines() (quotes int, err error) {
+	for first := true; ; first = quotes%2 == 0 {
+		if first {
+			r.text, r.line = r.text[:0], r.lines+1
 		}
-		r.line = r.lines.n
-		r.raw = r.trimEnd(line)
-		if !blank(r.raw) {
-			return r.cut(line)
+		from := len(r.text)
+		err := r.readLine()
+		quotes += bytes.Count(r.text[from:], quoteMark)
+		r.raw = bytes.TrimSuffix(bytes.TrimSuffix(r.text, []byte{r.eol}), []byte{'\r'})
+		switch {
+		case err == io.EOF && !first:
+			return quotes, nil // a quote is not closed
+		case err == errLongRecord && quotes > 0:
+			return 0, fail(max(r.line, r.openQuote()),
+				"a quoted field goes on for megabytes: its closing quote is probably missing")
+		case err == errLongRecord:
+			return 0, fail(r.line, "a line of more than %d MiB: "+
+				"this is no list of users; give a file with one user a line", maxRecord>>20)
+		case err != nil:
+			return 0, err
+		case quotes%2 == 0 && len(bytes.TrimLeft(r.raw, " \r")) > 0:
+			return quotes, nil
+		case quotes%2 == 1 && first && r.openQuote() == 0:
+			return 0, r.misplacedQuote()
 		}
 	}
 }
 
-// cut takes the record that starts with line apart.
-func (r *records) cut(line []byte) error {
-	r.quoted = nil
-	if !r.lines.plain() && bytes.IndexByte(line, '"') >= 0 {
-		r.feed.rest = line
-		cells, err := r.csv.Read()
-		r.raw = r.trimEnd(r.lines.buf[r.lines.mark:r.lines.pos])
-		if errors.Is(err, csv.ErrBareQuote) {
-			cells, err = r.formulas()
+// readLine adds a line to the record.
+func (r *records) readLine() error {
+	from := len(r.text)
+	for {
+		part, err := r.src.text.ReadSlice(r.eol)
+		r.text = append(r.text, part...)
+		switch {
+		case len(r.text) > maxRecord:
+			return errLongRecord
+		case err == bufio.ErrBufferFull:
+			continue
+		case err == io.EOF && len(r.text) == from:
+			return io.EOF
+		case err != nil && err != io.EOF:
+			return r.src.readError(r.lines+1, err)
 		}
-		if err != nil {
-			return r.failure(err)
-		}
-		r.quoted = cells
+		break
 	}
-	return r.checkSizes()
+	r.lines++
+	line := r.text[from:]
+	if bytes.IndexByte(line, 0) >= 0 {
+		return fail(r.lines, "a NUL byte: this is binary, or UTF-16 without its mark (then give --encoding utf-16)")
+	}
+	if !utf8.Valid(line) || r.src.encoding != "utf-8" && bytes.Contains(line, replacement) {
+		return r.encodingError()
+	}
+	return nil
+}
+
+// encodingError says that the current line is not of its encoding, of which no byte stands for U+FFFD.
+func (r *records) encodingError() error {
+	hint := ""
+	if r.src.encoding == "utf-8" && !r.src.bom {
+		hint = ": is it --encoding gbk?"
+		// GBK is a part of GB18030.
+		if text, err := decoderFor("gb18030", nil).Bytes(r.text); err != nil || bytes.Contains(text, replacement) {
+			hint = ": export the file as UTF-8, or name its encoding with --encoding"
+		}
+	}
+	return fail(r.lines, "bytes that are not %s%s", r.src.encoding, hint)
+}
+
+// cut takes the record apart, which has no quotes.
+func (r *records) cut() error {
+	columns := bytes.Count(r.raw, []byte{r.comma}) + 1
+	if columns <= maxColumns {
+		r.cells = slices.AppendSeq(r.cells, bytes.SplitSeq(r.raw, []byte{r.comma}))
+	}
+	return r.checkSizes(columns)
+}
+
+// parse cuts the record, which has quotes. The standard dialect knows no quote inside an unquoted cell; cells such as
+// ="00123", which people write to keep a spreadsheet from dropping zeros, are read as if they were quoted.
+func (r *records) parse() ([]string, error) {
+	r.one.Reset(r.text)
+	cells, err := r.csv.Read()
+	if errors.Is(err, csv.ErrBareQuote) {
+		r.one.Reset(r.quoteFormulas(r.raw))
+		r.csv = r.newCSV(r.one)
+		return r.csv.Read()
+	}
+	return cells, err
+}
+
+// quoteFormulas puts cells such as ="00123" into quotes. Neighbours share a delimiter, so that it takes two rounds.
+func (r *records) quoteFormulas(text []byte) []byte {
+	for range 2 {
+		text = r.formulas.ReplaceAll(text, []byte(`$1"=""$2"""$3`))
+	}
+	return text
 }
 
 // checkSizes refuses what no list of users holds.
-func (r *records) checkSizes() error {
-	if n := r.columns(); n > maxColumns {
+func (r *records) checkSizes(columns int) error {
+	if columns > maxColumns {
 		return fail(r.line, "a row of %d columns, %d are the most: "+
-			"is the delimiter another one (--delimiter), or a line end missing?", n, maxColumns)
+			"is the delimiter another one (--delimiter), or a line end missing?", columns, maxColumns)
 	}
-	if len(r.raw) <= maxField {
-		return nil
-	}
-	for _, c := range r.cells() {
-		if len(c) > maxField {
+	for _, cell := range r.cells {
+		if len(cell) > maxField {
 			return fail(r.line, "a field of more than 1 MiB: "+
 				"this is no list of users; give a file with the IDs in a column of their own")
 		}
@@ -100,192 +201,19 @@ func (r *records) checkSizes() error {
 	return nil
 }
 
-// formulas reads the record again when it holds cells such as ="00123", which people write to keep a spreadsheet from
-// dropping zeros.
-func (r *records) formulas() ([]string, error) {
-	return newCSV(bytes.NewReader(quoteFormulas(r.raw, r.comma)), r.comma).Read()
+func (r *records) misplacedQuote() error {
+	return fail(r.line, `a quote in the middle of a field: `+
+		`put the whole field in quotes and double the quotes inside it, as in "say ""hi"""`)
 }
 
-// quoteFormulas puts cells such as ="00123" into quotes: the standard dialect knows no quote inside an unquoted cell.
-func quoteFormulas(text []byte, comma byte) []byte {
-	var quoted []byte
-	starts := true // a cell does, here
-	for len(text) > 0 {
-		n := 0
-		if starts {
-			n = formulaLen(text, comma)
-		}
-		if n > 0 {
-			quoted = fmt.Appendf(quoted, `"=""%s"""`, text[len(`="`):n-1])
-		} else {
-			n = 1
-			quoted = append(quoted, text[0])
-		}
-		starts = text[n-1] == comma
-		text = text[n:]
-	}
-	return quoted
-}
-
-// formulaLen gives the length of the cell ="..." that text begins with, or 0.
-func formulaLen(text []byte, comma byte) int {
-	inside, ok := bytes.CutPrefix(text, []byte(`="`))
-	if !ok {
-		return 0
-	}
-	end := bytes.IndexAny(inside, "\"\n")
-	if end < 0 || inside[end] == '\n' {
-		return 0
-	}
-	n := len(`="`) + end + len(`"`)
-	if n < len(text) && text[n] != comma {
-		return 0
-	}
-	return n
-}
-
-// columns counts the current record's cells.
-func (r *records) columns() int {
-	if r.quoted != nil {
-		return len(r.quoted)
-	}
-	return bytes.Count(r.raw, []byte{r.comma}) + 1
-}
-
-// cell gives the current record's cell i, from 0, which must exist. It is valid until the next record.
-func (r *records) cell(i int) []byte {
-	if r.quoted != nil {
-		r.scratch = append(r.scratch[:0], r.quoted[i]...)
-		return r.scratch
-	}
-	rest := r.raw
-	for ; i > 0; i-- {
-		rest = rest[bytes.IndexByte(rest, r.comma)+1:]
-	}
-	if end := bytes.IndexByte(rest, r.comma); end >= 0 {
-		return rest[:end]
-	}
-	return rest
-}
-
-// cells gives all cells of the current record, in strings of their own.
-func (r *records) cells() []string {
-	if r.quoted != nil {
-		return slices.Clone(r.quoted)
-	}
-	return strings.Split(string(r.raw), string(r.comma))
-}
-
-// trimEnd cuts the line end. It is written out because bytes.TrimSuffix took a tenth of the reading.
-func (r *records) trimEnd(line []byte) []byte {
-	if n := len(line); n > 0 && line[n-1] == r.lines.eol {
-		line = line[:n-1]
-	}
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		line = line[:n-1]
-	}
-	return line
-}
-
-// blank says whether a line holds nothing, or spaces alone.
-func blank(line []byte) bool {
-	for _, c := range line {
-		if c != ' ' && c != '\r' {
-			return false
-		}
-	}
-	return true
-}
-
-// failure puts line and remedy to an error that ends the reading.
-func (r *records) failure(err error) error {
-	var own *Error
-	switch {
-	case err == io.EOF, errors.As(err, &own):
-		return err
-	case errors.Is(err, errEncoding):
-		return r.encodingError()
-	case errors.Is(err, errLongRecord):
-		return r.longRecord()
-	case errors.Is(err, csv.ErrQuote) && r.unclosed():
-		return fail(r.quoteLine(), "a quoted field is never closed: "+
-			"close it with a quote, or double a quote that belongs to the text")
-	case errors.Is(err, csv.ErrQuote), errors.Is(err, csv.ErrBareQuote):
-		return fail(r.line, `a quote in the middle of a field: `+
-			`put the whole field in quotes and double the quotes inside it, as in "say ""hi"""`)
-	}
-	return r.src.readError(r.lines.n+1, err)
-}
-
-func (r *records) longRecord() *Error {
-	r.raw = r.lines.buf[r.lines.mark:r.lines.end]
-	if bytes.IndexByte(r.raw, '"') >= 0 {
-		return fail(r.quoteLine(), "a quoted field goes on for megabytes: its closing quote is probably missing")
-	}
-	return fail(r.lines.n+1, "a line of more than %d MiB: "+
-		"this is no list of users; give a file with one user a line", maxRecord>>20)
-}
-
-func (r *records) encodingError() *Error {
-	hint := ""
-	if r.src.encoding == "utf-8" && !r.src.bom {
-		hint = ": is it --encoding gbk?"
-		if _, err := openDecoded(r.lines.buf[r.lines.mark:r.lines.pos]); err != nil {
-			hint = ": export the file as UTF-8, or name its encoding with --encoding"
-		}
-	}
-	return fail(r.lines.n, "bytes that are not %s%s", r.src.encoding, hint)
-}
-
-// openDecoded reads text as GB18030, of which GBK is a part, and fails if it is not.
-func openDecoded(text []byte) ([]byte, error) {
-	out, err := decoderFor("gb18030", nil).Bytes(text)
-	if err == nil && bytes.Contains(out, []byte("\uFFFD")) {
-		err = errEncoding
-	}
-	return out, err
-}
-
-// unclosed says whether one more quote would have ended the current record.
-func (r *records) unclosed() bool {
-	_, err := newCSV(io.MultiReader(bytes.NewReader(r.raw), bytes.NewReader([]byte(`"`))), r.comma).Read()
-	return err == nil
-}
-
-// quoteLine gives the line on which the last field of the current record opens its quote.
-func (r *records) quoteLine() int {
-	c := newCSV(bytes.NewReader(r.raw), r.comma)
-	c.LazyQuotes = true
+// openQuote gives the line of the field whose quote is still open at the record's end, so that one more would close it,
+// and 0 if there is none.
+func (r *records) openQuote() (line int) {
+	c := r.newCSV(io.MultiReader(bytes.NewReader(r.raw), bytes.NewReader(quoteMark)))
 	cells, err := c.Read()
-	if err != nil || len(cells) == 0 {
-		return r.line
+	if err != nil {
+		return 0
 	}
-	line, _ := c.FieldPos(len(cells) - 1)
+	line, _ = c.FieldPos(len(cells) - 1)
 	return r.line + line - 1
-}
-
-// feeder hands encoding/csv one line a call, and so never more than the record it is reading: its buffer asks again
-// only while it has seen no line end.
-type feeder struct {
-	lines *lines
-	rest  []byte
-}
-
-func (f *feeder) Read(p []byte) (int, error) {
-	if len(f.rest) == 0 {
-		line, err := f.lines.next()
-		if err != nil {
-			return 0, err
-		}
-		if f.lines.pos-f.lines.mark > maxRecord {
-			return 0, errLongRecord
-		}
-		f.rest = line
-	}
-	n := copy(p, f.rest)
-	f.rest = f.rest[n:]
-	if len(f.rest) == 0 && p[n-1] == f.lines.eol {
-		p[n-1] = '\n'
-	}
-	return n, nil
 }

@@ -6,60 +6,10 @@ import (
 	"io"
 )
 
-// Row is one record of the input, but for the header.
-type Row struct {
-	Line   int          // input line on which the record starts, from 1
-	ID     []byte       // as it will be sent, without the spaces around it; valid until the next row
-	Raw    []byte       // the record as it stands (in UTF-8), without its line end; valid until the next row
-	Chunk  int          // from 1; 0: rejected
-	Place  int          // inside the chunk, from 1; 0: rejected
-	Reject *RejectError // nil: accepted
-}
-
-// Plan is what came of an input's first pass. Where the input is divided among several shards (Options.Shards), each
-// takes every Shards-th chunk: the counts, and the rows that Scan, All and Split give, are then the shard's own, its
-// chunks are numbered from 1, and rejected rows are the first shard's. Digest is the same for all of them, and together
-// they account for every row once. A plan is a pure function of the input's bytes and the options. Its fields are to be
-// read only; it may then be used by several goroutines at once.
-type Plan struct {
-	SHA256 [32]byte // of the input's bytes as they are, compressed or not
-	Bytes  int64    // of the input
-
-	Rows       int // all rows: Accepted + Invalid + Duplicates + Protected
-	Accepted   int
-	Invalid    int
-	Duplicates int
-	Protected  int
-	Reasons    map[string]int // rejected rows by RejectError.Code
-	Chunks     int
-
-	Header      []string // nil: the input has none
-	HeaderRaw   []byte   // as it stands in the text (as UTF-8), without its line end; nil: none
-	Column      int      // of the IDs, from 1
-	ColumnName  string   // "": the input has no header
-	Columns     int
-	Delimiter   rune
-	Encoding    string // utf-8, utf-16, gbk or gb18030
-	BOM         bool   // the input starts with a byte order mark
-	Compression string // "", gzip or zstd
-
-	Options Options  // with their defaults filled in
-	Notes   []string // for people, before they say yes: what was guessed and what looks odd
-
-	// Digest is over every decision in its order: two plans have the same one if and only if they would send the same
-	// IDs from the same lines in the same chunks and reject the same lines for the same codes.
-	Digest [32]byte
-
-	all        counts // of all shards together
-	blocks     []digest
-	duplicates []uint64 // one bit a row
-	firsts     []uint32 // for each duplicate, the line of its first
-}
-
 // Scan reads the whole input, checks every row and gives the plan. It calls visit, unless nil, with every row in order,
-// and stops with visit's error as it is, or between two rows with ctx's cause. What cannot be read gives an *Error.
-// Memory grows by at most 38 bytes for each accepted ID, and Scan frees most of it (all but half a byte) when it
-// ends. r is read by another goroutine, which has ended when Scan returns.
+// and stops with visit's error as it is, or between two rows with ctx's cause. Any other error says why the input
+// cannot be read, with the line. Memory grows by at most 38 bytes for each accepted ID, and Scan frees most of it (all
+// but half a byte) when it ends.
 func Scan(ctx context.Context, r io.Reader, o Options, visit func(Row) error) (*Plan, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -68,19 +18,16 @@ func Scan(ctx context.Context, r io.Reader, o Options, visit func(Row) error) (*
 	if err != nil {
 		return nil, err
 	}
-	defer in.src.close()
-	s := &scan{plan: &Plan{Reasons: map[string]int{}, Options: in.opts}, seen: newSeen(),
-		ledger: newLedger(in.opts.ChunkSize), looks: map[string]int{}}
-	for b, err := range in.batches(ctx) {
-		if err != nil {
-			return nil, err
-		}
+	s := &scan{in, &Plan{Options: o.filled()}, new(seen), newLedger(o.filled()), map[string]int{}}
+	var b batch
+	for err == nil {
+		err = b.fill(in)
 		s.seen.touch(b.keys)
 		for i, row := range b.rows {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			if !s.decide(&row, b.keys[i]) || visit == nil {
+			if ours := s.decide(&row, b.keys[i]); !ours || visit == nil {
 				continue
 			}
 			if err := visit(row); err != nil {
@@ -88,36 +35,38 @@ func Scan(ctx context.Context, r io.Reader, o Options, visit func(Row) error) (*
 			}
 		}
 	}
-	return s.finish(in)
+	if err != io.EOF {
+		return nil, err
+	}
+	return s.finish()
 }
 
-// counts are of a whole input.
-type counts struct{ rows, accepted int }
-
-// share fills in the counts of the plan's shard.
-func (p *Plan) share() {
-	o := p.Options
-	chunks := (p.all.accepted + o.ChunkSize - 1) / o.ChunkSize
-	p.Chunks = max(0, (chunks-o.Shard+o.Shards-1)/o.Shards)
-	p.Accepted = p.Chunks * o.ChunkSize
-	if chunks > 0 && (chunks-1)%o.Shards == o.Shard { // the last chunk may be short
-		p.Accepted -= chunks*o.ChunkSize - p.all.accepted
-	}
-	p.Rows, p.Duplicates, p.Protected, p.Invalid = p.Accepted, 0, 0, 0
-	if o.Shard > 0 {
-		p.Reasons = map[string]int{}
-		return
-	}
-	p.Duplicates, p.Protected = p.Reasons[CodeDuplicate], p.Reasons[CodeProtected]
-	p.Invalid = p.all.rows - p.all.accepted - p.Duplicates - p.Protected
-	p.Rows += p.all.rows - p.all.accepted
+// batch is some rows with copies of what they point to, so that the slots of all can be touched at once.
+type batch struct {
+	rows []Row
+	keys []key
+	text []byte
 }
 
-// Whole counts the rows of the input and the accepted ones among them, for all shards together.
-func (p *Plan) Whole() (rows, accepted int) { return p.all.rows, p.all.accepted }
+// fill reads the next rows. An error comes with those before it.
+func (b *batch) fill(in *pass) error {
+	b.rows, b.keys, b.text = b.rows[:0], b.keys[:0], b.text[:0]
+	for len(b.rows) < 64 && len(b.text) < 64<<10 {
+		row, k, err := in.next()
+		if err != nil {
+			return err
+		}
+		from := len(b.text) // where the text grows, the rows before go on pointing into the old one
+		b.text = append(append(b.text, row.ID...), row.Raw...)
+		row.ID, row.Raw = b.text[from:from+len(row.ID)], b.text[from+len(row.ID):]
+		b.rows, b.keys = append(b.rows, row), append(b.keys, k)
+	}
+	return nil
+}
 
 // scan is what the first pass gathers.
 type scan struct {
+	in     *pass
 	plan   *Plan
 	seen   *seen
 	ledger *ledger
@@ -126,49 +75,60 @@ type scan struct {
 
 // decide says what becomes of a row, accounts for it, and says whether it is one of the shard's.
 func (s *scan) decide(row *Row, k key) (ours bool) {
+	p := s.plan
 	if row.Reject == nil {
 		if first := s.seen.add(k, uint32(row.Line)); first != 0 {
 			row.Reject = duplicateOf(row.Line, first)
-			s.plan.markDuplicate(s.ledger.rows, first)
+			p.duplicates = append(p.duplicates, duplicate{uint32(row.Line), first})
 		}
 	}
-	ours = s.plan.Options.place(row, s.ledger.accepted)
-	if row.Reject != nil || !checkable(s.plan.Options.IDType) {
-		if t := looksLike(row.ID); t != "" && t != s.plan.Options.IDType {
+	if row.Reject != nil || s.in.check.fits == nil {
+		if t := looksLike(row.ID); t != "" && t != p.Options.IDType {
 			s.looks[t]++
 		}
 	}
-	if row.Reject != nil {
-		s.plan.Reasons[row.Reject.Code]++
+	ours, complete := s.ledger.add(row)
+	if complete {
+		p.blocks = append(p.blocks, s.ledger.closeBlock())
 	}
-	if s.ledger.add(*row) {
-		s.plan.blocks = append(s.plan.blocks, s.ledger.closeBlock())
+	if ours {
+		p.count(row)
 	}
 	return ours
 }
 
+// count counts a row of the shard's.
+func (p *Plan) count(row *Row) {
+	p.Rows++
+	switch {
+	case row.Reject == nil:
+		p.Accepted++
+		p.Chunks = row.Chunk
+	case row.Reject.Code == codeDuplicate:
+		p.Duplicates++
+	case row.Reject.Code == codeProtected:
+		p.Protected++
+	default:
+		p.Invalid++
+	}
+}
+
 // finish completes the plan at the input's end.
-func (s *scan) finish(in *pass) (*Plan, error) {
+func (s *scan) finish() (*Plan, error) {
+	in, p, l := s.in, s.plan, s.ledger
 	if err := in.src.drain(); err != nil {
 		return nil, err
 	}
-	if s.ledger.begun() {
-		s.plan.blocks = append(s.plan.blocks, s.ledger.closeBlock())
+	if l.begun() {
+		p.blocks = append(p.blocks, l.closeBlock())
 	}
-	p := s.plan
-	p.SHA256, p.Bytes = [32]byte(in.src.raw.sum.Sum(nil)), in.src.raw.n
-	p.all = counts{s.ledger.rows, s.ledger.accepted}
-	p.Header, p.HeaderRaw = in.header, in.rawHead
-	p.Column, p.Columns = in.lay.column+1, in.columns
-	if p.Header != nil {
-		p.ColumnName = p.Header[in.lay.column]
-	}
-	p.Delimiter, p.Encoding = rune(in.rec.comma), in.src.encoding
-	p.BOM, p.Compression = in.src.bom, in.src.compression
-	fmt.Fprintf(s.ledger.all, "%s %d %d", p.Options.IDType, p.Options.ChunkSize, p.all.rows)
-	p.Digest = [32]byte(s.ledger.all.Sum(nil))
+	p.SHA256, p.Bytes = in.src.raw.hash(), in.src.raw.n
+	p.AllRows, p.AllAccepted = l.rows, l.accepted
+	p.HeaderRaw, p.ColumnName, p.Column, p.Columns = in.headerRaw, in.columnName, in.lay.column+1, in.columns
+	p.Delimiter, p.Encoding, p.BOM = rune(in.rec.comma), in.src.encoding, in.src.bom
+	fmt.Fprintf(l.all, "%s %d %d", p.Options.IDType, p.Options.ChunkSize, l.rows)
+	p.Digest = [32]byte(l.all.Sum(nil))
 	s.addNotes(in.lay.note)
-	p.share()
 	return p, nil
 }
 
@@ -186,18 +146,4 @@ func (s *scan) addNotes(layout string) {
 	if rows == 0 {
 		p.Notes = append(p.Notes, "the input has a header and no rows: there is nobody to delete")
 	}
-}
-
-// markDuplicate notes that row i, from 0, is the copy of an earlier one.
-func (p *Plan) markDuplicate(i int, first uint32) {
-	for len(p.duplicates) <= i/64 {
-		p.duplicates = append(p.duplicates, 0)
-	}
-	p.duplicates[i/64] |= 1 << (i % 64)
-	p.firsts = append(p.firsts, first)
-}
-
-// isDuplicate says whether row i, from 0, was rejected as a duplicate.
-func (p *Plan) isDuplicate(i int) bool {
-	return i/64 < len(p.duplicates) && p.duplicates[i/64]>>(i%64)&1 == 1
 }

@@ -30,7 +30,7 @@ func TestShardsTogetherAreTheWhole(t *testing.T) {
 		for c := range whole.Split(bytes.NewReader(text)) {
 			want = append(want, c)
 		}
-		sum, lines := counts{}, map[int]int{}
+		sum, lines := [2]int{}, map[int]int{}
 		for i := range shards {
 			p, rows, err := read(t, text, Options{ChunkSize: size, Shard: i, Shards: shards})
 			if err != nil {
@@ -39,7 +39,10 @@ func TestShardsTogetherAreTheWhole(t *testing.T) {
 			if p.Digest != whole.Digest {
 				rt.Fatal("the digests differ")
 			}
-			sum.rows, sum.accepted = sum.rows+p.Rows, sum.accepted+p.Accepted
+			sum[0], sum[1] = sum[0]+p.Rows, sum[1]+p.Accepted
+			if p.AllRows != whole.Rows || p.AllAccepted != whole.Accepted {
+				rt.Fatalf("%d rows and %d accepted are counted for all shards", p.AllRows, p.AllAccepted)
+			}
 			for _, r := range rows {
 				lines[r.Line]++
 			}
@@ -55,7 +58,7 @@ func TestShardsTogetherAreTheWhole(t *testing.T) {
 				rt.Fatalf("shard %d/%d: %d chunks, %d planned", i, shards, n, p.Chunks)
 			}
 		}
-		if sum != (counts{whole.Rows, whole.Accepted}) || len(lines) != whole.Rows {
+		if sum != [2]int{whole.Rows, whole.Accepted} || len(lines) != whole.Rows {
 			rt.Fatalf("the shards hold %v of %d rows and %d accepted", sum, whole.Rows, whole.Accepted)
 		}
 		for line, n := range lines {

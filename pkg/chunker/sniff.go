@@ -2,6 +2,8 @@ package chunker
 
 import (
 	"bytes"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,6 +12,8 @@ const (
 	sniffBytes   = 64 << 10
 	sniffRecords = 20
 )
+
+var quotedText = regexp.MustCompile(`"[^"]*"?`)
 
 // findEOL gives the line end of a text: a carriage return only when there is no line feed at all, as old Macs and some
 // exports write it.
@@ -40,51 +44,28 @@ func sepLine(text []byte, eol byte) (delimiter rune) {
 // column, and the comma is as good as any. text is the beginning of the input; whole says that it is all of it.
 func findDelimiter(text []byte, whole bool, eol byte) byte {
 	best, bestCount, bestEven := byte(','), 0, false
-	counts := countDelimiters(text, whole, eol)
-	for i, d := range []byte(delimiters) {
-		first := counts[0][i]
-		if first == 0 {
-			continue
-		}
-		even := true
-		for _, c := range counts {
-			even = even && c[i] == first
-		}
-		if even && !bestEven || even == bestEven && first > bestCount {
+	records := firstRecords(text, whole, eol)
+	for _, d := range []byte(delimiters) {
+		count := func(record []byte) int { return bytes.Count(record, []byte{d}) }
+		first := count(records[0])
+		even := !slices.ContainsFunc(records, func(record []byte) bool { return count(record) != first })
+		if first > 0 && (even && !bestEven || even == bestEven && first > bestCount) {
 			best, bestCount, bestEven = d, first, even
 		}
 	}
 	return best
 }
 
-// countDelimiters counts each of the delimiters in each of the first records, outside quotes. The last record counts
-// only if it is complete, or the only one.
-func countDelimiters(text []byte, whole bool, eol byte) [][len(delimiters)]int {
-	var counts [][len(delimiters)]int
-	var now [len(delimiters)]int
-	quoted, empty := false, true
-	for _, b := range text {
-		switch {
-		case b == '"':
-			quoted, empty = !quoted, false
-		case quoted || b == '\r' && eol != '\r':
-		case b == eol:
-			if !empty {
-				counts = append(counts, now)
-			}
-			now, empty = [len(delimiters)]int{}, true
-		default:
-			empty = false
-			if i := strings.IndexByte(delimiters, b); i >= 0 {
-				now[i]++
-			}
-		}
-		if len(counts) == sniffRecords {
-			return counts
-		}
+// firstRecords gives the first records, at least one, without what stands in quotes. The last record counts only if it
+// is complete, or the only one.
+func firstRecords(text []byte, whole bool, eol byte) [][]byte {
+	lines := bytes.Split(quotedText.ReplaceAll(text, quoteMark), []byte{eol})
+	if last := len(lines) - 1; last > 0 && !whole {
+		lines = lines[:last]
 	}
-	if whole && !empty || len(counts) == 0 {
-		counts = append(counts, now)
+	lines = slices.DeleteFunc(lines, func(line []byte) bool { return len(bytes.Trim(line, "\r")) == 0 })
+	if len(lines) == 0 {
+		return [][]byte{nil}
 	}
-	return counts
+	return lines[:min(sniffRecords, len(lines))]
 }

@@ -3,9 +3,9 @@ package chunker
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 
@@ -26,19 +26,17 @@ const (
 
 // source is an input as UTF-8 text: bytes are counted and hashed as they come in, then decompressed, then decoded.
 type source struct {
-	io.Reader
+	text        *bufio.Reader
 	raw         *tally
 	compression string // "", gzip, zstd
 	encoding    string
 	bom         bool
-	decoded     bool // the text was decoded from another encoding, where U+FFFD stands for bytes outside it
-	close       func()
 }
 
 // errRead marks the reader's own failures, which say nothing about the input's content.
 var errRead = errors.New("cannot read the input")
 
-// tally counts and hashes what is read through it, and remembers a read that failed.
+// tally counts and hashes what is read through it. A read that failed is the last one.
 type tally struct {
 	r   io.Reader
 	sum hash.Hash
@@ -47,90 +45,85 @@ type tally struct {
 }
 
 func (t *tally) Read(p []byte) (int, error) {
+	if t.err != nil {
+		return 0, t.err
+	}
 	n, err := t.r.Read(p)
 	t.sum.Write(p[:n])
 	t.n += int64(n)
-	if err != nil && err != io.EOF {
+	if err != io.EOF {
 		t.err = err
 	}
 	return n, err
 }
 
-// openSource finds out how r is packed and encoded. The caller closes the source.
+func (t *tally) hash() [32]byte { return [32]byte(t.sum.Sum(nil)) }
+
+// openSource finds out how r is packed and encoded.
 func openSource(r io.Reader, asked string) (*source, error) {
-	s := &source{raw: &tally{r: r, sum: sha256.New()}, close: func() {}}
-	br := bufio.NewReaderSize(s.raw, bufferSize)
-	if err := s.unpack(br); err != nil {
-		s.close()
-		return nil, err
+	s := &source{raw: &tally{r: r, sum: sha256.New()}}
+	s.read(s.raw)
+	if err := s.unpack(); err != nil {
+		return nil, s.readError(0, err)
 	}
-	if s.compression != "" {
-		br = bufio.NewReaderSize(s.Reader, bufferSize)
-	}
-	if err := s.decode(br, asked); err != nil {
-		s.close()
-		return nil, err
-	}
-	return s, nil
+	return s, s.decode(asked)
 }
 
+func (s *source) read(r io.Reader) { s.text = bufio.NewReaderSize(r, bufferSize) }
+
 // unpack recognizes compression by content, never by a file's name.
-func (s *source) unpack(br *bufio.Reader) error {
-	magic, _ := br.Peek(4)
-	s.Reader = br
+func (s *source) unpack() error {
+	magic, _ := s.text.Peek(4)
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		z, err := gzip.NewReader(br)
+		s.compression = "gzip"
+		z, err := gzip.NewReader(s.text)
 		if err != nil {
-			return s.readError(0, err)
+			return err
 		}
-		s.compression, s.Reader = "gzip", z
+		s.read(z)
 	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		// One goroutine and little memory: the reader beneath is then only ever called from Read.
-		z, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		s.compression = "zstd"
+		// Without goroutines, so that nothing has to be closed, and with little memory.
+		z, err := zstd.NewReader(s.text, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
-			return s.readError(0, err)
+			return err
 		}
-		s.compression, s.Reader, s.close = "zstd", z, z.Close
+		s.read(z)
 	}
 	return nil
 }
 
 // decode makes UTF-8 of the text. A byte order mark beats what was asked for.
-func (s *source) decode(br *bufio.Reader, asked string) error {
-	head, err := br.Peek(4 << 10)
+func (s *source) decode(asked string) error {
+	head, err := s.text.Peek(4 << 10)
 	if len(head) == 0 && err != io.EOF {
 		return s.readError(0, err)
 	}
 	if what := foreign(head); what != "" {
 		return fail(1, "this is %s, not text: export it as CSV (UTF-8) and give that file", what)
 	}
-	mark := 0
-	switch {
-	case bytes.HasPrefix(head, []byte{0xef, 0xbb, 0xbf}):
-		s.encoding, mark = "utf-8", 3
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}):
-		s.encoding, mark = "utf-16", 2
-	case bytes.HasPrefix(head, []byte{0x84, 0x31, 0x95, 0x33}) && asked != "gbk":
-		s.encoding, mark = "gb18030", 4
-	case asked != "":
-		s.encoding = asked
-	default:
-		s.encoding = "utf-8"
+	mark := ""
+	s.encoding = cmp.Or(asked, "utf-8")
+	for _, m := range []struct{ mark, encoding string }{
+		{"\xef\xbb\xbf", "utf-8"}, {"\xff\xfe", "utf-16"}, {"\xfe\xff", "utf-16"}, {"\x84\x31\x95\x33", "gb18030"},
+	} {
+		if bytes.HasPrefix(head, []byte(m.mark)) && !(asked == "gbk" && m.encoding == "gb18030") {
+			mark, s.encoding, s.bom = m.mark, m.encoding, true
+		}
 	}
-	s.bom = mark > 0
 	decoder := decoderFor(s.encoding, head)
-	if _, err := br.Discard(mark); err != nil {
+	if _, err := s.text.Discard(len(mark)); err != nil {
 		return s.readError(0, err)
 	}
-	s.Reader = br
 	if decoder != nil {
-		s.decoded, s.Reader = true, transform.NewReader(br, decoder)
+		s.read(transform.NewReader(s.text, decoder))
 	}
 	return nil
 }
 
+// decoderFor gives what makes UTF-8 of an encoding; nil: it is UTF-8.
 func decoderFor(name string, head []byte) *encoding.Decoder {
 	switch name {
 	case "utf-16":
@@ -149,7 +142,7 @@ func decoderFor(name string, head []byte) *encoding.Decoder {
 
 // bigEndian tells the byte order of UTF-16 by its mark or else by where the zeros of its ASCII characters stand.
 func bigEndian(head []byte) bool {
-	if len(head) >= 2 && head[0]^head[1] == 1 && head[0]&head[1] == 0xfe {
+	if bytes.HasPrefix(head, []byte{0xfe, 0xff}) || bytes.HasPrefix(head, []byte{0xff, 0xfe}) {
 		return head[0] == 0xfe
 	}
 	zeros := [2]int{}
@@ -181,10 +174,9 @@ func foreign(head []byte) string {
 
 // readError puts a line to an error from beneath, and says what it means when the data itself is at fault.
 func (s *source) readError(line int, err error) error {
-	if s.raw.err != nil {
-		return &Error{Line: line, Err: fmt.Errorf("%w: %w", errRead, s.raw.err)}
-	}
 	switch {
+	case s.raw.err != nil:
+		return fail(line, "%w: %w", errRead, s.raw.err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fail(line, "the %s data ends too early: the file was cut off; get it again", s.compression)
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrWindowSizeTooSmall):
@@ -193,7 +185,7 @@ func (s *source) readError(line int, err error) error {
 	case s.compression != "":
 		return fail(line, "the %s data is damaged (%w): get the file again", s.compression, err)
 	}
-	return &Error{Line: line, Err: err}
+	return &inputError{line, err}
 }
 
 // drain reads what a decompressor left unread, so that the hash is over the whole input.

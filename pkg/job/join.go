@@ -20,7 +20,7 @@ func Whole(run *report.Run, plan *chunker.Plan) *report.Run {
 	whole := *run
 	whole.Asked = run.Asked.Copy()
 	p := &whole.Asked.Plan
-	p.Rows, p.Accepted = plan.Whole()
+	p.Rows, p.Accepted = plan.AllRows, plan.AllAccepted
 	p.Chunks = (p.Accepted + p.ChunkSize - 1) / p.ChunkSize
 	whole.Asked.Options = maps.Clone(run.Asked.Options)
 	delete(whole.Asked.Options, "shard")

@@ -15,40 +15,36 @@ import (
 
 // credentialsFor gives the credentials for a store where Amazon's tools look for them, in their order.
 func credentialsFor(profile string, anonymous bool) *credentials.Credentials {
-	if anonymous {
+	file := &credentials.FileAWSCredentials{Profile: profile}
+	switch {
+	case anonymous:
 		return credentials.NewStatic("", "", "", credentials.SignatureAnonymous)
+	case profile != "":
+		return credentials.New(&chain{providers: []credentials.Provider{file}})
 	}
-	if profile != "" {
-		return credentials.New(&chain{providers: []credentials.Provider{&credentials.FileAWSCredentials{Profile: profile}}})
-	}
-	c := &chain{providers: []credentials.Provider{&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}}}
-	if r := role(); r != nil {
-		c.providers = append(c.providers, r)
-	}
-	return credentials.New(c)
+	return credentials.New(&chain{providers: append([]credentials.Provider{&credentials.EnvAWS{}, file}, role()...)})
 }
 
-// role gives the credentials of the role that a machine, a container or a pod runs as; nil: nobody is to be asked.
-func role() credentials.Provider {
+// role gives the credentials of the role that a machine, a container or a pod runs as, if anybody is to be asked.
+func role() []credentials.Provider {
+	transport := newTransport(nil)
+	transport.Proxy = proxyForHTTPS
+	transport.DialContext = (&net.Dialer{Timeout: 2 * time.Second}).DialContext
 	iam := &credentials.IAM{Client: &http.Client{
-		Timeout: 10 * time.Second,
-		Transport: &http.Transport{
-			Proxy:             proxyForHTTPS,
-			DialContext:       (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
-			DisableKeepAlives: true,
-		},
+		Timeout:       10 * time.Second,
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	if cmp.Or(os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"), os.Getenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
-		os.Getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI")) != "" {
-		return iam
-	}
-	if os.Getenv("AWS_EC2_METADATA_DISABLED") == "true" {
+	switch {
+	case cmp.Or(os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"), os.Getenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+		os.Getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI")) != "":
+	case os.Getenv("AWS_EC2_METADATA_DISABLED") == "true":
 		return nil
+	default:
+		iam.Client.Timeout = 2 * time.Second // outside of a cloud nobody answers, and connections may lead nowhere
+		iam.Endpoint = strings.TrimSuffix(os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT"), "/")
 	}
-	iam.Client.Timeout = 2 * time.Second // outside of a cloud nobody answers, and connections may lead nowhere
-	iam.Endpoint = strings.TrimSuffix(os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT"), "/")
-	return iam
+	return []credentials.Provider{iam}
 }
 
 // proxyForHTTPS keeps the machine's own service, which is asked by http and answers with secrets, away from proxies.

@@ -29,16 +29,16 @@ func New(raw string, roots *x509.CertPool) (*Object, error) {
 		return nil, err
 	}
 	if u.Scheme != "s3" {
-		return &Object{u, newWeb(u, roots).get}, nil
+		return &Object{u, newWeb(u, roots)}, nil
 	}
 	if lastElement(u) == "" {
 		return nil, fmt.Errorf("%s names no object: give s3://BUCKET/KEY", show(u))
 	}
-	b, err := openBucket(u, roots)
+	f, err := OpenFolder(raw, roots)
 	if err != nil {
 		return nil, err
 	}
-	return &Object{u, func(ctx context.Context, have string) (*Content, error) { return b.get(ctx, key(u), have) }}, nil
+	return &Object{u, f.get}, nil
 }
 
 // String gives the URL without its query.
@@ -53,8 +53,8 @@ func (o *Object) Presigned() bool { return o.url.Scheme != "s3" && o.url.RawQuer
 // Content is what an object held when it was opened. It is read by one goroutine, and closed.
 type Content struct {
 	ETag string // "": the server gives none that can be shown
-	Size int64  // in bytes; -1: not known beforehand
 
+	size   int64 // in bytes; -1: not known beforehand
 	body   io.ReadCloser
 	read   int64
 	silent *time.Timer
@@ -102,9 +102,9 @@ func (c *Content) Read(p []byte) (int, error) {
 	case context.Cause(c.ctx) != nil:
 		return n, context.Cause(c.ctx)
 	case err != io.EOF:
-		return n, fmt.Errorf("cut off after %d of %d bytes: %w", c.read, c.Size, scrub(err))
-	case c.Size >= 0 && c.read != c.Size:
-		return n, fmt.Errorf("cut off after %d of %d bytes: %w", c.read, c.Size, io.ErrUnexpectedEOF)
+		return n, fmt.Errorf("cut off after %d of %d bytes: %w", c.read, c.size, scrub(err))
+	case c.size >= 0 && c.read != c.size:
+		return n, fmt.Errorf("cut off after %d of %d bytes: %w", c.read, c.size, io.ErrUnexpectedEOF)
 	}
 	return n, io.EOF
 }

@@ -219,7 +219,7 @@ func TestSilence(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		body := &slow{ctx: ctx, waits: []time.Duration{50 * time.Second, 50 * time.Second, time.Hour}}
 		silent := time.AfterFunc(patience, func() { cancel(errSilent) })
-		c := &Content{Size: -1, body: body, ctx: ctx, cancel: cancel, silent: silent}
+		c := &Content{size: -1, body: body, ctx: ctx, cancel: cancel, silent: silent}
 		began := time.Now()
 		text, err := io.ReadAll(c)
 		if !errors.Is(err, errSilent) || len(text) != 2 || time.Since(began) != 160*time.Second {

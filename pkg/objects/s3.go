@@ -2,11 +2,9 @@ package objects
 
 import (
 	"cmp"
-	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -18,14 +16,9 @@ import (
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 )
 
-// bucket is a bucket of Amazon S3, or of a store that speaks its language.
-type bucket struct {
-	name  string
-	store *minio.Core
-}
-
-// openBucket reads a URL that parse has read, and what the environment adds to it. Nothing is asked over the network.
-func openBucket(u *url.URL, roots *x509.CertPool) (*bucket, error) {
+// openStore opens the store of a URL that parse has read, Amazon's or one that speaks its language, with what the
+// environment adds to it. Nothing is asked over the network.
+func openStore(u *url.URL, roots *x509.CertPool) (*minio.Core, error) {
 	query, err := parameters(u)
 	if err != nil {
 		return nil, err
@@ -48,7 +41,7 @@ func openBucket(u *url.URL, roots *x509.CertPool) (*bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", show(u), scrub(err))
 	}
-	return &bucket{u.Host, store}, nil
+	return store, nil
 }
 
 // parameters gives the query of a store's URL. None of them is a secret, so such a URL may be shown.
@@ -113,48 +106,6 @@ func lookup(pathStyle, name string, at *url.URL) minio.BucketLookupType {
 		return minio.BucketLookupDNS
 	}
 	return minio.BucketLookupAuto
-}
-
-// get begins to read an object. One answer brings both its bytes and their ETag, so that these cannot be of two
-// versions.
-func (b *bucket) get(ctx context.Context, key, have string) (*Content, error) {
-	var opts minio.GetObjectOptions
-	if have != "" {
-		opts.Set("If-None-Match", have)
-	}
-	body, info, header, err := b.store.GetObject(ctx, b.name, key, opts)
-	if err != nil {
-		return nil, told(err)
-	}
-	etag := header.Get("ETag")
-	switch {
-	case have != "" && etag == have:
-		return nil, errors.Join(ErrUnchanged, body.Close())
-	case info.Size < 0:
-		return nil, errors.Join(errors.New("the store does not say how long the object is"), body.Close())
-	}
-	return &Content{ETag: etag, Size: info.Size, body: body}, nil
-}
-
-// put writes an object whole, or not at all. Of one that is longer than 16 MiB the library holds so much in memory at
-// a time.
-func (b *bucket) put(ctx context.Context, key, contentType string, r io.Reader, size int64) error {
-	_, err := b.store.Client.PutObject(ctx, b.name, key, r, size, minio.PutObjectOptions{
-		ContentType: contentType,
-		// Every store knows this checksum, and a bucket that lets nobody change its objects takes none without.
-		SendContentMd5: true,
-		// The other one would cover what TLS covers, in a form that only some stores know.
-		DisableContentSha256: true,
-	})
-	return told(err)
-}
-
-// remove removes an object if the store says that there is one: credentials that may write alone are not told.
-func (b *bucket) remove(ctx context.Context, key string) error {
-	if _, err := b.store.StatObject(ctx, b.name, key, minio.StatObjectOptions{}); err != nil {
-		return nil
-	}
-	return told(b.store.RemoveObject(ctx, b.name, key, minio.RemoveObjectOptions{}))
 }
 
 var word = regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`)

@@ -110,7 +110,7 @@ func TestEndpoints(t *testing.T) {
 	} {
 		t.Setenv("AWS_ENDPOINT_URL_S3", c.env)
 		f := folder(t, "s3://people?"+c.query)
-		at := f.bucket.store.EndpointURL()
+		at := f.store.EndpointURL()
 		query := f.url.Query()
 		if at.String() != c.endpoint || lookup(query.Get("path_style"), "people", at) != c.lookup {
 			t.Errorf("%+v is at %s", c, at)

@@ -30,16 +30,14 @@ func parse(raw string) (*url.URL, error) {
 		return nil, fmt.Errorf("%q names no host or bucket", shown)
 	case u.Fragment != "":
 		return nil, fmt.Errorf("%s has a part after #: write # as %%23 and ? as %%3F where they belong to the name", show(u))
-	}
-	switch {
 	case u.Scheme == "http" && !loopback(u):
 		return nil, fmt.Errorf("%s is not https: the list could be changed on the way (plain http is for loopback alone)",
 			show(u))
-	case slices.Contains([]string{"https", "http", "s3"}, u.Scheme):
-		return u, nil
+	case !slices.Contains([]string{"https", "http", "s3"}, u.Scheme):
+		return nil, fmt.Errorf("%s:// can be neither read nor written: give a signed https:// URL to read, or s3:// "+
+			"with the endpoint of a store that speaks S3's language; docs/objects.md has the way for each cloud", u.Scheme)
 	}
-	return nil, fmt.Errorf("%s:// can be neither read nor written: give a signed https:// URL to read, or s3:// "+
-		"with the endpoint of a store that speaks S3's language; docs/objects.md has the way for each cloud", u.Scheme)
+	return u, nil
 }
 
 func loopback(u *url.URL) bool {

@@ -16,19 +16,34 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// web is an object on a web server. It is only ever asked with GET, because a presigned URL is signed for one method.
-type web struct {
-	url    *url.URL
-	client *retryablehttp.Client
-}
-
-func newWeb(u *url.URL, roots *x509.CertPool) *web {
+// newWeb gives what begins to read an object on a web server. It is only ever asked with GET, because a presigned URL is
+// signed for one method.
+func newWeb(u *url.URL, roots *x509.CertPool) func(ctx context.Context, have string) (*Content, error) {
 	c := retryablehttp.NewClient()
 	c.Logger = nil // it prints URLs
 	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = 2, 500*time.Millisecond, 2*time.Second
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	c.HTTPClient = &http.Client{Transport: newTransport(roots), CheckRedirect: checkRedirect}
-	return &web{u, c}
+	return func(ctx context.Context, have string) (*Content, error) {
+		req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Accept-Encoding", "identity") // the bytes that the ETag and the length are of
+		req.Header.Set("User-Agent", "bulkdelete")
+		if have != "" {
+			req.Header.Set("If-None-Match", have)
+		}
+		resp, err := c.Do(req)
+		if err != nil {
+			return nil, err
+		}
+		content, err := accept(resp, have)
+		if err != nil {
+			return nil, errors.Join(err, resp.Body.Close())
+		}
+		return content, nil
+	}
 }
 
 // newTransport gives what web servers and stores are spoken to with.
@@ -61,29 +76,8 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 
 const mostRedirects = 5
 
-func (w *web) get(ctx context.Context, have string) (*Content, error) {
-	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, w.url.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept-Encoding", "identity") // the bytes that the ETag and the length are of
-	req.Header.Set("User-Agent", "bulkdelete")
-	if have != "" {
-		req.Header.Set("If-None-Match", have)
-	}
-	resp, err := w.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	c, err := content(resp, have)
-	if err != nil {
-		return nil, errors.Join(err, resp.Body.Close())
-	}
-	return c, nil
-}
-
-// content takes an answer for the object only if it is whole and new.
-func content(resp *http.Response, have string) (*Content, error) {
+// accept takes an answer for the object only if it is whole and new.
+func accept(resp *http.Response, have string) (*Content, error) {
 	etag := resp.Header.Get("ETag")
 	switch code := resp.StatusCode; {
 	case have != "" && (code == http.StatusNotModified || code == http.StatusOK && etag == have):
@@ -95,5 +89,5 @@ func content(resp *http.Response, have string) (*Content, error) {
 	case resp.ContentLength < 0 && resp.ProtoMajor < 2 && !slices.Contains(resp.TransferEncoding, "chunked"):
 		return nil, errors.New("the server does not say where the object ends, so that one which is cut off would look whole")
 	}
-	return &Content{ETag: etag, Size: resp.ContentLength, body: resp.Body}, nil
+	return &Content{ETag: etag, size: resp.ContentLength, body: resp.Body}, nil
 }

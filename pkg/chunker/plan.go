@@ -1,0 +1,180 @@
+package chunker
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+)
+
+// Row is one record of the input, but for the header.
+type Row struct {
+	Line   int          // input line on which the record starts, from 1
+	ID     []byte       // as it will be sent, without the spaces around it; valid until the next row
+	Raw    []byte       // the record as it stands (in UTF-8), without its line end; valid until the next row
+	Chunk  int          // from 1; 0: rejected
+	Place  int          // inside the chunk, from 1; 0: rejected
+	Reject *RejectError // nil: accepted
+}
+
+// Chunk is what one call names: 1 to Options.ChunkSize accepted IDs. Its slices belong to the receiver.
+type Chunk struct {
+	Number int      // from 1
+	IDs    []string // in the input's order
+	Lines  []int    // the input line of each ID
+}
+
+// Plan is what came of an input's first pass. Where the input is divided among several shards (Options.Shards), each
+// takes every Shards-th chunk: the counts, and the rows that Scan, All and Split give, are then the shard's own, its
+// chunks are numbered from 1, and rejected rows are the first shard's. Digest is the same for all of them, and together
+// they account for every row once. A plan is a pure function of the input's bytes and the options. Its fields are to be
+// read only; it may then be used by several goroutines at once.
+type Plan struct {
+	SHA256 [32]byte // of the input's bytes as they are, compressed or not
+	Bytes  int64    // of the input
+
+	Rows       int // all rows: Accepted + Invalid + Duplicates + Protected
+	Accepted   int
+	Invalid    int
+	Duplicates int
+	Protected  int
+	Chunks     int
+
+	AllRows     int // of all shards together
+	AllAccepted int
+
+	HeaderRaw  []byte // as it stands in the text (as UTF-8), without its line end; nil: the input has none
+	Column     int    // of the IDs, from 1
+	ColumnName string // "": the input has no header
+	Columns    int
+	Delimiter  rune
+	Encoding   string // utf-8, utf-16, gbk or gb18030
+	BOM        bool   // the input starts with a byte order mark
+
+	Options Options  // with their defaults filled in
+	Notes   []string // for people, before they say yes: what was guessed and what looks odd
+
+	// Digest is over every decision in its order: two plans have the same one if and only if they would send the same
+	// IDs from the same lines in the same chunks and reject the same lines for the same codes.
+	Digest [32]byte
+
+	blocks     []digest
+	duplicates []duplicate
+}
+
+// duplicate is the line of a row whose ID stands in an earlier one, and that one's line.
+type duplicate struct{ line, first uint32 }
+
+// All gives every row again, rejected ones with the reasons they had. r starts at the input's first byte. Memory is
+// bounded. The rows are checked against the plan as they go by, and the whole input at the end: after a change comes an
+// error that wraps ErrChanged, as the last element, and what was made from the rows is to be thrown away.
+func (p *Plan) All(r io.Reader) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		err := p.replay(r, func(row Row, ours, _ bool) bool { return !ours || yield(row, nil) })
+		if err != nil {
+			yield(Row{}, err)
+		}
+	}
+}
+
+// Split gives the accepted rows again, in chunks. r starts at the input's first byte. Memory is bounded. A chunk is
+// given only after its IDs and lines were found as planned, and the last ones only after the whole input was. After a
+// change comes an error that wraps ErrChanged, as the last element.
+func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
+	return func(yield func(Chunk, error) bool) {
+		var held []Chunk
+		err := p.replay(r, func(row Row, ours, proven bool) bool {
+			if ours && row.Reject == nil {
+				if row.Place == 1 {
+					held = append(held, Chunk{Number: row.Chunk})
+				}
+				c := &held[len(held)-1]
+				c.IDs, c.Lines = append(c.IDs, string(row.ID)), append(c.Lines, row.Line)
+			}
+			for proven && len(held) > 0 {
+				c := held[0]
+				held = held[1:]
+				if !yield(c, nil) {
+					return false
+				}
+			}
+			return true
+		})
+		if err != nil {
+			yield(Chunk{}, err)
+		}
+	}
+}
+
+// replay reads the input again and gives each row what the plan decided for it. It calls each with every row until that
+// says false. ours says whether the row is one of the shard's, and proven that all accepted rows up to this one are
+// what was planned: their digests are the plan's. When the whole input was found as planned, each is called once more,
+// with no row of ours.
+func (p *Plan) replay(r io.Reader, each func(row Row, ours, proven bool) bool) error {
+	in, err := openPass(r, p.Options)
+	if err != nil {
+		return changed(err)
+	}
+	l, duplicates := newLedger(p.Options), p.duplicates
+	for {
+		row, _, err := in.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return changed(err)
+		}
+		if len(duplicates) > 0 && row.Line == int(duplicates[0].line) && row.Reject == nil {
+			row.Reject = duplicateOf(row.Line, duplicates[0].first)
+			duplicates = duplicates[1:]
+		}
+		ours, proven := l.add(&row)
+		if proven {
+			if err := p.compareBlock(l); err != nil {
+				return err
+			}
+		}
+		if !each(row, ours, proven) {
+			return nil
+		}
+	}
+	if err := p.compareEnd(l, in.src); err != nil {
+		return err
+	}
+	each(Row{}, false, true)
+	return nil
+}
+
+// compareBlock ends the ledger's block and compares it with what stood there.
+func (p *Plan) compareBlock(l *ledger) error {
+	i := l.blocks
+	if d := l.closeBlock(); i >= len(p.blocks) || p.blocks[i] != d {
+		return fmt.Errorf("lines %d to %d: %w: plan it again", l.first, l.last, ErrChanged)
+	}
+	return nil
+}
+
+// compareEnd compares what is left at the input's end: the last block, then the counts and the hash of everything.
+func (p *Plan) compareEnd(l *ledger, src *source) error {
+	if l.begun() {
+		if err := p.compareBlock(l); err != nil {
+			return err
+		}
+	}
+	if err := src.drain(); err != nil {
+		return err
+	}
+	if l.rows != p.AllRows || l.accepted != p.AllAccepted || src.raw.n != p.Bytes || src.raw.hash() != p.SHA256 {
+		return fmt.Errorf("%w: it has %d bytes and %d rows, had %d and %d: plan it again",
+			ErrChanged, src.raw.n, l.rows, p.Bytes, p.AllRows)
+	}
+	return nil
+}
+
+// changed says that what cannot be understood now could be when it was planned.
+func changed(err error) error {
+	if errors.Is(err, errRead) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrChanged, err)
+}
