@@ -53,7 +53,11 @@ func stringify(value any) string {
 	if err := enc.Encode(value); err != nil {
 		panic(fmt.Sprintf("client: a parameter of type %T", value)) // a mistake in this package, found by its first test
 	}
-	return notEscaped.Replace(strings.TrimSuffix(b.String(), "\n"))
+	text := strings.TrimSuffix(b.String(), "\n")
+	if !strings.Contains(text, `\`) {
+		return text // as nearly always: a replacer looks at each byte, a quarter of what a call costs
+	}
+	return notEscaped.Replace(text)
 }
 
 // ordered gives an object's members in an order that JavaScript keeps when it parses and writes them again: names that
