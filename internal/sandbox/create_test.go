@@ -51,6 +51,9 @@ func TestCreations(t *testing.T) {
 		fields{"userIds": []string{"x"}, "options": fields{"userIdType": "external_id"}}), key)); s.Len() != 4 {
 		t.Errorf("a new user is not deleted: %s", a.body)
 	}
+	if a := send(t, s, authorized(get("list-archived-users", "limit=50"), key)); !strings.Contains(a.body, `"externalId":"x"`) {
+		t.Errorf("who is gone is not in the archive: %s", a.body)
+	}
 	if a := send(t, s, authorized(creation(fields{"externalId": "x"}), key)); a.StatusCode != 200 {
 		t.Errorf("what a user who is gone had is not free again: %s", a.body)
 	}

@@ -284,6 +284,7 @@ func TestRateLimit(t *testing.T) {
 func FuzzServeHTTP(f *testing.F) {
 	f.Add("delete-users-batch", `{"userIds":["a"],"options":{"userIdType":"email"}}`, "", "Bearer x")
 	f.Add("get-user-batch", "", "userIds[]=a&userIdType=phone", "authing a:b")
+	f.Add("list-archived-users", "", "page=-5&limit=50", "")
 	f.Add("list-users", `{"options":{"pagination":{"page":-1,"limit":0}}}`, "", "GenAuth a:b")
 	f.Fuzz(func(t *testing.T, name, body, query, authorization string) {
 		s := newServer(t, Config{}, 3)

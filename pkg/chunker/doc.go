@@ -13,7 +13,7 @@
 // may be sent; a [*RejectError] concerns one row; [ErrChanged] means that the input is not any more what was planned.
 //
 // Nothing here is global, and nothing runs beside the caller. A plan may be used by several goroutines, each with a
-// reader of its own; an iterator belongs to one goroutine. Memory is bounded by a few MiB whatever the input's size, but
-// for the duplicate check during Scan: at most 38 bytes an ID. Do not use this package to read CSV in general: it knows
-// one column.
+// reader of its own; an iterator belongs to one goroutine. Memory is bounded by a few MiB whatever the input's size,
+// except for the duplicate check during Scan: at most 38 bytes an ID. Do not use this package to read CSV in general:
+// it knows one column.
 package chunker

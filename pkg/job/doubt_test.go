@@ -2,6 +2,7 @@ package job
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -167,31 +168,37 @@ func TestWhoIsNeverAnsweredIsNotCalledFailed(t *testing.T) {
 	})
 }
 
+// lagging is a job with --verify for 100 users of a pool whose readings lag behind.
+func lagging(t *testing.T, lag time.Duration) *fixture {
+	b := newFixture(t, sandbox.Config{}, 150, 100)
+	copied, err := sandbox.New(sandbox.Config{IDs: func(yield func(string) bool) {
+		for i := 1; i <= 150 && yield(id(i)); i++ {
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.cfg.Auth = "signature"
+	b.adjust = func(j *Job) { j.Verify = true }
+	var deleted time.Time
+	b.before(func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+		if isDeletion(r) && deleted.IsZero() {
+			deleted = time.Now()
+		}
+		if r.Method == http.MethodGet && time.Since(deleted) < lag {
+			copied.ServeHTTP(w, r)
+			return true
+		}
+		return false
+	})
+	return b
+}
+
 // With --verify a deletion may stay readable for some seconds before anybody is called failed.
 func TestAReadingThatLagsIsAskedAgain(t *testing.T) {
 	for lag, want := range map[time.Duration]int{4 * time.Second: 100, time.Hour: 0} {
 		inBubble(t, lag.String(), func(t *testing.T) {
-			b := newFixture(t, sandbox.Config{}, 150, 100)
-			copied, err := sandbox.New(sandbox.Config{IDs: func(yield func(string) bool) {
-				for i := 1; i <= 150 && yield(id(i)); i++ {
-				}
-			}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.cfg.Auth = "signature"
-			b.adjust = func(j *Job) { j.Verify = true }
-			var deleted time.Time
-			b.before(func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
-				if isDeletion(r) && deleted.IsZero() {
-					deleted = time.Now()
-				}
-				if r.Method == http.MethodGet && time.Since(deleted) < lag {
-					copied.ServeHTTP(w, r)
-					return true
-				}
-				return false
-			})
+			b := lagging(t, lag)
 			if lag == time.Hour { // nothing is deleted at all
 				b.before(func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
 					if isDeletion(r) {
@@ -206,6 +213,22 @@ func TestAReadingThatLagsIsAskedAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A run that is stopped while it waits for a reading to come true calls nobody failed: the next one finds out.
+func TestASignalWhileAReadingLags(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := lagging(t, 6*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+		defer cancel()
+		if s, err := b.run(ctx); err == nil || s.Failed != 0 || s.Remaining != 100 {
+			t.Errorf("%d failed, %d remain, %v", s.Failed, s.Remaining, err)
+		}
+		time.Sleep(10 * time.Second)
+		if s, err := b.run(t.Context()); err != nil || s.Deleted != 100 {
+			t.Errorf("%d deleted, %d absent, %v", s.Deleted, s.Absent, err)
+		}
+	})
 }
 
 // A mistake in the program stops the run with 4: what was sent is recorded or in doubt.

@@ -124,8 +124,12 @@ func (w *work) deleted(places []int, t trail) error {
 		if err := w.record(gone, report.Deleted, t, "read back: gone"); err != nil || len(alive) == 0 {
 			return err
 		}
-		if places = alive; try == len(lags) || !w.sleep(lags[try]) {
+		if places = alive; try == len(lags) {
 			return w.record(alive, report.Failed, t, "the API said deleted, but reading back finds the user")
+		}
+		if !w.sleep(lags[try]) {
+			t.InDoubt = true
+			return w.leave(t, nil)
 		}
 	}
 }

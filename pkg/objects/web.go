@@ -16,8 +16,8 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// newWeb gives what begins to read an object on a web server. It is only ever asked with GET, because a presigned URL is
-// signed for one method.
+// newWeb gives what begins to read an object on a web server. It is only ever asked with GET, because a presigned URL
+// is signed for one method.
 func newWeb(u *url.URL, roots *x509.CertPool) func(ctx context.Context, have string) (*Content, error) {
 	c := retryablehttp.NewClient()
 	c.Logger = nil // it prints URLs
