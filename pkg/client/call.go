@@ -250,7 +250,7 @@ func (a *call) decide() bool {
 }
 
 // backoff waits exponentially longer with full jitter (Brooker, "Exponential Backoff And Jitter", 2015), or as long as
-// the API asked. A throttled attempt takes the next slot of the pace, which does the waiting.
+// the API asked. A throttled attempt takes the next slot of the pace, which does the waiting if it was no lone refusal.
 func (a *call) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration {
 	if a.last.Throttled || a.last.kind == Credentials {
 		return a.last.retryAfter

@@ -241,22 +241,22 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 }
 
-// The pace learns the allowance from what was answered before a refusal: without that it would begin from nothing.
+// The pace learns the allowance from what was answered before refusals: without that it would begin from nothing.
 func TestAnswersTeachThePace(t *testing.T) {
 	for _, before := range []string{yes, `200 {"statusCode":500}`, `200 {"statusCode":400}`} {
 		synctest.Test(t, func(t *testing.T) {
-			list := append(slices.Repeat([]string{before}, 20), `429 `, yes)
+			list := append(slices.Repeat([]string{before}, 20), `429 `, `429 `, `429 `, yes)
 			c := newClient(t, &answers{list: list}, func(c *Config) { c.Auth, c.Rate, c.Retries = "signature", 40, 0 })
 			for range 21 {
 				c.DeleteUsers(t.Context(), "user_id", []string{"a"}) //nolint:errcheck // it is about the pace
 			}
 			if limit := c.Limit(); limit < 10 || limit > 25 {
-				t.Errorf("after 20 times %s in half a second the pace is %.1f", before, limit)
+				t.Errorf("after 20 times %s in a second the pace is %.1f", before, limit)
 			}
 		})
 	}
 	synctest.Test(t, func(t *testing.T) { // what nobody answered was not let pass by anybody
-		c := newClient(t, &answers{list: append(slices.Repeat([]string{"cut"}, 20), `429 `, yes)},
+		c := newClient(t, &answers{list: append(slices.Repeat([]string{"cut"}, 20), `429 `, `429 `, `429 `, yes)},
 			func(c *Config) { c.Auth, c.Rate, c.Retries = "signature", 40, 0 })
 		for range 21 {
 			c.DeleteUsers(t.Context(), "user_id", []string{"a"}) //nolint:errcheck // it is about the pace
