@@ -8,7 +8,7 @@ import (
 
 const (
 	// under is how far below the allowance the pace rests: timers and networks shift calls by some milliseconds.
-	under = 0.985
+	under = 0.99
 	// gentle is the pace of which nothing has to be known; from there on, at most so many times as much as passed in a
 	// second is tried in the next.
 	gentle, startGrowth, searchGrowth = 20.0, 4, 2
@@ -19,7 +19,7 @@ const (
 	// tolerated is the share of refusals that is taken for noise before any was measured.
 	tolerated = 0.035
 	// chance is how improbable a row of refusals has to be, had it come from noise, to mean that nothing passes.
-	chance, leastNoise = 1e-6, 0.01
+	chance, leastNoise = 1e-6, 0.03
 	// shortPause and longPause bound a pause, after which calls leave one by one until one passes. A release after 3
 	// seconds is quoted: the first two together are longer.
 	shortPause, longPause = 1050 * time.Millisecond, 3200 * time.Millisecond
@@ -177,14 +177,14 @@ func (a *allowance) nothingPasses(now time.Time) {
 	if a.known > 0 && !a.searching(a.first) {
 		seen = min(seen, 0.93*a.known)
 	}
-	a.learn(now, max(1, seen, a.known/2))
+	a.learn(now, max(seen, a.known/2))
 }
 
 func (a *allowance) learn(now time.Time, allowed float64) {
 	if a.again++; math.Abs(allowed-a.known) > 0.1*a.known {
 		a.again = 0
 	}
-	a.known, a.at, a.breach = allowed, now, now
+	a.known, a.at, a.breach = max(1, allowed), now, now
 	a.evidence, a.since, a.row, a.first = 0, now, 0, time.Time{}
 }
 

@@ -67,7 +67,7 @@ func BenchmarkDeleteUsers(b *testing.B) {
 
 func benchmarkDeleteUsers(b *testing.B, auth string) {
 	c, err := New(Config{Host: "http://127.0.0.1", Auth: auth, AccessKeyID: "access", AccessKeySecret: "hush",
-		Rate: 1e9, Retries: 8, Version: "bench", Transport: always{}})
+		Rate: PerSecond(1e9), Retries: 8, Version: "bench", Transport: always{}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -28,7 +27,7 @@ type Config struct {
 	AccessKeySecret Secret                         //
 	TenantID        string                         // "": none
 	RootCAs         *x509.CertPool                 // nil: the system's
-	Rate            float64                        // attempts a second at the most; 0: 20
+	Rate            Rate                           // attempts a second at the most; the zero value: 20
 	Workers         int                            // calls in flight; as many connections are kept; 0: 16
 	Retries         int                            // further attempts at a call that failed for a passing reason
 	Timeout         time.Duration                  // of one attempt, to the last byte read; 0: 30 seconds
@@ -40,7 +39,9 @@ type Config struct {
 // withDefaults fills in what was left out.
 func (cfg Config) withDefaults() Config {
 	cfg.Auth, cfg.Dialect = cmp.Or(cfg.Auth, "token"), cmp.Or(cfg.Dialect, "authing")
-	cfg.Rate, cfg.Workers = cmp.Or(cfg.Rate, 20), cmp.Or(cfg.Workers, 16)
+	if cfg.Workers = cmp.Or(cfg.Workers, 16); cfg.Rate.turns == nil {
+		cfg.Rate = PerSecond(20)
+	}
 	cfg.Timeout, cfg.Version = cmp.Or(cfg.Timeout, 30*time.Second), cmp.Or(cfg.Version, "devel")
 	return cfg
 }
@@ -53,14 +54,15 @@ func (cfg Config) check() error {
 		return fmt.Errorf("there is no authorization %q: give token or signature", cfg.Auth)
 	case cfg.Dialect != "authing" && cfg.Dialect != "genauth":
 		return fmt.Errorf("there is no signature dialect %q: give authing or genauth", cfg.Dialect)
-	case !(cfg.Rate >= 1e-6) || math.IsInf(cfg.Rate, 0): // below, the time between two is more than a clock can count
-		return fmt.Errorf("a rate of %v: give attempts a second above 0", cfg.Rate)
 	case cfg.Workers < 0:
 		return fmt.Errorf("%d workers: give 1 or more", cfg.Workers)
 	case cfg.Retries < 0:
 		return fmt.Errorf("%d retries: give 0 or more", cfg.Retries)
 	case cfg.Timeout < 0:
 		return fmt.Errorf("a timeout of %s: give a time above 0", cfg.Timeout)
+	}
+	if err := cfg.Rate.check(); err != nil {
+		return err
 	}
 	headers := map[string]string{"access key's ID": cfg.AccessKeyID, "tenant's ID": cfg.TenantID, "version": cfg.Version}
 	for name, value := range headers {

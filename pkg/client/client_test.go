@@ -87,7 +87,7 @@ func jwt(pool string) string {
 func newClient(t *testing.T, h http.Handler, change func(*Config)) *Client {
 	t.Helper()
 	cfg := Config{Host: "http://127.0.0.1", AccessKeyID: sandbox.AccessKeyID, AccessKeySecret: sandbox.AccessKeySecret,
-		Rate: 1000, Workers: 4, Retries: 5, Timeout: time.Second, Version: "test", Transport: wire{h}}
+		Rate: PerSecond(1000), Workers: 4, Retries: 5, Timeout: time.Second, Version: "test", Transport: wire{h}}
 	if change != nil {
 		change(&cfg)
 	}
@@ -246,7 +246,7 @@ func TestAnswersTeachThePace(t *testing.T) {
 	for _, before := range []string{yes, `200 {"statusCode":500}`, `200 {"statusCode":400}`} {
 		synctest.Test(t, func(t *testing.T) {
 			list := append(slices.Repeat([]string{before}, 20), `429 `, `429 `, `429 `, yes)
-			c := newClient(t, &answers{list: list}, func(c *Config) { c.Auth, c.Rate, c.Retries = "signature", 40, 0 })
+			c := newClient(t, &answers{list: list}, func(c *Config) { c.Auth, c.Rate, c.Retries = "signature", PerSecond(40), 0 })
 			for range 21 {
 				c.DeleteUsers(t.Context(), "user_id", []string{"a"}) //nolint:errcheck // it is about the pace
 			}
@@ -257,7 +257,7 @@ func TestAnswersTeachThePace(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) { // what nobody answered was not let pass by anybody
 		c := newClient(t, &answers{list: append(slices.Repeat([]string{"cut"}, 20), `429 `, `429 `, `429 `, yes)},
-			func(c *Config) { c.Auth, c.Rate, c.Retries = "signature", 40, 0 })
+			func(c *Config) { c.Auth, c.Rate, c.Retries = "signature", PerSecond(40), 0 })
 		for range 21 {
 			c.DeleteUsers(t.Context(), "user_id", []string{"a"}) //nolint:errcheck // it is about the pace
 		}

@@ -5,47 +5,45 @@ import (
 	"math"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 const (
 	// headroom keeps timers that wake up late from squeezing one attempt too many into a second.
 	headroom = 0.985
-	// ringMost is up to which rate the last second's attempts are counted one by one. Above, headroom is wider than any
-	// timer's error.
-	ringMost = 2000
+	// countedMost is up to which rate the last second's attempts are counted one by one. Above, headroom is wider than
+	// any timer's error.
+	countedMost = 2000
+	// late is by how much a timer may wake up late on a busy machine.
+	late = 20 * time.Millisecond
+	// nap is how long a wait lasts before the pace is looked at again: it may have changed.
+	nap = time.Second
 )
 
-// pacer lets attempts leave one by one. Its turnstile lets a single caller at a time into the limiter, so that a lower
-// pace takes effect for all the others at once.
+// pacer lets attempts leave one by one, never more of them than the rate says, and no more than the API allows. Its
+// turnstile lets a single caller at a time wait for the next slot, so that a lower pace takes effect for all the others
+// at once.
 type pacer struct {
-	turn    chan struct{} // the turnstile
-	limiter *rate.Limiter
-	ring    []time.Time   // when the last attempts left, the oldest at next; nil: not counted
-	next    int           //
-	span    time.Duration // in which no more attempts leave than ring has room for
+	turn  chan struct{} // the turnstile
+	slot  time.Time     // the last one: when an attempt was to leave. Timers wake up late, and it left later
+	left  []time.Time   // when the last attempts left, in a ring
+	count int           // of all
 
 	mu        sync.Mutex
-	most      float64 // attempts a second
+	most      Rate
 	allowance allowance
 }
 
-func newPacer(perSecond float64) *pacer {
-	p := &pacer{turn: make(chan struct{}, 1), limiter: rate.NewLimiter(rate.Limit(perSecond*headroom), 1),
-		most: perSecond, allowance: allowance{pause: shortPause}}
-	if perSecond <= ringMost {
-		n := math.Ceil(perSecond)
-		p.ring, p.span = make([]time.Time, int(n)), time.Duration(n/perSecond*float64(time.Second))
-	}
-	return p
+func newPacer(most Rate) *pacer {
+	return &pacer{turn: make(chan struct{}, 1), left: make([]time.Time, countedMost), most: most,
+		allowance: allowance{pause: shortPause}}
 }
 
 // limit is the present pace.
 func (p *pacer) limit() float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.allowance.rate(time.Now(), p.most)
+	now := time.Now()
+	return p.allowance.rate(now, p.most.At(now))
 }
 
 // take waits for a slot. It fails only when ctx ends, and then takes none.
@@ -62,47 +60,47 @@ func (p *pacer) take(ctx context.Context) error {
 	defer func() { <-p.turn }()
 	for {
 		now := time.Now()
-		wait := p.hold(now)
-		if wait <= 0 {
-			break
+		slot, wait := p.next(now)
+		if ctx.Err() != nil {
+			return Stopped
 		}
-		if !sleep(ctx, wait) {
+		if wait <= 0 {
+			p.slot, p.left[p.count%countedMost] = slot, now
+			p.count++
+			return nil
+		}
+		if !sleep(ctx, min(wait, nap)) {
 			return Stopped
 		}
 	}
-	if p.limiter.Wait(ctx) != nil {
-		return Stopped
-	}
-	return p.fullSecond(ctx)
 }
 
-// hold sets the limiter to the present pace and says how long a pause still lasts.
-func (p *pacer) hold(now time.Time) time.Duration {
+// next is the next slot, and how long it is until then. A late timer does not shift the slots that follow.
+func (p *pacer) next(now time.Time) (slot time.Time, wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.limiter.SetLimitAt(now, rate.Limit(p.allowance.rate(now, p.most*headroom)))
-	return p.allowance.until.Sub(now)
+	most := p.most.At(now)
+	pace := min(p.allowance.rate(now, most), most*headroom)
+	if pace <= 0 {
+		return now, nap
+	}
+	gap := time.Duration(float64(time.Second) / pace)
+	if slot = p.slot.Add(gap); now.Sub(slot) > min(gap, late) {
+		slot = now
+	}
+	wait = max(slot.Sub(now), p.allowance.until.Sub(now))
+	return slot, max(wait, p.fullSecond(now, most))
 }
 
 // fullSecond holds the promise to the letter: the attempt that is as many back as the rate allows in a second left a
 // second ago or earlier. (For a rate of 7.5: 8 attempts take at least 1.07 seconds.)
-func (p *pacer) fullSecond(ctx context.Context) error {
-	if p.ring == nil {
-		return ctxStopped(ctx)
+func (p *pacer) fullSecond(now time.Time, most float64) time.Duration {
+	n := int(math.Ceil(most))
+	if most > countedMost || p.count < n {
+		return 0
 	}
-	if wait := p.span - time.Since(p.ring[p.next]); wait > 0 && !sleep(ctx, wait) {
-		return Stopped
-	}
-	p.ring[p.next] = time.Now()
-	p.next = (p.next + 1) % len(p.ring)
-	return ctxStopped(ctx)
-}
-
-func ctxStopped(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return Stopped
-	}
-	return nil
+	span := time.Duration(float64(n) / most * float64(time.Second))
+	return span - now.Sub(p.left[(p.count-n)%countedMost])
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -120,7 +118,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (p *pacer) passed(left time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.allowance.passed(left, time.Now(), p.most)
+	now := time.Now()
+	p.allowance.passed(left, now, p.most.At(now))
 }
 
 // throttled learns that an attempt that left at a time was refused for being too many.

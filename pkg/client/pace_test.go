@@ -151,7 +151,7 @@ func TestPaceNeverExceedsTheRateInAnySecond(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &server{latency: c.latency}
 			s.refuses = s.free
-			start := drive(t, newPacer(c.rate), s, c.workers, 2*time.Minute)
+			start := drive(t, newPacer(PerSecond(c.rate)), s, c.workers, 2*time.Minute)
 			for i, at := range s.arrived {
 				n := 0
 				for j := i; j < len(s.arrived) && s.arrived[j].Sub(at) < time.Second; j++ {
@@ -168,21 +168,25 @@ func TestPaceNeverExceedsTheRateInAnySecond(t *testing.T) {
 	}
 }
 
-// Timers wake up late and in bunches: whatever the limiter lets through, the last second's attempts are counted.
-func TestPaceCountsTheLastSecond(t *testing.T) {
+// Timers wake up late: whatever the schedule says, the last second's attempts are counted, and lateness does not add up.
+func TestPaceWithTimersThatAreLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(20)
+		p, start := newPacer(PerSecond(20)), time.Now()
 		var left []time.Time
-		for range 100 {
-			if err := p.fullSecond(t.Context()); err != nil {
+		for i := range 1000 {
+			if err := p.take(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			left = append(left, time.Now())
+			time.Sleep(time.Duration(50+i%20) * time.Millisecond) // until the next one asks
 		}
 		for i := range left[20:] {
 			if d := left[i+20].Sub(left[i]); d < time.Second {
 				t.Fatalf("attempts %d and %d are %s apart", i, i+20, d)
 			}
+		}
+		if n := 1000 / time.Since(start).Seconds(); n < 19.5 {
+			t.Errorf("%.1f attempts a second", n)
 		}
 	})
 }
@@ -226,7 +230,7 @@ func TestPaceLearnsTheAllowance(t *testing.T) {
 					inBubble(t, name, func(t *testing.T) {
 						s := &server{latency: latency}
 						s.refuses = c.server(s, allowed)
-						start := drive(t, newPacer(rate), s, 128, trial)
+						start := drive(t, newPacer(PerSecond(rate)), s, 128, trial)
 						check(t, name, len(s.accepted), len(s.arrived), sum(constant(min(rate, allowed)), start),
 							c.good-0.03*float64(slow), c.refused*float64(1+slow))
 					})
@@ -246,7 +250,7 @@ func TestPaceFollowsWhatOtherUsersLeave(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &server{latency: 20 * time.Millisecond}
 				s.refuses = s.sliding(others(allowed, seed))
-				left += sum(others(allowed, seed), drive(t, newPacer(3*allowed), s, 128, trial))
+				left += sum(others(allowed, seed), drive(t, newPacer(PerSecond(3*allowed)), s, 128, trial))
 				accepted, arrived = accepted+len(s.accepted), arrived+len(s.arrived)
 			})
 		}
@@ -265,7 +269,7 @@ func TestPaceFallsAndComesBack(t *testing.T) {
 		}
 		s := &server{latency: 20 * time.Millisecond}
 		s.refuses = s.sliding(allowed)
-		left := sum(allowed, drive(t, newPacer(300), s, 128, trial))
+		left := sum(allowed, drive(t, newPacer(PerSecond(300)), s, 128, trial))
 		check(t, "150, 30, 150 allowed", len(s.accepted), len(s.arrived), left, 0.8, 0.05)
 		if n := within(s.accepted, begin.Add(165*time.Second), begin.Add(175*time.Second)); n < 0.9*10*150 {
 			t.Errorf("%d calls in the ten seconds from 45 after the return", n)
@@ -279,7 +283,7 @@ func TestPaceBeginsGently(t *testing.T) {
 		inBubble(t, penalty.String(), func(t *testing.T) {
 			s := &server{latency: 20 * time.Millisecond}
 			s.refuses = s.penalty(penalty, s.sliding(constant(10)))
-			start := drive(t, newPacer(300), s, 16, 9*time.Second)
+			start := drive(t, newPacer(PerSecond(300)), s, 16, 9*time.Second)
 			if refused := len(s.arrived) - len(s.accepted); len(s.accepted) < 50 || refused > 8 {
 				t.Errorf("%d passed and %d were refused in %s", len(s.accepted), refused, time.Since(start))
 			}
@@ -290,7 +294,7 @@ func TestPaceBeginsGently(t *testing.T) {
 // What is learned outlasts a time in which nothing is sent.
 func TestPaceRemembersTheAllowance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := &server{latency: 20 * time.Millisecond}, newPacer(300)
+		s, p := &server{latency: 20 * time.Millisecond}, newPacer(PerSecond(300))
 		s.refuses = s.penalty(3*time.Second, s.sliding(constant(50)))
 		drive(t, p, s, 32, 20*time.Second)
 		time.Sleep(5 * time.Minute)

@@ -54,7 +54,7 @@ func TestWhenTheAttemptsBegan(t *testing.T) {
 			at = append(at, time.Now())
 			time.Sleep(100 * time.Millisecond)
 		}}
-		c := newClient(t, api, func(c *Config) { c.Auth, c.Rate = "signature", 0.1 })
+		c := newClient(t, api, func(c *Config) { c.Auth, c.Rate = "signature", PerSecond(0.1) })
 		if err := c.pace.take(t.Context()); err != nil { // so that there is a wait before the first
 			t.Fatal(err)
 		}

@@ -74,7 +74,7 @@ func TestOverSockets(t *testing.T) {
 		s.Start()
 		defer s.Close()
 		c := newClient(t, nil, func(c *Config) {
-			c.Host, c.Transport, c.Auth, c.Retries, c.Workers, c.Rate = s.URL, nil, "signature", 0, workers, 1e6
+			c.Host, c.Transport, c.Auth, c.Retries, c.Workers, c.Rate = s.URL, nil, "signature", 0, workers, PerSecond(1e6)
 		})
 		defer c.Close()
 		for range waves {
