@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -82,7 +81,7 @@ func (o *inputOptions) flags() []cli.Flag {
 // apiOptions say how every command that talks to the API does that.
 type apiOptions struct {
 	host, auth, dialect, tenantID, caCert string
-	rate                                  float64
+	rate                                  string
 	workers, retries                      int
 	timeout                               time.Duration
 }
@@ -94,7 +93,7 @@ func (o *apiOptions) flags() []cli.Flag {
 		word(&o.dialect, apiFlags, "signature-dialect", "", "`D`: authing (default) or genauth"),
 		word(&o.tenantID, apiFlags, "tenant-id", "", "`ID`: the tenant", "GENAUTH_TENANT_ID"),
 		word(&o.caCert, apiFlags, "ca-cert", "", "`FILE`: further root certificates"),
-		fraction(&o.rate, paceFlags, "rate", 20, "`R`: calls a second at the most"),
+		word(&o.rate, paceFlags, "rate", "20", "`R`: calls a second at the most, or \"08:00,5 20:00,100\""),
 		number(&o.workers, paceFlags, "workers", 16, "`N`: calls in flight at the most"),
 		number(&o.retries, paceFlags, "retries", 8, "`N`: more attempts after a passing failure"),
 		span(&o.timeout, paceFlags, "timeout", 30*time.Second, "`D`: for one attempt"),
@@ -305,13 +304,11 @@ func protected(files []string, idType string) (ids []string, err error) {
 // config is how the client is to be, without credentials.
 func (o *apiOptions) config() (client.Config, error) {
 	cfg := client.Config{Host: strings.TrimRight(o.host, "/"), Auth: o.auth, Dialect: o.dialect, TenantID: o.tenantID,
-		Rate: o.rate, Workers: o.workers, Retries: o.retries, Timeout: o.timeout, Version: version()}
+		Workers: o.workers, Retries: o.retries, Timeout: o.timeout, Version: version()}
 	switch {
 	case o.dialect != "" && o.auth != "signature":
 		return cfg, job.Fail(job.Usage, "add --auth signature, or leave --signature-dialect out",
 			"--signature-dialect is for signatures, and --auth is %s", o.auth)
-	case !(o.rate > 0) || math.IsInf(o.rate, 0):
-		return cfg, fmt.Errorf("--rate %v: give calls a second above 0", o.rate)
 	case o.workers < 1 || o.workers > mostWorkers:
 		return cfg, fmt.Errorf("--workers %d: give 1 to %d", o.workers, mostWorkers)
 	case o.retries < 0:
@@ -320,6 +317,9 @@ func (o *apiOptions) config() (client.Config, error) {
 		return cfg, fmt.Errorf("--timeout %s: give a time above 0", o.timeout)
 	}
 	var err error
+	if cfg.Rate, err = client.ParseRate(o.rate); err != nil {
+		return cfg, fmt.Errorf("--rate %w", err)
+	}
 	cfg.RootCAs, err = rootCAs(o.caCert)
 	return cfg, err
 }

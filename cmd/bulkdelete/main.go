@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	_ "time/tzdata" // for --rate by the local time: images often have no time zones
 
 	"github.com/urfave/cli/v3"
 

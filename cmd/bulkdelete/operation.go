@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
+	"time"
 
 	"github.com/urfave/cli/v3"
 
@@ -102,6 +102,8 @@ func logIn(ctx context.Context, cfg client.Config) (*client.Client, string, erro
 		err = context.Cause(ctx)
 	case errors.Is(err, client.Unavailable):
 		err = job.Fail(job.Halted, "check the network and --host; nothing was sent", "the API is out of reach: %w", err)
+	case errors.Is(err, client.Postponed):
+		err = job.Fail(job.Halted, "run the same command again then; nothing was sent", "cannot log in: %w", err)
 	case errors.Is(err, client.WrongPool):
 		err = job.Fail(job.Halted, "give the credentials of the run's pool; nothing was sent", "%w", err)
 	default:
@@ -163,7 +165,7 @@ func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
 	limit, _ := job.ParseLimit(o.maxFailures) // check has done it
 	s := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed",
 		Plan: o.approval, Reason: o.reason, Guards: o.guards(), Resume: resume,
-		Rate: strconv.FormatFloat(o.config.Rate, 'f', -1, 64)}
+		Rate: o.config.Rate.String()}
 	if o.yes {
 		s.Approved = "--yes"
 	}
@@ -199,7 +201,7 @@ func (o *operation) carryOut(ctx context.Context, j *job.Job, users int) error {
 	stop := o.console.showProgress(users, o.client)
 	err := j.Run(ctx)
 	stop()
-	if hint := o.console.fewWorkers(o.config.Workers, o.config.Rate); hint != "" {
+	if hint := o.console.fewWorkers(o.config.Workers, o.config.Rate.At(time.Now())); hint != "" {
 		o.console.say("%s", hint)
 	}
 	return err

@@ -160,7 +160,7 @@ func (d *deletion) showTarget(t *table, left int) {
 	if reads > 0 {
 		also = fmt.Sprintf(" and %s that read", text.Count(reads))
 	}
-	took := time.Duration(float64(calls+reads) / d.config.Rate * float64(time.Second)).Round(time.Second)
-	t.row("calls", "%s of up to %d users%s, at most %v a second: %s or more",
+	took := d.config.Rate.Takes(calls+reads, time.Now()).Round(time.Second)
+	t.row("calls", "%s of up to %d users%s, at most %s a second: %s or more",
 		text.Count(calls), size, also, d.config.Rate, took)
 }

@@ -106,7 +106,7 @@ func (p *process) newDeletion(c *cli.Command, o *jobOptions, given string) (*del
 	if d.chunks, err = o.chunking(); err != nil {
 		return nil, err
 	}
-	d.config.Rate /= float64(d.chunks.Shards) // all shards together keep to --rate
+	d.config.Rate = d.config.Rate.Over(d.chunks.Shards) // all shards together keep to --rate
 	if objects.IsURL(given) {
 		if d.object, err = objects.New(given, d.config.RootCAs); err != nil {
 			return nil, job.Fail(job.Usage, "nothing was sent", "%w", err)

@@ -17,7 +17,7 @@ const (
 	firstStep   = 0.02
 	stepDoubles = 500 * time.Millisecond
 	// tolerated is the share of refusals that is taken for noise before any was measured.
-	tolerated = 0.035
+	tolerated = 0.04
 	// chance is how improbable a row of refusals has to be, had it come from noise, to mean that nothing passes.
 	chance, leastNoise = 1e-6, 0.03
 	// shortPause and longPause bound a pause, after which calls leave one by one until one passes. A release after 3
@@ -203,7 +203,7 @@ type noise struct {
 }
 
 func (n *noise) add(refused bool) {
-	const block, remembered = 100, 3 // fewer cannot tell 3% from nothing
+	const block, remembered = 150, 3 // fewer calls cannot tell 3% from nothing, 99 times in 100
 	if n.calls++; refused {
 		n.refused++
 	}

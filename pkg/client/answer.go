@@ -73,7 +73,9 @@ func (a *call) parse(response *http.Response, body []byte) {
 		return
 	}
 	l.date, _ = http.ParseTime(response.Header.Get("Date"))
-	l.classify(isJSON)
+	if l.classify(isJSON); l.kind == Unavailable && l.retryAfter > maxRetryAfter {
+		l.kind = Postponed
+	}
 	l.Err = errors.New(a.words(response, body, isJSON))
 }
 
@@ -167,6 +169,8 @@ func (l *Attempt) hint() string {
 		return "the access key may not do that"
 	case l.kind == Payment:
 		return "the user pool's plan does not include this call"
+	case l.kind == Postponed:
+		return "it asks to wait until " + time.Now().Add(l.retryAfter).UTC().Format("2006-01-02 15:04 UTC")
 	case l.untrusted:
 		return "if it is your own deployment, name its root with --ca-cert"
 	}
@@ -191,11 +195,12 @@ func (a *call) lost(err error) {
 	l.Err = errors.New("no answer: " + a.clean(words))
 }
 
-// retryAfter reads seconds or a date (RFC 9110, 10.2.3), up to a bound.
+// retryAfter reads seconds or a date (RFC 9110, 10.2.3), up to a year.
 func retryAfter(h http.Header) time.Duration {
+	const most = 365 * 24 * time.Hour
 	value := h.Get("Retry-After")
 	if s, err := strconv.Atoi(strings.TrimSpace(value)); err == nil {
-		return time.Duration(max(0, min(s, int(maxRetryAfter/time.Second)))) * time.Second
+		return time.Duration(max(0, min(s, int(most/time.Second)))) * time.Second
 	}
 	at, err := http.ParseTime(value)
 	if err != nil {
@@ -205,5 +210,5 @@ func retryAfter(h http.Header) time.Duration {
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		now = date // both are the server's clock
 	}
-	return max(0, min(at.Sub(now), maxRetryAfter))
+	return max(0, min(at.Sub(now), most))
 }

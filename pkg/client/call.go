@@ -17,10 +17,10 @@ import (
 const (
 	backoffBase   = time.Second
 	backoffMost   = 30 * time.Second
-	maxRetryAfter = 2 * time.Minute
-	serverRetries = 3        // of an answer 500: some plain bad arguments are answered so
-	thirdRetries  = 1        // of 602 and 603
-	mostBytes     = 16 << 20 // of an answer: 50 whole users are far less
+	maxRetryAfter = 10 * time.Minute // the longest that is waited for
+	serverRetries = 3                // of an answer 500: some plain bad arguments are answered so
+	thirdRetries  = 1                // of 602 and 603
+	mostBytes     = 16 << 20         // of an answer: 50 whole users are far less
 )
 
 // Attempt is one attempt of one call and what came of it, for progress, metrics and logs.
@@ -210,7 +210,7 @@ func (a *call) note() {
 		r.RequestIDs = append(r.RequestIDs, l.RequestID)
 	}
 	if l.Throttled {
-		a.client.pace.throttled(l.started, l.retryAfter)
+		a.client.pace.throttled(l.started, min(l.retryAfter, maxRetryAfter))
 	} else if l.HTTPStatus != 0 {
 		a.client.pace.passed(l.started)
 	}
@@ -224,7 +224,7 @@ func (a *call) note() {
 func (a *call) decide() bool {
 	l, most := &a.last, a.client.cfg.Retries
 	switch {
-	case l.kind == 0 || a.ctx.Err() != nil:
+	case l.kind == 0 || l.kind == Postponed || a.ctx.Err() != nil:
 		return false
 	case l.Throttled:
 		return true

@@ -209,10 +209,10 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		{503, "date", 10 * time.Second, 10 * time.Second},
 		{503, "soon", 0, backoffBase},
 		{503, "-5", 0, backoffBase},
-		{503, "999999", maxRetryAfter, maxRetryAfter},
+		{503, "600", maxRetryAfter, maxRetryAfter},
 		{429, "7", 7 * time.Second, 8 * time.Second},
 		{429, "date", 10 * time.Second, 11 * time.Second},
-		{429, "999999", maxRetryAfter, maxRetryAfter + time.Second},
+		{429, "600", maxRetryAfter, maxRetryAfter + time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var at []time.Time
@@ -241,11 +241,31 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 }
 
+// Who asks to wait for a day is not waited for: the call ends, and says until when.
+func TestADayIsNotWaitedFor(t *testing.T) {
+	for _, status := range []int{429, 503} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				calls++
+				w.Header().Set("Retry-After", "86400")
+				w.WriteHeader(status)
+			})
+			client := newClient(t, h, func(c *Config) { c.Auth = "signature" })
+			r, err := client.DeleteUsers(t.Context(), "user_id", []string{"a"})
+			tomorrow := time.Now().Add(24 * time.Hour).UTC().Format("2006-01-02 15:04 UTC")
+			if !errors.Is(err, Postponed) || !strings.Contains(err.Error(), tomorrow) || calls != 1 || r.InDoubt != (status == 503) {
+				t.Errorf("%d: %d calls, %+v, %v", status, calls, r, err)
+			}
+		})
+	}
+}
+
 // The pace learns the allowance from what was answered before refusals: without that it would begin from nothing.
 func TestAnswersTeachThePace(t *testing.T) {
 	for _, before := range []string{yes, `200 {"statusCode":500}`, `200 {"statusCode":400}`} {
 		synctest.Test(t, func(t *testing.T) {
-			list := append(slices.Repeat([]string{before}, 20), `429 `, `429 `, `429 `, yes)
+			list := append(slices.Repeat([]string{before}, 20), `429 `, `429 `, `429 `, `429 `, yes)
 			c := newClient(t, &answers{list: list}, func(c *Config) { c.Auth, c.Rate, c.Retries = "signature", PerSecond(40), 0 })
 			for range 21 {
 				c.DeleteUsers(t.Context(), "user_id", []string{"a"}) //nolint:errcheck // it is about the pace
@@ -256,7 +276,7 @@ func TestAnswersTeachThePace(t *testing.T) {
 		})
 	}
 	synctest.Test(t, func(t *testing.T) { // what nobody answered was not let pass by anybody
-		c := newClient(t, &answers{list: append(slices.Repeat([]string{"cut"}, 20), `429 `, `429 `, `429 `, yes)},
+		c := newClient(t, &answers{list: append(slices.Repeat([]string{"cut"}, 20), `429 `, `429 `, `429 `, `429 `, yes)},
 			func(c *Config) { c.Auth, c.Rate, c.Retries = "signature", PerSecond(40), 0 })
 		for range 21 {
 			c.DeleteUsers(t.Context(), "user_id", []string{"a"}) //nolint:errcheck // it is about the pace

@@ -18,6 +18,7 @@ const (
 	TooLarge         // 413
 	ServerError      // 500, 602, 603 or a success that is none, again and again: maybe because of one user
 	Unavailable      // no answer, or passing failures, until the attempts ran out
+	Postponed        // the API asks to wait for longer than a run should: Retry-After of more than ten minutes
 	Credentials      // 401 after a renewal, 403, a signature that is not accepted
 	Payment          // 402: the plan does not include the call
 	Unsupported      // 501
@@ -29,7 +30,7 @@ const (
 func (k Kind) Error() string {
 	return map[Kind]string{
 		0: "success", Stopped: "stopped", Refused: "refused", NotFound: "not found", TooLarge: "too large",
-		ServerError: "server error", Unavailable: "no usable answer", Credentials: "credentials refused",
+		ServerError: "server error", Unavailable: "no usable answer", Postponed: "postponed", Credentials: "credentials refused",
 		Payment: "payment needed", Unsupported: "not supported", WrongPool: "wrong user pool", Blind: "blind",
 	}[k]
 }

@@ -76,11 +76,14 @@ func (s *server) penalty(d time.Duration, refuses func(time.Time) bool) func(tim
 	}
 }
 
-// random refuses a share of the calls at random.
-func random(share float64, refuses func(time.Time) bool) func(time.Time) bool {
-	dice := rand.New(rand.NewPCG(1, 2))
+// random refuses a share of the calls whatever the pace.
+func random(share float64, seed uint64, refuses func(time.Time) bool) func(time.Time) bool {
+	dice := rand.New(rand.NewPCG(seed, 9))
 	return func(now time.Time) bool { return dice.Float64() < share || refuses(now) }
 }
+
+// constant allows so many calls in any second, always.
+func (s *server) constant(n float64) func(time.Time) bool { return s.sliding(constant(n)) }
 
 func constant(n float64) func(time.Time) float64 { return func(time.Time) float64 { return n } }
 
@@ -104,12 +107,6 @@ func others(n float64, seed uint64) func(time.Time) float64 {
 		}
 		return share * n
 	}
-}
-
-// inBubble runs a test of its own in simulated time.
-func inBubble(t *testing.T, name string, f func(*testing.T)) {
-	t.Helper()
-	t.Run(name, func(t *testing.T) { synctest.Test(t, f) })
 }
 
 // drive keeps workers busy with calls to s for a while.
@@ -178,7 +175,7 @@ func TestPaceWithTimersThatAreLate(t *testing.T) {
 				t.Fatal(err)
 			}
 			left = append(left, time.Now())
-			time.Sleep(time.Duration(50+i%20) * time.Millisecond) // until the next one asks
+			time.Sleep(time.Duration(31+i%20) * time.Millisecond) // until the next one asks
 		}
 		for i := range left[20:] {
 			if d := left[i+20].Sub(left[i]); d < time.Second {
@@ -199,40 +196,38 @@ func TestPaceLearnsTheAllowance(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		server        func(s *server, allowed float64) func(time.Time) bool
+		noise         float64
 		good, refused float64
 	}{
-		{"1% at random", func(s *server, n float64) func(time.Time) bool {
-			return random(0.01, s.sliding(constant(n)))
-		}, 0.97, 0.02},
-		{"3% at random", func(s *server, n float64) func(time.Time) bool {
-			return random(0.03, s.sliding(constant(n)))
-		}, 0.92, 0.045},
-		{"10% at random", func(s *server, n float64) func(time.Time) bool {
-			return random(0.10, s.sliding(constant(n)))
-		}, 0.70, 0.125},
-		{"sliding second", func(s *server, n float64) func(time.Time) bool {
-			return s.sliding(constant(n))
-		}, 0.96, 0.01},
+		{"sliding second", (*server).constant, 0, 0.96, 0.01},
+		{"1% at random", (*server).constant, 0.01, 0.97, 0.02},
+		{"3% at random", (*server).constant, 0.03, 0.92, 0.045},
+		{"10% at random", (*server).constant, 0.10, 0.70, 0.13},
 		{"penalty", func(s *server, n float64) func(time.Time) bool {
-			return s.penalty(penalty, s.sliding(constant(n)))
-		}, 0.93, 0.015},
+			return s.penalty(penalty, s.constant(n))
+		}, 0, 0.93, 0.015},
 		{"penalty, 1% at random", func(s *server, n float64) func(time.Time) bool {
-			return random(0.01, s.penalty(penalty, s.sliding(constant(n))))
-		}, 0.85, 0.03},
+			return s.penalty(penalty, s.constant(n))
+		}, 0.01, 0.85, 0.03},
 		{"ten seconds", func(s *server, n float64) func(time.Time) bool {
 			return s.window(int(10*n), 10*time.Second)
-		}, 0.85, 0.05},
+		}, 0, 0.85, 0.05},
 	} {
 		for _, allowed := range []float64{20, 100, 300} {
-			for _, rate := range []float64{allowed / 2, allowed * 3} {
-				for slow, latency := range []time.Duration{20 * time.Millisecond, 300 * time.Millisecond} {
+			for slow, latency := range []time.Duration{20 * time.Millisecond, 300 * time.Millisecond} {
+				for _, rate := range []float64{allowed / 2, allowed * 3} {
 					name := fmt.Sprintf("%s, %g allowed, --rate %g, %s", c.name, allowed, rate, latency)
-					inBubble(t, name, func(t *testing.T) {
-						s := &server{latency: latency}
-						s.refuses = c.server(s, allowed)
-						start := drive(t, newPacer(PerSecond(rate)), s, 128, trial)
-						check(t, name, len(s.accepted), len(s.arrived), sum(constant(min(rate, allowed)), start),
-							c.good-0.03*float64(slow), c.refused*float64(1+slow))
+					t.Run(name, func(t *testing.T) {
+						t.Parallel()
+						var all tally
+						for seed := range uint64(1 + min(3, int(1000*c.noise))) {
+							synctest.Test(t, func(t *testing.T) {
+								s := &server{latency: latency}
+								s.refuses = random(c.noise, seed, c.server(s, allowed))
+								all.add(s, sum(constant(min(rate, allowed)), drive(t, newPacer(PerSecond(rate)), s, 128, trial)))
+							})
+						}
+						all.check(t, c.good-0.03*float64(slow), c.refused*float64(1+slow))
 					})
 				}
 			}
@@ -240,21 +235,21 @@ func TestPaceLearnsTheAllowance(t *testing.T) {
 	}
 }
 
-// Where few calls pass, each change of what others leave costs a larger share of them: three refusals show a limit.
+// Where few calls pass, each change of what others leave costs a larger share of them: four refusals show a limit.
 func TestPaceFollowsWhatOtherUsersLeave(t *testing.T) {
-	for allowed, refused := range map[float64]float64{20: 0.06, 100: 0.05, 300: 0.05} {
-		const seeds = 10
-		var left float64
-		var accepted, arrived int
-		for seed := range uint64(seeds) {
-			synctest.Test(t, func(t *testing.T) {
-				s := &server{latency: 20 * time.Millisecond}
-				s.refuses = s.sliding(others(allowed, seed))
-				left += sum(others(allowed, seed), drive(t, newPacer(PerSecond(3*allowed)), s, 128, trial))
-				accepted, arrived = accepted+len(s.accepted), arrived+len(s.arrived)
-			})
-		}
-		check(t, fmt.Sprintf("%g allowed", allowed), accepted, arrived, left, 0.80, refused)
+	for _, allowed := range []float64{20, 100, 300} {
+		t.Run(fmt.Sprintf("%g allowed", allowed), func(t *testing.T) {
+			t.Parallel()
+			var all tally
+			for seed := range uint64(10) {
+				synctest.Test(t, func(t *testing.T) {
+					s := &server{latency: 20 * time.Millisecond}
+					s.refuses = s.sliding(others(allowed, seed))
+					all.add(s, sum(others(allowed, seed), drive(t, newPacer(PerSecond(3*allowed)), s, 128, trial)))
+				})
+			}
+			all.check(t, 0.80, 0.05)
+		})
 	}
 }
 
@@ -269,8 +264,9 @@ func TestPaceFallsAndComesBack(t *testing.T) {
 		}
 		s := &server{latency: 20 * time.Millisecond}
 		s.refuses = s.sliding(allowed)
-		left := sum(allowed, drive(t, newPacer(PerSecond(300)), s, 128, trial))
-		check(t, "150, 30, 150 allowed", len(s.accepted), len(s.arrived), left, 0.8, 0.05)
+		var all tally
+		all.add(s, sum(allowed, drive(t, newPacer(PerSecond(300)), s, 128, trial)))
+		all.check(t, 0.8, 0.05)
 		if n := within(s.accepted, begin.Add(165*time.Second), begin.Add(175*time.Second)); n < 0.9*10*150 {
 			t.Errorf("%d calls in the ten seconds from 45 after the return", n)
 		}
@@ -280,9 +276,9 @@ func TestPaceFallsAndComesBack(t *testing.T) {
 // A short job does not burn its start: 50 calls at --rate 300 to an API that allows 10.
 func TestPaceBeginsGently(t *testing.T) {
 	for _, penalty := range []time.Duration{0, 3 * time.Second} {
-		inBubble(t, penalty.String(), func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			s := &server{latency: 20 * time.Millisecond}
-			s.refuses = s.penalty(penalty, s.sliding(constant(10)))
+			s.refuses = s.penalty(penalty, s.constant(10))
 			start := drive(t, newPacer(PerSecond(300)), s, 16, 9*time.Second)
 			if refused := len(s.arrived) - len(s.accepted); len(s.accepted) < 50 || refused > 8 {
 				t.Errorf("%d passed and %d were refused in %s", len(s.accepted), refused, time.Since(start))
@@ -295,7 +291,7 @@ func TestPaceBeginsGently(t *testing.T) {
 func TestPaceRemembersTheAllowance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := &server{latency: 20 * time.Millisecond}, newPacer(PerSecond(300))
-		s.refuses = s.penalty(3*time.Second, s.sliding(constant(50)))
+		s.refuses = s.penalty(3*time.Second, s.constant(50))
 		drive(t, p, s, 32, 20*time.Second)
 		time.Sleep(5 * time.Minute)
 		before := len(s.arrived) - len(s.accepted)
@@ -318,13 +314,21 @@ func sum(allowed func(time.Time) float64, start time.Time) (n float64) {
 	return n
 }
 
+// tally adds up what became of calls in trials.
+type tally struct{ accepted, arrived, allowed float64 }
+
+func (a *tally) add(s *server, allowed float64) {
+	a.accepted += float64(len(s.accepted))
+	a.arrived += float64(len(s.arrived))
+	a.allowed += allowed
+}
+
 // check holds what passed to what was allowed, and what was refused to a share of the calls.
-func check(t *testing.T, name string, accepted, arrived int, allowed, good, refused float64) {
+func (a *tally) check(t *testing.T, good, refused float64) {
 	t.Helper()
-	goodput, share := float64(accepted)/allowed, 1-float64(accepted)/float64(arrived)
-	t.Logf("%s: goodput %.3f, refused %.4f", name, goodput, share)
+	goodput, share := a.accepted/a.allowed, 1-a.accepted/a.arrived
+	t.Logf("goodput %.3f, refused %.4f", goodput, share)
 	if goodput < good || share > refused {
-		t.Errorf("%s: goodput is %.3f of what was allowed, not %.3f; %.4f are refused, not %.4f",
-			name, goodput, good, share, refused)
+		t.Errorf("goodput is %.3f of what was allowed, not %.3f; %.4f are refused, not %.4f", goodput, good, share, refused)
 	}
 }

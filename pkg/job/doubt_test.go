@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"bulkdelete/internal/sandbox"
+	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/report"
 )
 
@@ -120,7 +121,7 @@ func TestAnOutageInTheMiddleFailsNobody(t *testing.T) {
 			inBubble(t, fmt.Sprintf("%d workers, %s", workers, how), func(t *testing.T) {
 				b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownNotFound,
 					Faults: seeded(t, "latency=200ms,seed=3")}, 5000, 5000)
-				b.cfg.Workers, b.cfg.Rate = workers, 20
+				b.cfg.Workers, b.cfg.Rate = workers, client.PerSecond(20)
 				down := time.Now().Add(2 * time.Second)
 				b.before(func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
 					if since := time.Since(down); since < 0 || since > time.Hour {
@@ -150,7 +151,7 @@ func TestAnOutageInTheMiddleFailsNobody(t *testing.T) {
 func TestWhoIsNeverAnsweredIsNotCalledFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newFixture(t, sandbox.Config{}, 1000, 1000)
-		b.cfg.Rate = 20
+		b.cfg.Rate = client.PerSecond(20)
 		calls := 0
 		b.before(func(w http.ResponseWriter, r *http.Request, body []byte) bool {
 			if !isDeletion(r) || !bytes.Contains(body, []byte(id(75))) {

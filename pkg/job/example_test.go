@@ -38,7 +38,7 @@ func Example() {
 	check(err)
 	api, err := client.New(client.Config{Host: server.URL, AccessKeyID: sandbox.AccessKeyID,
 		AccessKeySecret: sandbox.AccessKeySecret,
-		Rate:            20, Workers: 16, Retries: 8, Timeout: 30 * time.Second, Version: "example"})
+		Rate:            client.PerSecond(20), Workers: 16, Retries: 8, Timeout: 30 * time.Second, Version: "example"})
 	check(err)
 	pool, err := api.Login(context.Background())
 	check(err)

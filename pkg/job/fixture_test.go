@@ -109,7 +109,7 @@ func newFixture(t *testing.T, cfg sandbox.Config, pool, rows int) *fixture {
 		t.Fatal(err)
 	}
 	b.cfg = client.Config{Host: "http://127.0.0.1", AccessKeyID: sandbox.AccessKeyID,
-		AccessKeySecret: sandbox.AccessKeySecret, Rate: 200, Workers: 4,
+		AccessKeySecret: sandbox.AccessKeySecret, Rate: client.PerSecond(200), Workers: 4,
 		Retries: 8, Timeout: time.Second, Version: "test", Transport: wire{b.api}}
 	return b
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bulkdelete/internal/sandbox"
+	"bulkdelete/pkg/client"
 )
 
 // Whatever the API answers and however the network lies, everybody is deleted in the end and nothing false is said.
@@ -307,7 +308,7 @@ func TestAnOutageIsWaitedOut(t *testing.T) {
 	for range 20 {
 		synctest.Test(t, func(t *testing.T) {
 			b := newFixture(t, sandbox.Config{}, 2000, 2000)
-			b.cfg.Workers, b.cfg.Rate = 16, 20
+			b.cfg.Workers, b.cfg.Rate = 16, client.PerSecond(20)
 			cut := time.Now().Add(time.Second)
 			b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if since := time.Since(cut); since > 0 && since < 20*time.Second {
@@ -329,7 +330,7 @@ func TestTokensThatRunOutCostNoChunk(t *testing.T) {
 	for _, said := range []string{`"expires_in":2`, `"expires_in":7200`} {
 		inBubble(t, said, func(t *testing.T) {
 			b := newFixture(t, sandbox.Config{TokenLifetime: 2 * time.Second, Faults: seeded(t, "latency=50ms")}, 10_000, 10_000)
-			b.cfg.Rate, b.cfg.Workers = 20, 4
+			b.cfg.Rate, b.cfg.Workers = client.PerSecond(20), 4
 			logins := 0
 			b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if !strings.HasSuffix(r.URL.Path, "get-management-token") {

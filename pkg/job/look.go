@@ -92,5 +92,5 @@ func (w *work) unreadable(t trail, began time.Time, err error, rule, hint string
 
 // hopeless says whether no call of this kind will be answered any better.
 func hopeless(err error) bool {
-	return isAny(err, client.Credentials, client.Payment, client.Unsupported, client.WrongPool)
+	return isAny(err, client.Credentials, client.Payment, client.Unsupported, client.WrongPool, client.Postponed)
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"bulkdelete/internal/sandbox"
+	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
@@ -160,7 +161,7 @@ func TestWhoGoesBetweenSavingAndDeleting(t *testing.T) {
 func TestWhoCannotBeReachedAtAllIsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newFixture(t, sandbox.Config{}, 5000, 5000)
-		b.cfg.Rate, b.cfg.Workers, b.cfg.Retries = 5, 4, 2 // others are answered for 20 seconds
+		b.cfg.Rate, b.cfg.Workers, b.cfg.Retries = client.PerSecond(5), 4, 2 // others are answered for 20 seconds
 		b.cfg.Transport = unreachable{b.cfg.Transport, id(75)}
 		if s, err := b.run(t.Context()); err != nil || s.Unknown != 50 || s.Failed > 0 || s.Deleted != 4950 {
 			t.Errorf("%d unknown, %d failed, %d deleted, %v", s.Unknown, s.Failed, s.Deleted, err)
