@@ -33,18 +33,25 @@ func (t *trial) draw(samples []sample) error {
 func (t *trial) chart(samples []sample) *chart.Chart {
 	end := samples[len(samples)-1].at.Seconds()
 	accepted, refused := perSecond(samples)
-	limit := []chart.Step{{From: 0, Y: t.limit}, {From: end, Y: t.limit}}
+	from, to := t.busy()
+	var limit []chart.Step
+	for _, turn := range []struct{ at, left float64 }{
+		{0, t.limit}, {from.Seconds(), t.limit}, {from.Seconds(), t.limit - t.others}, {to.Seconds(), t.limit - t.others},
+		{to.Seconds(), t.limit}, {end, t.limit},
+	} {
+		limit = append(limit, chart.Step{From: turn.at, Y: turn.left})
+	}
 	return &chart.Chart{
 		Title: "How the pace finds the server's limit",
 		Desc:  fmt.Sprintf("Calls a second over %.0f seconds: accepted, refused, the limit and the run's own pace", end),
 		Width: 800, Style: style, X: axis(end, 12, " s"),
 		Panels: []chart.Panel{{
-			Name:   fmt.Sprintf("calls a second: run --rate %g against a server that allows %g", t.rate, t.limit),
+			Name:   fmt.Sprintf("calls a second: run --rate %g; the server allows %g, faults %s", t.rate, t.limit, t.faults),
 			Height: 220, Y: axis(t.rate*1.05, 4, ""),
 			Areas: []chart.Steps{{Class: "accepted", Name: "calls accepted", Steps: accepted}},
 			Bars:  []chart.Steps{{Class: "refused", Name: "calls refused with 429", Steps: refused}},
 			Lines: []chart.Steps{
-				{Name: fmt.Sprintf("the server's limit, %g", t.limit), Dashed: true, Steps: limit},
+				{Name: "what the server allows: others use it too", Dashed: true, Steps: limit},
 				{Name: "the run's own pace", Steps: paces(samples)},
 			},
 		}},

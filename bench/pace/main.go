@@ -1,6 +1,6 @@
-// Command pace runs bulkdelete against a sandbox that allows fewer calls a second than the run is allowed to send,
-// reads the run's own metrics four times a second, and draws how the pace finds the limit. It has to be started inside
-// the repository; run.sh does that.
+// Command pace runs bulkdelete against a sandbox that allows fewer calls a second than the run is allowed to send, that
+// refuses some for no reason and that other users use for a while; reads the run's own metrics four times a second; and
+// draws how the pace finds the limit. It has to be started inside the repository; run.sh does that.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -21,9 +22,9 @@ import (
 
 // trial is what is asked of the run.
 type trial struct {
-	limit, rate float64
-	seconds     int
-	svg, points string
+	limit, rate, others float64
+	seconds             int
+	faults, svg, points string
 }
 
 func main() {
@@ -42,6 +43,8 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("pace", flag.ContinueOnError)
 	flags.Float64Var(&t.limit, "limit", 50, "calls a second that the server allows")
 	flags.Float64Var(&t.rate, "rate", 100, "calls a second that the run is allowed")
+	flags.Float64Var(&t.others, "others", 30, "calls a second by other users in the fifth and sixth tenth of the time")
+	flags.StringVar(&t.faults, "faults", "429=1%", "the sandbox's faults")
 	flags.IntVar(&t.seconds, "seconds", 100, "about how long the run takes")
 	flags.StringVar(&t.svg, "svg", "docs/pace.svg", "`FILE` for the drawing")
 	flags.StringVar(&t.points, "points", "bench/pace.csv", "`FILE` for what was measured")
@@ -74,7 +77,7 @@ func (t *trial) measure(ctx context.Context) (_ []sample, err error) {
 	if err := lab.WriteUsers(users, int(t.limit)*t.seconds*50); err != nil {
 		return nil, err
 	}
-	server, err := lab.StartSandbox(ctx, program, "--users", users, "--limit", fmt.Sprint(t.limit))
+	server, err := lab.StartSandbox(ctx, program, "--users", users, "--limit", fmt.Sprint(t.limit), "--faults", t.faults)
 	if err != nil {
 		return nil, err
 	}
@@ -89,11 +92,47 @@ func (t *trial) measure(ctx context.Context) (_ []sample, err error) {
 			"run", users, "--yes", "--rate", fmt.Sprint(t.rate), "--metrics-addr", address)
 		done <- err
 	}()
-	samples, err := watch(ctx, "http://"+address+"/metrics", done)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	samples, err := watch(ctx, "http://"+address+"/metrics", done, func() {
+		go t.beOthers(ctx, server.Get("GENAUTH_HOST"))
+	})
 	if err != nil {
 		return nil, err
 	}
 	return samples, save(t.points, samples)
+}
+
+// busy is when other users are there.
+func (t *trial) busy() (from, to time.Duration) {
+	tenth := time.Duration(t.seconds) * time.Second / 10
+	return 4 * tenth, 6 * tenth
+}
+
+// beOthers sends calls that count against the limit, when its time has come. They are refused in the end for want of a
+// token, which is looked at later.
+func (t *trial) beOthers(ctx context.Context, host string) {
+	from, to := t.busy()
+	began := time.Now()
+	tick := time.NewTicker(time.Duration(float64(time.Second) / t.others))
+	defer tick.Stop()
+	for time.Since(began) < to {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if time.Since(began) < from {
+			continue
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, host+"/api/v3/list-users", nil)
+		if err != nil {
+			return
+		}
+		if response, err := http.DefaultClient.Do(r); err == nil {
+			response.Body.Close()
+		}
+	}
 }
 
 // freeAddress finds a port that nobody listens on.
@@ -110,8 +149,10 @@ func (t *trial) tell(samples []sample) {
 	first, last := samples[0], samples[len(samples)-1]
 	seconds := (last.at - first.at).Seconds()
 	accepted, refused := last.accepted-first.accepted, last.refused-first.refused
-	fmt.Printf("%.0f s, limit %g, --rate %g: %.1f accepted a second, %.0f%% of the limit; ",
-		seconds, t.limit, t.rate, accepted/seconds, 100*accepted/seconds/t.limit)
+	from, to := t.busy()
+	left := t.limit*seconds - t.others*(to-from).Seconds()
+	fmt.Printf("%.0f s, limit %g, --rate %g, %s: %.0f accepted, %.0f%% of what others left; ",
+		seconds, t.limit, t.rate, t.faults, accepted, 100*accepted/left)
 	fmt.Printf("%.0f of %.0f attempts refused (%.2f%%)\n", refused, accepted+refused, 100*refused/(accepted+refused))
 }
 

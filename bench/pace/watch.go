@@ -22,8 +22,8 @@ type sample struct {
 	limit    float64 // the pace that the run allows itself, in calls a second
 }
 
-// watch reads the run's metrics until it ends. The samples begin with its first call.
-func watch(ctx context.Context, url string, done <-chan error) ([]sample, error) {
+// watch reads the run's metrics until it ends. The samples begin with its first call, when first is called.
+func watch(ctx context.Context, url string, done <-chan error, first func()) ([]sample, error) {
 	var samples []sample
 	began := time.Now()
 	tick := time.NewTicker(step)
@@ -44,6 +44,9 @@ func watch(ctx context.Context, url string, done <-chan error) ([]sample, error)
 		if s.accepted+s.refused == 0 {
 			began = time.Now() // nothing has been sent yet
 			continue
+		}
+		if len(samples) == 0 {
+			first()
 		}
 		s.at = time.Since(began)
 		samples = append(samples, s)

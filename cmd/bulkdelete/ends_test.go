@@ -144,7 +144,7 @@ func TestWhoIsNotFoundIsNotNamed(t *testing.T) {
 
 // A token that is renewed for another pool stops the run, and another tenant or pool is refused by restore and verify.
 func TestThePoolAndTheTenantStayTheRuns(t *testing.T) {
-	p, dir := newPool(t, 2000, "", func(c *sandbox.Config) { c.TokenLifetime = time.Second }), t.TempDir()
+	p, dir := newPool(t, 2000, "", func(c *sandbox.Config) { c.TokenLifetime = 2 * time.Second }), t.TempDir()
 	other := newPool(t, 0, "", func(c *sandbox.Config) { c.UserPool = "64b0d1c2e3f4051627384999" })
 	tokens := 0
 	p.proxied(t, func(w http.ResponseWriter, r *http.Request, _ []byte) bool {

@@ -51,6 +51,16 @@ func fraction(to *float64, category, name string, value float64, usage string) *
 		Usage: usage, Sources: sources(name)}
 }
 
+// rate lets a flag be a client.Rate.
+type rate struct{ *client.Rate }
+
+func (r rate) Set(s string) (err error) {
+	*r.Rate, err = client.ParseRate(s)
+	return err
+}
+
+func (r rate) Get() any { return *r.Rate }
+
 func span(to *time.Duration, category, name string, value time.Duration, usage string) *cli.DurationFlag {
 	return &cli.DurationFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value == 0,
 		Usage: usage, Sources: sources(name)}
@@ -81,19 +91,21 @@ func (o *inputOptions) flags() []cli.Flag {
 // apiOptions say how every command that talks to the API does that.
 type apiOptions struct {
 	host, auth, dialect, tenantID, caCert string
-	rate                                  string
+	rate                                  client.Rate
 	workers, retries                      int
 	timeout                               time.Duration
 }
 
 func (o *apiOptions) flags() []cli.Flag {
+	o.rate = client.PerSecond(20)
 	return []cli.Flag{
 		word(&o.host, apiFlags, "host", defaultHost, "`URL`: the API's root", "GENAUTH_HOST"),
 		word(&o.auth, apiFlags, "auth", "token", "`M`: token or signature"),
 		word(&o.dialect, apiFlags, "signature-dialect", "", "`D`: authing (default) or genauth"),
 		word(&o.tenantID, apiFlags, "tenant-id", "", "`ID`: the tenant", "GENAUTH_TENANT_ID"),
 		word(&o.caCert, apiFlags, "ca-cert", "", "`FILE`: further root certificates"),
-		word(&o.rate, paceFlags, "rate", "20", "`R`: calls a second at the most, or \"08:00,5 20:00,100\""),
+		&cli.GenericFlag{Value: rate{&o.rate}, Category: paceFlags, Name: "rate", Sources: sources("rate"),
+			Usage: "`R`: calls a second, or \"08:00,5 20:00,100\""},
 		number(&o.workers, paceFlags, "workers", 16, "`N`: calls in flight at the most"),
 		number(&o.retries, paceFlags, "retries", 8, "`N`: more attempts after a passing failure"),
 		span(&o.timeout, paceFlags, "timeout", 30*time.Second, "`D`: for one attempt"),
@@ -304,7 +316,7 @@ func protected(files []string, idType string) (ids []string, err error) {
 // config is how the client is to be, without credentials.
 func (o *apiOptions) config() (client.Config, error) {
 	cfg := client.Config{Host: strings.TrimRight(o.host, "/"), Auth: o.auth, Dialect: o.dialect, TenantID: o.tenantID,
-		Workers: o.workers, Retries: o.retries, Timeout: o.timeout, Version: version()}
+		Rate: o.rate, Workers: o.workers, Retries: o.retries, Timeout: o.timeout, Version: version()}
 	switch {
 	case o.dialect != "" && o.auth != "signature":
 		return cfg, job.Fail(job.Usage, "add --auth signature, or leave --signature-dialect out",
@@ -317,9 +329,6 @@ func (o *apiOptions) config() (client.Config, error) {
 		return cfg, fmt.Errorf("--timeout %s: give a time above 0", o.timeout)
 	}
 	var err error
-	if cfg.Rate, err = client.ParseRate(o.rate); err != nil {
-		return cfg, fmt.Errorf("--rate %w", err)
-	}
 	cfg.RootCAs, err = rootCAs(o.caCert)
 	return cfg, err
 }

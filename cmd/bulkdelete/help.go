@@ -146,6 +146,9 @@ func plainUsage(err error) error {
 			want = kind
 		}
 	}
+	if _, own, found := strings.Cut(m[4], ": give "); found { // a value of our own says itself what it wants
+		want = own
+	}
 	return fmt.Errorf("%s %q: give %s", cmp.Or(m[2], "--"+m[3]), m[1], want)
 }
 

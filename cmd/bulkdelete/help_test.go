@@ -192,6 +192,8 @@ func TestMistakesAreAnswered(t *testing.T) {
 		"report --jsn x":         "did you mean --json?",
 		"run --workers 1.5 x":    `--workers "1.5": give a whole number`,
 		"run --rate fast x":      `--rate "fast": give a number`,
+		"run --rate 0 x":         `--rate "0": give attempts a second above 0`,
+		"run --rate 8:00 x":      `--rate "8:00": give a number behind the comma`,
 		"run --timeout 5 x":      `--timeout "5": give a time such as 30s or 5m`,
 		"run --yes=maybe x":      `--yes "maybe": give true or false`,
 		"run a.csv b.csv":        "give one input FILE",

@@ -80,6 +80,9 @@ func (o *operation) connect(ctx context.Context, like sandbox.Config) error {
 	} else if err := credentials(&o.config); err != nil {
 		return err
 	}
+	if now := time.Now(); o.config.Rate.At(now) == 0 {
+		fmt.Fprintf(o.console.err, "--rate pauses now, until %s\n", o.config.Rate.Next(now).Format("15:04 MST"))
+	}
 	var err error
 	if o.client, o.pool, err = logIn(ctx, o.config); err != nil {
 		return err

@@ -85,6 +85,15 @@ func (r Rate) At(t time.Time) float64 {
 	return n
 }
 
+// Next is when the rate changes next, a day later at the most.
+func (r Rate) Next(t time.Time) time.Time {
+	at := t.Truncate(time.Minute)
+	for at.Before(t.Add(24*time.Hour)) && r.At(at) == r.At(t) {
+		at = at.Add(time.Minute)
+	}
+	return at
+}
+
 // Over is a part of the rate, for one of n clients that share it.
 func (r Rate) Over(n int) Rate {
 	part := Rate{slices.Clone(r.turns)}

@@ -51,6 +51,10 @@ func TestTimetable(t *testing.T) {
 			t.Errorf("at %s: %v, want %v", at, got, want)
 		}
 	}
+	evening := time.Date(2026, 11, 25, 21, 15, 30, 0, berlin)
+	if got := r.Next(evening); !got.Equal(time.Date(2026, 11, 26, 2, 30, 0, 0, berlin)) {
+		t.Errorf("after %s the rate changes at %s", evening, got)
+	}
 	if got := r.Over(4).String(); got != "02:30,1.75 08:00,1.25 20:00,25" {
 		t.Errorf("a quarter is %s", got)
 	}
