@@ -5,9 +5,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"unicode/utf8"
 )
@@ -21,6 +19,8 @@ const (
 var (
 	errLongRecord = errors.New("record too long")
 	quoteMark     = []byte{'"'}
+	formulaMark   = []byte(`="`)
+	newline       = []byte{'\n'}
 	replacement   = []byte("\uFFFD")
 )
 
@@ -30,12 +30,11 @@ var (
 // delimiters: that is what encoding/csv makes of it too, but it costs a string for every record. One with quotes goes
 // through encoding/csv, so that the dialect is the standard one.
 type records struct {
-	src      *source
-	eol      byte
-	comma    byte
-	formulas *regexp.Regexp // see parse
-	one      *bytes.Reader  // the record that csv reads
-	csv      *csv.Reader
+	src   *source
+	eol   byte
+	comma byte
+	one   *bytes.Reader // the record that csv reads
+	csv   *csv.Reader
 
 	lines  int      // read so far
 	line   int      // where the current record starts
@@ -48,7 +47,6 @@ type records struct {
 // newRecords begins to read records; eol and comma are their line end and delimiter.
 func newRecords(src *source, eol, comma byte) *records {
 	r := &records{src: src, eol: eol, comma: comma, one: bytes.NewReader(nil)}
-	r.formulas = regexp.MustCompile(fmt.Sprintf(`(^|[%[1]c])="([^"\n]*)"([%[1]c]|$)`, comma))
 	r.csv = r.newCSV(r.one)
 	return r
 }
@@ -178,12 +176,21 @@ func (r *records) parse() ([]string, error) {
 	return cells, err
 }
 
-// quoteFormulas puts cells such as ="00123" into quotes. Neighbours share a delimiter, so that it takes two rounds.
+// quoteFormulas puts cells such as ="00123" into quotes.
 func (r *records) quoteFormulas(text []byte) []byte {
-	for range 2 {
-		text = r.formulas.ReplaceAll(text, []byte(`$1"=""$2"""$3`))
+	quoted := make([]byte, 0, len(text)+16)
+	for {
+		if value, rest, ok := bytes.Cut(bytes.TrimPrefix(text, formulaMark), quoteMark); ok &&
+			bytes.HasPrefix(text, formulaMark) && !bytes.Contains(value, newline) &&
+			(len(rest) == 0 || rest[0] == r.comma) {
+			quoted, text = append(append(append(quoted, `"=""`...), value...), `"""`...), rest
+		}
+		end := bytes.IndexByte(text, r.comma)
+		if end < 0 {
+			return append(quoted, text...)
+		}
+		quoted, text = append(quoted, text[:end+1]...), text[end+1:]
 	}
-	return text
 }
 
 // checkSizes refuses what no list of users holds.

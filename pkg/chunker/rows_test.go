@@ -79,7 +79,7 @@ func TestRowsAllocateLittle(t *testing.T) {
 		"e-mail addresses": {Options{IDType: Email}, func(i int) string { return fmt.Sprintf("Ada+%d@example.com", i) }, 0.5},
 		"usernames":        {Options{IDType: Username}, func(i int) string { return fmt.Sprintf("ada.%d", i) }, 0.5},
 		"identities":       {Options{IDType: Identity}, func(i int) string { return fmt.Sprintf("idp:%d", i) }, 0.5},
-		"formulas":         {Options{IDType: Phone}, func(i int) string { return fmt.Sprintf(`="%011d"`, i) }, 30},
+		"formulas":         {Options{IDType: Phone}, func(i int) string { return fmt.Sprintf(`="%011d"`, i) }, 25},
 	} {
 		text := []byte("x,n\n")
 		for i := range rows {
