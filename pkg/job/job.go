@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/journal"
@@ -130,12 +128,19 @@ func (j *Job) lost() *Error {
 		"the audit was taken away, so nothing more is sent: %w", err)
 }
 
-// feedChunks streams the plan's chunks, in order, to at most Workers goroutines and waits for them. Each of these is
-// a slot: a chunk waits here until there is one for it.
+// feedChunks streams the plan's chunks, in order, to Workers goroutines and waits for them. Each of these is a slot: a
+// chunk waits here until one takes it.
 func (j *Job) feedChunks() *Error {
-	var slots errgroup.Group
-	slots.SetLimit(j.Workers)
-	defer slots.Wait() //nolint:errcheck // workers report through j.stop
+	slots := make(chan func())
+	var workers sync.WaitGroup
+	for range j.Workers {
+		workers.Go(func() {
+			for do := range slots {
+				do()
+			}
+		})
+	}
+	defer func() { close(slots); workers.Wait() }() // they report through j.stop
 	fed := 0
 	for chunk, err := range j.Deed.chunks() {
 		if err != nil {
@@ -158,8 +163,7 @@ func (j *Job) feedChunks() *Error {
 			return err
 		}
 		fed += len(places)
-		w := &work{job: j, chunk: chunk}
-		slots.Go(func() error { w.do(places); return nil })
+		slots <- func() { (&work{job: j, chunk: chunk}).do(places) }
 	}
 	if j.StopAfter > 0 && fed >= j.StopAfter { // maybe within the last chunk, or at its very end, which why sees
 		return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
