@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,13 +106,7 @@ func (j *Job) why(stopped *Error) *Error {
 	if j.folder.cover.Complete() && (stopped == nil || stopped.Code == Interrupted) {
 		stopped = nil // the last call did the last chunk while the run was being stopped
 	}
-	if lost := j.lost(); lost != nil {
-		return lost
-	}
-	if stopped == nil {
-		stopped = changed(j.Deed.changed())
-	}
-	return stopped
+	return cmp.Or(j.lost(), stopped, changed(j.Deed.changed()))
 }
 
 // lost says whether the audit's path leads elsewhere. Rows that are written from then on are in a file that nobody
@@ -173,10 +168,7 @@ func (j *Job) feedChunks() *Error {
 
 // ready says whether a chunk may be sent: the input and the audit are where they were, and there is room for its row.
 func (j *Job) ready() *Error {
-	if err := changed(j.Deed.changed()); err != nil {
-		return err
-	}
-	if err := j.lost(); err != nil {
+	if err := cmp.Or(changed(j.Deed.changed()), j.lost()); err != nil {
 		return err
 	}
 	// A slot may come free only when the row of the call in it is written: room for all slots is room for this one.

@@ -175,8 +175,8 @@ type files struct {
 
 	done, failed, rejected, remaining *made
 
-	at    [2]int // chunk and first place of the row that cells are of
-	cells string // between the line's number and the record, the same for all users of that row
+	cells string // of the row at, between a line's number and its record: the same for all its users
+	at    [2]int // chunk and first place
 }
 
 // createFiles begins the files. They have to be discarded after an error too.
@@ -243,8 +243,7 @@ func (out *files) row(f *made, before string, raw []byte, behind ...string) erro
 	f.WriteString(before)
 	f.Write(raw) //nolint:errcheck // remembered
 	for _, cell := range behind {
-		f.WriteString(out.delimiter)
-		f.WriteString(quoted(cell, out.delimiter))
+		f.WriteString(out.delimiter + quoted(cell, out.delimiter))
 	}
 	return f.WriteByte('\n')
 }
