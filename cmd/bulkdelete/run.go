@@ -151,7 +151,7 @@ func (d *deletion) run(ctx context.Context) error {
 // read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the
 // folder did. A folder that was made for nothing goes when it is closed.
 func (d *deletion) read(ctx context.Context) (*job.Record, error) {
-	folder, err := job.Claim(d.dir)
+	folder, err := job.Claim(ctx, d.dir, d.console.say)
 	if err != nil {
 		return nil, err
 	}
