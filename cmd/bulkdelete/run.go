@@ -37,7 +37,7 @@ func (p *process) runCommand() *cli.Command {
 			if o.dryRun {
 				return d.end(d.look(ctx))
 			}
-			if d.metrics, err = newMetrics(o.metrics); err != nil {
+			if d.metrics, err = newMetrics(o.metrics, d.console.pulse.ails); err != nil {
 				return err
 			}
 			err = d.end(d.runAll(ctx))
@@ -106,7 +106,8 @@ func (p *process) newDeletion(c *cli.Command, o *jobOptions, given string) (*del
 	if d.chunks, err = o.chunking(); err != nil {
 		return nil, err
 	}
-	d.config.Rate = d.config.Rate.Over(d.chunks.Shards) // all shards together keep to --rate
+	d.shards = max(1, d.chunks.Shards)
+	d.config.Rate = d.config.Rate.Over(d.shards) // all shards together keep to --rate
 	if objects.IsURL(given) {
 		if d.object, err = objects.New(given, d.config.RootCAs); err != nil {
 			return nil, job.Fail(job.Usage, "nothing was sent", "%w", err)
@@ -156,6 +157,7 @@ func (d *deletion) read(ctx context.Context) (*job.Record, error) {
 		return nil, err
 	}
 	d.close = append(d.close, folder.Close)
+	d.awake(folder)
 	if err := d.open(ctx, folder); err != nil {
 		return nil, err
 	}

@@ -114,6 +114,9 @@ func standing(dir *journal.Dir, run *report.Run) (*report.Status, error) {
 // Beat writes the heartbeat.
 func (f *Folder) Beat(s *report.Status) error { return s.Save(f.dir) }
 
+// Status is the last heartbeat, nil if there was none.
+func (f *Folder) Status() (*report.Status, error) { return report.LoadStatus(f.dir) }
+
 // Control is what was asked of the run on the folder last, nil if nothing was.
 func (f *Folder) Control() (*report.PaceChange, error) { return report.LoadControl(f.dir) }
 
@@ -175,14 +178,15 @@ func Repace(ctx context.Context, path string, c report.PaceChange) (*report.Stat
 		"the run on %s did not obey within %s", path, paceWaits)
 }
 
-// Repaced notes in run.json that the pace was changed. After the end it does nothing.
-func (j *Job) Repaced(c report.PaceChange) error {
+// Repaced notes in run.json that the pace was changed, and the command that goes on from then on. After the end it does
+// nothing.
+func (j *Job) Repaced(c report.PaceChange, resume string) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := j.folder.Run.Last()
 	if s.Ended != nil {
 		return nil
 	}
-	s.Paces = append(s.Paces, c)
+	s.Paces, s.Resume = append(s.Paces, c), resume
 	return j.folder.save()
 }

@@ -37,9 +37,9 @@ type Status struct {
 	HeldBy    string    `json:"held_by"` // what keeps it from being faster, in a sentence
 	Retries   int       `json:"retries_60s"`
 	Throttled int       `json:"throttled_60s"`
-	LastError *Trouble  `json:"last_error"`   // nil: none
-	Seconds   *int      `json:"seconds_left"` // nil: nobody can say
-	Obeyed    time.Time `json:"obeyed_at"`    // when what pace asked for last was asked; zero: nothing was
+	LastError *Trouble  `json:"last_error"`         // nil: none
+	Seconds   *int      `json:"seconds_left"`       // nil: nobody can say
+	Obeyed    time.Time `json:"obeyed_at,omitzero"` // when what pace asked for last was asked; zero: nothing was
 }
 
 // Trouble is an attempt that failed.
