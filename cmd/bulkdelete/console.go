@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -339,12 +340,15 @@ func (k *console) bar(h *heart) (stop func()) {
 	}
 }
 
+// usual is what holds a run up when nothing is wrong.
+var usual = regexp.MustCompile(`^(--rate [^p]|starting gently|\d+ workers)`)
+
 // besideBar is what stands to the right of the bar, as much as there is room for: what holds the run up, or else how
 // long it takes and what went wrong.
 func (k *console) besideBar(room int, s *report.Status) string {
 	all, failed := k.pulse.count()
 	wrong := fmt.Sprintf(" failed %d", failed)
-	if !strings.HasPrefix(s.HeldBy, "--rate ") && !strings.Contains(s.HeldBy, " workers reach ") {
+	if !usual.MatchString(s.HeldBy) {
 		return fitting(room, " "+s.HeldBy+wrong, " "+s.HeldBy, " "+s.State)
 	}
 	pace := fmt.Sprintf(" %.0f calls/s", s.Pace)

@@ -46,35 +46,12 @@ func (o *operation) newHeart(j *job.Job, folder *job.Adopted) *heart {
 	return h
 }
 
-// awake beats from the time that a folder is held until its heart does: where a run died, status would call that dead
-// while the next one checks the input and is asked for. What was asked of the pace before is for nobody.
-func (o *operation) awake(folder *job.Folder) {
-	s, err := folder.Status()
-	c, failed := folder.Control()
-	if err != nil || failed != nil || s == nil {
-		return // there is none, or the next heartbeat replaces it
-	}
-	if c != nil {
-		o.seen = c.At
-	}
-	s.State, s.ExitCode, s.PID, s.By, s.StartedAt = report.Running, int(job.Interrupted), os.Getpid(), job.Operator(), now()
-	s.Host, _ = os.Hostname()
-	s.HeldBy, s.Seconds = "nothing is sent yet: the input is checked, or a person is asked", nil
-	beat := func() {
-		s.UpdatedAt = now()
-		folder.Beat(s) //nolint:errcheck // as in heart.beat
-	}
-	beat()
-	o.asleep = sync.OnceFunc(every(time.Second, beat))
-}
-
 // start writes the first heartbeat. The folder says by now that calls may be under way.
 func (h *heart) start() {
 	if h.pause != nil && h.o.client != nil {
 		h.o.client.SetRate(client.PerSecond(0))
 		h.o.console.say("paused by %s: bulkdelete pace %s resume ends that", h.pause.By, h.folder.Path)
 	}
-	h.o.asleep()
 	h.o.console.pulse.start()
 	h.beat()
 	h.stop, h.shown = every(tick, h.tick), func() {}

@@ -33,7 +33,6 @@ type operation struct {
 	shards   int                 // that keep to --rate together
 	kept     []report.PaceChange // what bulkdelete pace asked of the run before
 	seen     time.Time           // when the last change of pace was asked for that is for nobody any more
-	asleep   func()              // ends what awake began
 	heart    *heart              // nil: nothing is done to a folder
 	host     string              // as run.json has it
 	pool     string              // "": nobody has logged in
@@ -52,7 +51,7 @@ func (p *process) newOperation(c *cli.Command, o *jobOptions) (*operation, error
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	op := &operation{jobOptions: o, process: p, command: c, console: k, shards: 1, asleep: func() {}}
+	op := &operation{jobOptions: o, process: p, command: c, console: k, shards: 1}
 	if op.config, err = o.config(); err != nil {
 		return nil, err
 	}
@@ -70,7 +69,6 @@ func (p *process) newOperation(c *cli.Command, o *jobOptions) (*operation, error
 
 // end closes everything that is open, the last opened first.
 func (o *operation) end(err error) error {
-	o.asleep()
 	for _, f := range slices.Backward(o.close) {
 		err = errors.Join(err, f())
 	}
@@ -151,7 +149,7 @@ func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted
 	if folder.Finished() {
 		return o.finishedBefore(ctx, d, folder.Path)
 	}
-	if err := o.keepPace(folder.Run.Last()); err != nil {
+	if err := o.keepPace(folder); err != nil {
 		return err
 	}
 	if folder.Remaining() > 0 {
@@ -181,8 +179,13 @@ func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted
 	return o.finishUpload(ctx, folder.Path, false, o.result(summary, folder.Path, ended, resume))
 }
 
-// keepPace keeps to what bulkdelete pace asked of the run before, unless --rate says something else.
-func (o *operation) keepPace(last *report.Session) error {
+// keepPace keeps to what bulkdelete pace asked of the run before, unless --rate says something else. What control.json
+// asks was for that run.
+func (o *operation) keepPace(folder *job.Adopted) error {
+	if c, err := folder.Control(); err == nil && c != nil {
+		o.seen = c.At
+	}
+	last := folder.Run.Last()
 	if last == nil || o.command.IsSet("rate") {
 		return nil
 	}

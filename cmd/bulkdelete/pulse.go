@@ -119,6 +119,12 @@ func (p *pulse) lately() (sum second, seconds float64) {
 	return p.within(n), float64(n)
 }
 
+// wasThrottled says whether the API has refused an attempt for being too many.
+func (p *pulse) wasThrottled() bool {
+	all, _ := p.count()
+	return all.throttled > 0
+}
+
 // within gives what happened in the last so many full seconds.
 func (p *pulse) within(seconds int) (sum second) {
 	p.mu.Lock()
@@ -213,6 +219,8 @@ func (p *pulse) heldBy(h holding) string {
 		return "--rate pauses until " + h.rate.Next(now).Format("15:04 MST")
 	case ails != "":
 		return ails + p.next(h.attempts)
+	case h.limit < 0.95*most && !p.wasThrottled():
+		return fmt.Sprintf("starting gently: %.3g calls a second so far", h.limit)
 	case h.limit < 0.95*most:
 		return fmt.Sprintf("throttled: the API allows about %.3g calls a second", h.limit)
 	case reach < 0.97*most && float64(did.calls)/of < 0.97*most:

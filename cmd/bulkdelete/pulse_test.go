@@ -15,6 +15,7 @@ func TestHeldBy(t *testing.T) {
 	refusedConnection := client.Attempt{Number: 6, Again: true, Wait: 12 * time.Second,
 		Err: errors.New("no answer: dial tcp 192.0.2.1:443: connect: connection refused")}
 	good := client.Attempt{Number: 1, HTTPStatus: 200, StatusCode: 200, Duration: 500 * time.Millisecond}
+	throttled := client.Attempt{Number: 1, HTTPStatus: 429, StatusCode: 429, Throttled: true}
 	timetable, err := client.ParseRate("00:00,0 20:00,100")
 	if err != nil {
 		t.Fatal(err)
@@ -23,9 +24,10 @@ func TestHeldBy(t *testing.T) {
 		each    client.Attempt // twenty of them, one a second
 		holding holding
 	}{
+		"starting gently: 20 calls a second so far": {good, holding{limit: 20, rate: client.PerSecond(100)}},
 		"--rate 1":         {good, holding{limit: 1, rate: client.PerSecond(1)}},
 		"making the files": {good, holding{limit: 1, rate: client.PerSecond(1), stage: "making the files"}},
-		"throttled: the API allows about 9 calls a second":                            {good, holding{limit: 9, rate: client.PerSecond(20)}},
+		"throttled: the API allows about 9 calls a second":                            {throttled, holding{limit: 9, rate: client.PerSecond(20)}},
 		"16 workers reach 32 calls a second at 500ms":                                 {good, holding{limit: 100, rate: client.PerSecond(100)}},
 		"stopping: 3 calls in flight":                                                 {good, holding{limit: 1, rate: client.PerSecond(1), stopping: true, inFlight: 3}},
 		"paused by ana@ops 4 min ago":                                                 {good, holding{limit: 1, rate: client.PerSecond(1), pause: &report.PaceChange{By: "ana@ops", At: time.Date(2000, 1, 1, 0, 0, 20, 0, time.UTC).Add(-4 * time.Minute)}}},

@@ -157,7 +157,6 @@ func (d *deletion) read(ctx context.Context) (*job.Record, error) {
 		return nil, err
 	}
 	d.close = append(d.close, folder.Close)
-	d.awake(folder)
 	if err := d.open(ctx, folder); err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func beating(ctx context.Context, dir *journal.Dir, run *report.Run) (*report.St
 			return nil, nil
 		case now != nil && (first == nil || !now.UpdatedAt.Equal(first.UpdatedAt)):
 			return now, nil
-		case gone(cmp.Or(now, lastKnown(run))):
+		case gone(cmp.Or(now, lastKnown(run))) && gone(holder(dir)):
 			return nil, nil
 		}
 		select {
@@ -70,7 +70,27 @@ func beating(ctx context.Context, dir *journal.Dir, run *report.Run) (*report.St
 		case <-time.After(look):
 		}
 	}
+	if h := holder(dir); h.PID > 0 && !gone(h) { // what reads a long input, or waits for an answer
+		s, err := standing(dir, run)
+		if err == nil {
+			s.State, s.ExitCode, s.PID = report.Running, int(Interrupted), h.PID
+			s.HeldBy = "nothing is sent yet: the input is checked, or a person is asked"
+		}
+		return s, err
+	}
 	return nil, nil
+}
+
+// holder is who else holds a folder, by its lock, on this machine; without a PID: nobody here.
+func holder(dir *journal.Dir) *report.Status {
+	text, _ := dir.ReadFile(report.LockName, 1<<10) // without one nobody holds it
+	s, host := &report.Status{}, ""
+	own, err := os.Hostname()
+	if n, _ := fmt.Sscanf(string(text), "%d on %s", &s.PID, &host); n < 2 || err != nil || host != own || s.PID == os.Getpid() {
+		return &report.Status{Host: own}
+	}
+	s.Host = host
+	return s
 }
 
 // lastKnown is who ran last, for a run without a heartbeat.
@@ -83,7 +103,7 @@ func lastKnown(run *report.Run) *report.Status {
 // gone says whether a process was of this machine, and is there no more.
 func gone(s *report.Status) bool {
 	host, err := os.Hostname()
-	return err == nil && s.Host == host && errors.Is(syscall.Kill(s.PID, 0), syscall.ESRCH)
+	return err == nil && s.Host == host && (s.PID <= 0 || errors.Is(syscall.Kill(s.PID, 0), syscall.ESRCH))
 }
 
 // standing is how a run on which nobody works stands.
@@ -113,9 +133,6 @@ func standing(dir *journal.Dir, run *report.Run) (*report.Status, error) {
 
 // Beat writes the heartbeat.
 func (f *Folder) Beat(s *report.Status) error { return s.Save(f.dir) }
-
-// Status is the last heartbeat, nil if there was none.
-func (f *Folder) Status() (*report.Status, error) { return report.LoadStatus(f.dir) }
 
 // Control is what was asked of the run on the folder last, nil if nothing was.
 func (f *Folder) Control() (*report.PaceChange, error) { return report.LoadControl(f.dir) }
