@@ -159,6 +159,10 @@ func (c *Client) Close() {
 	}
 }
 
+// SetRate changes the rate, also for attempts that wait already: no later than half a second on they follow it. With
+// PerSecond(0) none begins.
+func (c *Client) SetRate(r Rate) { c.pace.change(r) }
+
 // Limit is the present pace in attempts a second.
 func (c *Client) Limit() float64 { return c.pace.limit() }
 

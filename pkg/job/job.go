@@ -217,6 +217,13 @@ func (j *Job) record(row report.Row) error {
 	return nil
 }
 
+// Remaining is the number of users without a row in the audit at present.
+func (j *Job) Remaining() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.folder.Remaining()
+}
+
 // doubt notes a chunk that is left without a row although a call may have been carried out.
 func (j *Job) doubt(chunk int) {
 	j.mu.Lock()
