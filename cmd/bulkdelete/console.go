@@ -45,6 +45,8 @@ type console struct {
 	log         zerolog.Logger
 
 	pulse    *pulse
+	attempts int         // at a call, at the most
+	waiting  atomic.Bool // nothing shows how the run goes yet, or any more: what does not work is said
 	stopping atomic.Bool
 }
 
@@ -52,6 +54,7 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	root := c.Root()
 	k := &console{in: root.Reader, out: root.Writer, err: &redirect{w: root.ErrWriter}, json: o.json, progress: o.progress,
 		pulse: &pulse{}}
+	k.waiting.Store(true)
 	k.terminal = isTerminal(root.ErrWriter)
 	k.cursor = k.terminal && os.Getenv("TERM") != "dumb"
 	k.interactive = k.terminal && (isTerminal(root.Reader) || c.Args().First() == "-")
@@ -71,7 +74,11 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	switch format := o.logFormat; {
 	case format == "console" || format == "" && k.terminal:
 		w = zerolog.ConsoleWriter{Out: k.err, NoColor: !k.cursor || os.Getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}
-	case format != "json" && format != "":
+	case format == "json":
+		if s, ok := root.ErrWriter.(*stderr); ok {
+			s.inJSON()
+		}
+	case format != "":
 		return nil, fmt.Errorf("--log-format %q: give console or json", format)
 	}
 	// The run's ID joins the lines of one process where the logs of many are collected.
@@ -80,6 +87,9 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 }
 
 func isTerminal(stream any) bool {
+	if s, ok := stream.(*stderr); ok {
+		stream = s.Writer
+	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
@@ -204,6 +214,9 @@ func (k *console) row(r report.Row) {
 // attempt counts a call on the wire; chunk is the one that it was for, or 0.
 func (k *console) attempt(chunk int, a client.Attempt) {
 	k.pulse.attempt(a)
+	if k.waiting.Load() && a.Again {
+		k.say("%s: %s; attempt %d of %d in %s", a.Call, troubleOf(a), a.Number+1, k.attempts, a.Wait.Round(time.Second))
+	}
 	if a.Err != nil {
 		k.log.Debug().Str("call", a.Call).Int("chunk", chunk).Int("attempt", a.Number).
 			Int("http_status", a.HTTPStatus).Int("status_code", a.StatusCode).Str("request_id", a.RequestID).

@@ -54,6 +54,7 @@ func (h *heart) start() {
 	}
 	h.o.console.pulse.start()
 	h.beat()
+	h.o.console.waiting.Store(false)
 	h.stop, h.shown = every(tick, h.tick), func() {}
 	if h.folder.Remaining() > 0 {
 		h.shown = h.o.console.showProgress(h)

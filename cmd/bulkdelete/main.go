@@ -24,7 +24,7 @@ import (
 )
 
 func main() {
-	p := &process{errOut: os.Stderr}
+	p := &process{errOut: &stderr{Writer: os.Stderr}}
 	ctx, stop := p.untilSignal(context.Background())
 	code := p.run(ctx, os.Args, os.Stdin, os.Stdout)
 	stop()

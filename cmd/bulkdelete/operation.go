@@ -55,6 +55,7 @@ func (p *process) newOperation(c *cli.Command, o *jobOptions) (*operation, error
 	if op.config, err = o.config(); err != nil {
 		return nil, err
 	}
+	k.attempts = op.config.Retries + 1
 	op.metrics, _ = newMetrics(metricsOptions{}, nil) // until run has its own
 	op.config.Observe = func(ctx context.Context, a client.Attempt) {
 		k.attempt(job.ChunkOf(ctx), a)

@@ -95,8 +95,8 @@ func (p *pulse) attempt(a client.Attempt) {
 func troubleOf(a client.Attempt) string {
 	switch {
 	case a.HTTPStatus == 0:
-		words := strings.TrimPrefix(a.Err.Error(), "no answer: ")
-		return words[strings.LastIndex(words, ": ")+1:]
+		words := a.Err.Error()
+		return strings.TrimSpace(words[strings.LastIndex(words, ": ")+1:])
 	case a.StatusCode != 0 && a.StatusCode != a.HTTPStatus:
 		return fmt.Sprintf("statusCode %d", a.StatusCode)
 	}
@@ -146,7 +146,7 @@ func (p *pulse) silence() (d time.Duration, words string) {
 	if d = time.Since(p.heard); p.failing == nil || d < silent {
 		return 0, ""
 	}
-	return d.Round(time.Second), strings.TrimSpace(troubleOf(*p.failing))
+	return d.Round(time.Second), troubleOf(*p.failing)
 }
 
 // ails is silence in words, "" while the API answers.

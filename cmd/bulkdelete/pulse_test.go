@@ -13,7 +13,7 @@ import (
 // What holds a run up is said in one sentence.
 func TestHeldBy(t *testing.T) {
 	refusedConnection := client.Attempt{Number: 6, Again: true, Wait: 12 * time.Second,
-		Err: errors.New("no answer: dial tcp 192.0.2.1:443: connect: connection refused")}
+		Err: errors.New("dial tcp 192.0.2.1:443: connect: connection refused")}
 	good := client.Attempt{Number: 1, HTTPStatus: 200, StatusCode: 200, Duration: 500 * time.Millisecond}
 	throttled := client.Attempt{Number: 1, HTTPStatus: 429, StatusCode: 429, Throttled: true}
 	timetable, err := client.ParseRate("00:00,0 20:00,100")

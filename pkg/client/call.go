@@ -46,6 +46,7 @@ type Attempt struct {
 	kind       Kind      // of Err; 0: success
 	inDoubt    bool      // it may have been carried out all the same
 	untrusted  bool      // the server's certificate is not accepted
+	hopeless   bool      // no answer came, and none will
 }
 
 // call is one call with all its attempts. It is the http.RoundTripper beneath go-retryablehttp's loop and supplies that
@@ -212,7 +213,10 @@ func (a *call) note() {
 		r.StartedAt = l.started // not when it began to wait for the pace
 	}
 	r.HTTPStatus, r.StatusCode, r.APICode, r.Message = l.HTTPStatus, l.StatusCode, l.apiCode, l.message
-	if l.Err != nil && l.message == "" {
+	switch {
+	case l.HTTPStatus == 0:
+		r.Message = "no answer: " + l.Err.Error()
+	case l.Err != nil && l.message == "":
 		r.Message = l.Err.Error()
 	}
 	r.InDoubt, r.Unanswered = r.InDoubt || l.inDoubt, l.unanswered()

@@ -83,6 +83,7 @@ type Client struct {
 	auth      authorizer
 	pace      *pacer
 	inFlight  atomic.Int64
+	heard     atomic.Bool // an answer has come, so that the host is one
 	controls  sync.Map // a control for each ID type
 }
 
