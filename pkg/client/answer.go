@@ -51,6 +51,7 @@ var plainID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 // a login's answer no text is kept: it holds a token, or should.
 func (a *call) parse(response *http.Response, body []byte) {
 	l := &a.last
+	a.client.heard.Store(true)
 	l.HTTPStatus = response.StatusCode
 	var e struct {
 		StatusCode, APICode, Message, RequestID any
@@ -73,7 +74,6 @@ func (a *call) parse(response *http.Response, body []byte) {
 		return
 	}
 	l.date, _ = http.ParseTime(response.Header.Get("Date"))
-	a.client.heard.Store(true)
 	l.retryAfter = retryAfter(response.Header)
 	if l.classify(isJSON); l.kind == Unavailable && l.retryAfter > maxRetryAfter {
 		l.kind = Postponed

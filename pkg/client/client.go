@@ -84,7 +84,7 @@ type Client struct {
 	pace      *pacer
 	inFlight  atomic.Int64
 	heard     atomic.Bool // an answer has come, so that the host is one
-	controls  sync.Map // a control for each ID type
+	controls  sync.Map    // a control for each ID type
 }
 
 // New checks the configuration and makes a client. It sends nothing.

@@ -26,7 +26,7 @@ func TestANameThatDoesNotExist(t *testing.T) {
 	for from, want := range map[int]int{1: 1, 2: 1 + 9} {
 		synctest.Test(t, func(t *testing.T) {
 			u := &unknownHost{RoundTripper: always{}, from: from}
-			c, err := New(Config{Host: "https://nobody.invalid", AccessKeyID: "a", AccessKeySecret: "b", Retries: 8, Transport: u})
+			c, err := New(Config{Host: "https://nobody.invalid", AccessKeyID: "key-id-1", AccessKeySecret: "secret-1", Retries: 8, Transport: u})
 			if err != nil {
 				t.Fatal(err)
 			}
