@@ -78,6 +78,9 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 		if s, ok := root.ErrWriter.(*stderr); ok {
 			s.inJSON()
 		}
+		if k.progress == "bar" {
+			k.progress = "plain"
+		}
 	case format != "":
 		return nil, fmt.Errorf("--log-format %q: give console or json", format)
 	}
@@ -330,7 +333,11 @@ func (k *console) bar(h *heart) (stop func()) {
 	var s atomic.Pointer[report.Status]
 	s.Store(h.look())
 	terminal := k.err.to(io.Discard)
-	p := mpb.New(mpb.WithOutput(terminal), mpb.ForceTTY(), mpb.WithAutoRefresh(),
+	out := terminal
+	if s, ok := out.(*stderr); ok {
+		out = s.Writer // whose width the bar has to know
+	}
+	p := mpb.New(mpb.WithOutput(out), mpb.ForceTTY(), mpb.WithAutoRefresh(),
 		mpb.WithRefreshRate(150*time.Millisecond))
 	bar := p.New(int64(s.Load().Users), mpb.BarStyle().Lbound(" [").Filler("=").Tip(">").Padding(" ").Rbound("]"),
 		mpb.BarFillerTrim(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {

@@ -46,8 +46,8 @@ type metrics struct {
 	stop       func() error // of serving them; nil: they are not served
 }
 
-// newMetrics reads the --metrics flags. Where none is given the metrics are counted all the same, and go nowhere. ailing
-// says what is wrong with the run at present, "" for nothing.
+// newMetrics reads the --metrics flags. Where none is given the metrics are counted all the same, and go nowhere.
+// ailing says what is wrong with the run at present, "" for nothing.
 func newMetrics(o metricsOptions, ailing func() string) (*metrics, error) {
 	m := &metrics{registry: prometheus.NewRegistry(), file: o.file, push: o.push}
 	m.define()

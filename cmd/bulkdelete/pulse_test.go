@@ -20,19 +20,22 @@ func TestHeldBy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ana := &report.PaceChange{By: "ana@ops", At: time.Date(1999, 12, 31, 23, 56, 20, 0, time.UTC)} // 4 minutes before
+	one, many := client.PerSecond(1), client.PerSecond(100)
 	for want, c := range map[string]struct {
 		each    client.Attempt // twenty of them, one a second
 		holding holding
 	}{
-		"starting gently: 20 calls a second so far": {good, holding{limit: 20, rate: client.PerSecond(100)}},
-		"--rate 1":         {good, holding{limit: 1, rate: client.PerSecond(1)}},
-		"making the files": {good, holding{limit: 1, rate: client.PerSecond(1), stage: "making the files"}},
-		"throttled: the API allows about 9 calls a second":                            {throttled, holding{limit: 9, rate: client.PerSecond(20)}},
-		"16 workers reach 32 calls a second at 500ms":                                 {good, holding{limit: 100, rate: client.PerSecond(100)}},
-		"stopping: 3 calls in flight":                                                 {good, holding{limit: 1, rate: client.PerSecond(1), stopping: true, inFlight: 3}},
-		"paused by ana@ops 4 min ago":                                                 {good, holding{limit: 1, rate: client.PerSecond(1), pause: &report.PaceChange{By: "ana@ops", At: time.Date(2000, 1, 1, 0, 0, 20, 0, time.UTC).Add(-4 * time.Minute)}}},
-		"--rate pauses until 20:00 UTC":                                               {good, holding{limit: 1, rate: timetable}},
-		"the API has been silent for 20s (connection refused), attempt 7 of 9 in 12s": {refusedConnection, holding{limit: 20, rate: client.PerSecond(20)}},
+		"--rate 1": {good, holding{limit: 1, rate: one}},
+		"starting gently: 20 calls a second so far":        {good, holding{limit: 20, rate: many}},
+		"making the files":                                 {good, holding{limit: 1, rate: one, stage: "making the files"}},
+		"throttled: the API allows about 9 calls a second": {throttled, holding{limit: 9, rate: many}},
+		"16 workers reach 32 calls a second at 500ms":      {good, holding{limit: 100, rate: many}},
+		"stopping: 3 calls in flight":                      {good, holding{rate: one, stopping: true, inFlight: 3}},
+		"paused by ana@ops 4 min ago":                      {good, holding{limit: 1, rate: one, pause: ana}},
+		"--rate pauses until 20:00 UTC":                    {good, holding{limit: 1, rate: timetable}},
+		"the API has been silent for 20s (connection refused), attempt 7 of 9 in 12s": {
+			refusedConnection, holding{limit: 100, rate: many}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			local := time.Local

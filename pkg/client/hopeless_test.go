@@ -16,7 +16,8 @@ type unknownHost struct {
 
 func (u *unknownHost) RoundTrip(r *http.Request) (*http.Response, error) {
 	if u.attempts++; u.attempts >= u.from {
-		return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "nobody.invalid", IsNotFound: true}}
+		notFound := &net.DNSError{Err: "no such host", Name: "nobody.invalid", IsNotFound: true}
+		return nil, &net.OpError{Op: "dial", Err: notFound}
 	}
 	return u.RoundTripper.RoundTrip(r)
 }
@@ -26,7 +27,8 @@ func TestANameThatDoesNotExist(t *testing.T) {
 	for from, want := range map[int]int{1: 1, 2: 1 + 9} {
 		synctest.Test(t, func(t *testing.T) {
 			u := &unknownHost{RoundTripper: always{}, from: from}
-			c, err := New(Config{Host: "https://nobody.invalid", AccessKeyID: "key-id-1", AccessKeySecret: "secret-1", Retries: 8, Transport: u})
+			c, err := New(Config{Host: "https://nobody.invalid", AccessKeyID: "key-id-1", AccessKeySecret: "secret-1",
+				Retries: 8, Transport: u})
 			if err != nil {
 				t.Fatal(err)
 			}

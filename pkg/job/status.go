@@ -84,12 +84,12 @@ func beating(ctx context.Context, dir *journal.Dir, run *report.Run) (*report.St
 // holder is who else holds a folder, by its lock, on this machine; without a PID: nobody here.
 func holder(dir *journal.Dir) *report.Status {
 	text, _ := dir.ReadFile(report.LockName, 1<<10) // without one nobody holds it
-	s, host := &report.Status{}, ""
+	s := &report.Status{}
 	own, err := os.Hostname()
-	if n, _ := fmt.Sscanf(string(text), "%d on %s", &s.PID, &host); n < 2 || err != nil || host != own || s.PID == os.Getpid() {
+	n, _ := fmt.Sscanf(string(text), "%d on %s", &s.PID, &s.Host)
+	if n < 2 || err != nil || s.Host != own || s.PID == os.Getpid() {
 		return &report.Status{Host: own}
 	}
-	s.Host = host
 	return s
 }
 
