@@ -41,6 +41,7 @@ type metrics struct {
 	limit, remaining, startedAt prometheus.Gauge
 	won                         *prometheus.GaugeVec
 	exitCode, endedAt           *prometheus.GaugeVec // empty until a run has ended: 0 would be a success in 1970
+	audit                       *prometheus.GaugeVec // a witness of the audit's last row, elsewhere
 
 	file, push string
 	stop       func() error // of serving them; nil: they are not served
@@ -84,6 +85,8 @@ func (m *metrics) define() {
 	m.won.WithLabelValues()
 	m.exitCode = made.NewGaugeVec(gauge(lastExit, "Exit code of the last run that ended."), nil)
 	m.endedAt = made.NewGaugeVec(gauge(lastRun, "When the last run ended, Unix time."), nil)
+	m.audit = made.NewGaugeVec(gauge("bulkdelete_audit_info",
+		"1, labelled with a run's folder and the hash of its audit's last row."), []string{"folder", "last_row_hash"})
 	made.NewGaugeVec(gauge("bulkdelete_build_info", "1, labelled with the program's version."), []string{"version"}).
 		WithLabelValues(version()).Set(1)
 }

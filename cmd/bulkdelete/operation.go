@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -272,6 +273,7 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 	if err := o.console.showSummary(s, dir); err != nil {
 		return errors.Join(ended, err)
 	}
+	o.witness(s, dir)
 	if ended != nil {
 		e := asError(ended)
 		return unfinished(e.Code, e.Hint, e, s, resume)
@@ -281,6 +283,16 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 			o.commandLine("restore", dir, apiNames...))
 	}
 	return verdict(s, dir, o.commandLine("run", dir+"/"+report.FailedName, retryNames...))
+}
+
+// witness leaves the hash of the audit's last row where whoever can write the folder may not reach: in the metrics, and
+// at the log's end. On a terminal the summary shows it.
+func (o *operation) witness(s *report.Summary, dir string) {
+	o.metrics.audit.WithLabelValues(filepath.Base(dir), s.LastRowHash).Set(1)
+	if !o.console.terminal {
+		o.console.log.Info().Str("folder", dir).Str("state", s.State).Int("exit_code", s.ExitCode).
+			Str("last_row_hash", s.LastRowHash).Msg("ended")
+	}
 }
 
 // unfinished adds who is left to why a run stopped. resume is the command that goes on.

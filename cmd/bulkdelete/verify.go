@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -58,6 +59,10 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 	cfg, err := o.config()
 	if err != nil {
 		return err
+	}
+	if n := len(o.hash); n > 0 && n != 2*sha256.Size {
+		return job.Fail(job.Usage, "give the whole hash, as the run's last lines and its page show it",
+			"--expect-hash has %d characters of %d", n, 2*sha256.Size)
 	}
 	v, err := job.Verify(ctx, dir, job.Expect{Input: o.input, Hash: strings.ToLower(o.hash), Program: version()})
 	if err != nil {

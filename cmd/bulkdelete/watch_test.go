@@ -227,12 +227,12 @@ func TestLogs(t *testing.T) {
 			RequestID                          string   `json:"request_id"`
 			RequestIDs                         []string `json:"request_ids"`
 		}
-		if !strings.HasPrefix(line, "{") || json.Unmarshal([]byte(line), &l) != nil {
-			continue
+		if !strings.HasPrefix(line, "{") || json.Unmarshal([]byte(line), &l) != nil || l.Run == "" {
+			continue // no line of the log: the plan, or a summary
 		}
 		runs[l.Run] = true
 		seen[l.Level+" "+l.Message]++
-		if l.Level != "debug" && regexp.MustCompile(`[0-9a-f]{24}`).MatchString(line) {
+		if l.Level != "debug" && regexp.MustCompile(`\b[0-9a-f]{24}\b`).MatchString(line) {
 			t.Errorf("a user is named: %s", line)
 		}
 		if l.Message == "attempt failed" &&
