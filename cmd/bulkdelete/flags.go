@@ -151,6 +151,7 @@ type jobOptions struct {
 	yes, dryRun, backup, verify, sandbox   bool
 	shard, maxDeletes, maxFailures, reason string
 	plan, save, faults, out, upload        string
+	attestOptions
 }
 
 // none is a number that was not given.
@@ -178,7 +179,7 @@ func (o *jobOptions) flags() []cli.Flag {
 		word(&o.out, outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in "+
 			"(default: FILE's name + .bulkdelete)"),
 		uploadFlag(&o.upload),
-	}, o.outputOptions.flags())
+	}, o.attestOptions.flags(), o.outputOptions.flags())
 }
 
 // named takes some flags of a command, so that they mean the same everywhere.
@@ -200,7 +201,8 @@ func (o *jobOptions) check() error {
 	case o.maxDuration < 0:
 		return fmt.Errorf("--max-duration %s: give a time above 0", o.maxDuration)
 	}
-	paths := map[string]string{"out": o.out, "plan": o.plan, "ca-cert": o.caCert, "metrics-file": o.metrics.file}
+	paths := map[string]string{"out": o.out, "plan": o.plan, "ca-cert": o.caCert, "metrics-file": o.metrics.file,
+		"sign-key": o.signKey}
 	for flag, path := range paths {
 		if err := onlyFile(flag, path); err != nil {
 			return err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -39,6 +38,7 @@ type operation struct {
 	pool     string              // "": nobody has logged in
 	client   *client.Client
 	upload   *objects.Folder  // where the folder is copied to; nil: nowhere
+	attestor job.Attestor     // who vouches for the seal
 	approval *report.Approval // who approved the plan; nil: nobody was asked to
 	close    []func() error
 }
@@ -65,7 +65,10 @@ func (p *process) newOperation(c *cli.Command, o *jobOptions) (*operation, error
 	if op.host = op.config.Host; o.sandbox {
 		op.host = sandboxHost
 	}
-	op.upload, err = openUpload(o.upload, op.config.RootCAs)
+	if op.upload, err = openUpload(o.upload, op.config.RootCAs); err != nil {
+		return nil, err
+	}
+	op.attestor, err = o.attestOptions.open()
 	return op, err
 }
 
@@ -178,7 +181,8 @@ func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted
 	if last := folder.Run.Last(); last != nil {
 		resume = last.Resume // which keeps a pace that was changed
 	}
-	return o.finishUpload(ctx, folder.Path, false, o.result(summary, folder.Path, ended, resume))
+	result := o.vouch(ctx, d, o.result(summary, folder.Path, ended, resume))
+	return o.finishUpload(ctx, folder.Path, false, result)
 }
 
 // keepPace keeps to what bulkdelete pace asked of the run before, unless --rate says something else. What control.json
@@ -265,7 +269,7 @@ func (o *operation) finishedBefore(ctx context.Context, d job.Deed, dir string) 
 	}
 	o.console.sayAll(notes)
 	o.console.say("nothing to do: %s is finished", dir)
-	return o.finishUpload(ctx, dir, true, o.result(summary, dir, nil, ""))
+	return o.finishUpload(ctx, dir, true, o.vouch(ctx, d, o.result(summary, dir, nil, "")))
 }
 
 // result shows the summary and turns how the run ended into an error that says what to do next.
@@ -283,16 +287,6 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 			o.commandLine("restore", dir, apiNames...))
 	}
 	return verdict(s, dir, o.commandLine("run", dir+"/"+report.FailedName, retryNames...))
-}
-
-// witness leaves the hash of the audit's last row where whoever can write the folder may not reach: in the metrics, and
-// at the log's end. On a terminal the summary shows it.
-func (o *operation) witness(s *report.Summary, dir string) {
-	o.metrics.audit.WithLabelValues(filepath.Base(dir), s.LastRowHash).Set(1)
-	if !o.console.terminal {
-		o.console.log.Info().Str("folder", dir).Str("state", s.State).Int("exit_code", s.ExitCode).
-			Str("last_row_hash", s.LastRowHash).Msg("ended")
-	}
 }
 
 // unfinished adds who is left to why a run stopped. resume is the command that goes on.

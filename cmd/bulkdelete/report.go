@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/urfave/cli/v3"
 
@@ -29,13 +30,15 @@ func (o *folderOptions) flags() []cli.Flag {
 // reportOptions are the flags of report.
 type reportOptions struct {
 	folderOptions
+	attestOptions
 	out, upload string
 }
 
 func (o *reportOptions) flags() []cli.Flag {
-	return append(o.folderOptions.flags(),
+	return slices.Concat(o.folderOptions.flags(), []cli.Flag{
 		word(&o.out, outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
-		uploadFlag(&o.upload))
+		uploadFlag(&o.upload),
+	}, o.attestOptions.flags())
 }
 
 func reportCommand() *cli.Command {
@@ -71,7 +74,11 @@ func (o *reportOptions) reportOne(ctx context.Context, k *console, dir string) e
 	if err != nil {
 		return err
 	}
-	summary, notes, err := refresh(ctx, dir, o.input)
+	attestor, err := o.attestOptions.open()
+	if err != nil {
+		return err
+	}
+	summary, notes, err := refresh(ctx, dir, o.input, attestor)
 	if err != nil {
 		return err
 	}
@@ -86,8 +93,8 @@ func (o *reportOptions) reportOne(ctx context.Context, k *console, dir string) e
 	return errors.Join(state, k.copyFolder(ctx, dir, to, false))
 }
 
-// refresh makes the files of a run or of a restore.
-func refresh(ctx context.Context, dir, input string) (s *report.Summary, notes []string, err error) {
+// refresh makes the files of a run or of a restore, whose seal is then vouched for.
+func refresh(ctx context.Context, dir, input string, a job.Attestor) (s *report.Summary, notes []string, err error) {
 	var d interface {
 		job.Deed
 		Close() error
@@ -101,7 +108,9 @@ func refresh(ctx context.Context, dir, input string) (s *report.Summary, notes [
 	if err != nil {
 		return nil, nil, err
 	}
-	s, notes, err = job.Refresh(d)
+	if s, notes, err = job.Refresh(d); err == nil {
+		err = a.Vouch(ctx, d)
+	}
 	return s, notes, errors.Join(err, d.Close())
 }
 
@@ -111,9 +120,9 @@ func (o *reportOptions) joinShards(ctx context.Context, k *console, dirs []strin
 		return job.Fail(job.Usage, "for example: bulkdelete report users.?-of-4.bulkdelete --out users",
 			"give the folders of a job's shards")
 	}
-	if o.upload != "" {
-		return job.Fail(job.Usage, "give --upload to each shard's run, or one folder DIR here",
-			"--upload copies one run's folder; there are %d", len(dirs))
+	if o.upload != "" || o.signKey != "" {
+		return job.Fail(job.Usage, "give it to each shard's run, or one folder DIR here",
+			"--upload and --sign-key are for one run's folder; there are %d", len(dirs))
 	}
 	summary, err := job.Join(ctx, dirs, o.out, o.input)
 	if err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -43,19 +42,12 @@ func (o *operation) beginUpload(ctx context.Context, dir string, run *report.Run
 }
 
 // finishUpload copies the folder of a run that ended with result; again: one that had ended before, whose copy may be
-// there. The copy changes nothing for the users, so a run that was not whole keeps its exit code. One that was ends
-// with Halted: the same command, or report, tries again.
+// there.
 func (o *operation) finishUpload(ctx context.Context, dir string, again bool, result error) error {
 	if o.upload == nil {
 		return result
 	}
-	err := o.console.copyFolder(ctx, dir, o.upload, again)
-	if err == nil || result == nil {
-		return cmp.Or(result, err)
-	}
-	o.console.log.Warn().Err(err).Msg("the folder was not copied")
-	o.console.say("hint: %s", asError(err).Hint)
-	return result
+	return o.besides(result, o.console.copyFolder(ctx, dir, o.upload, again), "the folder was not copied")
 }
 
 // copyFolder copies a run's folder, again only if its copy is not there. What was a signal to stop deleting does not

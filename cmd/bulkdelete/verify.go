@@ -21,13 +21,14 @@ import (
 type verifyOptions struct {
 	apiOptions
 	folderOptions
-	hash string
-	live bool
+	hash, signers string
+	live          bool
 }
 
 func (o *verifyOptions) flags() []cli.Flag {
 	return slices.Concat(o.apiOptions.flags(), o.folderOptions.flags(), []cli.Flag{
 		word(&o.hash, inputFlags, "expect-hash", "", "`H`: the hash that the audit's last row has to have"),
+		signersFlag(&o.signers, "who may sign the seal"),
 		toggle(&o.live, apiFlags, "live", "read every user back from the API"),
 	})
 }
@@ -64,7 +65,11 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 		return job.Fail(job.Usage, "give the whole hash, as the run's last lines and its page show it",
 			"--expect-hash has %d characters of %d", n, 2*sha256.Size)
 	}
-	v, err := job.Verify(ctx, dir, job.Expect{Input: o.input, Hash: strings.ToLower(o.hash), Program: version()})
+	want := job.Expect{Input: o.input, Hash: strings.ToLower(o.hash), Program: version()}
+	if want.Signers, err = readSigners(o.signers); err != nil {
+		return err
+	}
+	v, err := job.Verify(ctx, dir, want)
 	if err != nil {
 		return err
 	}
@@ -101,6 +106,9 @@ func (k *console) showFindings(f *job.Findings) {
 	if f.Torn > 0 {
 		k.find("%s at the audit's end: a run died while it wrote; "+
 			"the next one cuts them off and tries their users again", text.Things(f.Torn, "torn row"))
+	}
+	if f.SignedBy != "" {
+		k.find("the seal is signed by %s", f.SignedBy)
 	}
 	for _, u := range f.Unchecked {
 		k.find("unchecked: %s", u)

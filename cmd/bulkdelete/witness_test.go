@@ -25,8 +25,8 @@ func TestTheLastHashIsWitnessed(t *testing.T) {
 	defer gateway.Close()
 	p, dir, store := newPool(t, 100, ""), t.TempDir(), newS3Server(t)
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 100)
-	c := store.command(p, dir, "run", "all.csv", "--yes", "--rate", "500", "--log-format", "json", "--metrics-push", gateway.URL,
-		"--metrics-file", "metrics.prom", "--upload", toStore)
+	c := store.command(p, dir, "run", "all.csv", "--yes", "--rate", "500", "--log-format", "json",
+		"--metrics-push", gateway.URL, "--metrics-file", "metrics.prom", "--upload", toStore)
 	var log bytes.Buffer
 	c.Stderr = &log
 	if err := c.Run(); err != nil {
@@ -53,7 +53,8 @@ func TestTheLastHashIsWitnessed(t *testing.T) {
 		t.Errorf("%v: the file has no %s", err, want)
 	}
 	var seal report.Seal
-	if err := json.Unmarshal([]byte(store.get("proofs/all.bulkdelete/seal.json")), &seal); err != nil || seal.LastHash != hash {
+	copied := []byte(store.get("proofs/all.bulkdelete/seal.json"))
+	if err := json.Unmarshal(copied, &seal); err != nil || seal.LastHash != hash {
 		t.Errorf("the copy's seal: %v, %s", err, seal.LastHash)
 	}
 	wants(t, p.command(dir, "verify", "all.bulkdelete", "--expect-hash", strings.ToUpper(hash)), 0)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Who may know whom: job knows chunker, client, journal, objects and report; of these report alone knows others,
-// the journal and how charts are drawn; nothing but the command and tests knows the sandbox. Sandbox, charts and
+// Who may know whom: job knows attest, chunker, client, journal, objects and report; of these report alone knows
+// others, the journal and how charts are drawn; nothing but the command and tests knows the sandbox. Sandbox, charts and
 // texts know nobody, and everybody may know texts.
 func TestArrows(t *testing.T) {
 	const texts = "bulkdelete/internal/text"
@@ -18,11 +18,12 @@ func TestArrows(t *testing.T) {
 		"bulkdelete/pkg/objects":      {texts},
 		"bulkdelete/pkg/journal":      {texts},
 		"bulkdelete/pkg/report":       {texts, "bulkdelete/internal/chart", "bulkdelete/pkg/journal"},
+		"bulkdelete/pkg/attest":       {},
 		"bulkdelete/internal/chart":   {},
 		"bulkdelete/internal/sandbox": {},
 		texts:                         {},
-		"bulkdelete/pkg/job": {texts, "bulkdelete/pkg/chunker", "bulkdelete/pkg/client", "bulkdelete/pkg/journal",
-			"bulkdelete/pkg/objects", "bulkdelete/pkg/report"},
+		"bulkdelete/pkg/job": {texts, "bulkdelete/pkg/attest", "bulkdelete/pkg/chunker", "bulkdelete/pkg/client",
+			"bulkdelete/pkg/journal", "bulkdelete/pkg/objects", "bulkdelete/pkg/report"},
 	}
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "bulkdelete/...").Output()
 	if err != nil {

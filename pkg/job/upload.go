@@ -96,14 +96,19 @@ func (u *Upload) Finish(ctx context.Context) (int, error) {
 	return len(names), err
 }
 
-// Done says whether the copy is there already: whether its seal is the folder's own.
+// Done says whether the copy is there already: whether its seal, and what vouches for that, is the folder's own.
 func (u *Upload) Done(ctx context.Context) bool {
-	own, err := os.ReadFile(filepath.Join(u.Dir, report.SealName))
-	if err != nil {
-		return false
+	for _, name := range report.SealNames() {
+		own, err := os.ReadFile(filepath.Join(u.Dir, name))
+		if errors.Is(err, fs.ErrNotExist) && name != report.SealName {
+			continue
+		}
+		there, failed := u.To.Read(ctx, name, int64(len(own)))
+		if err != nil || failed != nil || !bytes.Equal(own, there) {
+			return false
+		}
 	}
-	there, err := u.To.Read(ctx, report.SealName, int64(len(own)))
-	return err == nil && bytes.Equal(own, there)
+	return true
 }
 
 // names gives the files to copy, relative to the folder and with slashes, the seal last.

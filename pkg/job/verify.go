@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"bulkdelete/pkg/attest"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/journal"
@@ -53,6 +54,8 @@ type Findings struct {
 	Saved       *int                   `json:"saved,omitempty"`    // users in the backup
 	Restored    *int                   `json:"restored,omitempty"` // and created again
 	Living      *int                   `json:"living,omitempty"`   // with --live: who still exists
+
+	SignedBy string `json:"signed_by,omitempty"` // the seal: who, and the key's fingerprint
 }
 
 func (f *Findings) problem(format string, args ...any) {
@@ -67,6 +70,8 @@ type Expect struct {
 	Input   string // where the input is now; "": where it was
 	Hash    string // that the audit's last row has to have; "": not known
 	Program string // the version of bulkdelete that verifies
+
+	Signers *attest.Signers // who may sign the seal; nil: not known
 }
 
 // Verify holds the folder in dir to everything that can be checked. An error means that there is no run's folder,
@@ -259,7 +264,7 @@ func (v *View) checkRestored(ctx context.Context) error {
 		return nil
 	}
 	path := v.dir.Name(report.RestoreName)
-	sub, err := Verify(ctx, path, Expect{Program: v.Run.Program})
+	sub, err := Verify(ctx, path, Expect{Program: v.Run.Program, Signers: v.want.Signers})
 	if err != nil {
 		v.unchecked("%s: %v", path, err)
 		return nil //nolint:nilerr // said in the findings
@@ -305,7 +310,7 @@ func (v *View) checkSeal(context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(wrong)) {
 		v.problem("%s %s", name, wrong[name])
 	}
-	return nil
+	return v.checkSignature()
 }
 
 // FindLiving asks the API for every accepted user, workers calls at a time, and calls found, one at a time, for each

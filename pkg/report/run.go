@@ -29,6 +29,7 @@ const (
 	CreatedName   = "created.jsonl.zst" // of a restore: the users as they are now, in the form of the backup
 	ProtectName   = "protect.csv"
 	SealName      = "seal.json"
+	SignatureName = "seal.json.sig"
 	InputName     = "input" // the copy of an input that is no file
 	LockName      = "lock"
 	StatusName    = "status.json"

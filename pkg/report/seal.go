@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"bulkdelete/pkg/journal"
@@ -48,13 +49,19 @@ type SealedFile struct {
 	SHA256 string `json:"sha256"`
 }
 
-// LoadSeal reads seal.json, nil if there is none.
-func LoadSeal(dir *journal.Dir) (*Seal, error) {
-	text, err := dir.ReadFile(SealName, maxRun)
+// ReadSeal gives the bytes of seal.json, or of one of the files that vouch for it, nil if there is none.
+func ReadSeal(dir *journal.Dir, name string) ([]byte, error) {
+	text, err := dir.ReadFile(name, maxRun)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
+	return text, err
+}
+
+// LoadSeal reads seal.json, nil if there is none.
+func LoadSeal(dir *journal.Dir) (*Seal, error) {
+	text, err := ReadSeal(dir, SealName)
+	if text == nil {
 		return nil, err
 	}
 	var s Seal
@@ -79,6 +86,11 @@ func WriteSeal(dir *journal.Dir, run *Run, s *Summary) error {
 	if seal.Files, err = sums(dir); err != nil {
 		return err
 	}
+	for _, name := range SealNames()[1:] {
+		if err := dir.Remove(name); err != nil {
+			return err
+		}
+	}
 	return save(dir, SealName, seal)
 }
 
@@ -98,13 +110,11 @@ func newSeal(run *Run, s *Summary) *Seal {
 	return seal
 }
 
-// setAside gives the seal that is there a name of its own. It is copied, so that there is one whatever happens.
+// setAside gives the seal that is there, with its signature and its timestamp, a name of its own. It is copied, so that
+// there is one whatever happens.
 func setAside(dir *journal.Dir) (*SealedFile, error) {
-	text, err := dir.ReadFile(SealName, maxRun)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	text, err := ReadSeal(dir, SealName)
+	if text == nil {
 		return nil, err
 	}
 	for n := 1; ; n++ {
@@ -118,19 +128,33 @@ func setAside(dir *journal.Dir) (*SealedFile, error) {
 		}
 		if bytes.Equal(there, text) { // as soon as it is written, or a run died here before
 			f, err := Sum(dir, name)
-			return &f, err
+			return &f, errors.Join(err, setAsideWith(dir, name))
 		}
 	}
 }
 
-// unsealed are files of the seal itself, which it cannot be about.
-var unsealed = []string{SealName, SealName + ".sig", SealName + ".tsr"}
+// setAsideWith copies what vouches for the seal that has that name by now.
+func setAsideWith(dir *journal.Dir, name string) error {
+	for _, with := range SealNames()[1:] {
+		text, err := dir.ReadFile(with, maxRun)
+		if err == nil {
+			err = dir.WriteFile(name+strings.TrimPrefix(with, SealName), text)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// SealNames are the seal and the files that vouch for it, which it cannot be about.
+func SealNames() []string { return []string{SealName, SignatureName, SealName + ".tsr"} }
 
 // sums describes the files that a seal is about. What is no regular file is there without a hash, and an error.
 func sums(dir *journal.Dir) (files []SealedFile, err error) {
 	names, err := dir.Files()
 	for _, name := range names {
-		if IsPassing(name) || slices.Contains(unsealed, name) || journal.IsTemporary(name) {
+		if IsPassing(name) || slices.Contains(SealNames(), name) || journal.IsTemporary(name) {
 			continue
 		}
 		f, failed := Sum(dir, name)

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v3"
+
+	"bulkdelete/pkg/attest"
+	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/report"
+)
+
+// attestOptions say who vouches for the seal.
+type attestOptions struct{ signKey string }
+
+func (o *attestOptions) flags() []cli.Flag {
+	return []cli.Flag{word(&o.signKey, outputFlags, "sign-key", "",
+		"`FILE`: SSH key to sign the seal with; a public one: ssh-agent signs")}
+}
+
+// open finds out whether the seal can be vouched for, while nothing has been sent.
+func (o *attestOptions) open() (a job.Attestor, err error) {
+	if o.signKey == "" {
+		return a, nil
+	}
+	if a.Key, err = attest.OpenKey(o.signKey, os.Getenv("SSH_AUTH_SOCK")); err != nil {
+		return a, job.Fail(job.Usage, "give an SSH key that signs, or leave --sign-key out; nothing was sent",
+			"--sign-key: %w", err)
+	}
+	return a, nil
+}
+
+func signersFlag(to *string, who string) *cli.StringFlag {
+	return word(to, guardFlags, "allowed-signers", "", "`FILE`: "+who+" (ALLOWED SIGNERS of ssh-keygen)")
+}
+
+// readSigners reads what --allowed-signers names; nil: nothing.
+func readSigners(path string) (*attest.Signers, error) {
+	if path == "" {
+		return nil, nil
+	}
+	s, err := attest.ReadSigners(path)
+	if err != nil {
+		return nil, job.Fail(job.Usage, "a line is a name, a key's type and the key, as in its .pub file",
+			"--allowed-signers: %w", err)
+	}
+	return s, nil
+}
+
+// vouch has the seal of a run vouched for that ended with result. It goes on where a signal stopped the deleting.
+func (o *operation) vouch(ctx context.Context, d job.Deed, result error) error {
+	return o.besides(result, o.attestor.Vouch(context.WithoutCancel(ctx), d), "nobody vouches for the seal")
+}
+
+// besides gives how a run ended with result where something besides the users may have failed. That changes nothing for
+// them, so a run that was not whole keeps its exit code. One that was ends with Halted: the same command tries again.
+func (o *operation) besides(result, err error, what string) error {
+	if err == nil || result == nil {
+		return cmp.Or(result, err)
+	}
+	o.console.log.Warn().Err(err).Msg(what)
+	o.console.say("hint: %s", asError(err).Hint)
+	return result
+}
+
+// witness leaves the hash of the audit's last row where whoever can write the folder may not reach: in the metrics, and
+// at the log's end. On a terminal the summary shows it.
+func (o *operation) witness(s *report.Summary, dir string) {
+	o.metrics.audit.WithLabelValues(filepath.Base(dir), s.LastRowHash).Set(1)
+	if !o.console.terminal {
+		o.console.log.Info().Str("folder", dir).Str("state", s.State).Int("exit_code", s.ExitCode).
+			Str("last_row_hash", s.LastRowHash).Msg("ended")
+	}
+}
