@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -14,21 +16,32 @@ import (
 )
 
 // attestOptions say who vouches for the seal.
-type attestOptions struct{ signKey string }
+type attestOptions struct{ signKey, timestamp string }
 
 func (o *attestOptions) flags() []cli.Flag {
-	return []cli.Flag{word(&o.signKey, outputFlags, "sign-key", "",
-		"`FILE`: SSH key to sign the seal with; a public one: ssh-agent signs")}
+	return []cli.Flag{
+		word(&o.signKey, outputFlags, "sign-key", "",
+			"`FILE`: SSH key to sign the seal with; a public one: ssh-agent signs"),
+		word(&o.timestamp, outputFlags, "timestamp", "", "`URL`: time-stamping server (RFC 3161) to stamp the seal"),
+	}
 }
 
-// open finds out whether the seal can be vouched for, while nothing has been sent.
-func (o *attestOptions) open() (a job.Attestor, err error) {
-	if o.signKey == "" {
-		return a, nil
+// open finds out who can vouch for the seal, while nothing has been sent. The key signs a trial; the server is not
+// asked before the end.
+func (o *attestOptions) open(roots *x509.CertPool) (a job.Attestor, err error) {
+	if err := onlyFile("sign-key", o.signKey); err != nil {
+		return a, err
 	}
-	if a.Key, err = attest.OpenKey(o.signKey, os.Getenv("SSH_AUTH_SOCK")); err != nil {
-		return a, job.Fail(job.Usage, "give an SSH key that signs, or leave --sign-key out; nothing was sent",
-			"--sign-key: %w", err)
+	if o.signKey != "" {
+		if a.Key, err = attest.OpenKey(o.signKey, os.Getenv("SSH_AUTH_SOCK")); err != nil {
+			return a, job.Fail(job.Usage, "give an SSH key that signs, or leave --sign-key out; nothing was sent",
+				"--sign-key: %w", err)
+		}
+	}
+	if o.timestamp != "" {
+		if a.TSA, err = attest.NewAuthority(o.timestamp, roots); err != nil {
+			return a, fmt.Errorf("--timestamp: %w", err)
+		}
 	}
 	return a, nil
 }
@@ -48,6 +61,18 @@ func readSigners(path string) (*attest.Signers, error) {
 			"--allowed-signers: %w", err)
 	}
 	return s, nil
+}
+
+// readAuthorities reads what --tsa-certs names; nil: nothing.
+func readAuthorities(path string) (*attest.Authorities, error) {
+	if path == "" {
+		return nil, nil
+	}
+	a, err := attest.ReadAuthorities(path)
+	if err != nil {
+		return nil, job.Fail(job.Usage, "give the root certificate of the time-stamping server", "--tsa-certs: %w", err)
+	}
+	return a, nil
 }
 
 // vouch has the seal of a run vouched for that ended with result. It goes on where a signal stopped the deleting.

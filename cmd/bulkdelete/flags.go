@@ -201,8 +201,7 @@ func (o *jobOptions) check() error {
 	case o.maxDuration < 0:
 		return fmt.Errorf("--max-duration %s: give a time above 0", o.maxDuration)
 	}
-	paths := map[string]string{"out": o.out, "plan": o.plan, "ca-cert": o.caCert, "metrics-file": o.metrics.file,
-		"sign-key": o.signKey}
+	paths := map[string]string{"out": o.out, "plan": o.plan, "ca-cert": o.caCert, "metrics-file": o.metrics.file}
 	for flag, path := range paths {
 		if err := onlyFile(flag, path); err != nil {
 			return err

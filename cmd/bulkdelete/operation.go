@@ -68,7 +68,7 @@ func (p *process) newOperation(c *cli.Command, o *jobOptions) (*operation, error
 	if op.upload, err = openUpload(o.upload, op.config.RootCAs); err != nil {
 		return nil, err
 	}
-	op.attestor, err = o.attestOptions.open()
+	op.attestor, err = o.attestOptions.open(op.config.RootCAs)
 	return op, err
 }
 

@@ -74,7 +74,7 @@ func (o *reportOptions) reportOne(ctx context.Context, k *console, dir string) e
 	if err != nil {
 		return err
 	}
-	attestor, err := o.attestOptions.open()
+	attestor, err := o.attestOptions.open(nil)
 	if err != nil {
 		return err
 	}
@@ -120,9 +120,9 @@ func (o *reportOptions) joinShards(ctx context.Context, k *console, dirs []strin
 		return job.Fail(job.Usage, "for example: bulkdelete report users.?-of-4.bulkdelete --out users",
 			"give the folders of a job's shards")
 	}
-	if o.upload != "" || o.signKey != "" {
-		return job.Fail(job.Usage, "give it to each shard's run, or one folder DIR here",
-			"--upload and --sign-key are for one run's folder; there are %d", len(dirs))
+	if o.upload+o.signKey+o.timestamp != "" {
+		return job.Fail(job.Usage, "give them to each shard's run, or one folder DIR here",
+			"--upload, --sign-key and --timestamp are for one run's folder; there are %d", len(dirs))
 	}
 	summary, err := job.Join(ctx, dirs, o.out, o.input)
 	if err != nil {

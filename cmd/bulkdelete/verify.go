@@ -21,14 +21,15 @@ import (
 type verifyOptions struct {
 	apiOptions
 	folderOptions
-	hash, signers string
-	live          bool
+	hash, signers, tsaCerts string
+	live                    bool
 }
 
 func (o *verifyOptions) flags() []cli.Flag {
 	return slices.Concat(o.apiOptions.flags(), o.folderOptions.flags(), []cli.Flag{
 		word(&o.hash, inputFlags, "expect-hash", "", "`H`: the hash that the audit's last row has to have"),
 		signersFlag(&o.signers, "who may sign the seal"),
+		word(&o.tsaCerts, guardFlags, "tsa-certs", "", "`FILE`: root certificates of who may stamp the seal"),
 		toggle(&o.live, apiFlags, "live", "read every user back from the API"),
 	})
 }
@@ -67,6 +68,9 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 	}
 	want := job.Expect{Input: o.input, Hash: strings.ToLower(o.hash), Program: version()}
 	if want.Signers, err = readSigners(o.signers); err != nil {
+		return err
+	}
+	if want.Authorities, err = readAuthorities(o.tsaCerts); err != nil {
 		return err
 	}
 	v, err := job.Verify(ctx, dir, want)
@@ -109,6 +113,9 @@ func (k *console) showFindings(f *job.Findings) {
 	}
 	if f.SignedBy != "" {
 		k.find("the seal is signed by %s", f.SignedBy)
+	}
+	if f.StampedAt != "" {
+		k.find("the seal was there at %s: its timestamp says so", f.StampedAt)
 	}
 	for _, u := range f.Unchecked {
 		k.find("unchecked: %s", u)

@@ -8,8 +8,8 @@ import (
 )
 
 // Who may know whom: job knows attest, chunker, client, journal, objects and report; of these report alone knows
-// others, the journal and how charts are drawn; nothing but the command and tests knows the sandbox. Sandbox, charts and
-// texts know nobody, and everybody may know texts.
+// others, the journal and how charts are drawn; nothing but the command and tests knows the sandbox. Sandbox, charts
+// and texts know nobody, and everybody may know texts.
 func TestArrows(t *testing.T) {
 	const texts = "bulkdelete/internal/text"
 	may := map[string][]string{

@@ -12,68 +12,92 @@ import (
 
 // Attestor vouches for the seal of a run that has ended; the zero one does not.
 type Attestor struct {
-	Key *attest.Key // nil: nobody signs
+	Key *attest.Key       // signs; nil: nobody
+	TSA *attest.Authority // says when; nil: nobody
 }
 
-// Vouch puts a signature beside the seal in a deed's folder, unless it is there. One that does not fit says that
-// somebody has changed the seal since: nothing is signed then, and the error has the code Guard.
-func (a Attestor) Vouch(_ context.Context, d Deed) error {
-	dir := d.adopted().dir
-	seal, err := report.ReadSeal(dir, report.SealName)
-	if err == nil && seal != nil && a.Key != nil {
-		err = a.sign(d.adopted(), seal)
-	}
-	if err == nil {
+// Vouch puts a signature and a timestamp beside the seal in a deed's folder, unless they are there. Ones that do not
+// fit say that somebody has changed the seal since: then nothing is put there, and the error has the code Guard.
+func (a Attestor) Vouch(ctx context.Context, d Deed) error {
+	f := d.adopted()
+	seal, err := report.ReadSeal(f.dir, report.SealName)
+	if err == nil && seal == nil {
 		return nil
 	}
-	if _, explained := errors.AsType[*Error](err); explained {
+	if err == nil && a.Key != nil {
+		err = vouch(f, seal, report.SignatureName, attest.SignedWith, a.Key.Fingerprint(), a.Key.Sign)
+	}
+	if err == nil && a.TSA != nil {
+		is := func(seal, stamp []byte) (string, error) { return "", attest.IsStamp(seal, stamp) }
+		err = vouch(f, seal, report.StampName, is, "",
+			func(seal []byte) ([]byte, error) { return a.TSA.Stamp(ctx, seal) })
+	}
+	if _, explained := errors.AsType[*Error](err); explained || err == nil {
 		return err
 	}
-	return Fail(Halted, "mend that, then: bulkdelete report "+text.ShellWord(dir.Path)+" --sign-key FILE",
-		"the folder %s is whole, and its seal is not signed: %w", dir.Path, err)
+	return Fail(Halted, "run the same command again, or bulkdelete report "+text.ShellWord(f.Path)+" with the same flag",
+		"the folder %s is whole, and its seal lacks what was to vouch for it: %w", f.Path, err)
 }
 
-func (a Attestor) sign(f *Adopted, seal []byte) error {
-	signature, err := report.ReadSeal(f.dir, report.SignatureName)
+// vouch makes the file of that name, unless it is there, of the seal, and by whom it should be.
+func vouch(f *Adopted, seal []byte, name string, whose func(seal, by []byte) (string, error), should string,
+	make func(seal []byte) ([]byte, error)) error {
+	there, err := report.ReadSeal(f.dir, name)
 	if err != nil {
 		return err
 	}
-	if signature != nil {
-		with, err := attest.SignedWith(seal, signature)
+	if there != nil {
+		by, err := whose(seal, there)
 		if err != nil {
-			return Fail(Guard, copyHint+"; or look what changed with bulkdelete verify, and remove "+report.SignatureName,
-				"%s in %s is not what was signed, so it is not signed again: %w", report.SealName, f.Path, err)
+			return Fail(Guard, "look what changed with bulkdelete verify; restore it from a copy, or remove "+name,
+				"%s in %s is not what %s is about, so nobody vouches for it again: %w", report.SealName, f.Path, name, err)
 		}
-		if with == a.Key.Fingerprint() {
+		if by == should {
 			return nil
 		}
 	}
-	if signature, err = a.Key.Sign(seal); err != nil {
+	if there, err = make(seal); err != nil {
 		return err
 	}
-	return f.dir.WriteFile(report.SignatureName, signature)
+	return f.dir.WriteFile(name, there)
 }
 
-// checkSignature says who signed the seal, if that is to be known.
-func (v *View) checkSignature() error {
-	seal, err := report.ReadSeal(v.dir, report.SealName)
-	signature, failed := report.ReadSeal(v.dir, report.SignatureName)
-	if err := errors.Join(err, failed); err != nil {
-		return Fail(Halted, rerunHint, "the folder cannot be read: %w", err)
+// checkVouched says who signed the seal, and when it was there, as far as that is to be known.
+func (v *View) checkVouched() (err error) {
+	files := map[string][]byte{}
+	for _, name := range report.SealNames() {
+		if files[name], err = report.ReadSeal(v.dir, name); err != nil {
+			return Fail(Halted, rerunHint, "the folder cannot be read: %w", err)
+		}
 	}
-	switch {
-	case v.want.Signers == nil && signature != nil:
-		v.unchecked("%s: give --allowed-signers to know whose it is", report.SignatureName)
-	case v.want.Signers == nil:
-	case signature == nil:
-		v.problem("%s is not signed: there is no %s", report.SealName, report.SignatureName)
-	default:
-		by, err := v.want.Signers.Verify(seal, signature, time.Now())
+	seal := files[report.SealName]
+	at := time.Now()
+	if v.mayCheck(report.StampName, files[report.StampName], v.want.Authorities != nil, "timestamped", "tsa-certs") {
+		stamped, err := v.want.Authorities.Verify(seal, files[report.StampName])
+		if err != nil {
+			v.problem("the timestamp %s does not hold: %v", report.StampName, err)
+		} else {
+			at, v.StampedAt = stamped, stamped.UTC().Format(time.RFC3339)
+		}
+	}
+	if v.mayCheck(report.SignatureName, files[report.SignatureName], v.want.Signers != nil, "signed", "allowed-signers") {
+		by, err := v.want.Signers.Verify(seal, files[report.SignatureName], at)
 		if err != nil {
 			v.problem("the signature %s does not hold: %v", report.SignatureName, err)
-			return nil
+		} else {
+			v.SignedBy = by.String()
 		}
-		v.SignedBy = by.String()
 	}
 	return nil
+}
+
+// mayCheck says whether a file that vouches for the seal is there and can be checked.
+func (v *View) mayCheck(name string, text []byte, wanted bool, done, flag string) bool {
+	switch {
+	case wanted && text == nil:
+		v.problem("%s is not %s: there is no %s", report.SealName, done, name)
+	case !wanted && text != nil:
+		v.unchecked("%s: give --%s to have it checked", name, flag)
+	}
+	return wanted && text != nil
 }

@@ -55,7 +55,8 @@ type Findings struct {
 	Restored    *int                   `json:"restored,omitempty"` // and created again
 	Living      *int                   `json:"living,omitempty"`   // with --live: who still exists
 
-	SignedBy string `json:"signed_by,omitempty"` // the seal: who, and the key's fingerprint
+	SignedBy  string `json:"signed_by,omitempty"`  // the seal: who, and the key's fingerprint
+	StampedAt string `json:"stamped_at,omitempty"` // the seal was there then, RFC 3339
 }
 
 func (f *Findings) problem(format string, args ...any) {
@@ -71,7 +72,8 @@ type Expect struct {
 	Hash    string // that the audit's last row has to have; "": not known
 	Program string // the version of bulkdelete that verifies
 
-	Signers *attest.Signers // who may sign the seal; nil: not known
+	Signers     *attest.Signers     // who may sign the seal; nil: not known
+	Authorities *attest.Authorities // who may say when it was there; nil: not known
 }
 
 // Verify holds the folder in dir to everything that can be checked. An error means that there is no run's folder,
@@ -264,7 +266,7 @@ func (v *View) checkRestored(ctx context.Context) error {
 		return nil
 	}
 	path := v.dir.Name(report.RestoreName)
-	sub, err := Verify(ctx, path, Expect{Program: v.Run.Program, Signers: v.want.Signers})
+	sub, err := Verify(ctx, path, Expect{Program: v.Run.Program, Signers: v.want.Signers, Authorities: v.want.Authorities})
 	if err != nil {
 		v.unchecked("%s: %v", path, err)
 		return nil //nolint:nilerr // said in the findings
@@ -310,7 +312,7 @@ func (v *View) checkSeal(context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(wrong)) {
 		v.problem("%s %s", name, wrong[name])
 	}
-	return v.checkSignature()
+	return v.checkVouched()
 }
 
 // FindLiving asks the API for every accepted user, workers calls at a time, and calls found, one at a time, for each

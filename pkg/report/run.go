@@ -30,6 +30,7 @@ const (
 	ProtectName   = "protect.csv"
 	SealName      = "seal.json"
 	SignatureName = "seal.json.sig"
+	StampName     = "seal.json.tsr"
 	InputName     = "input" // the copy of an input that is no file
 	LockName      = "lock"
 	StatusName    = "status.json"

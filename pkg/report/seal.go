@@ -148,7 +148,7 @@ func setAsideWith(dir *journal.Dir, name string) error {
 }
 
 // SealNames are the seal and the files that vouch for it, which it cannot be about.
-func SealNames() []string { return []string{SealName, SignatureName, SealName + ".tsr"} }
+func SealNames() []string { return []string{SealName, SignatureName, StampName} }
 
 // sums describes the files that a seal is about. What is no regular file is there without a hash, and an error.
 func sums(dir *journal.Dir) (files []SealedFile, err error) {
