@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 )
 
 // Row is one record of the input, but for the header.
@@ -22,6 +23,7 @@ type Chunk struct {
 	Number int      // from 1
 	IDs    []string // in the input's order
 	Lines  []int    // the input line of each ID
+	Raw    []string // the row of each ID, for Plan.Cells; nil without Options.WholeRows
 }
 
 // Plan is what came of an input's first pass. Where the input is divided among several shards (Options.Shards), each
@@ -90,6 +92,9 @@ func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 				}
 				c := &held[len(held)-1]
 				c.IDs, c.Lines = append(c.IDs, string(row.ID)), append(c.Lines, row.Line)
+				if p.Options.WholeRows {
+					c.Raw = append(c.Raw, string(row.Raw))
+				}
 			}
 			for proven && len(held) > 0 {
 				c := held[0]
@@ -104,6 +109,20 @@ func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 			yield(Chunk{}, err)
 		}
 	}
+}
+
+// Cells takes a row apart, or the header: raw is Row.Raw, Chunk.Raw or HeaderRaw. A row that was accepted has Columns
+// cells; what cannot be taken apart has none.
+func (p *Plan) Cells(raw string) (cells []string) {
+	r := newRecords(nil, '\n', byte(p.Delimiter))
+	r.text, r.raw = []byte(raw), []byte(raw)
+	if r.take(strings.Count(raw, `"`)) != nil {
+		return nil
+	}
+	for _, cell := range r.cells {
+		cells = append(cells, string(trim(cell)))
+	}
+	return cells
 }
 
 // replay reads the input again and gives each row what the plan decided for it. It calls each with every row until that

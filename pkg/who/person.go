@@ -62,8 +62,8 @@ func (p Person) phone() string {
 
 // The headers of columns that hold a person's names, as fold writes them.
 var headers = map[Field]string{
-	Name: "name fullname displayname realname 姓名 名字 真实姓名 员工姓名 显示名称 显示名 commonname cn " +
-		"employeename personname",
+	Name: "name fullname displayname realname 姓名 名字 真实姓名 员工姓名 显示名称 显示名 " +
+		"commonname cn employeename personname",
 	Nickname:   "nickname 昵称",
 	GivenName:  "givenname firstname forename 名",
 	FamilyName: "familyname lastname surname 姓 姓氏",

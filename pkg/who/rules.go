@@ -52,8 +52,8 @@ type Only struct {
 
 var statuses = []string{"Suspended", "Resigned", "Activated", "Archived", "Deactivated"}
 
-// ParseOnly reads a condition: status=Suspended, last-login<2025-11-01 (before that day, UTC), created>2025-11-01 (after
-// it), status-changed<30d-ago. Ages count from 00:00 UTC of today.
+// ParseOnly reads a condition: status=Suspended, last-login<2025-11-01 (before that day, UTC), created>2025-11-01
+// (after it), status-changed<30d-ago. Ages count from 00:00 UTC of today.
 func ParseOnly(text string, today time.Time) (o Only, err error) {
 	at := strings.IndexAny(text, "=<>")
 	if at < 0 {

@@ -44,8 +44,8 @@ func email(s string) string {
 	return s
 }
 
-// Spellings gives the forms by which an ID of a kind is recognised: two IDs that have a form in common may name the same
-// person. It is generous, which is right for people who must not be deleted: letters in any case and Unicode form,
+// Spellings gives the forms by which an ID of a kind is recognised: two IDs that have a form in common may name the
+// same person. It is generous, which is right for people who must not be deleted: letters in any case and Unicode form,
 // e-mail domains in either spelling, numbers without leading zeros, phones by their national number.
 func Spellings(kind, id string) []string {
 	switch Field(kind) {

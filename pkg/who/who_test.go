@@ -12,7 +12,8 @@ var today = time.Date(2026, 3, 10, 15, 0, 0, 0, time.UTC)
 
 // One decision for each thing that can be asked of a user.
 func TestDecide(t *testing.T) {
-	ada := Person{UserID: "6319A1", Email: "Ada@Example.com", Name: "Ada Löve", Phone: "13800138000", PhoneCountryCode: "+86",
+	ada := Person{UserID: "6319A1", Email: "Ada@Example.com", Name: "Ada Löve",
+		Phone: "13800138000", PhoneCountryCode: "+86",
 		Status: "Suspended", CreatedAt: "2025-11-01T08:00:00.000Z", LastLogin: "2026-03-09T23:59:59Z"}
 	bob := Person{UserID: "6319b2", Email: "bob@example.com", GivenName: "Bob", FamilyName: "Ba", Status: "Activated"}
 	for name, c := range map[string]struct {
