@@ -161,6 +161,7 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	} else {
 		always("deleted", s.Deleted, "")
 		row("absent", s.Absent, "no such user: never was, or gone already")
+		row("spared", s.Spared, in(report.SparedName))
 	}
 	row("failed", s.Failed, in(report.FailedName))
 	row("unknown", s.Unknown, in(report.FailedName))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -52,17 +53,25 @@ func (p *process) runCommand() *cli.Command {
 // deletion is run or plan on its way.
 type deletion struct {
 	*operation
-	name    string          // of the input: a path, "-", or the last element of an object's URL
-	given   string          // the input as the command line or the environment has it; it may be a secret
-	object  *objects.Object // the input where it is a URL
-	dir     string          // the run's folder; run only
-	chunks  chunker.Options
-	input   *job.Input
-	planned *chunker.Plan
-	first   []string // accepted rows, to show
-	refused []string // rejected rows, to show
-	want    *report.Run
-	offline string // why the API is not asked; "": it is
+	name     string          // of the input: a path, "-", or the last element of an object's URL
+	argument string          // the input as the command line or the environment has it; it may be a secret
+	object   *objects.Object // the input where it is a URL
+	dir      string          // the run's folder; run only
+	chunks   chunker.Options
+	input    *job.Input
+	planned  *chunker.Plan
+	first    []string       // accepted rows, to show
+	refused  []string       // rejected rows, to show
+	codes    map[string]int // rejected rows by class of reason
+
+	given      job.Protection // on the lists of this command line
+	protection job.Protection // of this run and those before it
+	met        map[string]int // rows that name somebody on a list
+	sampler    job.Sampler
+	looked     *job.Sample // nil: nobody was looked up
+	unlooked   string      // why not
+	want       *report.Run
+	offline    string // why the API is not asked; "": it is
 }
 
 const samples = 5 // that are shown
@@ -102,8 +111,12 @@ func (p *process) newDeletion(c *cli.Command, o *jobOptions, given string) (*del
 	if err != nil {
 		return nil, err
 	}
-	d := &deletion{operation: op, name: given, given: given}
+	d := &deletion{operation: op, name: given, argument: given, codes: map[string]int{}, met: map[string]int{},
+		sampler: job.Sampler{Most: o.sample}}
 	if d.chunks, err = o.chunking(); err != nil {
+		return nil, err
+	}
+	if d.given, err = protected(o.protect, d.chunks.IDType); err != nil {
 		return nil, err
 	}
 	d.config.Rate = d.config.Rate.Over(d.chunks.Shards) // all shards together keep to --rate
@@ -144,7 +157,9 @@ func (d *deletion) run(ctx context.Context) error {
 	return d.perform(ctx, record, folder, approval{
 		verb: "delete", fromData: d.name == "-", resume: d.resume(),
 		check: func(ctx context.Context) error { return d.check(ctx, folder) },
-		show:  func() error { return d.showPlan(d.console.err, folder.Remaining()) },
+		show: func() error {
+			return errors.Join(d.showInput(d.console.err, folder.Remaining()), d.showPool(d.console.err, folder.Remaining()))
+		},
 	})
 }
 
@@ -156,13 +171,26 @@ func (d *deletion) read(ctx context.Context) (*job.Record, error) {
 		return nil, err
 	}
 	d.close = append(d.close, folder.Close)
+	if err := d.readInput(ctx, folder); err != nil {
+		return nil, err
+	}
+	return folder.Adopt(d.want, d.planned, d.input, d.protection)
+}
+
+// readInput reads the input to its end; where there is no folder, for nobody but who looks.
+func (d *deletion) readInput(ctx context.Context, folder *job.Folder) (err error) {
+	before := folder
+	if before == nil {
+		before = new(job.Folder)
+	}
+	if d.protection, err = before.Protect(d.given); err != nil {
+		return err
+	}
+	d.chunks.Protect = d.protection.Planned(d.chunks.IDType)
 	if err := d.open(ctx, folder); err != nil {
-		return nil, err
+		return err
 	}
-	if err := d.scan(ctx); err != nil {
-		return nil, err
-	}
-	return folder.Adopt(d.want, d.planned, d.input)
+	return d.scan(ctx)
 }
 
 // check connects, and refuses what was not meant.
@@ -173,11 +201,15 @@ func (d *deletion) check(ctx context.Context, folder *job.Adopted) error {
 	if err := folder.AdoptTarget(d.want); err != nil {
 		return err
 	}
+	if err := d.lookAtPool(ctx, folder.Settled); err != nil {
+		return err
+	}
 	return d.guard(ctx, folder.Users(report.Deleted))
 }
 
 func (d *deletion) connectToPool(ctx context.Context) error {
-	like := sandbox.Config{IDType: d.planned.Options.IDType, IDs: acceptedIDs(d.planned, d.input)}
+	like := sandbox.Config{IDType: d.planned.Options.IDType}
+	like.Members, like.Users = usersOf(d.planned, d.input)
 	if err := d.connect(ctx, like); err != nil {
 		return err
 	}
@@ -209,7 +241,14 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 // scan is the first pass over the input.
 func (d *deletion) scan(ctx context.Context) (err error) {
 	show := func(line int, what string) string { return fmt.Sprintf("line %d: %s", line, text.Clean(what)) }
+	lists := d.protection.Spelled(d.chunks.IDType, false)
 	d.planned, err = chunker.Scan(ctx, d.input.Reader(), d.chunks, func(row chunker.Row) error {
+		if row.Reject == nil {
+			d.sampler.Add(row)
+		} else {
+			d.codes[row.Reject.Code]++
+			d.meet(lists, row.ID)
+		}
 		switch {
 		case row.Reject == nil && len(d.first) < samples:
 			d.first = append(d.first, show(row.Line, string(row.ID)))
@@ -225,11 +264,15 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 		return job.Fail(job.Usage, "nothing was sent", "%s: %w", d.input.Name, err)
 	}
 	d.describe()
+	if _, err := job.Rules(d.want.Asked, d.planned); err != nil {
+		return job.Fail(job.Usage, "nothing was sent", "%w", err)
+	}
 	return nil
 }
 
 func (d *deletion) describe() {
-	target := report.Asked{Host: d.host, UserPool: d.pool, TenantID: d.tenantID, Reason: d.reason}
+	target := report.Asked{Host: d.host, UserPool: d.pool, TenantID: d.tenantID, Reason: d.reason,
+		Options: job.AskWho(d.match, d.only), Protect: d.protection.Digest()}
 	if d.backup {
 		target.Backup = "true"
 	}
@@ -255,10 +298,10 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 			return job.Fail(job.Usage, "",
 				"a share with --max-deletes needs credentials: the API says how many users the pool has")
 		}
-		if total, err = d.client.CountUsers(ctx); err != nil {
-			return job.Fail(job.Halted, "nothing was sent", "the pool's users cannot be counted for --max-deletes: %w", err)
+		if d.poolUsers == nil {
+			return job.Fail(job.Halted, "nothing was sent", "the pool's users cannot be counted for --max-deletes: %w", d.uncounted)
 		}
-		total += gone // they were of the pool when the job began
+		total = *d.poolUsers + gone // they were of the pool when the job began
 		of = fmt.Sprintf(" of the pool's %s", text.Count(total))
 	}
 	if !limit.Allows(all, total) {
@@ -274,10 +317,10 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 // resume is the command that goes on with this run: the same one, but in the place of standard input, and of a URL
 // that may hold a signature, stands the copy in the run's folder.
 func (d *deletion) resume() string {
-	hide := d.object != nil && d.object.Presigned() && slices.Contains(os.Args, d.given)
+	hide := d.object != nil && d.object.Presigned() && slices.Contains(os.Args, d.argument)
 	words := slices.Clone(os.Args)
 	for i, arg := range words {
-		if arg == "-" || hide && arg == d.given {
+		if arg == "-" || hide && arg == d.argument {
 			words[i] = d.input.Path
 		}
 	}

@@ -1,0 +1,146 @@
+package job
+
+import (
+	"cmp"
+	"context"
+
+	"bulkdelete/pkg/chunker"
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/report"
+	"bulkdelete/pkg/who"
+)
+
+// Sampler keeps some of an input's accepted rows, spread evenly over it, however long it turns out to be.
+type Sampler struct {
+	Most int // rows that are wanted; 0: none
+
+	rows  []SampledRow
+	every int
+	seen  int
+}
+
+// SampledRow is a row whose user is looked up before anybody is asked to confirm.
+type SampledRow struct {
+	Line         int
+	ID, Raw      string
+	Chunk, Place int
+}
+
+// Add offers the next row.
+func (s *Sampler) Add(row chunker.Row) {
+	s.every = max(1, s.every)
+	if s.seen++; s.Most == 0 || (s.seen-1)%s.every != 0 {
+		return
+	}
+	s.rows = append(s.rows, SampledRow{row.Line, string(row.ID), string(row.Raw), row.Chunk, row.Place})
+	if len(s.rows) < 2*s.Most {
+		return
+	}
+	for i := range s.Most {
+		s.rows[i] = s.rows[2*i]
+	}
+	s.rows, s.every = s.rows[:s.Most], 2*s.every
+}
+
+// Rows are those kept, but for whom settled says that earlier runs have done.
+func (s *Sampler) Rows(settled func(chunk, place int) bool) (rows []SampledRow) {
+	n := min(s.Most, len(s.rows))
+	for i := range n {
+		if row := s.rows[i*len(s.rows)/n]; !settled(row.Chunk, row.Place) {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// Sample is what looking up some rows' users came to.
+type Sample struct {
+	Rows, Exist int
+	Columns     []SampledColumn
+	Pairs       []Pair // of those who exist
+}
+
+// SampledColumn is how a column of the input compares with the profiles. Where either says nothing they agree.
+type SampledColumn struct {
+	who.Match
+	Differ int
+}
+
+// Pair is a row beside the profile that the pool has under its ID.
+type Pair struct {
+	Line                int
+	Name, Email         string // the row's
+	PoolName, PoolEmail string
+	Differ              bool // in a column
+}
+
+// TakeSample looks up the users of rows.
+func TakeSample(ctx context.Context, api *client.Client, plan *chunker.Plan, rows []SampledRow) (*Sample, error) {
+	s := &Sample{Rows: len(rows)}
+	for _, m := range ComparableColumns(plan) {
+		s.Columns = append(s.Columns, SampledColumn{Match: m})
+	}
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+	}
+	profiles, _, err := api.Profiles(ctx, plan.Options.IDType, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i, row := range rows {
+		if len(profiles[i]) == 0 {
+			continue
+		}
+		s.Exist++
+		p, _ := who.ParsePerson(profiles[i][0]) // what cannot be understood differs from nothing
+		s.compare(row, plan, p)
+	}
+	return s, nil
+}
+
+// compare lays a row beside a profile.
+func (s *Sample) compare(row SampledRow, plan *chunker.Plan, p who.Person) {
+	pair := Pair{Line: row.Line, PoolEmail: p.Email, PoolName: cmp.Or(p.Nickname, p.Username)}
+	if values := p.Values(who.Name); len(values) > 0 {
+		pair.PoolName = values[0]
+	}
+	if plan.Options.IDType == chunker.Email {
+		pair.Email = row.ID
+	}
+	cells := plan.Cells(row.Raw)
+	for i, c := range s.Columns {
+		if c.Column >= len(cells) || cells[c.Column] == "" {
+			continue
+		}
+		cell := cells[c.Column]
+		switch c.Field {
+		case who.Name:
+			pair.Name = cell
+		case who.Email:
+			pair.Email = cell
+		}
+		if len(p.Values(c.Field)) > 0 && !who.Agree(c.Field, cell, p) {
+			s.Columns[i].Differ++
+			pair.Differ = true
+		}
+	}
+	s.Pairs = append(s.Pairs, pair)
+}
+
+// Disagree says whether a column is of other people than the IDs: for more than a tenth of those found, and for two.
+func (s *Sample) Disagree(c SampledColumn) bool { return c.Differ >= 2 && 10*c.Differ > s.Exist }
+
+// Kept is what run.json keeps of the sample, which names nobody.
+func (s *Sample) Kept() *report.Sample {
+	kept := &report.Sample{Rows: s.Rows, Exist: s.Exist}
+	for _, c := range s.Columns {
+		if c.Differ > 0 {
+			if kept.Differ == nil {
+				kept.Differ = map[string]int{}
+			}
+			kept.Differ[string(c.Field)] = c.Differ
+		}
+	}
+	return kept
+}

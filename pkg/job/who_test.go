@@ -1,0 +1,423 @@
+package job
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"bulkdelete/internal/sandbox"
+	"bulkdelete/pkg/chunker"
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/report"
+	"bulkdelete/pkg/who"
+)
+
+// person is what the pool and a list say of somebody.
+type person struct{ id, email, name, status, lastLogin string }
+
+func personOf(n int) person {
+	names := []string{"Ada Adler", "Ben Bauer", "Cem Can", "Dana Diaz", "Eve Ek", "Fay Fox", "Gus Gil"} // shared by many
+	return person{id(n), fmt.Sprintf("p%05d@corp.com", n), names[n%len(names)], "Suspended", "2025-01-01T00:00:00Z"}
+}
+
+var personMembers = []string{"email", "name", "status", "lastLogin"}
+
+func pool(people []person) iter.Seq2[string, []string] {
+	return func(yield func(string, []string) bool) {
+		for _, p := range people {
+			if !yield(p.id, []string{p.email, p.name, p.status, p.lastLogin}) {
+				return
+			}
+		}
+	}
+}
+
+func peopleTo(n int) (all []person) {
+	for i := 1; i <= n; i++ {
+		all = append(all, personOf(i))
+	}
+	return all
+}
+
+func listOf(people []person) string {
+	var b strings.Builder
+	b.WriteString("user_id,E-Mail,Full Name\n")
+	for _, p := range people {
+		fmt.Fprintf(&b, "%s,%s,%s\n", p.id, strings.ToUpper(p.email), p.name)
+	}
+	return b.String()
+}
+
+// newPeople makes a fixture whose pool are people, and whose input names those listed.
+func newPeople(t *testing.T, cfg sandbox.Config, people, listed []person) *fixture {
+	t.Helper()
+	b := newFixture(t, cfg, 0, 0)
+	cfg.Users, cfg.Members = pool(people), personMembers
+	cfg.Observe = func(c sandbox.Call) {
+		for _, id := range c.IDs {
+			if c.Name == "delete-users-batch" {
+				b.named[id]++
+			}
+		}
+	}
+	var err error
+	if b.api, err = sandbox.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	b.cfg.Transport = wire{b.api}
+	if err := os.WriteFile(b.input, []byte(listOf(listed)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// wantCounts holds a summary to deleted, spared, absent and mismatched users, and to its exit code.
+func wantCounts(t *testing.T, s *report.Summary, err error, deleted, spared, absent, mismatched, code int) {
+	t.Helper()
+	if err != nil || s.Deleted != deleted || s.Spared != spared || s.Absent != absent || s.Mismatched != mismatched ||
+		s.ExitCode != code {
+		t.Errorf("%v: %d deleted, %d spared, %d absent, %d mismatched, exit %d; want %d, %d, %d, %d, %d", err,
+			s.Deleted, s.Spared, s.Absent, s.Mismatched, s.ExitCode, deleted, spared, absent, mismatched, code)
+	}
+}
+
+// Whose row describes somebody else is spared, with a row of the audit for each part, and lives.
+func TestMatch(t *testing.T) {
+	inBubble(t, "match", func(t *testing.T) {
+		listed := peopleTo(120)
+		for i := 20; i < 30; i++ {
+			listed[i].email = personOf(i + 2).email // a column that was sorted
+		}
+		listed[40].name = "Somebody Else"
+		listed[60].email, listed[60].name = "", ""
+		b := newPeople(t, sandbox.Config{}, peopleTo(115), listed)
+		b.match = "email,name=full name"
+		s, err := b.run(t.Context())
+		wantCounts(t, s, err, 103, 12, 5, 12, 1)
+		if n := s.SparedBy["match: the row and the profile differ in email"] +
+			s.SparedBy["match: the row and the profile differ in email, name"]; n != 10 {
+			t.Errorf("spared are %v", s.SparedBy)
+		}
+		for _, row := range b.rows("spared.csv") {
+			if row["Full Name"] == "Somebody Else" && row["bulkdelete_reason"] != "match: the row and the profile differ in name" ||
+				row["bulkdelete_line"] == "" {
+				t.Errorf("%v", row)
+			}
+		}
+		if f := b.verified(Expect{}); !f.Whole || !f.Finished || f.Spared != 12 || f.Mismatched != 12 {
+			t.Errorf("%+v", f)
+		}
+		before := b.api.Len()
+		if s, err = b.run(t.Context()); err != nil || b.api.Len() != before || s.Spared != 12 {
+			t.Errorf("running it again: %v", err)
+		}
+	})
+}
+
+// Who does not fulfil a condition is spared as asked: that is no failure. Conditions count from the first day.
+func TestOnly(t *testing.T) {
+	inBubble(t, "only", func(t *testing.T) {
+		people := peopleTo(100)
+		for i := range people {
+			switch i % 4 {
+			case 1:
+				people[i].status = "Activated"
+			case 2:
+				people[i].lastLogin = "" // null
+			case 3:
+				people[i].lastLogin = "1999-12-02T00:00:00Z" // the bubble's clock begins with 2000
+			}
+		}
+		b := newPeople(t, sandbox.Config{}, people, people)
+		b.only = []string{"status=Suspended", "last-login<30d-ago"}
+		s, err := b.run(t.Context())
+		wantCounts(t, s, err, 0, 100, 0, 0, 0)
+		for i := range people {
+			people[i].lastLogin = "1999-11-01T00:00:00Z"
+		}
+		b = newPeople(t, sandbox.Config{}, people, people)
+		b.only = []string{"status=Suspended", "last-login<30d-ago"}
+		s, err = b.run(t.Context())
+		wantCounts(t, s, err, 75, 25, 0, 0, 0)
+	})
+}
+
+// Ages count from the day of the first run, on every resume.
+func TestAgesCountFromTheFirstDay(t *testing.T) {
+	asked := report.Asked{At: "2026-03-10T23:59:00Z", Options: AskWho("", []string{"created<10d-ago"})}
+	rules, err := Rules(asked, &chunker.Plan{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for created, want := range map[string]who.Decision{"2026-02-27T23:59:59Z": who.Send, "2026-02-28T00:00:00Z": who.Spare} {
+		if d, _ := rules.Decide(nil, []who.Person{{CreatedAt: created}}); d != want {
+			t.Errorf("created %s: %d", created, d)
+		}
+	}
+}
+
+// People on a list of another kind of ID are looked up once, found by user_id and spared. A resume may add people and
+// never drops one; who is added is spared even if the list has the input's own kind of ID.
+func TestProtectByPerson(t *testing.T) {
+	inBubble(t, "protect", func(t *testing.T) {
+		people := peopleTo(150)
+		b := newPeople(t, sandbox.Config{}, people, people)
+		admins := Protection{{Kind: "email", ID: "P00007@Corp.com", List: "admins.csv"},
+			{Kind: "email", ID: "nobody@corp.com", List: "admins.csv"},
+			{Kind: "user_id", ID: strings.ToUpper(id(9)), List: "keep.csv"}}
+		b.protect = admins
+		b.adjust = func(j *Job) { j.StopAfter = 50 }
+		s, err := b.run(t.Context())
+		if codeOf(err) != Interrupted || s.Spared != 1 || s.Protected != 1 || s.Rejected != 1 {
+			t.Errorf("%v: %d spared, %d protected", err, s.Spared, s.Protected)
+		}
+		b.protect = admins[1:]
+		if _, err := b.run(t.Context()); codeOf(err) != Guard || !strings.Contains(err.Error(), "protects 1 people") {
+			t.Errorf("a resume that drops somebody: %v", err)
+		}
+		b.protect = append(slices.Clone(admins), Protected{Kind: "user_id", ID: id(140), List: "more.csv"})
+		b.adjust = nil
+		s, err = b.run(t.Context())
+		wantCounts(t, s, err, 147, 2, 0, 0, 0)
+		for _, n := range []int{7, 9, 140} {
+			if !b.api.Has("user_id", id(n)) {
+				t.Errorf("%s is protected and gone", id(n))
+			}
+		}
+		text, _ := os.ReadFile(b.dir + "/protect.csv")
+		for _, line := range []string{"email,P00007@Corp.com,admins.csv,1," + id(7), "email,nobody@corp.com,admins.csv,1,\n",
+			"user_id," + id(140) + ",more.csv,2," + id(140)} {
+			if !strings.Contains(string(text), line) {
+				t.Errorf("protect.csv lacks %q:\n%s", line, text)
+			}
+		}
+		if f := b.verified(Expect{}); !f.Whole || !f.Finished {
+			t.Errorf("%+v", f.Problems)
+		}
+		if lists := b.protect.Lists("user_id"); lists[0].People != 2 {
+			t.Errorf("%+v", lists)
+		}
+	})
+}
+
+// What nobody can look at is not deleted: a key that may not read stops the run before anything is sent.
+func TestNobodyIsDeletedUnseen(t *testing.T) {
+	inBubble(t, "denied", func(t *testing.T) {
+		people := peopleTo(60)
+		b := newPeople(t, sandbox.Config{ReadDenied: true}, people, people)
+		b.only = []string{"status=Suspended"}
+		if _, err := b.run(t.Context()); codeOf(err) != Halted || b.api.Len() != 60 {
+			t.Errorf("%v, %d are left", err, b.api.Len())
+		}
+	})
+}
+
+// With a backup, nobody who is spared is saved, and so nobody of them can be created again.
+func TestOnlyWhoIsSentIsSaved(t *testing.T) {
+	inBubble(t, "backup", func(t *testing.T) {
+		people := peopleTo(100)
+		people[3].status = "Activated"
+		b := newPeople(t, sandbox.Config{}, people, people)
+		b.backup, b.only = true, []string{"status=Suspended"}
+		s, err := b.run(t.Context())
+		wantCounts(t, s, err, 99, 1, 0, 0, 0)
+		if f := b.verified(Expect{}); *f.Saved != 99 || !f.Whole {
+			t.Errorf("%d are saved; %v", *f.Saved, f.Problems)
+		}
+	})
+}
+
+// Where a column is to be found for a rule.
+func TestMatchColumns(t *testing.T) {
+	for _, c := range []struct{ header, match, want string }{
+		{"user_id,E-Mail", "email", "1"},
+		{"user_id,Mail,E-Mail", "email", "choose one"},
+		{"user_id,Mail,E-Mail", "email=mail", "1"},
+		{"user_id,Mail,E-Mail", "email=3", "2"},
+		{"user_id,city", "email", "name it with email=COLUMN"},
+		{"user_id,city", "email=town", `no column "town"`},
+		{"user_id,email", "user_id", "proves nothing"},
+	} {
+		text := c.header + "\n" + id(1) + strings.Repeat(",x", strings.Count(c.header, ",")) + "\n"
+		plan, err := chunker.Scan(t.Context(), strings.NewReader(text), chunker.Options{WholeRows: true}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules, err := Rules(report.Asked{At: "2026-03-10T00:00:00Z", Options: AskWho(c.match, nil)}, plan)
+		got := fmt.Sprint(err)
+		if err == nil {
+			got = fmt.Sprint(rules.Match[0].Column)
+		}
+		if !strings.Contains(got, c.want) {
+			t.Errorf("%s in %s: %s, want %s", c.match, c.header, got, c.want)
+		}
+	}
+}
+
+// mistakes are what people do to a list; each says which rows describe somebody else afterwards.
+var mistakes = []struct {
+	name string
+	do   func(r *rand.Rand, rows, outside []person, from, to int)
+}{
+	{"a part of the e-mail column shifted", func(_ *rand.Rand, rows, _ []person, from, to int) {
+		for i, last := from, rows[from].email; i < to; i++ {
+			if i == to-1 {
+				rows[i].email = last
+			} else {
+				rows[i].email = rows[i+1].email
+			}
+		}
+	}},
+	{"a part of the ID column shifted", func(_ *rand.Rand, rows, _ []person, from, to int) {
+		for i, first := from, rows[from].id; i < to; i++ {
+			if i == to-1 {
+				rows[i].id = first
+			} else {
+				rows[i].id = rows[i+1].id
+			}
+		}
+	}},
+	{"IDs of people outside the list", func(_ *rand.Rand, rows, outside []person, from, to int) {
+		for i := from; i < to; i++ {
+			rows[i].id = outside[i].id
+		}
+	}},
+	{"a part of the ID column sorted at random", func(r *rand.Rand, rows, _ []person, from, to int) {
+		for i := to - 1; i > from; i-- { // nobody keeps the place (Sattolo)
+			k := from + r.IntN(i-from)
+			rows[i].id, rows[k].id = rows[k].id, rows[i].id
+		}
+	}},
+}
+
+// The promise of the look: of 10,000 people, a part of one column is shifted or replaced by people outside the list. With
+// --match nobody is deleted whose row describes somebody else, and everybody else is. With the sample alone the list is
+// refused in 99 of 100 cases, when more than a fifth of the rows are wrong.
+func TestAWrongListCannotKill(t *testing.T) {
+	const people, seeds = 10_000, 200
+	everybody := peopleTo(2 * people)
+	profiles := map[string]json.RawMessage{}
+	emailOf := map[string]string{}
+	for _, p := range everybody {
+		profiles[p.id] = json.RawMessage(fmt.Sprintf(`{"userId":%q,"email":%q,"name":%q}`, p.id, p.email, p.name))
+		emailOf[p.id] = p.email
+	}
+	inBubble(t, "seeds", func(t *testing.T) {
+		b := newPeople(t, sandbox.Config{}, everybody, nil)
+		api, err := client.New(b.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer api.Close()
+		refused := 0
+		for seed := range uint64(seeds) {
+			r := rand.New(rand.NewPCG(seed, 7))
+			rows := slices.Clone(everybody[:people])
+			wrong := people/5 + 1 + r.IntN(people*4/5)
+			from := r.IntN(people - wrong + 1)
+			mistakes[seed%4].do(r, rows, everybody[people:], from, from+wrong)
+			plan, sampler := planWith(t, listOf(rows), "email,name")
+			checkDecisions(t, seed, plan, rows, profiles, emailOf)
+			sample, err := TakeSample(t.Context(), api, plan, sampler.Rows(func(int, int) bool { return false }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if slices.ContainsFunc(sample.Columns, sample.Disagree) {
+				refused++
+			}
+		}
+		if refused < seeds*99/100 {
+			t.Errorf("the sample refuses %d of %d wrong lists", refused, seeds)
+		}
+	})
+}
+
+func planWith(t *testing.T, list, match string) (*chunker.Plan, *Sampler) {
+	t.Helper()
+	sampler := &Sampler{Most: 100}
+	plan, err := chunker.Scan(context.Background(), strings.NewReader(list), chunker.Options{WholeRows: match != ""},
+		func(row chunker.Row) error { sampler.Add(row); return nil })
+	if err != nil || plan.Accepted != plan.Rows {
+		t.Fatalf("%d of %d rows are accepted: %v", plan.Accepted, plan.Rows, err)
+	}
+	return plan, sampler
+}
+
+// checkDecisions holds what becomes of each row of a list, with --match email,name, to whom it describes.
+func checkDecisions(t *testing.T, seed uint64, plan *chunker.Plan, rows []person, profiles map[string]json.RawMessage,
+	emailOf map[string]string) {
+	t.Helper()
+	rules, err := Rules(report.Asked{At: "2026-03-10T00:00:00Z", Options: AskWho("email,name", nil)}, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, line := &Record{Plan: plan, rules: rules}, 0
+	for chunk, err := range plan.Split(strings.NewReader(listOf(rows))) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, places := map[int][]json.RawMessage{}, []int{}
+		for i, id := range chunk.IDs {
+			found[i+1], places = []json.RawMessage{profiles[id]}, append(places, i+1)
+		}
+		send, missing, _ := r.decide(&work{chunk: chunk}, places, found)
+		for _, place := range places {
+			row := rows[line]
+			if right := emailOf[row.id] == row.email; right != slices.Contains(send, place) || len(missing) > 0 {
+				t.Fatalf("seed %d, row %d: the row is about %s and the ID of %s; it is sent: %v", seed, line, row.email,
+					emailOf[row.id], !right)
+			}
+			line++
+		}
+	}
+}
+
+// A right list is never refused, whatever the sample meets, nor one with a few people who have changed their names.
+func TestARightListIsNotRefused(t *testing.T) {
+	inBubble(t, "right", func(t *testing.T) {
+		everybody := peopleTo(1000)
+		b := newPeople(t, sandbox.Config{}, everybody, nil)
+		api, err := client.New(b.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer api.Close()
+		rows := slices.Clone(everybody)
+		for i := 0; i < len(rows); i += 20 {
+			rows[i].name = "Married Now"
+		}
+		plan, sampler := planWith(t, listOf(rows), "")
+		sample, err := TakeSample(t.Context(), api, plan, sampler.Rows(func(int, int) bool { return false }))
+		if err != nil || sample.Exist != 100 || sample.Rows != 100 || slices.ContainsFunc(sample.Columns, sample.Disagree) {
+			t.Errorf("%+v %v", sample, err)
+		}
+		if kept := sample.Kept(); kept.Differ["name"] == 0 {
+			t.Errorf("%+v", kept)
+		}
+	})
+}
+
+// The sample is spread over the file, of whatever length.
+func TestSampleIsSpread(t *testing.T) {
+	for _, n := range []int{0, 1, 9, 10, 11, 19, 20, 21, 199, 5000} {
+		s := Sampler{Most: 10}
+		for i := range n {
+			s.Add(chunker.Row{Line: i})
+		}
+		rows := s.Rows(func(int, int) bool { return false })
+		if len(rows) != min(n, 10) {
+			t.Fatalf("%d of %d rows", len(rows), n)
+		}
+		for i := 1; i < len(rows); i++ {
+			if gap := rows[i].Line - rows[i-1].Line; gap < 1 || gap > n/5+1 {
+				t.Errorf("of %d rows: a gap of %d", n, gap)
+			}
+		}
+	}
+}
