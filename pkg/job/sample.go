@@ -3,6 +3,7 @@ package job
 import (
 	"cmp"
 	"context"
+	"math/rand/v2"
 
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
@@ -10,13 +11,17 @@ import (
 	"bulkdelete/pkg/who"
 )
 
-// Sampler keeps some of an input's accepted rows, spread evenly over it, however long it turns out to be.
+// Sampler keeps some of an input's accepted rows: one of each of as many stretches of equal length, however long the
+// input turns out to be. Which one is left to chance, or what comes back every tenth row could be all there is; but it
+// is the same one each time, so that run shows whom plan has shown.
 type Sampler struct {
 	Most int // rows that are wanted; 0: none
 
-	rows  []SampledRow
-	every int
-	seen  int
+	rows   []SampledRow
+	every  int // rows of a stretch
+	next   int // of those, from 0: the one to keep
+	at     int // in the stretch
+	random *rand.Rand
 }
 
 // SampledRow is a row whose user is looked up before anybody is asked to confirm.
@@ -28,25 +33,34 @@ type SampledRow struct {
 
 // Add offers the next row.
 func (s *Sampler) Add(row chunker.Row) {
-	s.every = max(1, s.every)
-	if s.seen++; s.Most == 0 || (s.seen-1)%s.every != 0 {
+	if s.Most == 0 {
 		return
 	}
-	s.rows = append(s.rows, SampledRow{row.Line, string(row.ID), string(row.Raw), row.Chunk, row.Place})
-	if len(s.rows) < 2*s.Most {
+	if s.random == nil {
+		s.random, s.every = rand.New(rand.NewPCG(1, 1)), 1
+	}
+	if s.at == s.next {
+		s.rows = append(s.rows, SampledRow{row.Line, string(row.ID), string(row.Raw), row.Chunk, row.Place})
+	}
+	if s.at++; s.at < s.every {
 		return
 	}
-	for i := range s.Most {
-		s.rows[i] = s.rows[2*i]
+	if len(s.rows) == 2*s.Most {
+		for i := range s.Most {
+			s.rows[i] = s.rows[2*i+s.random.IntN(2)]
+		}
+		s.rows, s.every = s.rows[:s.Most], 2*s.every
 	}
-	s.rows, s.every = s.rows[:s.Most], 2*s.every
+	s.at, s.next = 0, s.random.IntN(s.every)
 }
 
 // Rows are those kept, but for whom settled says that earlier runs have done.
 func (s *Sampler) Rows(settled func(chunk, place int) bool) (rows []SampledRow) {
 	n := min(s.Most, len(s.rows))
+	random := rand.New(rand.NewPCG(2, 2))
 	for i := range n {
-		if row := s.rows[i*len(s.rows)/n]; !settled(row.Chunk, row.Place) {
+		from, to := i*len(s.rows)/n, (i+1)*len(s.rows)/n
+		if row := s.rows[from+random.IntN(to-from)]; !settled(row.Chunk, row.Place) {
 			rows = append(rows, row)
 		}
 	}

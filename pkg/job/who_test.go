@@ -415,7 +415,7 @@ func TestSampleIsSpread(t *testing.T) {
 			t.Fatalf("%d of %d rows", len(rows), n)
 		}
 		for i := 1; i < len(rows); i++ {
-			if gap := rows[i].Line - rows[i-1].Line; gap < 1 || gap > n/5+1 {
+			if gap := rows[i].Line - rows[i-1].Line; gap < 1 || gap > n*2/5+1 {
 				t.Errorf("of %d rows: a gap of %d", n, gap)
 			}
 		}

@@ -16,6 +16,9 @@ func fold(s string) string {
 	if plain(s) {
 		return s
 	}
+	if !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x7f }) { // as with nearly all others
+		return strings.Join(strings.Fields(strings.ToLower(s)), " ")
+	}
 	s = cases.Fold().String(norm.NFKC.String(s))
 	s = strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cf, r) {
