@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/text/width"
+
 	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
@@ -163,9 +165,9 @@ func (d *deletion) showSample(t *table, toPeople bool) {
 		}
 		return 1
 	})
-	cell := func(s string, width int) string {
-		s = text.Shorten(text.Clean(s), width-1)
-		return s + strings.Repeat(" ", max(0, width-len([]rune(s))))
+	cell := func(s string, wide int) string {
+		s = fit(text.Clean(s), wide-1)
+		return s + strings.Repeat(" ", wide-columns(s))
 	}
 	line := func(mark string, at, name, email, poolName, poolEmail string) {
 		t.row("", "%s", strings.TrimRight(mark+cell(at, 9)+cell(name, 16)+cell(email, 26)+" | "+
@@ -179,6 +181,25 @@ func (d *deletion) showSample(t *table, toPeople bool) {
 		}
 		line(mark, fmt.Sprint(p.Line), p.Name, p.Email, p.PoolName, p.PoolEmail)
 	}
+}
+
+// columns is how many a text takes on a terminal, where Chinese characters are two wide.
+func columns(s string) (n int) {
+	for _, r := range s {
+		n++
+		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+			n++
+		}
+	}
+	return n
+}
+
+// fit cuts a text that takes more columns.
+func fit(s string, most int) string {
+	for columns(s) > most {
+		s = text.Shorten(s, len([]rune(s))-2)
+	}
+	return s
 }
 
 // showProtect says of each list how many people it names, and how many rows met one of them.

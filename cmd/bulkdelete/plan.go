@@ -148,7 +148,9 @@ func (d *deletion) showInput(w io.Writer, left int) error {
 	if showUsers {
 		t.rows("", d.refused)
 	}
-	d.showProtect(t, false)
+	if d.client == nil || !d.protection.LooksUp(d.chunks.IDType) { // else who they are is said with the pool
+		d.showProtect(t, false)
+	}
 	d.showRules(t)
 	_, err := fmt.Fprint(w, text.CleanLines(t.String()))
 	return err
