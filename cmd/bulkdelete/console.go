@@ -35,6 +35,7 @@ import (
 type console struct {
 	in          io.Reader
 	out         io.Writer
+	stderr      io.Writer // itself
 	err         *redirect // standard error; goes above the bar while there is one
 	interactive bool      // a person can be asked
 	terminal    bool      // standard error is a terminal
@@ -50,7 +51,7 @@ type console struct {
 
 func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	root := c.Root()
-	k := &console{in: root.Reader, out: root.Writer, err: &redirect{w: root.ErrWriter}, json: o.json, progress: o.progress}
+	k := &console{in: root.Reader, out: root.Writer, stderr: root.ErrWriter, err: &redirect{w: root.ErrWriter}, json: o.json, progress: o.progress}
 	k.terminal = isTerminal(root.ErrWriter)
 	k.cursor = k.terminal && os.Getenv("TERM") != "dumb"
 	k.interactive = k.terminal && (isTerminal(root.Reader) || c.Args().First() == "-")
@@ -167,6 +168,11 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	row("unknown", s.Unknown, in(report.FailedName))
 	row("rejected", s.Rejected, in(report.RejectedName))
 	row("remaining", s.Remaining, in(report.RemainingName))
+	if s.PoolBefore != nil && s.PoolAfter != nil {
+		always("pool", *s.PoolAfter, "users left, of "+text.Count(*s.PoolBefore)+" before")
+	} else if s.Deed == report.Delete && s.Finished() && len(s.Shards) == 0 {
+		b.WriteString("  pool            unknown  how many users are left: they could not be counted\n")
+	}
 	row("not saved", s.NotSaved, "deleted, and not in the backup")
 	always(kind, s.Rows, "in "+s.Input.Name)
 	if s.LastRowHash != "" { // shards have chains of their own

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
+	"golang.org/x/term"
 	"golang.org/x/text/width"
 
 	"bulkdelete/internal/text"
@@ -130,15 +132,13 @@ func (d *deletion) judgeSample() error {
 // showSampleOnly shows on a terminal why the list is refused.
 func (d *deletion) showSampleOnly() error {
 	t := &table{}
-	d.showSample(t, d.console.terminal)
-	_, err := fmt.Fprintln(d.console.err, text.CleanLines(t.String()))
-	return err
+	d.showSample(t, terminalWidth(d.console, d.console.err))
+	t.WriteString("\n")
+	return t.print(d.console.err)
 }
 
-const pairsShown = 10
-
-// showSample says how many of the sample exist and, to people alone, who they are: those who differ first.
-func (d *deletion) showSample(t *table, toPeople bool) {
+// showSample says how many of the sample exist and, on a terminal of so many columns, who they are.
+func (d *deletion) showSample(t *table, wide int) {
 	s := d.looked
 	if d.unlooked != "" {
 		t.row("sample", "nobody was looked up: %s", d.unlooked)
@@ -152,10 +152,16 @@ func (d *deletion) showSample(t *table, toPeople bool) {
 			t.row("", "%q differs from the profile for %s of them", c.Header, text.Count(c.Differ))
 		}
 	}
-	if !toPeople || len(s.Pairs) == 0 {
-		return
+	if wide > 0 && len(s.Pairs) > 0 {
+		showPairs(t, s.Pairs, wide)
 	}
-	pairs := slices.Clone(s.Pairs)
+}
+
+const pairsShown = 10
+
+// showPairs lays rows beside the profiles, those that differ first.
+func showPairs(t *table, pairs []job.Pair, wide int) {
+	pairs = slices.Clone(pairs)
 	slices.SortStableFunc(pairs, func(a, b job.Pair) int {
 		switch {
 		case a.Differ == b.Differ:
@@ -165,13 +171,17 @@ func (d *deletion) showSample(t *table, toPeople bool) {
 		}
 		return 1
 	})
-	cell := func(s string, wide int) string {
-		s = fit(text.Clean(s), wide-1)
-		return s + strings.Repeat(" ", wide-columns(s))
-	}
-	line := func(mark string, at, name, email, poolName, poolEmail string) {
-		t.row("", "%s", strings.TrimRight(mark+cell(at, 9)+cell(name, 16)+cell(email, 26)+" | "+
-			cell(poolName, 16)+poolEmail, " "))
+	const lines = 9 // columns for a line's number
+	half := (min(wide, 120) - len("  ! ") - lines - len("| ")) / 2
+	line := func(mark, at string, texts ...string) {
+		cells := cell(at, lines)
+		for i, s := range texts {
+			if i == 2 {
+				cells += "| "
+			}
+			cells += cell(s, half*(2+i%2)/5)
+		}
+		fmt.Fprintf(t, "  %s %s\n", mark, strings.TrimRight(cells, " "))
 	}
 	line(" ", "line", "row: name", "e-mail", "pool: name", "e-mail")
 	for _, p := range pairs[:min(len(pairs), pairsShown)] {
@@ -181,6 +191,12 @@ func (d *deletion) showSample(t *table, toPeople bool) {
 		}
 		line(mark, fmt.Sprint(p.Line), p.Name, p.Email, p.PoolName, p.PoolEmail)
 	}
+}
+
+// cell is a text in so many columns, the last of which stays empty.
+func cell(s string, wide int) string {
+	s = fit(text.Clean(s), wide-1)
+	return s + strings.Repeat(" ", max(0, wide-columns(s)))
 }
 
 // columns is how many a text takes on a terminal, where Chinese characters are two wide.
@@ -236,10 +252,20 @@ func (d *deletion) reasons() string {
 	return strings.Join(words, ", ")
 }
 
-// isPerson says whether a writer shows its text to a person alone: elsewhere it may be kept, and names nobody.
-func isPerson(k *console, w io.Writer) bool {
-	if w == k.out {
-		return isTerminal(w)
+// terminalWidth is how many columns a writer has that shows its text to a person alone; 0: what is written may be kept,
+// and names nobody.
+func terminalWidth(k *console, w io.Writer) int {
+	stream := any(w)
+	if w == k.err {
+		stream = k.stderr
 	}
-	return k.terminal
+	f, ok := stream.(*os.File)
+	if !ok || !isTerminal(f) {
+		return 0
+	}
+	wide, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || wide < 60 {
+		return 80
+	}
+	return wide
 }

@@ -48,7 +48,9 @@ func (d *deletion) look(ctx context.Context) error {
 		return err
 	}
 	if !d.console.json { // what is known already comes before anybody is asked
-		if err := d.showInput(d.console.out, d.planned.Accepted); err != nil {
+		t := &table{}
+		d.showInput(t, d.console.out, d.planned.Accepted)
+		if err := t.print(d.console.out); err != nil {
 			return err
 		}
 	}
@@ -91,7 +93,9 @@ func (d *deletion) askPool(ctx context.Context) error {
 // printPlan puts the plan, which is what this command is for, on standard output.
 func (d *deletion) printPlan() error {
 	if !d.console.json {
-		return d.showPool(d.console.out, d.planned.Accepted)
+		t := &table{}
+		d.showPool(t, d.console.out, d.planned.Accepted)
+		return t.print(d.console.out)
 	}
 	text, err := job.MarshalPlan(d.want)
 	if err != nil {
@@ -115,9 +119,15 @@ func (t *table) rows(name string, lines []string) {
 	}
 }
 
-// showInput says what the input names. left is how many users earlier runs on the folder have not done.
-func (d *deletion) showInput(w io.Writer, left int) error {
-	p, k, t := d.planned, d.console, &table{}
+// print writes the table, whose reader may have gone away.
+func (t *table) print(w io.Writer) error {
+	_, err := io.WriteString(w, text.CleanLines(t.String()))
+	return closedPipe(err)
+}
+
+// showInput says what the input names, to who reads w. left is how many users earlier runs on the folder have not done.
+func (d *deletion) showInput(t *table, w io.Writer, left int) {
+	p, k := d.planned, d.console
 	undo := "This cannot be undone."
 	if d.backup {
 		undo = "Their profiles are saved first."
@@ -152,8 +162,6 @@ func (d *deletion) showInput(w io.Writer, left int) error {
 		d.showProtect(t, false)
 	}
 	d.showRules(t)
-	_, err := fmt.Fprint(w, text.CleanLines(t.String()))
-	return err
 }
 
 // showRules says whom of the accepted the run is about.
@@ -168,8 +176,7 @@ func (d *deletion) showRules(t *table) {
 
 // showPool says whose users are about to be deleted, who some of them are, and how: in how many calls, and how long
 // they take at least.
-func (d *deletion) showPool(w io.Writer, left int) error {
-	t := &table{}
+func (d *deletion) showPool(t *table, w io.Writer, left int) {
 	t.row("host", "%s", d.host)
 	if d.offline == "" {
 		t.row("user pool", "%s", text.Clean(d.pool))
@@ -181,11 +188,10 @@ func (d *deletion) showPool(w io.Writer, left int) error {
 			d.showProtect(t, true)
 		}
 		d.showCounts(t, left)
-		d.showSample(t, isPerson(d.console, w))
+		d.showSample(t, terminalWidth(d.console, w))
 	}
 	d.showCalls(t, left)
-	_, err := fmt.Fprintln(w, text.CleanLines(t.String()))
-	return err
+	t.WriteString("\n")
 }
 
 // showCounts says how many users the pool has, and how many it will have.
@@ -216,7 +222,7 @@ func (d *deletion) showCalls(t *table, left int) {
 		reads += calls * perChunk
 	}
 	if reads > 0 {
-		also = fmt.Sprintf(" and %s that read", text.Count(reads))
+		also = fmt.Sprintf(" and %s reads", text.Count(reads))
 	}
 	took := d.config.Rate.Takes(calls+reads, time.Now()).Round(time.Second)
 	t.row("calls", "%s of up to %d users%s, at most %s a second: %s or more",

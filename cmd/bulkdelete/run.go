@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -28,6 +27,7 @@ func (p *process) runCommand() *cli.Command {
    bulkdelete run --sandbox samples/offboarding.csv  # no account needed
    bulkdelete run users.csv --stop-after 50          # a trial
    bulkdelete run users.csv                          # goes on with the others
+   bulkdelete run users.csv --match email,name       # only whom the rows mean
    bulkdelete run users.csv --yes --max-deletes 500  # in a cron container`,
 		Flags: o.flags(),
 		Action: func(ctx context.Context, c *cli.Command) error {
@@ -158,7 +158,10 @@ func (d *deletion) run(ctx context.Context) error {
 		verb: "delete", fromData: d.name == "-", resume: d.resume(),
 		check: func(ctx context.Context) error { return d.check(ctx, folder) },
 		show: func() error {
-			return errors.Join(d.showInput(d.console.err, folder.Remaining()), d.showPool(d.console.err, folder.Remaining()))
+			t := &table{}
+			d.showInput(t, d.console.err, folder.Remaining())
+			d.showPool(t, d.console.err, folder.Remaining())
+			return t.print(d.console.err)
 		},
 	})
 }
@@ -299,7 +302,8 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 				"a share with --max-deletes needs credentials: the API says how many users the pool has")
 		}
 		if d.poolUsers == nil {
-			return job.Fail(job.Halted, "nothing was sent", "the pool's users cannot be counted for --max-deletes: %w", d.uncounted)
+			return job.Fail(job.Halted, "nothing was sent", "the pool's users cannot be counted for --max-deletes: %w",
+				d.uncounted)
 		}
 		total = *d.poolUsers + gone // they were of the pool when the job began
 		of = fmt.Sprintf(" of the pool's %s", text.Count(total))

@@ -180,10 +180,9 @@ func (o *operation) startSandbox(cfg sandbox.Config) error {
 	return nil
 }
 
-// members are those of a user in the sandbox that columns of a file can give, by what the columns are called.
-var members = map[string]string{string(who.Email): "email", string(who.Phone): "phone", string(who.Name): "name",
-	string(who.Username): "username", string(who.ExternalID): "externalId", string(who.Nickname): "nickname",
-	string(who.GivenName): "givenName", string(who.FamilyName): "familyName"}
+// members are those of a user in the sandbox that columns of a file give, by what the columns hold.
+var members = map[who.Field]string{who.Email: "email", who.Phone: "phone", who.Name: "name", who.Username: "username",
+	who.ExternalID: "externalId"}
 
 // profileMembers are further ones, whose columns are called as they are: a file can say who is suspended.
 var profileMembers = []string{"status", "createdAt", "lastLogin", "statusChangedAt"}
@@ -192,9 +191,7 @@ var profileMembers = []string{"status", "createdAt", "lastLogin", "statusChanged
 func usersOf(plan *chunker.Plan, input *job.Input) (names []string, users iter.Seq2[string, []string]) {
 	var columns []int
 	for _, c := range job.ComparableColumns(plan) {
-		if member := members[string(c.Field)]; member != "" {
-			names, columns = append(names, member), append(columns, c.Column)
-		}
+		names, columns = append(names, members[c.Field]), append(columns, c.Column)
 	}
 	for i, header := range plan.Cells(string(plan.HeaderRaw)) {
 		if slices.Contains(profileMembers, header) {

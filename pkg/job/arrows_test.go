@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// Who may know whom: job knows chunker, client, journal, objects, report and who; of these report alone knows others,
-// the journal and how charts are drawn, and the chunker who is who; nothing but the command and tests knows the sandbox. Sandbox, charts and
-// texts know nobody, and everybody may know texts.
+// Who may know whom: job knows chunker, client, journal, objects, report and who; of these report knows the journal and
+// how charts are drawn, and the chunker who is who; nothing but the command and tests knows the sandbox. Sandbox, charts
+// and texts know nobody, and everybody may know texts.
 func TestArrows(t *testing.T) {
 	const texts = "bulkdelete/internal/text"
 	may := map[string][]string{

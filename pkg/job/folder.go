@@ -21,6 +21,8 @@ type Folder struct {
 	Path string
 	Run  *report.Run // what was asked; nil while nothing has been
 
+	dropped int // people whom earlier runs protected, and who are not given any more
+
 	dir    *journal.Dir
 	made   []string       // folders that Claim made, the topmost first
 	unlock []func() error // what is held
@@ -186,6 +188,11 @@ func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan, in *Input, protecti
 	index, err := f.take(want)
 	if err != nil {
 		return nil, err
+	}
+	if f.dropped > 0 {
+		err := Fail(Guard, "give the lists of before; people may be added to them",
+			"the run in %s protects %d people who are not on the lists of --protect any more", f.Path, f.dropped)
+		return nil, errors.Join(err, index.Close())
 	}
 	r := &Record{Input: in, Plan: plan, Protection: protection}
 	return r, f.become(r, index)

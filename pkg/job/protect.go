@@ -49,7 +49,7 @@ func (p Protection) LooksUp(idType string) bool {
 func (p Protected) planned(idType string) bool { return p.Kind == idType && p.Run == 1 }
 
 // Protect gives who is protected in a run on the folder that is given those: everybody whom earlier runs were given,
-// and who is new. It refuses a run that drops somebody.
+// and who is new. Adopt refuses a run that drops somebody, if it is the folder's run at all.
 func (f *Folder) Protect(given Protection) (Protection, error) {
 	var all Protection
 	run := 1
@@ -63,15 +63,10 @@ func (f *Folder) Protect(given Protection) (Protection, error) {
 	same := func(a Protected) func(Protected) bool {
 		return func(b Protected) bool { return a.Kind == b.Kind && a.ID == b.ID }
 	}
-	dropped := 0
 	for _, person := range all {
 		if !slices.ContainsFunc(given, same(person)) {
-			dropped++
+			f.dropped++
 		}
-	}
-	if dropped > 0 {
-		return nil, Fail(Guard, "give the lists of before; people may be added to them",
-			"the run in %s protects %d people who are not on the lists of --protect any more", f.Path, dropped)
 	}
 	for _, person := range given {
 		if !slices.ContainsFunc(all, same(person)) {
@@ -91,16 +86,18 @@ func (p Protection) LookUp(ctx context.Context, api *client.Client, idType strin
 		}
 	}
 	for kind, places := range kinds {
-		ids := make([]string, len(places))
-		for i, place := range places {
-			ids[i] = p[place].ID
+		var ids []string
+		var whose []*Protected
+		for _, place := range places {
+			for _, id := range spellings(kind, p[place].ID) {
+				ids, whose = append(ids, id), append(whose, &p[place])
+			}
 		}
 		found, _, err := api.Profiles(ctx, kind, ids)
 		if err != nil {
 			return fmt.Errorf("the people of --protect cannot be looked up: %w", err)
 		}
-		for i, place := range places {
-			person := &p[place]
+		for i, person := range whose {
 			for _, profile := range found[i] {
 				person.UserIDs = append(person.UserIDs, client.UserIDOf(profile))
 				person.ids = append(person.ids, client.IDsOf(profile, idType)...)
@@ -110,6 +107,13 @@ func (p Protection) LookUp(ctx context.Context, api *client.Client, idType strin
 		}
 	}
 	return nil
+}
+
+// spellings are an ID as it stands and as the pool may have it: nobody is missed for a capital or a country's code.
+func spellings(kind, id string) []string {
+	all := append([]string{id}, who.Spellings(kind, id)...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Spelled gives the list that protects an ID of the input's kind, by its spellings. looked: of the people who were

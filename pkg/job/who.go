@@ -103,11 +103,11 @@ func fieldOf(header string) who.Field {
 	return who.Field(chunker.KindOf(header))
 }
 
-// ComparableColumns are the columns that look like fields of a profile, but for the IDs' own: at most one for a field,
-// for between two nobody can tell.
+// ComparableColumns are the columns that look like fields of a profile that tell people apart, but for the IDs' own: at
+// most one for a field, for between two nobody can tell.
 func ComparableColumns(plan *chunker.Plan) (columns []who.Match) {
 	header := headers(plan)
-	for _, f := range who.Fields() {
+	for _, f := range []who.Field{who.Email, who.Name, who.Phone, who.Username, who.ExternalID} {
 		m := who.Match{Field: f}
 		if header != nil && findColumn(&m, plan) == nil {
 			m.Header = header[m.Column]

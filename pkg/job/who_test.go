@@ -105,8 +105,8 @@ func TestMatch(t *testing.T) {
 			t.Errorf("spared are %v", s.SparedBy)
 		}
 		for _, row := range b.rows("spared.csv") {
-			if row["Full Name"] == "Somebody Else" && row["bulkdelete_reason"] != "match: the row and the profile differ in name" ||
-				row["bulkdelete_line"] == "" {
+			named := row["bulkdelete_reason"] == "match: the row and the profile differ in name"
+			if (row["Full Name"] == "Somebody Else") != named || row["bulkdelete_line"] == "" {
 				t.Errorf("%v", row)
 			}
 		}
