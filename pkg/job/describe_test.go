@@ -59,6 +59,11 @@ func TestProtectedPeopleComeBackFromProtectCSV(t *testing.T) {
 	if err != nil || !bytes.Equal(back.text(), p.text()) || len(back) != len(p) || back.Digest() != p.Digest() {
 		t.Errorf("%v comes back as %v, %v", p, back, err)
 	}
+	other := slices.Clone(p)
+	other[0].ID = "+8613800000002"
+	if other.Digest() == p.Digest() {
+		t.Error("the digest is not about who is protected")
+	}
 	for _, person := range p {
 		if !slices.ContainsFunc(back, func(b Protected) bool { return reflect.DeepEqual(b, person) }) {
 			t.Errorf("%+v does not come back", person)

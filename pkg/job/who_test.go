@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"iter"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -420,4 +422,67 @@ func TestSampleIsSpread(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A reading that fails because of one user holds up nobody else, and leaves no words in the rows of those who are spared:
+// these begin with the rule, by which a mismatch is known.
+func TestOneWhoCannotBeLookedAt(t *testing.T) {
+	inBubble(t, "one", func(t *testing.T) {
+		listed := peopleTo(100)
+		listed[9].email, listed[60].email = personOf(30).email, personOf(30).email
+		b := newPeople(t, sandbox.Config{}, peopleTo(100), listed)
+		b.match = "email"
+		api := b.cfg.Transport.(wire).Handler
+		b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "get-user-batch") && strings.Contains(r.URL.RawQuery, id(8)) {
+				io.WriteString(w, `{"statusCode":400,"message":"oops"}`)
+				return
+			}
+			api.ServeHTTP(w, r)
+		})}
+		s, err := b.run(t.Context())
+		wantCounts(t, s, err, 97, 2, 0, 2, 1)
+		if rows := b.rows("failed.csv"); len(rows) != 1 || rows[0]["user_id"] != id(8) ||
+			!strings.Contains(rows[0]["bulkdelete_reason"], "could not be looked at, so not deleted") {
+			t.Errorf("failed: %v", rows)
+		}
+		if rows := b.rows("spared.csv"); len(rows) != 2 ||
+			rows[0]["bulkdelete_reason"] != "match: the row and the profile differ in email" {
+			t.Errorf("spared: %v", rows)
+		}
+	})
+}
+
+// Who was saved by a run that could not delete, and is spared by the next one, is not created again.
+func TestWhoIsSparedDoesNotComeBack(t *testing.T) {
+	inBubble(t, "spared", func(t *testing.T) {
+		people := peopleTo(60)
+		b := newPeople(t, sandbox.Config{}, people, people)
+		b.backup, b.only = true, []string{"status=Suspended"}
+		api := b.cfg.Transport.(wire).Handler
+		b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "delete-users-batch") {
+				io.WriteString(w, `{"statusCode":403,"message":"no"}`)
+				return
+			}
+			api.ServeHTTP(w, r)
+		})}
+		if _, err := b.run(t.Context()); codeOf(err) != Halted {
+			t.Fatal(err)
+		}
+		back := slices.Clone(people)
+		back[4].status = "Activated"
+		b.api = newPeople(t, sandbox.Config{}, back, nil).api
+		b.cfg.Transport = wire{b.api}
+		s, err := b.run(t.Context())
+		wantCounts(t, s, err, 59, 1, 0, 0, 0)
+		r, err := OpenRestore(b.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if r.Users != 59 {
+			t.Errorf("%d users can come back", r.Users)
+		}
+	})
 }
