@@ -140,13 +140,12 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	if k.json {
 		return k.showJSON(s)
 	}
-	b, kind := &strings.Builder{}, "rows"
+	b, kind, state := &strings.Builder{}, "rows", "Finished."
 	in := func(name string) string { return filepath.Join(dir, name) }
-	if s.Finished() {
-		b.WriteString("Finished.\n")
-	} else {
-		b.WriteString("Unfinished: " + s.Reason + "\n")
+	if !s.Finished() {
+		state = "Unfinished: " + s.Reason
 	}
+	b.WriteString(state + "\n")
 	always := func(name string, n int, note string) {
 		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, text.Count(n), note), " ") + "\n")
 	}
@@ -168,11 +167,7 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	row("unknown", s.Unknown, in(report.FailedName))
 	row("rejected", s.Rejected, in(report.RejectedName))
 	row("remaining", s.Remaining, in(report.RemainingName))
-	if s.PoolBefore != nil && s.PoolAfter != nil {
-		always("pool", *s.PoolAfter, "users left, of "+text.Count(*s.PoolBefore)+" before")
-	} else if s.Deed == report.Delete && s.Finished() && len(s.Shards) == 0 {
-		b.WriteString("  pool            unknown  how many users are left: they could not be counted\n")
-	}
+	b.WriteString(poolLeft(s))
 	row("not saved", s.NotSaved, "deleted, and not in the backup")
 	always(kind, s.Rows, "in "+s.Input.Name)
 	if s.LastRowHash != "" { // shards have chains of their own
@@ -180,6 +175,18 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	}
 	_, err := io.WriteString(k.out, text.CleanLines(b.String()))
 	return closedPipe(err)
+}
+
+// poolLeft says how many users the pool has now.
+func poolLeft(s *report.Summary) string {
+	switch {
+	case s.PoolBefore != nil && s.PoolAfter != nil:
+		return fmt.Sprintf("  %-10s %12s  users left, of %s before\n", "pool", text.Count(*s.PoolAfter),
+			text.Count(*s.PoolBefore))
+	case s.Deed == report.Delete && s.Finished() && len(s.Shards) == 0:
+		return fmt.Sprintf("  %-10s %12s  they could not be counted\n", "pool", "unknown")
+	}
+	return ""
 }
 
 // closedPipe drops the error of a reader, such as head, that closed the pipe early.
