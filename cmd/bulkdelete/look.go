@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 	"golang.org/x/text/width"
@@ -32,10 +33,16 @@ func (d *deletion) meet(lists map[string]string, id []byte) {
 	}
 }
 
+// silence is how long a person may wait without a word.
+const silence = 2 * time.Second
+
 // lookAtPool finds out who some of the users are before anybody is asked to confirm: those on the lists of --protect
 // that name them by another kind of ID, and a sample of those to be deleted. It refuses what is plainly a list of other
 // people.
 func (d *deletion) lookAtPool(ctx context.Context, settled func(chunk, place int) bool) (err error) {
+	defer time.AfterFunc(silence, func() {
+		d.console.say("asking the pool who some of the users are, before anything is sent")
+	}).Stop()
 	if n, err := d.client.CountUsers(ctx); err == nil {
 		d.poolUsers = &n
 	} else if d.uncounted = err; ctx.Err() != nil {

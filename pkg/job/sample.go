@@ -3,7 +3,10 @@ package job
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"math/rand/v2"
+
+	"golang.org/x/sync/errgroup"
 
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
@@ -94,12 +97,20 @@ func TakeSample(ctx context.Context, api *client.Client, plan *chunker.Plan, row
 	for _, m := range ComparableColumns(plan) {
 		s.Columns = append(s.Columns, SampledColumn{Match: m})
 	}
-	ids := make([]string, len(rows))
-	for i, row := range rows {
-		ids[i] = row.ID
+	profiles := make([][]json.RawMessage, len(rows))
+	calls, ctx := errgroup.WithContext(ctx)
+	for from := 0; from < len(rows); from += client.ReadBatch {
+		calls.Go(func() error {
+			var ids []string
+			for _, row := range rows[from:min(from+client.ReadBatch, len(rows))] {
+				ids = append(ids, row.ID)
+			}
+			found, _, err := api.Profiles(ctx, plan.Options.IDType, ids)
+			copy(profiles[from:], found)
+			return err
+		})
 	}
-	profiles, _, err := api.Profiles(ctx, plan.Options.IDType, ids)
-	if err != nil {
+	if err := calls.Wait(); err != nil {
 		return nil, err
 	}
 	for i, row := range rows {
