@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Measures bulkdelete beside what a user would pick instead, and prints tables in Markdown. It needs Go alone.
 #
-#   bench/run.sh              everything: about ten minutes on two cores
+#   bench/run.sh              all but growth and pace: about ten minutes on two cores
 #   bench/run.sh calls        one of calls, plan and faults; flags follow: -users, -rounds, -workers, -rows, -faults
+#   bench/run.sh growth       what each part of a job takes at -rows 10000,100000,1000000,10000000 users
 #   bench/run.sh micro        Go benchmarks with allocations
 #   bench/run.sh pace         runs for 100 seconds against a throttling server and draws docs/pace.svg
 set -euo pipefail

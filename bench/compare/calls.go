@@ -74,10 +74,7 @@ func (b *bench) alternate(all []*series, once func(*series) error) error {
 
 // once runs one contender against a sandbox that is new.
 func (b *bench) once(ctx context.Context, s *series) error {
-	if err := os.RemoveAll(b.path("users.bulkdelete")); err != nil {
-		return err
-	}
-	server, err := lab.StartSandbox(ctx, lab.Binary(b.dir, "bulkdelete"), "--users", b.path("users.csv"))
+	server, err := b.newSandbox(ctx)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 //
 //	compare calls     how fast each deletes where nothing goes wrong and nothing throttles
 //	compare plan      how fast bulkdelete plans a file, beside encoding/csv reading it
+//	compare growth    what each part of a job takes at 10 thousand to 10 million users
 //	compare faults    what each leaves behind where some calls go wrong
 package main
 
@@ -45,14 +46,14 @@ func main() {
 
 func run(ctx context.Context, args []string) (err error) {
 	if len(args) == 0 {
-		return errors.New("give calls, plan or faults")
+		return errors.New("give calls, plan, growth or faults")
 	}
 	b := &bench{}
 	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
 	flags.IntVar(&b.users, "users", 0, "users to delete (default 1,000,000; 200,000 with faults)")
-	flags.IntVar(&b.rounds, "rounds", 5, "rounds, of which the median counts; calls and plan")
+	flags.IntVar(&b.rounds, "rounds", 5, "rounds, of which the median counts; calls, plan and growth")
 	flags.IntVar(&b.workers, "workers", 32, "calls in flight")
-	flags.StringVar(&b.rows, "rows", "1000000,10000000", "sizes of the files that are planned")
+	flags.StringVar(&b.rows, "rows", "", "sizes of the files of plan and growth, with commas between")
 	flags.StringVar(&b.faults, "faults", "all=2%,seed=1", "what goes wrong; see bulkdelete sandbox --help")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -69,10 +70,12 @@ func run(ctx context.Context, args []string) (err error) {
 		return b.calls(ctx)
 	case "plan":
 		return b.plan(ctx)
+	case "growth":
+		return b.growth(ctx)
 	case "faults":
 		return b.leftBehind(ctx)
 	}
-	return fmt.Errorf("there is no %q: give calls, plan or faults", args[0])
+	return fmt.Errorf("there is no %q: give calls, plan, growth or faults", args[0])
 }
 
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }

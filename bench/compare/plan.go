@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,11 +15,11 @@ import (
 
 // plan measures planning, as whole processes, beside reading the same file with encoding/csv.
 func (b *bench) plan(ctx context.Context) error {
-	for size := range strings.SplitSeq(b.rows, ",") {
-		rows, err := strconv.Atoi(size)
-		if err != nil {
-			return fmt.Errorf("-rows %q: give numbers with commas between", b.rows)
-		}
+	sizes, err := b.sizes("1000000,10000000")
+	if err != nil {
+		return err
+	}
+	for _, rows := range sizes {
 		if err := lab.WriteUsers(b.path("users.csv"), rows); err != nil {
 			return err
 		}
@@ -27,6 +28,18 @@ func (b *bench) plan(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// sizes are what -rows says or, where it is not given, those of a default.
+func (b *bench) sizes(otherwise string) (sizes []int, err error) {
+	for size := range strings.SplitSeq(cmp.Or(b.rows, otherwise), ",") {
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 2 {
+			return nil, fmt.Errorf("-rows %q: give numbers from 2 on with commas between", b.rows)
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, nil
 }
 
 func (b *bench) planOf(ctx context.Context, rows int) error {

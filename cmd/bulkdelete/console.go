@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,14 +45,17 @@ type console struct {
 	json        bool
 	log         zerolog.Logger
 
-	users, failed, calls, throttled atomic.Int64
-	busy                            atomic.Int64 // nanoseconds that calls took, together
-	stopping                        atomic.Bool
+	pulse    *pulse
+	attempts int         // at a call, at the most
+	waiting  atomic.Bool // nothing shows how the run goes yet, or any more: what does not work is said
+	stopping atomic.Bool
 }
 
 func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	root := c.Root()
-	k := &console{in: root.Reader, out: root.Writer, stderr: root.ErrWriter, err: &redirect{w: root.ErrWriter}, json: o.json, progress: o.progress}
+	k := &console{in: root.Reader, out: root.Writer, stderr: root.ErrWriter, err: &redirect{w: root.ErrWriter}, json: o.json,
+		progress: o.progress, pulse: &pulse{}}
+	k.waiting.Store(true)
 	k.terminal = isTerminal(root.ErrWriter)
 	k.cursor = k.terminal && os.Getenv("TERM") != "dumb"
 	k.interactive = k.terminal && (isTerminal(root.Reader) || c.Args().First() == "-")
@@ -71,7 +75,11 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	switch format := o.logFormat; {
 	case format == "console" || format == "" && k.terminal:
 		w = zerolog.ConsoleWriter{Out: k.err, NoColor: !k.cursor || os.Getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}
-	case format != "json" && format != "":
+	case format == "json":
+		if s, ok := root.ErrWriter.(*stderr); ok {
+			s.inJSON()
+		}
+	case format != "":
 		return nil, fmt.Errorf("--log-format %q: give console or json", format)
 	}
 	// The run's ID joins the lines of one process where the logs of many are collected.
@@ -80,6 +88,9 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 }
 
 func isTerminal(stream any) bool {
+	if s, ok := stream.(*stderr); ok {
+		stream = s.Writer
+	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
@@ -177,18 +188,6 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	return closedPipe(err)
 }
 
-// poolLeft says how many users the pool has now.
-func poolLeft(s *report.Summary) string {
-	switch {
-	case s.PoolBefore != nil && s.PoolAfter != nil:
-		return fmt.Sprintf("  %-10s %12s  users left, of %s before\n", "pool", text.Count(*s.PoolAfter),
-			text.Count(*s.PoolBefore))
-	case s.Deed == report.Delete && s.Finished() && len(s.Shards) == 0:
-		return fmt.Sprintf("  %-10s %12s  they could not be counted\n", "pool", "unknown")
-	}
-	return ""
-}
-
 // closedPipe drops the error of a reader, such as head, that closed the pipe early.
 func closedPipe(err error) error {
 	if errors.Is(err, syscall.EPIPE) {
@@ -205,11 +204,10 @@ func (k *console) showJSON(v any) error {
 
 // row counts a row that is on disk. What the API said about a user stays out of the log.
 func (k *console) row(r report.Row) {
-	k.users.Add(int64(r.Users))
+	k.pulse.row(r)
 	if r.Outcome != report.Failed && r.Outcome != report.Unknown {
 		return
 	}
-	k.failed.Add(int64(r.Users))
 	k.log.Warn().Int("chunk", r.Chunk).Str("part", fmt.Sprintf("%d-%d", r.From, r.To)).
 		Str("outcome", string(r.Outcome)).Int("http_status", r.HTTPStatus).Int("status_code", r.StatusCode).
 		Int("api_code", r.APICode).Strs("request_ids", r.RequestIDs).Msg("chunk failed")
@@ -217,10 +215,9 @@ func (k *console) row(r report.Row) {
 
 // attempt counts a call on the wire; chunk is the one that it was for, or 0.
 func (k *console) attempt(chunk int, a client.Attempt) {
-	k.calls.Add(1)
-	k.busy.Add(int64(a.Duration))
-	if a.Throttled {
-		k.throttled.Add(1)
+	k.pulse.attempt(a)
+	if k.waiting.Load() && a.Again {
+		k.say("%s: %s; attempt %d of %d in %s", a.Call, troubleOf(a), a.Number+1, k.attempts, a.Wait.Round(time.Second))
 	}
 	if a.Err != nil {
 		k.log.Debug().Str("call", a.Call).Int("chunk", chunk).Int("attempt", a.Number).
@@ -231,11 +228,11 @@ func (k *console) attempt(chunk int, a client.Attempt) {
 
 // fewWorkers says how many workers the pace would have needed, and "" if those that there were did.
 func (k *console) fewWorkers(workers int, rate float64) string {
-	calls := k.calls.Load()
-	if calls < 10*int64(workers) || k.throttled.Load() > 0 {
+	all, _ := k.pulse.count()
+	if all.calls < 10*workers || all.throttled > 0 {
 		return ""
 	}
-	each := time.Duration(k.busy.Load() / calls)
+	each := all.busy / time.Duration(all.calls)
 	reach := float64(workers) / each.Seconds()
 	if reach >= 0.97*rate {
 		return ""
@@ -290,12 +287,12 @@ func (r *redirect) to(w io.Writer) (before io.Writer) {
 }
 
 // showProgress shows how far the run is until stop is called.
-func (k *console) showProgress(users int, api *client.Client) (stop func()) {
+func (k *console) showProgress(h *heart) (stop func()) {
 	switch k.progress {
 	case "bar":
-		return k.bar(users, api.InFlight)
+		return k.bar(h)
 	case "plain":
-		return k.plain(users, api.Limit)
+		return k.plain(h)
 	}
 	return func() {}
 }
@@ -320,44 +317,59 @@ func every(d time.Duration, f func()) (stop func()) {
 }
 
 // plain says it in a log line every few seconds.
-func (k *console) plain(users int, limit func() float64) (stop func()) {
-	began := time.Now()
+func (k *console) plain(h *heart) (stop func()) {
 	return every(plainEvery, func() {
-		n := k.users.Load()
-		k.log.Info().Int64("done", n).Int("of", users).Float64("users_per_second", pace(n, began)).
-			Str("eta", k.eta(users, began)).Int64("failed", k.failed.Load()).
-			Int64("throttled", k.throttled.Load()).Float64("pace_limit", limit()).Msg("progress")
+		s := h.look()
+		all, failed := k.pulse.count()
+		k.log.Info().Int("done", s.Done).Int("of", s.Users).Float64("calls_per_second", s.Pace).
+			Str("eta", eta(s)).Int("failed", failed).Int("retries", all.retries).Int("throttled", all.throttled).
+			Str("held_by", s.HeldBy).Msg("progress")
 	})
 }
 
 // bar draws it, with log lines above.
-func (k *console) bar(users int, inFlight func() int) (stop func()) {
-	began := time.Now()
+func (k *console) bar(h *heart) (stop func()) {
+	var s atomic.Pointer[report.Status]
+	s.Store(h.look())
 	terminal := k.err.to(io.Discard)
 	p := mpb.New(mpb.WithOutput(terminal), mpb.ForceTTY(), mpb.WithAutoRefresh(),
 		mpb.WithRefreshRate(150*time.Millisecond))
-	bar := p.New(int64(users), mpb.BarStyle().Lbound(" [").Filler("=").Tip(">").Padding(" ").Rbound("]"),
+	bar := p.New(int64(s.Load().Users), mpb.BarStyle().Lbound(" [").Filler("=").Tip(">").Padding(" ").Rbound("]"),
 		mpb.BarFillerTrim(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
-			return fmt.Sprintf("%s/%s", text.Count(int(k.users.Load())), text.Count(users))
+			return fmt.Sprintf("%s/%s", text.Count(s.Load().Done), text.Count(s.Load().Users))
 		})),
-		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
-			room := s.AvailableWidth - barLeast
-			if k.stopping.Load() {
-				return fitting(room, fmt.Sprintf(" stopping, %d calls left", inFlight()), " stopping")
-			}
-			eta := fmt.Sprintf(" %.0f/s ETA %s", pace(k.users.Load(), began), k.eta(users, began))
-			failed := fmt.Sprintf(" failed %d", k.failed.Load())
-			return fitting(room, fmt.Sprintf("%s throttled %d%s", eta, k.throttled.Load(), failed), eta+failed, failed)
+		mpb.AppendDecorators(decor.Any(func(d decor.Statistics) string {
+			return k.besideBar(d.AvailableWidth-barLeast, s.Load())
 		})),
 	)
 	k.err.to(p)
-	stopTicks := every(100*time.Millisecond, func() { bar.SetCurrent(k.users.Load()) })
+	stopTicks := every(100*time.Millisecond, func() {
+		s.Store(h.look())
+		bar.SetCurrent(int64(s.Load().Done))
+	})
 	return func() {
 		stopTicks()
 		bar.Abort(false) // does nothing to a bar that is complete
 		p.Wait()
 		k.err.to(terminal)
 	}
+}
+
+// usual is what holds a run up when nothing is wrong.
+var usual = regexp.MustCompile(`^(--rate [^p]|starting gently|\d+ workers)`)
+
+// besideBar is what stands to the right of the bar, as much as there is room for: what holds the run up, or else how
+// long it takes and what went wrong.
+func (k *console) besideBar(room int, s *report.Status) string {
+	all, failed := k.pulse.count()
+	wrong := fmt.Sprintf(" failed %d", failed)
+	if !usual.MatchString(s.HeldBy) {
+		return fitting(room, " "+s.HeldBy+wrong, " "+s.HeldBy, " "+s.State)
+	}
+	pace := fmt.Sprintf(" %.0f calls/s", s.Pace)
+	left := " ETA " + eta(s)
+	return fitting(room, fmt.Sprintf("%s%s throttled %d retries %d%s", pace, left, all.throttled, all.retries, wrong),
+		pace+left+wrong, left+wrong, wrong)
 }
 
 // fitting gives the first of some texts that is at most as wide as what is left of the line, the longest first.
@@ -370,16 +382,10 @@ func fitting(width int, texts ...string) string {
 	return ""
 }
 
-// pace is how many users a second are done, to one place.
-func pace(users int64, since time.Time) float64 {
-	return math.Floor(float64(users)/time.Since(since).Seconds()*10) / 10
-}
-
-func (k *console) eta(users int, began time.Time) string {
-	p := pace(k.users.Load(), began)
-	if p <= 0 {
+// eta is how long a run still takes, as far as the last seconds tell.
+func eta(s *report.Status) string {
+	if s.Seconds == nil {
 		return "?"
 	}
-	left := float64(users) - float64(k.users.Load())
-	return (time.Duration(left/p) * time.Second).String()
+	return (time.Duration(*s.Seconds) * time.Second).String()
 }

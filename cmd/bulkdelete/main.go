@@ -24,7 +24,7 @@ import (
 )
 
 func main() {
-	p := &process{errOut: os.Stderr}
+	p := &process{errOut: &stderr{Writer: os.Stderr}}
 	ctx, stop := p.untilSignal(context.Background())
 	code := p.run(ctx, os.Args, os.Stdin, os.Stdout)
 	stop()
@@ -92,7 +92,7 @@ func (p *process) newApp() *cli.Command {
 		Description: `Try it without an account:
    bulkdelete run --sandbox samples/offboarding.csv`,
 		Commands: withHelp(p.runCommand(), p.planCommand(), reportCommand(), verifyCommand(), p.restoreCommand(),
-			sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
+			statusCommand(), paceCommand(), sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
 		HideHelpCommand:                 true, // its own knows topics too
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: describeCompletion,

@@ -46,11 +46,12 @@ type metrics struct {
 	stop       func() error // of serving them; nil: they are not served
 }
 
-// newMetrics reads the --metrics flags. Where none is given the metrics are counted all the same, and go nowhere.
-func newMetrics(o metricsOptions) (*metrics, error) {
+// newMetrics reads the --metrics flags. Where none is given the metrics are counted all the same, and go nowhere. ailing
+// says what is wrong with the run at present, "" for nothing.
+func newMetrics(o metricsOptions, ailing func() string) (*metrics, error) {
 	m := &metrics{registry: prometheus.NewRegistry(), file: o.file, push: o.push}
 	m.define()
-	m.startedAt.Set(now())
+	m.startedAt.Set(unixTime())
 	for _, o := range []report.Outcome{report.Deleted, report.Absent, report.Spared, report.Failed, report.Unknown} {
 		m.users.WithLabelValues(string(o)) // so that a rate can be taken from the first user on
 	}
@@ -60,7 +61,7 @@ func newMetrics(o metricsOptions) (*metrics, error) {
 	if err := m.write(); err != nil { // now, while nothing has been sent, rather than at the end
 		return m, err
 	}
-	return m, m.listen(o.addr)
+	return m, m.listen(o.addr, ailing)
 }
 
 func (m *metrics) define() {
@@ -87,8 +88,8 @@ func (m *metrics) define() {
 		WithLabelValues(version()).Set(1)
 }
 
-// now is in seconds, as exact as clocks are.
-func now() float64 { return float64(time.Now().UnixMilli()) / 1000 }
+// unixTime is now in seconds, as exact as clocks are.
+func unixTime() float64 { return float64(time.Now().UnixMilli()) / 1000 }
 
 // remember takes over how earlier runs ended from the file that this run is going to replace.
 func (m *metrics) remember() error {
@@ -113,8 +114,8 @@ func (m *metrics) remember() error {
 	return nil
 }
 
-// listen serves the metrics until end.
-func (m *metrics) listen(addr string) error {
+// listen serves the metrics until end, and whether the run is well.
+func (m *metrics) listen(addr string, ailing func() string) error {
 	if addr == "" {
 		return nil
 	}
@@ -124,7 +125,13 @@ func (m *metrics) listen(addr string) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
+		ails := ailing()
+		if ails != "" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		fmt.Fprintln(w, cmp.Or(ails, "ok"))
+	})
 	m.stop = serve(listener, mux)
 	return nil
 }
@@ -168,7 +175,7 @@ func (m *metrics) write() error {
 
 // end notes how the run ended. Its errors say nothing about the users.
 func (m *metrics) end(code job.Code) error {
-	at := now()
+	at := unixTime()
 	m.exitCode.WithLabelValues().Set(float64(code))
 	m.endedAt.WithLabelValues().Set(at)
 	if code == job.OK {

@@ -30,8 +30,12 @@ type operation struct {
 	console   *console
 	metrics   *metrics
 	config    client.Config
-	host      string // as run.json has it
-	pool      string // "": nobody has logged in
+	shards    int                 // that keep to --rate together
+	kept      []report.PaceChange // what bulkdelete pace asked of the run before
+	seen      time.Time           // when the last change of pace was asked for that is for nobody any more
+	heart     *heart              // nil: nothing is done to a folder
+	host      string              // as run.json has it
+	pool      string              // "": nobody has logged in
 	client    *client.Client
 	before    *report.Sample   // of the users, looked up before; nil: none was
 	poolUsers *int             // in the pool, before; nil: not counted
@@ -50,11 +54,12 @@ func (p *process) newOperation(c *cli.Command, o *jobOptions) (*operation, error
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	op := &operation{jobOptions: o, process: p, command: c, console: k}
+	op := &operation{jobOptions: o, process: p, command: c, console: k, shards: 1}
 	if op.config, err = o.config(); err != nil {
 		return nil, err
 	}
-	op.metrics, _ = newMetrics(metricsOptions{}) // until run has its own
+	k.attempts = op.config.Retries + 1
+	op.metrics, _ = newMetrics(metricsOptions{}, nil) // until run has its own
 	op.config.Observe = func(ctx context.Context, a client.Attempt) {
 		k.attempt(job.ChunkOf(ctx), a)
 		op.metrics.attempt(a)
@@ -144,9 +149,12 @@ func (o *operation) approve(ctx context.Context, folder *job.Adopted, a approval
 
 // perform takes a deed from its approval to the last file of its folder. One that is finished is answered without a
 // call.
-func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted, a approval) error {
+func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted, a approval) (err error) {
 	if folder.Finished() {
 		return o.finishedBefore(ctx, d, folder.Path)
+	}
+	if err := o.keepPace(folder); err != nil {
+		return err
 	}
 	if folder.Remaining() > 0 {
 		if err := o.approve(ctx, folder, a); err != nil {
@@ -158,17 +166,53 @@ func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted
 	} else if err := a.show(); err != nil {
 		return err
 	}
-	ended := o.carryOut(ctx, o.newJob(d, folder.Path, a.resume), folder.Remaining())
+	j := o.newJob(d, folder.Path, a.resume)
+	o.heart = o.newHeart(j, folder)
+	defer func() { o.heart.end(asError(err).Code) }()
+	ended := o.carryOut(ctx, j, folder.Remaining())
 	if o.poolUsers != nil && ctx.Err() == nil && asError(ended).Code != job.Halted {
 		if n, err := o.client.CountUsers(ctx); err == nil { // else it is not known
 			ended = errors.Join(ended, folder.NotePool(n))
 		}
 	}
+	o.heart.now("making the files")
 	summary, err := job.WriteFiles(d)
 	if err != nil {
 		return errors.Join(ended, err)
 	}
-	return o.finishUpload(ctx, folder.Path, false, o.result(summary, folder.Path, ended, a.resume))
+	o.heart.now("copying the folder")
+	resume := a.resume
+	if last := folder.Run.Last(); last != nil {
+		resume = last.Resume // which keeps a pace that was changed
+	}
+	return o.finishUpload(ctx, folder.Path, false, o.result(summary, folder.Path, ended, resume))
+}
+
+// keepPace keeps to what bulkdelete pace asked of the run before, unless --rate says something else. What control.json
+// asks was for that run.
+func (o *operation) keepPace(folder *job.Adopted) error {
+	if c, err := folder.Control(); err == nil && c != nil {
+		o.seen = c.At
+	}
+	last := folder.Run.Last()
+	if last == nil || o.command.IsSet("rate") {
+		return nil
+	}
+	rate, pause := last.Kept()
+	for _, c := range []*report.PaceChange{rate, pause} {
+		if c != nil {
+			o.kept = append(o.kept, *c)
+		}
+	}
+	if rate == nil {
+		return nil
+	}
+	r, err := client.ParseRate(rate.Rate)
+	if err != nil {
+		return job.Fail(job.Guard, "give --rate", "run.json keeps a pace that is none: %w", err)
+	}
+	o.config.Rate = r.Over(o.shards)
+	return nil
 }
 
 // newJob makes the job of a deed, with who runs it, where, and with what approval.
@@ -176,7 +220,7 @@ func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
 	limit, _ := job.ParseLimit(o.maxFailures) // check has done it
 	s := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed",
 		Plan: o.approval, Reason: o.reason, Guards: o.guards(), Resume: resume,
-		Rate: o.config.Rate.String(), Sample: o.before, PoolBefore: o.poolUsers}
+		Rate: o.config.Rate.String(), Paces: o.kept, Sample: o.before, PoolBefore: o.poolUsers}
 	if o.yes {
 		s.Approved = "--yes"
 	}
@@ -194,6 +238,7 @@ func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
 // nothing was sent.
 func (o *operation) began(torn int) {
 	o.process.sent.Store(true)
+	o.heart.start()
 	if torn > 0 {
 		o.console.say("%s at the end of audit.csv: a run that died had not finished writing. "+
 			"Cut off, and the users tried again", text.Things(torn, "torn row"))
@@ -209,9 +254,10 @@ func (o *operation) carryOut(ctx context.Context, j *job.Job, users int) error {
 		return err
 	}
 	j.Draining = func(calls int) { o.console.draining(calls, ctx.Err() != nil) }
-	stop := o.console.showProgress(users, o.client)
 	err := j.Run(ctx)
-	stop()
+	if o.heart.shown != nil {
+		o.heart.shown()
+	}
 	if hint := o.console.fewWorkers(o.config.Workers, o.config.Rate.At(time.Now())); hint != "" {
 		o.console.say("%s", hint)
 	}

@@ -94,7 +94,7 @@ func refresh(ctx context.Context, dir, input string) (s *report.Summary, notes [
 	}
 	run, err := job.Asked(dir)
 	if err == nil && run != nil && run.Asked.Deed == report.Restore {
-		d, err = job.OpenRestore(filepath.Dir(filepath.Clean(dir)))
+		d, err = job.OpenRestore(ctx, filepath.Dir(filepath.Clean(dir)))
 	} else {
 		d, err = job.Reopen(ctx, dir, input)
 	}

@@ -61,7 +61,7 @@ refers to a user ID: roles, groups, permissions`
 
 // restore goes from a run's folder to the last file of the restore's.
 func (o *operation) restore(ctx context.Context, dir string) error {
-	r, err := job.OpenRestore(dir)
+	r, err := job.OpenRestore(ctx, dir)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (p *process) runCommand() *cli.Command {
 			if o.dryRun {
 				return d.end(d.look(ctx))
 			}
-			if d.metrics, err = newMetrics(o.metrics); err != nil {
+			if d.metrics, err = newMetrics(o.metrics, d.console.pulse.ails); err != nil {
 				return err
 			}
 			err = d.end(d.runAll(ctx))
@@ -119,7 +119,8 @@ func (p *process) newDeletion(c *cli.Command, o *jobOptions, given string) (*del
 	if d.given, err = protected(o.protect, d.chunks.IDType); err != nil {
 		return nil, err
 	}
-	d.config.Rate = d.config.Rate.Over(d.chunks.Shards) // all shards together keep to --rate
+	d.shards = max(1, d.chunks.Shards)
+	d.config.Rate = d.config.Rate.Over(d.shards) // all shards together keep to --rate
 	if objects.IsURL(given) {
 		if d.object, err = objects.New(given, d.config.RootCAs); err != nil {
 			return nil, job.Fail(job.Usage, "nothing was sent", "%w", err)
@@ -169,7 +170,7 @@ func (d *deletion) run(ctx context.Context) error {
 // read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the
 // folder did. A folder that was made for nothing goes when it is closed.
 func (d *deletion) read(ctx context.Context) (*job.Record, error) {
-	folder, err := job.Claim(d.dir)
+	folder, err := job.Claim(ctx, d.dir, d.console.say)
 	if err != nil {
 		return nil, err
 	}

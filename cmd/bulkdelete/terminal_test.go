@@ -152,7 +152,7 @@ func TestCtrlC(t *testing.T) {
 	if !said.MatchString(term.String()) {
 		t.Errorf("it does not say what it is doing:\n%s", term)
 	}
-	if !regexp.MustCompile(`stopping, \d+ calls left`).MatchString(term.String()) {
+	if !regexp.MustCompile(`stopping: \d+ calls? in flight`).MatchString(term.String()) {
 		t.Errorf("the bar does not say how many calls are left:\n%s", term)
 	}
 	if !strings.HasSuffix(strings.TrimRight(term.String(), "\r\n"), "run all.csv --yes --rate 40") {
@@ -169,7 +169,7 @@ func TestBarFitsTheTerminal(t *testing.T) {
 			if code := term.end(t); code != 0 {
 				t.Fatalf("exit code %d:\n%s", code, term)
 			}
-			bar := regexp.MustCompile(`^[\d,]+/1,000 \[[=> ]+\]( [\d?]\S* ETA [\dms?]+( throttled 0)?)?( failed 0)?$`)
+			bar := regexp.MustCompile(`^[\d,]+/1,000 \[[=> ]+\]( \d+ calls/s)?( ETA [\dms?]+)?( throttled 0 retries 0)?( failed 0)?$`)
 			bars := 0
 			for _, l := range strings.FieldsFunc(escapes.ReplaceAllString(term.String(), ""),
 				func(r rune) bool { return r == '\r' || r == '\n' }) {

@@ -34,7 +34,15 @@ func schedules(t *testing.T) []schedule {
 	if !ok {
 		t.Fatal("the crontab does not run bulkdelete")
 	}
-	return append(all, schedule{"crontab", "run " + args})
+	args, _, _ = strings.Cut(args, " 2>&1 | ")
+	unit, err := os.ReadFile("../systemd/bulkdelete.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, start, _ := strings.Cut(string(unit), "\nExecStart=/usr/local/bin/bulkdelete ")
+	start, _, _ = strings.Cut(start, "\n")
+	start = strings.NewReplacer("/srv/leavers/", "/data/", "/var/lib/bulkdelete/", "/data/").Replace(start)
+	return append(all, schedule{"crontab", "run " + args}, schedule{"systemd", start})
 }
 
 // crontab is the one line of deploy/crontab that starts something.

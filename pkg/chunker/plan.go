@@ -88,7 +88,8 @@ func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 		err := p.replay(r, func(row Row, ours, proven bool) bool {
 			if ours && row.Reject == nil {
 				if row.Place == 1 {
-					held = append(held, Chunk{Number: row.Chunk})
+					n := p.Options.ChunkSize
+					held = append(held, Chunk{Number: row.Chunk, IDs: make([]string, 0, n), Lines: make([]int, 0, n)})
 				}
 				c := &held[len(held)-1]
 				c.IDs, c.Lines = append(c.IDs, string(row.ID)), append(c.Lines, row.Line)

@@ -30,7 +30,7 @@ func (l *Attempt) unanswered() bool {
 
 // passes says whether another attempt could help.
 func (l *Attempt) passes() bool {
-	return l.kind == Unavailable && !l.untrusted || l.kind == ServerError
+	return l.kind == Unavailable && !l.hopeless || l.kind == ServerError
 }
 
 // number reads a whole number that may be written as a string. Whatever else stands there is 0, not an error.
@@ -51,7 +51,8 @@ var plainID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 // a login's answer no text is kept: it holds a token, or should.
 func (a *call) parse(response *http.Response, body []byte) {
 	l := &a.last
-	l.HTTPStatus, l.retryAfter = response.StatusCode, retryAfter(response.Header)
+	a.client.heard.Store(true)
+	l.HTTPStatus = response.StatusCode
 	var e struct {
 		StatusCode, APICode, Message, RequestID any
 		Data                                    json.RawMessage
@@ -73,6 +74,7 @@ func (a *call) parse(response *http.Response, body []byte) {
 		return
 	}
 	l.date, _ = http.ParseTime(response.Header.Get("Date"))
+	l.retryAfter = retryAfter(response.Header)
 	if l.classify(isJSON); l.kind == Unavailable && l.retryAfter > maxRetryAfter {
 		l.kind = Postponed
 	}
@@ -182,9 +184,13 @@ func (l *Attempt) hint() string {
 func (a *call) lost(err error) {
 	l := &a.last
 	op, isOp := errors.AsType[*net.OpError](err)
-	_, isDNS := errors.AsType[*net.DNSError](err)
+	dns, isDNS := errors.AsType[*net.DNSError](err)
+	_, isPlain := errors.AsType[tls.RecordHeaderError](err) // or http.Transport's words for it
+	isPlain = isPlain || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
 	_, l.untrusted = errors.AsType[*tls.CertificateVerificationError](err)
-	l.kind, l.inDoubt = Unavailable, !l.untrusted && !isDNS && !(isOp && op.Op == "dial")
+	l.kind, l.inDoubt = Unavailable, !l.untrusted && !isDNS && !isPlain && !(isOp && op.Op == "dial")
+	// A name that is not there may come back, once it has been there.
+	l.hopeless = l.untrusted || isPlain || isDNS && dns.IsNotFound && !a.client.heard.Load()
 	words := err.Error()
 	if a.auth == nil { // net/http quotes of an answer what it cannot read
 		words, _, _ = strings.Cut(words, `"`)
@@ -192,7 +198,7 @@ func (a *call) lost(err error) {
 			words = "the answer is not HTTP"
 		}
 	}
-	l.Err = errors.New("no answer: " + a.clean(words))
+	l.Err = errors.New(a.clean(words))
 }
 
 // retryAfter reads seconds or a date (RFC 9110, 10.2.3), up to a year.

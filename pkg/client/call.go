@@ -32,8 +32,10 @@ type Attempt struct {
 	StatusCode int // of the body; 0: none
 	RequestID  string
 	Throttled  bool
-	Err        error   // nil: success. It may quote the API's words: not for logs at info
-	Limit      float64 // the pace afterwards, in attempts a second
+	Err        error         // nil: success. It may quote the API's words: not for logs at info
+	Limit      float64       // the pace afterwards, in attempts a second
+	Again      bool          // another attempt follows
+	Wait       time.Duration // until that, and then for a slot of the pace
 
 	started    time.Time // zero: nothing was sent
 	apiCode    int
@@ -44,6 +46,7 @@ type Attempt struct {
 	kind       Kind      // of Err; 0: success
 	inDoubt    bool      // it may have been carried out all the same
 	untrusted  bool      // the server's certificate is not accepted
+	hopeless   bool      // no answer came, and none will
 }
 
 // call is one call with all its attempts. It is the http.RoundTripper beneath go-retryablehttp's loop and supplies that
@@ -88,7 +91,7 @@ func (a *call) do(ctx context.Context) error {
 		HTTPClient:   &http.Client{Transport: a, CheckRedirect: neverFollow},
 		RetryMax:     math.MaxInt32, // decide counts, because being throttled does not
 		CheckRetry:   a.checkRetry,
-		Backoff:      a.backoff,
+		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return a.last.Wait },
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 	// Its error is what RoundTrip or the context gave: the call remembers that in a form that is fit to be shown.
@@ -192,17 +195,28 @@ func (a *call) checkRetry(context.Context, *http.Response, error) (bool, error) 
 		return false, nil // stopped, or without authorization
 	}
 	a.note()
-	return a.decide(), nil
+	l := &a.last
+	if l.Again = a.decide(); l.Again {
+		l.Wait = a.backoff()
+	}
+	if a.client.cfg.Observe != nil {
+		l.Limit = a.client.Limit()
+		a.client.cfg.Observe(a.ctx, *l)
+	}
+	return l.Again, nil
 }
 
-// note adds the attempt to the receipt, lets the pace learn from it, and tells the observer.
+// note adds the attempt to the receipt, and lets the pace learn from it.
 func (a *call) note() {
 	l, r := &a.last, &a.receipt
 	if r.Attempts++; r.Attempts == 1 {
 		r.StartedAt = l.started // not when it began to wait for the pace
 	}
 	r.HTTPStatus, r.StatusCode, r.APICode, r.Message = l.HTTPStatus, l.StatusCode, l.apiCode, l.message
-	if l.Err != nil && l.message == "" {
+	switch {
+	case l.HTTPStatus == 0:
+		r.Message = "no answer: " + l.Err.Error()
+	case l.Err != nil && l.message == "":
 		r.Message = l.Err.Error()
 	}
 	r.InDoubt, r.Unanswered = r.InDoubt || l.inDoubt, l.unanswered()
@@ -213,10 +227,6 @@ func (a *call) note() {
 		a.client.pace.throttled(l.started, min(l.retryAfter, maxRetryAfter))
 	} else if l.HTTPStatus != 0 {
 		a.client.pace.passed(l.started)
-	}
-	if a.client.cfg.Observe != nil {
-		l.Limit = a.client.Limit()
-		a.client.cfg.Observe(a.ctx, *l)
 	}
 }
 
@@ -251,7 +261,7 @@ func (a *call) decide() bool {
 
 // backoff waits exponentially longer with full jitter (Brooker, "Exponential Backoff And Jitter", 2015), or as long as
 // the API asked. A throttled attempt takes the next slot of the pace, which does the waiting if it was no lone refusal.
-func (a *call) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration {
+func (a *call) backoff() time.Duration {
 	if a.last.Throttled || a.last.kind == Credentials {
 		return a.last.retryAfter
 	}

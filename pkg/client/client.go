@@ -83,7 +83,8 @@ type Client struct {
 	auth      authorizer
 	pace      *pacer
 	inFlight  atomic.Int64
-	controls  sync.Map // a control for each ID type
+	heard     atomic.Bool // an answer has come, so that the host is one
+	controls  sync.Map    // a control for each ID type
 }
 
 // New checks the configuration and makes a client. It sends nothing.
@@ -158,6 +159,10 @@ func (c *Client) Close() {
 		t.CloseIdleConnections()
 	}
 }
+
+// SetRate changes the rate, also for attempts that wait already: no later than half a second on they follow it. With
+// PerSecond(0) none begins.
+func (c *Client) SetRate(r Rate) { c.pace.change(r) }
 
 // Limit is the present pace in attempts a second.
 func (c *Client) Limit() float64 { return c.pace.limit() }

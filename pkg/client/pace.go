@@ -16,7 +16,7 @@ const (
 	// late is by how much a timer may wake up late on a busy machine.
 	late = 20 * time.Millisecond
 	// nap is how long a wait lasts before the pace is looked at again: it may have changed.
-	nap = time.Second
+	nap = time.Second / 2
 )
 
 // pacer lets attempts leave one by one, never more of them than the rate says, and no more than the API allows. Its
@@ -36,6 +36,13 @@ type pacer struct {
 func newPacer(most Rate) *pacer {
 	return &pacer{turn: make(chan struct{}, 1), left: make([]time.Time, countedMost), most: most,
 		allowance: allowance{pause: shortPause}}
+}
+
+// change sets another rate: nothing that waits for a slot leaves by the old one.
+func (p *pacer) change(most Rate) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.most = most
 }
 
 // limit is the present pace.

@@ -111,3 +111,33 @@ func TestPaceByATimetable(t *testing.T) {
 		}
 	})
 }
+
+// A rate that is changed holds for those who wait already too: a lower one at once, a higher one within half a second,
+// and at a rate of 0 nothing leaves.
+func TestPaceChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{latency: 20 * time.Millisecond}
+		s.refuses = s.free
+		p := newPacer(PerSecond(1))
+		start := time.Now()
+		go func() {
+			for _, rate := range []float64{40, 0, 10} {
+				time.Sleep(time.Minute)
+				p.change(PerSecond(rate))
+			}
+		}()
+		drive(t, p, s, 16, 4*time.Minute)
+		for minute, want := range []int{60, 2400, 0, 600} {
+			from := start.Add(time.Duration(minute)*time.Minute + 1)
+			if n := within(s.arrived, from, from.Add(time.Minute)); n > want || float64(n) < 0.95*float64(want) {
+				t.Errorf("%d calls in minute %d, want %d", n, minute, want)
+			}
+		}
+		for _, minute := range []time.Duration{1, 3} {
+			from := start.Add(minute * time.Minute)
+			if within(s.arrived, from, from.Add(600*time.Millisecond)) == 0 {
+				t.Errorf("nothing leaves soon after minute %d, when the rate rose", minute)
+			}
+		}
+	})
+}

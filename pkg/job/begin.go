@@ -83,6 +83,8 @@ func (j *Job) end(stopped *Error) error {
 	if j.unclean {
 		return nil
 	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	run, cover := j.folder.Run, j.folder.cover
 	ended := report.Ended{At: time.Now().UTC(), LastHash: j.audit.Hash()}
 	switch {

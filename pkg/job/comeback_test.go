@@ -183,7 +183,7 @@ func TestWhoIsMissingFromTheBackup(t *testing.T) {
 		if err := os.Truncate(filepath.Join(b.dir, report.BackupName), 0); err != nil {
 			t.Fatal(err)
 		}
-		r, err := OpenRestore(b.dir)
+		r, err := OpenRestore(b.t.Context(), b.dir)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -34,7 +34,7 @@ func Example() {
 	check(err)
 	plan, err := chunker.Scan(context.Background(), input.Reader(), chunker.Options{IDType: "email"}, nil)
 	check(err)
-	folder, err := job.Claim(filepath.Join(dir, "users.bulkdelete"))
+	folder, err := job.Claim(context.Background(), filepath.Join(dir, "users.bulkdelete"), nil)
 	check(err)
 	api, err := client.New(client.Config{Host: server.URL, AccessKeyID: sandbox.AccessKeyID,
 		AccessKeySecret: sandbox.AccessKeySecret,

@@ -124,7 +124,7 @@ func (b *fixture) run(ctx context.Context) (*report.Summary, error) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	folder, err := Claim(b.dir)
+	folder, err := Claim(b.t.Context(), b.dir, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

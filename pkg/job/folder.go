@@ -2,6 +2,7 @@ package job
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -39,8 +40,9 @@ const (
 )
 
 // Claim holds the folder at path against all other processes, and makes it if it is not there. What it holds is
-// read only now. A folder that is not a run's, or that others may change, is refused.
-func Claim(path string) (_ *Folder, err error) {
+// read only now. A folder that is not a run's, or that others may change, is refused, and so is one on which a run on
+// another machine works: say, which may be nil, tells of looking for that, which takes seconds.
+func Claim(ctx context.Context, path string, say func(format string, args ...any)) (_ *Folder, err error) {
 	f := &Folder{Path: path}
 	defer onError(&err, f.Close)
 	if f.dir, f.made, err = openTrusted(path); err != nil {
@@ -60,6 +62,9 @@ func Claim(path string) (_ *Folder, err error) {
 	}
 	if f.Run == nil {
 		return f, f.ours()
+	}
+	if err := f.elsewhere(ctx, say); err != nil {
+		return nil, err
 	}
 	if f.dir.Has(report.AuditName) { // removing the lock file lets no second run in
 		return f, f.lock(report.AuditName)
@@ -86,11 +91,11 @@ func openTrusted(path string) (dir *journal.Dir, made []string, err error) {
 }
 
 // reclaim is Claim for a folder that is there and holds a run.
-func reclaim(path string) (*Folder, error) {
+func reclaim(ctx context.Context, path string) (*Folder, error) {
 	if _, err := os.Stat(filepath.Join(path, report.RunName)); err != nil {
 		return nil, Fail(Usage, folderHint, "%s is not a run's folder: %w", path, err)
 	}
-	return Claim(path)
+	return Claim(ctx, path, nil)
 }
 
 // loadRun reads what was asked; nil: nothing was.

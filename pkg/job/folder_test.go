@@ -34,7 +34,7 @@ func TestWhoseGroupMayWrite(t *testing.T) {
 			if err := os.Chmod(dir, c.mode); err != nil {
 				t.Fatal(err)
 			}
-			f, err := Claim(dir)
+			f, err := Claim(t.Context(), dir, nil)
 			if err == nil {
 				err = f.Close()
 			}

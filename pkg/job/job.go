@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
@@ -108,13 +107,7 @@ func (j *Job) why(stopped *Error) *Error {
 	if j.folder.cover.Complete() && (stopped == nil || stopped.Code == Interrupted) {
 		stopped = nil // the last call did the last chunk while the run was being stopped
 	}
-	if lost := j.lost(); lost != nil {
-		return lost
-	}
-	if stopped == nil {
-		stopped = changed(j.Deed.changed())
-	}
-	return stopped
+	return cmp.Or(j.lost(), stopped, changed(j.Deed.changed()))
 }
 
 // lost says whether the audit's path leads elsewhere. Rows that are written from then on are in a file that nobody
@@ -131,12 +124,19 @@ func (j *Job) lost() *Error {
 		"the audit was taken away, so nothing more is sent: %w", err)
 }
 
-// feedChunks streams the plan's chunks, in order, to at most Workers goroutines and waits for them. Each of these is
-// a slot: a chunk waits here until there is one for it.
+// feedChunks streams the plan's chunks, in order, to Workers goroutines and waits for them. Each of these is a slot: a
+// chunk waits here until one takes it.
 func (j *Job) feedChunks() *Error {
-	var slots errgroup.Group
-	slots.SetLimit(j.Workers)
-	defer slots.Wait() //nolint:errcheck // workers report through j.stop
+	slots := make(chan func())
+	var workers sync.WaitGroup
+	for range j.Workers {
+		workers.Go(func() {
+			for do := range slots {
+				do()
+			}
+		})
+	}
+	defer func() { close(slots); workers.Wait() }() // they report through j.stop
 	fed := 0
 	for chunk, err := range j.Deed.chunks() {
 		if err != nil {
@@ -159,8 +159,7 @@ func (j *Job) feedChunks() *Error {
 			return err
 		}
 		fed += len(places)
-		w := &work{job: j, chunk: chunk}
-		slots.Go(func() error { w.do(places); return nil })
+		slots <- func() { (&work{job: j, chunk: chunk}).do(places) }
 	}
 	if j.StopAfter > 0 && fed >= j.StopAfter { // maybe within the last chunk, or at its very end, which why sees
 		return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
@@ -170,10 +169,7 @@ func (j *Job) feedChunks() *Error {
 
 // ready says whether a chunk may be sent: the input and the audit are where they were, and there is room for its row.
 func (j *Job) ready() *Error {
-	if err := changed(j.Deed.changed()); err != nil {
-		return err
-	}
-	if err := j.lost(); err != nil {
+	if err := cmp.Or(changed(j.Deed.changed()), j.lost()); err != nil {
 		return err
 	}
 	// A slot may come free only when the row of the call in it is written: room for all slots is room for this one.
@@ -220,6 +216,13 @@ func (j *Job) record(row report.Row) error {
 			"%d of %d users failed in this run: stopped by --max-failures %s", failed, users, j.MaxFailures))
 	}
 	return nil
+}
+
+// Remaining is the number of users without a row in the audit at present.
+func (j *Job) Remaining() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.folder.Remaining()
 }
 
 // doubt notes a chunk that is left without a row although a call may have been carried out.

@@ -129,10 +129,12 @@ func joinFiles(ctx context.Context, r *Record, out string, whole *report.Run, sh
 	all := &Record{Input: r.Input, Plan: plan}
 	var dir *journal.Dir
 	if out != "" {
-		if dir, err = claimJoined(out); err != nil {
+		var f *Folder
+		if f, err = claimJoined(out); err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, dir.Close()) }()
+		defer func() { err = errors.Join(err, f.Close()) }()
+		dir = f.dir
 	}
 	if s, err = report.WriteJoined(dir, whole, shards, all.layout(), all.lines(nil, nil)); err != nil {
 		return nil, filesError(cmp.Or(dir, r.dir), err)
@@ -140,19 +142,25 @@ func joinFiles(ctx context.Context, r *Record, out string, whole *report.Run, sh
 	return s, nil
 }
 
-// claimJoined opens the folder for the files of a whole job, which holds nothing else.
-func claimJoined(out string) (_ *journal.Dir, err error) {
-	dir, _, err := openTrusted(out)
-	if err != nil {
+// claimJoined holds the folder for the files of a whole job, which holds nothing else.
+func claimJoined(out string) (_ *Folder, err error) {
+	f := &Folder{Path: out}
+	defer onError(&err, f.Close)
+	if f.dir, f.made, err = openTrusted(out); err != nil {
 		return nil, err
 	}
-	defer onError(&err, dir.Close)
-	names, err := dir.Names()
+	names, err := f.dir.Names()
+	if err != nil {
+		return nil, refuse(out, err)
+	}
 	for _, name := range names {
-		if !report.IsMade(name) {
+		if !report.IsMade(name) && name != report.LockName {
 			return nil, Fail(Guard, anotherHint,
 				"the folder %s holds %s: the files of the whole get a folder of their own", out, name)
 		}
 	}
-	return dir, err
+	if err := f.lock(report.LockName); err != nil {
+		return nil, err
+	}
+	return f, f.signLock()
 }

@@ -27,7 +27,7 @@ type Record struct {
 // Reopen holds the folder that a run left in dir and plans its input again, so that its files can be made. input
 // says where the input is now; empty, it is where it was.
 func Reopen(ctx context.Context, dir, input string) (_ *Record, err error) {
-	f, err := reclaim(dir)
+	f, err := reclaim(ctx, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"iter"
 	"math/bits"
 	"path/filepath"
@@ -27,10 +28,10 @@ type Restore struct {
 }
 
 // OpenRestore reads what a run and earlier restores left in dir, and holds dir against other commands. Nothing is sent.
-func OpenRestore(dir string) (_ *Restore, err error) {
+func OpenRestore(ctx context.Context, dir string) (_ *Restore, err error) {
 	r := &Restore{}
 	defer onError(&err, r.Close)
-	of, err := reclaim(dir)
+	of, err := reclaim(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func OpenRestore(dir string) (_ *Restore, err error) {
 	if err != nil {
 		return nil, auditError(of.dir, err)
 	}
-	folder, err := Claim(filepath.Join(of.Path, report.RestoreName))
+	folder, err := Claim(ctx, filepath.Join(of.Path, report.RestoreName), nil)
 	if err != nil {
 		return nil, err
 	}

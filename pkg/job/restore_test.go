@@ -21,7 +21,7 @@ import (
 // restore brings the fixture's users back once.
 func (b *fixture) restore(ctx context.Context) (*report.Summary, error) {
 	b.t.Helper()
-	r, err := OpenRestore(b.dir)
+	r, err := OpenRestore(b.t.Context(), b.dir)
 	if err != nil {
 		return nil, err
 	}

@@ -116,7 +116,7 @@ func (u *Upload) names() (names []string, err error) {
 			return err
 		case hidden && d.IsDir():
 			return fs.SkipDir
-		case hidden || !d.Type().IsRegular() || name == report.LockName || name == report.InputName:
+		case hidden || !d.Type().IsRegular() || report.IsPassing(name):
 		case name == report.SealName:
 			seal = []string{name}
 		default:

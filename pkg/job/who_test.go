@@ -311,7 +311,7 @@ func TestWhoIsSparedDoesNotComeBack(t *testing.T) {
 		b.cfg.Transport = wire{b.api}
 		s, err := b.run(t.Context())
 		wantCounts(t, s, err, 59, 1, 0, 0, 0)
-		r, err := OpenRestore(b.dir)
+		r, err := OpenRestore(t.Context(), b.dir)
 		if err != nil {
 			t.Fatal(err)
 		}

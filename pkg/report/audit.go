@@ -116,9 +116,7 @@ func readRows(r *journal.Reader, run *Run, visit func(Row) error) (torn int, err
 
 // Append puts a row on disk: when it returns nil, the row is there whatever happens to the machine. After an error
 // every later call fails too.
-func (a *Audit) Append(r Row) error {
-	return a.journal.Append(r.fields())
-}
+func (a *Audit) Append(r Row) error { return a.journal.Append(r.fields()) }
 
 // Reserve takes disk space for so many rows more, so that what is sent next can also be recorded. It fails when
 // there is no room; nothing should be sent then.

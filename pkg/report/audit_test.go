@@ -142,6 +142,26 @@ func TestCellsQuotedDifferentlyAreDamage(t *testing.T) {
 }
 
 // An empty line is no end: what stands behind it is not lost, whether a run is open or not.
+// The lines that need no quotes take a short way, which must not be seen.
+func TestAuditIsWhatEncodingCSVWritesAndReads(t *testing.T) {
+	for _, cell := range []string{"", "success", "so, it was", `said "no"`, " in front", "behind ",
+		"\u3000in front", "\u00a0", `\.`, `a\b`, "a\tb", "\ta", "\v", "no, \"not\" so", "öffnen", "'=1", "\x7f", "a\r"} {
+		cells := slices.Repeat([]string{"1"}, len(columns)-1)
+		cells[10], cells[14] = cell, cell
+		fields := []byte(strings.Join(cells, "\n") + "\n")
+		line, hash := auditFormat{}.Encode([]byte("before"), fields, "seed")
+		var want strings.Builder
+		must(t, csv.NewWriter(&want).WriteAll([][]string{append(cells, hash)}))
+		if got := string(line); got != "before"+want.String() {
+			t.Errorf("%q is written as %q, not %q", cell, got, want.String())
+		}
+		back, sum, err := cutHash(line[len("before"):])
+		if err != nil || string(back) != string(fields) || sum != hash {
+			t.Errorf("%q is read as %q, %s: %v", cell, back, sum, err)
+		}
+	}
+}
+
 func TestEmptyLineInTheAuditIsDamage(t *testing.T) {
 	run, rows := threeRows()
 	text := read(t, folder(t, run, rows...), AuditName)

@@ -174,6 +174,9 @@ type files struct {
 	all       []*made
 
 	done, failed, rejected, spared, remaining *made
+
+	cells string // of the row at, between a line's number and its record: the same for all its users
+	at    [2]int // chunk and first place
 }
 
 // createFiles begins the files. They have to be discarded after an error too.
@@ -214,7 +217,7 @@ func (out *files) put(l Line, s *Summary) error {
 	number := strconv.Itoa(l.Line)
 	if l.Chunk == 0 {
 		s.reject(l)
-		return out.row(out.rejected, nil, l.Raw, number, l.Reason)
+		return out.row(out.rejected, "", l.Raw, number, l.Reason)
 	}
 	s.Accepted++
 	row, err := out.find(l.Chunk, l.Place)
@@ -223,28 +226,28 @@ func (out *files) put(l Line, s *Summary) error {
 		return err
 	case row == nil:
 		s.Remaining++
-		return out.row(out.remaining, nil, l.Raw)
+		return out.row(out.remaining, "", l.Raw)
 	case row.Outcome == Spared:
 		addSample(&s.stats.SparedRows, l, row.reason())
-		return out.row(out.spared, nil, l.Raw, number, row.reason())
+		return out.row(out.spared, "", l.Raw, number, row.reason())
 	case row.Outcome == Failed || row.Outcome == Unknown:
 		s.fail(l, row)
-		return out.row(out.failed, nil, l.Raw, number, string(row.Outcome), row.reason(), row.requestID())
+		return out.row(out.failed, "", l.Raw, number, string(row.Outcome), row.reason(), row.requestID())
 	}
-	return out.row(out.done, []string{number, strconv.Itoa(l.Chunk), string(row.Outcome), row.requestID(),
-		row.endedAt().UTC().Format(time.RFC3339)}, l.Raw)
+	if at := [2]int{l.Chunk, row.From}; at != out.at {
+		out.at, out.cells = at, strings.Join([]string{"", strconv.Itoa(l.Chunk), string(row.Outcome),
+			quoted(row.requestID(), out.delimiter), row.endedAt().UTC().Format(time.RFC3339), ""}, out.delimiter)
+	}
+	out.done.WriteString(number) //nolint:errcheck // remembered
+	return out.row(out.done, out.cells, l.Raw)
 }
 
 // row writes the input's record, which stays as it is, between own cells.
-func (out *files) row(f *made, before []string, raw []byte, behind ...string) error {
-	for _, cell := range before {
-		f.WriteString(quoted(cell, out.delimiter))
-		f.WriteString(out.delimiter)
-	}
+func (out *files) row(f *made, before string, raw []byte, behind ...string) error {
+	f.WriteString(before)
 	f.Write(raw) //nolint:errcheck // remembered
 	for _, cell := range behind {
-		f.WriteString(out.delimiter)
-		f.WriteString(quoted(cell, out.delimiter))
+		f.WriteString(out.delimiter + quoted(cell, out.delimiter))
 	}
 	return f.WriteByte('\n')
 }

@@ -64,6 +64,26 @@ func TestFilesOfAnUnfinishedRun(t *testing.T) {
 	}
 }
 
+// What stands beside a user is of the audit row about that user, also where a chunk was split.
+func TestUsersOfASplitChunkHaveTheirOwnRow(t *testing.T) {
+	run := planned(Delete, 2)
+	dir := folder(t, run, Row{Chunk: 1, From: 1, To: 1, Outcome: Deleted, RequestIDs: []string{"r-1"}},
+		Row{Chunk: 1, From: 2, To: 2, Outcome: Absent, RequestIDs: []string{"r,2"}},
+		Row{Chunk: 2, From: 1, To: 1, Outcome: Deleted}, Row{Chunk: 2, From: 2, To: 2, Outcome: Absent})
+	var lines []Line
+	for i := range 4 {
+		lines = append(lines, Line{Line: 2 + i, Raw: []byte("a"), Chunk: 1 + i/2, Place: 1 + i%2})
+	}
+	_, err := Write(dir, run, Layout{Header: []byte("userId"), Delimiter: ','}, sequence(lines, nil))
+	must(t, err)
+	want := "line,chunk,outcome,request_id,deleted_at,userId\n" +
+		"2,1,deleted,r-1,2026-11-23T08:00:02Z,a\n3,1,absent,\"r,2\",2026-11-23T08:00:02Z,a\n" +
+		"4,2,deleted,,2026-11-23T08:00:03Z,a\n5,2,absent,,2026-11-23T08:00:03Z,a\n"
+	if got := read(t, dir, DeletedName); got != want {
+		t.Errorf("deleted.csv is\n%s, want\n%s", got, want)
+	}
+}
+
 func TestFilesOfAFinishedRun(t *testing.T) {
 	run, rows := fiveRows()
 	dir := ended(t, folder(t, run, append(rows, Row{Chunk: 3, From: 1, To: 1, Outcome: Deleted})...), run, 1)

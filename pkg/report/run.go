@@ -32,6 +32,8 @@ const (
 	SealName      = "seal.json"
 	InputName     = "input" // the copy of an input that is no file
 	LockName      = "lock"
+	StatusName    = "status.json"
+	ControlName   = "control.json"
 	RestoreName   = "restore" // a folder of its own, with the same files
 )
 
@@ -118,6 +120,7 @@ type Session struct {
 	Guards     map[string]string `json:"guards,omitempty"` // flags that could have refused or stopped it
 	Workers    int               `json:"workers"`
 	Rate       string            `json:"rate,omitempty"`
+	Paces      []PaceChange      `json:"paces,omitempty"`       // asked of it while it ran, or of the run before and kept
 	Resume     string            `json:"resume"`                // the command that goes on with it
 	Torn       int               `json:"torn,omitempty"`        // rows of a run that died that were cut off
 	Sample     *Sample           `json:"sample,omitempty"`      // of the users, looked up before

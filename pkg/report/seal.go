@@ -123,15 +123,14 @@ func setAside(dir *journal.Dir) (*SealedFile, error) {
 	}
 }
 
-// unsealed are files that a seal is not about: they come and go with runs, or are elsewhere too.
-var unsealed = []string{LockName, "status.json", "control.json", InputName,
-	SealName, SealName + ".sig", SealName + ".tsr"}
+// unsealed are files of the seal itself, which it cannot be about.
+var unsealed = []string{SealName, SealName + ".sig", SealName + ".tsr"}
 
 // sums describes the files that a seal is about. What is no regular file is there without a hash, and an error.
 func sums(dir *journal.Dir) (files []SealedFile, err error) {
 	names, err := dir.Files()
 	for _, name := range names {
-		if slices.Contains(unsealed, name) || journal.IsTemporary(name) {
+		if IsPassing(name) || slices.Contains(unsealed, name) || journal.IsTemporary(name) {
 			continue
 		}
 		f, failed := Sum(dir, name)

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/report"
+)
+
+// What holds a run up is said in one sentence.
+func TestHeldBy(t *testing.T) {
+	refusedConnection := client.Attempt{Number: 6, Again: true, Wait: 12 * time.Second,
+		Err: errors.New("dial tcp 192.0.2.1:443: connect: connection refused")}
+	good := client.Attempt{Number: 1, HTTPStatus: 200, StatusCode: 200, Duration: 500 * time.Millisecond}
+	throttled := client.Attempt{Number: 1, HTTPStatus: 429, StatusCode: 429, Throttled: true}
+	timetable, err := client.ParseRate("00:00,0 20:00,100")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, c := range map[string]struct {
+		each    client.Attempt // twenty of them, one a second
+		holding holding
+	}{
+		"starting gently: 20 calls a second so far": {good, holding{limit: 20, rate: client.PerSecond(100)}},
+		"--rate 1":         {good, holding{limit: 1, rate: client.PerSecond(1)}},
+		"making the files": {good, holding{limit: 1, rate: client.PerSecond(1), stage: "making the files"}},
+		"throttled: the API allows about 9 calls a second":                            {throttled, holding{limit: 9, rate: client.PerSecond(20)}},
+		"16 workers reach 32 calls a second at 500ms":                                 {good, holding{limit: 100, rate: client.PerSecond(100)}},
+		"stopping: 3 calls in flight":                                                 {good, holding{limit: 1, rate: client.PerSecond(1), stopping: true, inFlight: 3}},
+		"paused by ana@ops 4 min ago":                                                 {good, holding{limit: 1, rate: client.PerSecond(1), pause: &report.PaceChange{By: "ana@ops", At: time.Date(2000, 1, 1, 0, 0, 20, 0, time.UTC).Add(-4 * time.Minute)}}},
+		"--rate pauses until 20:00 UTC":                                               {good, holding{limit: 1, rate: timetable}},
+		"the API has been silent for 20s (connection refused), attempt 7 of 9 in 12s": {refusedConnection, holding{limit: 20, rate: client.PerSecond(20)}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			local := time.Local
+			time.Local = time.UTC
+			defer func() { time.Local = local }()
+			var p pulse
+			p.start()
+			for range 20 {
+				time.Sleep(time.Second)
+				p.attempt(c.each)
+			}
+			c.holding.workers, c.holding.attempts = 16, 9
+			if got := p.heldBy(c.holding); got != want {
+				t.Errorf("held by %q, want %q", got, want)
+			}
+			if ails := p.ails(); (ails != "") != (c.each.Err != nil) {
+				t.Errorf("%s: the API is said to be %q", want, ails)
+			}
+		})
+	}
+}
+
+// The time left follows the last seconds, not the whole run; what the API says of an attempt is not repeated, since it
+// may name somebody.
+func TestPulse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p pulse
+		p.start()
+		time.Sleep(40 * time.Second) // the API slept
+		for range 15 {
+			p.row(report.Row{Users: 50, Outcome: report.Deleted})
+			time.Sleep(time.Second)
+		}
+		if d, ok := p.timeLeft(500); !ok || d != 10*time.Second {
+			t.Errorf("500 users at 50 a second take %s (%v), want 10s", d, ok)
+		}
+		p.attempt(client.Attempt{Number: 2, HTTPStatus: 200, StatusCode: 500, RequestID: "r-1",
+			Err: errors.New("statusCode 500: ada@example.com is busy")})
+		if e := p.trouble(); e == nil || e.Message != "statusCode 500" || e.RequestID != "r-1" {
+			t.Errorf("the trouble is %+v", e)
+		}
+		time.Sleep(time.Second)
+		if last := p.within(minute - 1); last.retries != 1 || last.users != 750 {
+			t.Errorf("in the last minute %+v", last)
+		}
+		time.Sleep(time.Minute)
+		if _, ok := p.timeLeft(500); ok {
+			t.Error("a time left is told although nothing happens")
+		}
+	})
+}
+
+func TestWithoutRate(t *testing.T) {
+	for command, want := range map[string]string{
+		"bulkdelete run u.csv --rate 20 --yes":                  "bulkdelete run u.csv --yes",
+		"bulkdelete run --rate='08:00,5 20:00,100' u.csv":       "bulkdelete run u.csv",
+		"bulkdelete run u.csv --reason '--rates' --retries 3":   "bulkdelete run u.csv --reason '--rates' --retries 3",
+		"bulkdelete run u.csv --rate '08:00,5 20:00,100' --yes": "bulkdelete run u.csv --yes",
+	} {
+		if got := withoutRate(command); got != want {
+			t.Errorf("%s becomes %s, want %s", command, got, want)
+		}
+	}
+}
