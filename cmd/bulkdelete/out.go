@@ -151,7 +151,7 @@ func (d *deletion) goOn(ctx context.Context, dir string, run *report.Run) error 
 	if err != nil {
 		return err
 	}
-	earlier.metrics, earlier.dir, earlier.argument = d.metrics, dir, d.argument
+	earlier.metrics, earlier.dir, earlier.given = d.metrics, dir, d.given
 	return earlier.end(earlier.run(ctx))
 }
 

@@ -53,18 +53,18 @@ func (p *process) runCommand() *cli.Command {
 // deletion is run or plan on its way.
 type deletion struct {
 	*operation
-	name     string          // of the input: a path, "-", or the last element of an object's URL
-	argument string          // the input as the command line or the environment has it; it may be a secret
-	object   *objects.Object // the input where it is a URL
-	dir      string          // the run's folder; run only
-	chunks   chunker.Options
-	input    *job.Input
-	planned  *chunker.Plan
-	first    []string       // accepted rows, to show
-	refused  []string       // rejected rows, to show
-	codes    map[string]int // rejected rows by class of reason
+	name    string          // of the input: a path, "-", or the last element of an object's URL
+	given   string          // the input as the command line or the environment has it; it may be a secret
+	object  *objects.Object // the input where it is a URL
+	dir     string          // the run's folder; run only
+	chunks  chunker.Options
+	input   *job.Input
+	planned *chunker.Plan
+	first   []string       // accepted rows, to show
+	refused []string       // rejected rows, to show
+	codes   map[string]int // rejected rows by class of reason
 
-	given      job.Protection // on the lists of this command line
+	named      job.Protection // on the lists of this command line
 	protection job.Protection // of this run and those before it
 	met        map[string]int // rows that name somebody on a list
 	sampler    job.Sampler
@@ -111,12 +111,12 @@ func (p *process) newDeletion(c *cli.Command, o *jobOptions, given string) (*del
 	if err != nil {
 		return nil, err
 	}
-	d := &deletion{operation: op, name: given, argument: given, codes: map[string]int{}, met: map[string]int{},
+	d := &deletion{operation: op, name: given, given: given, codes: map[string]int{}, met: map[string]int{},
 		sampler: job.Sampler{Most: o.sample}}
 	if d.chunks, err = o.chunking(); err != nil {
 		return nil, err
 	}
-	if d.given, err = protected(o.protect, d.chunks.IDType); err != nil {
+	if d.named, err = protected(o.protect, d.chunks.IDType); err != nil {
 		return nil, err
 	}
 	d.shards = max(1, d.chunks.Shards)
@@ -187,7 +187,7 @@ func (d *deletion) readInput(ctx context.Context, folder *job.Folder) (err error
 	if before == nil {
 		before = new(job.Folder)
 	}
-	if d.protection, err = before.Protect(d.given); err != nil {
+	if d.protection, err = before.Protect(d.named); err != nil {
 		return err
 	}
 	d.chunks.Protect = d.protection.Planned(d.chunks.IDType)
@@ -322,10 +322,10 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 // resume is the command that goes on with this run: the same one, but in the place of standard input, and of a URL
 // that may hold a signature, stands the copy in the run's folder.
 func (d *deletion) resume() string {
-	hide := d.object != nil && d.object.Presigned() && slices.Contains(os.Args, d.argument)
+	hide := d.object != nil && d.object.Presigned() && slices.Contains(os.Args, d.given)
 	words := slices.Clone(os.Args)
 	for i, arg := range words {
-		if arg == "-" || hide && arg == d.argument {
+		if arg == "-" || hide && arg == d.given {
 			words[i] = d.input.Path
 		}
 	}
