@@ -115,12 +115,11 @@ func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 // Cells takes a row apart, or the header: raw is Row.Raw, Chunk.Raw or HeaderRaw. A row that was accepted has Columns
 // cells; what cannot be taken apart has none.
 func (p *Plan) Cells(raw string) (cells []string) {
-	r := &records{comma: byte(p.Delimiter), text: []byte(raw), raw: []byte(raw)}
-	quotes := strings.Count(raw, `"`)
+	r, quotes := &records{comma: byte(p.Delimiter)}, strings.Count(raw, `"`)
 	if quotes > 0 { // which few rows have
 		r = newRecords(nil, '\n', r.comma)
-		r.text, r.raw = []byte(raw), []byte(raw)
 	}
+	r.text, r.raw = []byte(raw), []byte(raw)
 	if r.take(quotes) != nil {
 		return nil
 	}
