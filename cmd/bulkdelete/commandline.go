@@ -92,8 +92,8 @@ var (
 	apiNames = []string{"host", "auth", "signature-dialect", "tenant-id", "ca-cert", "sandbox"}
 	// retryNames are those that a run of failed.csv needs: what the run was about, not how its input was written.
 	retryNames = append(slices.Clone(apiNames),
-		"column", "id-type", "delimiter", "no-validate", "protect", "backup", "verify", "rate", "workers",
-		"sign-key", "timestamp")
+		"column", "id-type", "delimiter", "no-validate", "protect", "match", "only", "sample", "backup", "verify",
+		"rate", "workers", "sign-key", "timestamp")
 )
 
 // checkEnvironment refuses variables that look like a flag's and are none's: a guard that is misspelt guards nobody.

@@ -36,6 +36,7 @@ import (
 type console struct {
 	in          io.Reader
 	out         io.Writer
+	stderr      io.Writer // itself
 	err         *redirect // standard error; goes above the bar while there is one
 	interactive bool      // a person can be asked
 	terminal    bool      // standard error is a terminal
@@ -52,8 +53,8 @@ type console struct {
 
 func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	root := c.Root()
-	k := &console{in: root.Reader, out: root.Writer, err: &redirect{w: root.ErrWriter}, json: o.json, progress: o.progress,
-		pulse: &pulse{}}
+	k := &console{in: root.Reader, out: root.Writer, stderr: root.ErrWriter, err: &redirect{w: root.ErrWriter}, json: o.json,
+		progress: o.progress, pulse: &pulse{}}
 	k.waiting.Store(true)
 	k.terminal = isTerminal(root.ErrWriter)
 	k.cursor = k.terminal && os.Getenv("TERM") != "dumb"
@@ -153,13 +154,12 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	if k.json {
 		return k.showJSON(s)
 	}
-	b, kind := &strings.Builder{}, "rows"
+	b, kind, state := &strings.Builder{}, "rows", "Finished."
 	in := func(name string) string { return filepath.Join(dir, name) }
-	if s.Finished() {
-		b.WriteString("Finished.\n")
-	} else {
-		b.WriteString("Unfinished: " + s.Reason + "\n")
+	if !s.Finished() {
+		state = "Unfinished: " + s.Reason
 	}
+	b.WriteString(state + "\n")
 	always := func(name string, n int, note string) {
 		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, text.Count(n), note), " ") + "\n")
 	}
@@ -175,11 +175,13 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	} else {
 		always("deleted", s.Deleted, "")
 		row("absent", s.Absent, "no such user: never was, or gone already")
+		row("spared", s.Spared, in(report.SparedName))
 	}
 	row("failed", s.Failed, in(report.FailedName))
 	row("unknown", s.Unknown, in(report.FailedName))
 	row("rejected", s.Rejected, in(report.RejectedName))
 	row("remaining", s.Remaining, in(report.RemainingName))
+	b.WriteString(poolLeft(s))
 	row("not saved", s.NotSaved, "deleted, and not in the backup")
 	always(kind, s.Rows, "in "+s.Input.Name)
 	if s.LastRowHash != "" { // shards have chains of their own

@@ -77,7 +77,7 @@ func TestTimeoutSendsOneSignal(t *testing.T) {
 	p, dir := newPool(t, 3000, "latency=300ms"), t.TempDir()
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 3000)
 	c := p.command(dir)
-	c.Path, c.Args = "/usr/bin/timeout", []string{"timeout", "1", os.Args[0], "run", "all.csv", "--yes", "--rate", "20"}
+	c.Path, c.Args = "/usr/bin/timeout", []string{"timeout", "4", os.Args[0], "run", "all.csv", "--yes", "--rate", "20"}
 	wants(t, c, 124, "hint: to go on, run")
 	wants(t, p.command(dir, "verify", "all.bulkdelete"), 1, "whole so far")
 }
@@ -132,6 +132,8 @@ func TestWhoIsNotFoundIsNotNamed(t *testing.T) {
 	})
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 120)
 	wants(t, blind.command(dir, "run", "all.csv", "--yes", "--backup", "--rate", "5000"), 4,
+		"the users cannot be looked at", "not even a user who exists", "nothing was sent")
+	wants(t, blind.command(dir, "run", "all.csv", "--yes", "--backup", "--rate", "5000", "--sample", "0"), 4,
 		"shows none of these users, nor anybody else")
 	if blind.sent() > 0 || blind.Len() != 120 {
 		t.Errorf("%d deletions were sent, %d users are left", blind.sent(), blind.Len())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/who"
 )
 
 const (
@@ -145,7 +147,9 @@ type jobOptions struct {
 	metrics metricsOptions
 	outputOptions
 
-	protect                                []string
+	protect, only                          []string
+	match                                  string
+	sample                                 int
 	chunkSize, expect, stopAfter           int
 	maxDuration                            time.Duration
 	yes, dryRun, backup, verify, sandbox   bool
@@ -160,7 +164,13 @@ const none = -1
 func (o *jobOptions) flags() []cli.Flag {
 	return slices.Concat(o.inputOptions.flags(), o.apiOptions.flags(), o.metrics.flags(), []cli.Flag{
 		&cli.StringSliceFlag{Destination: &o.protect, Category: inputFlags, Name: "protect",
-			Usage: "`FILE`: IDs never to be deleted; repeatable", Sources: sources("protect")},
+			Usage: "`FILE`: people never to be deleted, by any kind of ID; repeatable", Sources: sources("protect")},
+		word(&o.match, guardFlags, "match", "", "delete only whose profile agrees with the row's `FIELDS`: "+
+			"email,name=Full name"),
+		&cli.StringSliceFlag{Destination: &o.only, Category: guardFlags, Name: "only",
+			Usage:   "delete only who fulfils `COND`: status=Suspended, last-login<90d-ago; repeatable",
+			Sources: sources("only")},
+		number(&o.sample, guardFlags, "sample", 100, "`N` rows whose users are looked up before you confirm; 0: none"),
 		number(&o.chunkSize, paceFlags, "chunk-size", 50, "`N`: users per call, 1 to 50"),
 		span(&o.maxDuration, paceFlags, "max-duration", 0, "stop cleanly after `D`, such as 50m"),
 		toggle(&o.yes, guardFlags, "yes", "do not ask", "y"),
@@ -200,6 +210,17 @@ func (o *jobOptions) check() error {
 		return fmt.Errorf("--expect %d: give a number of users", o.expect)
 	case o.maxDuration < 0:
 		return fmt.Errorf("--max-duration %s: give a time above 0", o.maxDuration)
+	}
+	if o.sample < 0 {
+		return fmt.Errorf("--sample %d: give a number of rows, or 0 for none", o.sample)
+	}
+	if _, err := who.ParseMatch(o.match); err != nil {
+		return fmt.Errorf("--match: %w", err)
+	}
+	for _, text := range o.only {
+		if _, err := who.ParseOnly(text, time.Now()); err != nil {
+			return fmt.Errorf("--only %w", err)
+		}
 	}
 	paths := map[string]string{"out": o.out, "plan": o.plan, "ca-cert": o.caCert, "metrics-file": o.metrics.file}
 	for flag, path := range paths {
@@ -249,11 +270,8 @@ func (o *jobOptions) chunking() (chunker.Options, error) {
 	if c.Shard, c.Shards, err = shard(o.shard, os.Getenv("JOB_COMPLETION_INDEX")); err != nil {
 		return c, err
 	}
-	if err := c.Validate(); err != nil {
-		return c, err
-	}
-	c.Protect, err = protected(o.protect, c.IDType)
-	return c, err
+	c.WholeRows = o.match != ""
+	return c, c.Validate()
 }
 
 func (o *inputOptions) chunking() (c chunker.Options, err error) {
@@ -295,23 +313,27 @@ func delimiter(s string) (rune, error) {
 	return d, nil
 }
 
-// protected reads the IDs that must never be deleted. Of the input's options only the type holds for any file.
-func protected(files []string, idType string) (ids []string, err error) {
+// protected reads the people who must never be deleted.
+func protected(files []string, idType string) (all job.Protection, err error) {
 	for _, name := range files {
 		if err := onlyFile("protect", name); err != nil {
 			return nil, err
 		}
-		f, err := os.Open(name)
+		list, err := os.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("--protect: %w", err)
 		}
-		some, err := chunker.IDs(f, chunker.Options{IDType: idType})
-		if err := errors.Join(err, f.Close()); err != nil {
+		kinds, ids, err := chunker.List(list, idType)
+		if err != nil {
 			return nil, fmt.Errorf("--protect %s: %w", name, err)
 		}
-		ids = append(ids, some...)
+		for _, kind := range kinds {
+			for _, id := range ids {
+				all = append(all, job.Protected{Kind: kind, ID: id, List: filepath.Base(name)})
+			}
+		}
 	}
-	return ids, nil
+	return all, nil
 }
 
 // config is how the client is to be, without credentials.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"bulkdelete/internal/sandbox"
+	"bulkdelete/pkg/job"
 )
 
 func TestMain(m *testing.M) {
@@ -62,12 +64,38 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// peopleIn seeds a sandbox from a file.
+func peopleIn(ts *testscript.TestScript, file string, cfg *sandbox.Config) {
+	input, err := job.OpenInput(ts.MkAbs(file))
+	ts.Check(err)
+	defer input.Close()
+	ts.Check((&sandboxOptions{}).seed(context.Background(), cfg, input))
+	var all [][]string
+	var ids []string
+	for id, values := range cfg.Users {
+		ids, all = append(ids, id), append(all, values)
+	}
+	cfg.Users = func(yield func(string, []string) bool) {
+		for i := range ids {
+			if !yield(ids[i], all[i]) {
+				return
+			}
+		}
+	}
+}
+
 // genauth serves a user pool in this process and points the program at it: genauth N [faults] makes users
-// 000000000000000000000001 to N in hexadecimal.
+// 000000000000000000000001 to N in hexadecimal, genauth FILE those that a file describes, and genauth denied 10 such as
+// the key may not read.
 func genauth(ts *testscript.TestScript, neg bool, args []string) {
-	var n int
-	if _, err := fmt.Sscan(args[0], &n); err != nil || neg {
-		ts.Fatalf("usage: genauth N [faults [unknown]]")
+	denied, file, n := args[0] == "denied", "", 0
+	if denied {
+		args = args[1:]
+	}
+	if strings.HasSuffix(args[0], ".csv") {
+		file = args[0]
+	} else if _, err := fmt.Sscan(args[0], &n); err != nil || neg {
+		ts.Fatalf("usage: genauth [denied] N|FILE [faults [unknown]]")
 	}
 	cfg := sandbox.Config{IDType: "user_id", IDs: func(yield func(string) bool) {
 		for i := range n {
@@ -76,6 +104,10 @@ func genauth(ts *testscript.TestScript, neg bool, args []string) {
 			}
 		}
 	}}
+	cfg.ReadDenied = denied
+	if file != "" {
+		peopleIn(ts, file, &cfg)
+	}
 	var err error
 	if len(args) > 1 {
 		cfg.Faults, err = sandbox.ParseFaults(args[1])

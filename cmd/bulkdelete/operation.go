@@ -25,22 +25,25 @@ const sandboxHost = "sandbox"
 // operation is what run, plan and restore have in common: the way from what was asked to the last file.
 type operation struct {
 	*jobOptions
-	process  *process
-	command  *cli.Command
-	console  *console
-	metrics  *metrics
-	config   client.Config
-	shards   int                 // that keep to --rate together
-	kept     []report.PaceChange // what bulkdelete pace asked of the run before
-	seen     time.Time           // when the last change of pace was asked for that is for nobody any more
-	heart    *heart              // nil: nothing is done to a folder
-	host     string              // as run.json has it
-	pool     string              // "": nobody has logged in
-	client   *client.Client
-	upload   *objects.Folder  // where the folder is copied to; nil: nowhere
-	attestor job.Attestor     // who vouches for the seal
-	approval *report.Approval // who approved the plan; nil: nobody was asked to
-	close    []func() error
+	process   *process
+	command   *cli.Command
+	console   *console
+	metrics   *metrics
+	config    client.Config
+	shards    int                 // that keep to --rate together
+	kept      []report.PaceChange // what bulkdelete pace asked of the run before
+	seen      time.Time           // when the last change of pace was asked for that is for nobody any more
+	heart     *heart              // nil: nothing is done to a folder
+	host      string              // as run.json has it
+	pool      string              // "": nobody has logged in
+	client    *client.Client
+	before    *report.Sample   // of the users, looked up before; nil: none was
+	poolUsers *int             // in the pool, before; nil: not counted
+	uncounted error            // why not
+	upload    *objects.Folder  // where the folder is copied to; nil: nowhere
+	attestor  job.Attestor     // who vouches for the seal
+	approval  *report.Approval // who approved the plan; nil: nobody was asked to
+	close     []func() error
 }
 
 // newOperation reads flags alone: what is wrong with them is said before a file is touched.
@@ -171,6 +174,11 @@ func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted
 	o.heart = o.newHeart(j, folder)
 	defer func() { o.heart.end(asError(err).Code) }()
 	ended := o.carryOut(ctx, j, folder.Remaining())
+	if o.poolUsers != nil && ctx.Err() == nil && asError(ended).Code != job.Halted {
+		if n, err := o.client.CountUsers(ctx); err == nil { // else it is not known
+			ended = errors.Join(ended, folder.NotePool(n))
+		}
+	}
 	o.heart.now("making the files")
 	summary, err := job.WriteFiles(d)
 	if err != nil {
@@ -217,7 +225,7 @@ func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
 	limit, _ := job.ParseLimit(o.maxFailures) // check has done it
 	s := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed",
 		Plan: o.approval, Reason: o.reason, Guards: o.guards(), Resume: resume,
-		Rate: o.config.Rate.String(), Paces: o.kept}
+		Rate: o.config.Rate.String(), Paces: o.kept, Sample: o.before, PoolBefore: o.poolUsers}
 	if o.yes {
 		s.Approved = "--yes"
 	}
@@ -311,9 +319,16 @@ func verdict(s *report.Summary, dir, again string) error {
 			text.Count(s.Failed), text.Count(s.Unknown), text.Count(s.NotSaved))
 	}
 	hint := report.RejectedName + " says how to mend each row"
+	if s.Mismatched > 0 {
+		hint = report.SparedName + " has the rows that describe somebody else: compare the list with its source"
+	}
 	if s.Failed+s.Unknown > 0 {
 		hint = report.FailedName + " says why; to try them again: " + again
 	}
-	return job.Fail(job.Code(s.ExitCode), hint, "%s users failed, %s are unknown, %s rows were invalid",
-		text.Count(s.Failed), text.Count(s.Unknown), text.Count(s.Invalid))
+	other := ""
+	if s.Mismatched > 0 {
+		other = fmt.Sprintf(", %s describe somebody else", text.Count(s.Mismatched))
+	}
+	return job.Fail(job.Code(s.ExitCode), hint, "%s users failed, %s are unknown, %s rows were invalid%s",
+		text.Count(s.Failed), text.Count(s.Unknown), text.Count(s.Invalid), other)
 }

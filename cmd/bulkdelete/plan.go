@@ -44,18 +44,18 @@ func (d *deletion) look(ctx context.Context) error {
 		return job.Fail(job.Usage, "leave out --shard: its runs are compared with the plan of the whole",
 			"--save is for a whole plan, not for one shard's part")
 	}
-	if err := d.open(ctx, nil); err != nil {
+	if err := d.readInput(ctx, nil); err != nil {
 		return err
 	}
-	if err := d.scan(ctx); err != nil {
-		return err
-	}
-	if err := d.connectToPool(ctx); err != nil {
-		e, ok := errors.AsType[*job.Error](err)
-		if d.save != "" || !ok || e.Code != job.Usage {
+	if !d.console.json { // what is known already comes before anybody is asked
+		t := &table{}
+		d.showInput(t, d.console.out, d.planned.Accepted)
+		if err := t.print(d.console.out); err != nil {
 			return err
 		}
-		d.offline = e.Error()
+	}
+	if err := d.askPool(ctx); err != nil {
+		return err
 	}
 	if err := d.guard(ctx, 0); err != nil {
 		return err
@@ -76,10 +76,26 @@ func (d *deletion) look(ctx context.Context) error {
 	return nil
 }
 
+// askPool asks the pool what run would ask it. Without credentials it stays unasked.
+func (d *deletion) askPool(ctx context.Context) error {
+	err := d.connectToPool(ctx)
+	if err == nil {
+		return d.lookAtPool(ctx, func(int, int) bool { return false })
+	}
+	e, ok := errors.AsType[*job.Error](err)
+	if d.save != "" || !ok || e.Code != job.Usage {
+		return err
+	}
+	d.offline = e.Error()
+	return nil
+}
+
 // printPlan puts the plan, which is what this command is for, on standard output.
 func (d *deletion) printPlan() error {
 	if !d.console.json {
-		return d.showPlan(d.console.out, d.planned.Accepted)
+		t := &table{}
+		d.showPool(t, d.console.out, d.planned.Accepted)
+		return t.print(d.console.out)
 	}
 	text, err := job.MarshalPlan(d.want)
 	if err != nil {
@@ -103,10 +119,15 @@ func (t *table) rows(name string, lines []string) {
 	}
 }
 
-// showPlan says what is about to be deleted, from where, and how long that takes. left is how many users earlier
-// runs on the folder have not done.
-func (d *deletion) showPlan(w io.Writer, left int) error {
-	p, k, t := d.planned, d.console, &table{}
+// print writes the table, whose reader may have gone away.
+func (t *table) print(w io.Writer) error {
+	_, err := io.WriteString(w, text.CleanLines(t.String()))
+	return closedPipe(err)
+}
+
+// showInput says what the input names, to who reads w. left is how many users earlier runs on the folder have not done.
+func (d *deletion) showInput(t *table, w io.Writer, left int) {
+	p, k := d.planned, d.console
 	undo := "This cannot be undone."
 	if d.backup {
 		undo = "Their profiles are saved first."
@@ -131,34 +152,77 @@ func (d *deletion) showPlan(w io.Writer, left int) error {
 	}
 	t.row("rejected", "%s (%s invalid, %s duplicate, %s protected)",
 		text.Count(p.Rows-p.Accepted), text.Count(p.Invalid), text.Count(p.Duplicates), text.Count(p.Protected))
+	if reasons := d.reasons(); reasons != "" {
+		t.row("", "by reason: %s", reasons)
+	}
 	if showUsers {
 		t.rows("", d.refused)
 	}
-	d.showTarget(t, left)
-	_, err := fmt.Fprintln(w, text.CleanLines(t.String()))
-	return err
+	if d.client == nil || !d.protection.LooksUp(d.chunks.IDType) { // else who they are is said with the pool
+		d.showProtect(t, false)
+	}
+	d.showRules(t)
 }
 
-// showTarget says whose users are about to be deleted, and how: in how many calls, and how long they take at least.
-func (d *deletion) showTarget(t *table, left int) {
+// showRules says whom of the accepted the run is about.
+func (d *deletion) showRules(t *table) {
+	if d.match != "" {
+		t.row("match", "%s: whose profile does not agree is spared", d.match)
+	}
+	if len(d.only) > 0 {
+		t.row("only", "%s: all others are spared", strings.Join(d.only, " and "))
+	}
+}
+
+// showPool says whose users are about to be deleted, who some of them are, and how: in how many calls, and how long
+// they take at least.
+func (d *deletion) showPool(t *table, w io.Writer, left int) {
 	t.row("host", "%s", d.host)
 	if d.offline == "" {
 		t.row("user pool", "%s", text.Clean(d.pool))
 	} else {
 		t.row("user pool", "not asked: %s", d.offline)
 	}
+	if d.client != nil {
+		if d.protection.LooksUp(d.chunks.IDType) {
+			d.showProtect(t, true)
+		}
+		d.showCounts(t, left)
+		d.showSample(t, terminalWidth(d.console, w))
+	}
+	d.showCalls(t, left)
+	t.WriteString("\n")
+}
+
+// showCounts says how many users the pool has, and how many it will have.
+func (d *deletion) showCounts(t *table, left int) {
+	if d.poolUsers == nil {
+		t.row("users", "unknown: they could not be counted")
+		return
+	}
+	after, least := max(0, *d.poolUsers-left), ""
+	if d.match != "" || len(d.only) > 0 || d.protection.LooksUp(d.chunks.IDType) {
+		least = " or more"
+	}
+	t.row("users", "%s in the pool now, %s%s after", text.Count(*d.poolUsers), text.Count(after), least)
+}
+
+// showCalls says how the users are deleted.
+func (d *deletion) showCalls(t *table, left int) {
 	size := d.planned.Options.ChunkSize
 	calls, reads, also := (left+size-1)/size, 0, ""
 	perChunk := (size + client.ReadBatch - 1) / client.ReadBatch
 	if d.backup {
 		t.row("backup", "restore can create users like them, not with their IDs and passwords")
+	}
+	if d.backup || d.match != "" || len(d.only) > 0 || d.protection.LooksUp(d.chunks.IDType) {
 		reads += calls * perChunk
 	}
 	if d.verify {
 		reads += calls * perChunk
 	}
 	if reads > 0 {
-		also = fmt.Sprintf(" and %s that read", text.Count(reads))
+		also = fmt.Sprintf(" and %s reads", text.Count(reads))
 	}
 	took := d.config.Rate.Takes(calls+reads, time.Now()).Round(time.Second)
 	t.row("calls", "%s of up to %d users%s, at most %s a second: %s or more",

@@ -72,7 +72,8 @@ func steady(screen string) []string {
 	for line := range strings.Lines(escapes.ReplaceAllString(screen, "")) {
 		line = line[strings.LastIndex(strings.TrimRight(line, "\r\n"), "\r")+1:]
 		line = regexp.MustCompile(`[0-9a-f]{64}|\d[\d,]*`).ReplaceAllString(strings.TrimSpace(line), "0")
-		if line != "" && !strings.Contains(line, " [") {
+		varies := strings.Contains(line, " [") || strings.Contains(line, " | ") // the bar; who is left to be sampled
+		if line != "" && !varies {
 			lines = append(lines, strings.Join(strings.Fields(line), " "))
 		}
 	}

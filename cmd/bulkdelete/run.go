@@ -27,6 +27,7 @@ func (p *process) runCommand() *cli.Command {
    bulkdelete run --sandbox samples/offboarding.csv  # no account needed
    bulkdelete run users.csv --stop-after 50          # a trial
    bulkdelete run users.csv                          # goes on with the others
+   bulkdelete run users.csv --match email,name       # only whom the rows mean
    bulkdelete run users.csv --yes --max-deletes 500  # in a cron container`,
 		Flags: o.flags(),
 		Action: func(ctx context.Context, c *cli.Command) error {
@@ -59,10 +60,18 @@ type deletion struct {
 	chunks  chunker.Options
 	input   *job.Input
 	planned *chunker.Plan
-	first   []string // accepted rows, to show
-	refused []string // rejected rows, to show
-	want    *report.Run
-	offline string // why the API is not asked; "": it is
+	first   []string       // accepted rows, to show
+	refused []string       // rejected rows, to show
+	codes   map[string]int // rejected rows by class of reason
+
+	named      job.Protection // on the lists of this command line
+	protection job.Protection // of this run and those before it
+	met        map[string]int // rows that name somebody on a list
+	sampler    job.Sampler
+	looked     *job.Sample // nil: nobody was looked up
+	unlooked   string      // why not
+	want       *report.Run
+	offline    string // why the API is not asked; "": it is
 }
 
 const samples = 5 // that are shown
@@ -102,8 +111,12 @@ func (p *process) newDeletion(c *cli.Command, o *jobOptions, given string) (*del
 	if err != nil {
 		return nil, err
 	}
-	d := &deletion{operation: op, name: given, given: given}
+	d := &deletion{operation: op, name: given, given: given, codes: map[string]int{}, met: map[string]int{},
+		sampler: job.Sampler{Most: o.sample}}
 	if d.chunks, err = o.chunking(); err != nil {
+		return nil, err
+	}
+	if d.named, err = protected(o.protect, d.chunks.IDType); err != nil {
 		return nil, err
 	}
 	d.shards = max(1, d.chunks.Shards)
@@ -145,7 +158,12 @@ func (d *deletion) run(ctx context.Context) error {
 	return d.perform(ctx, record, folder, approval{
 		verb: "delete", fromData: d.name == "-", resume: d.resume(),
 		check: func(ctx context.Context) error { return d.check(ctx, folder) },
-		show:  func() error { return d.showPlan(d.console.err, folder.Remaining()) },
+		show: func() error {
+			t := &table{}
+			d.showInput(t, d.console.err, folder.Remaining())
+			d.showPool(t, d.console.err, folder.Remaining())
+			return t.print(d.console.err)
+		},
 	})
 }
 
@@ -157,13 +175,26 @@ func (d *deletion) read(ctx context.Context) (*job.Record, error) {
 		return nil, err
 	}
 	d.close = append(d.close, folder.Close)
+	if err := d.readInput(ctx, folder); err != nil {
+		return nil, err
+	}
+	return folder.Adopt(d.want, d.planned, d.input, d.protection)
+}
+
+// readInput reads the input to its end; where there is no folder, for nobody but who looks.
+func (d *deletion) readInput(ctx context.Context, folder *job.Folder) (err error) {
+	before := folder
+	if before == nil {
+		before = new(job.Folder)
+	}
+	if d.protection, err = before.Protect(d.named); err != nil {
+		return err
+	}
+	d.chunks.Protect = d.protection.Planned(d.chunks.IDType)
 	if err := d.open(ctx, folder); err != nil {
-		return nil, err
+		return err
 	}
-	if err := d.scan(ctx); err != nil {
-		return nil, err
-	}
-	return folder.Adopt(d.want, d.planned, d.input)
+	return d.scan(ctx)
 }
 
 // check connects, and refuses what was not meant.
@@ -174,11 +205,15 @@ func (d *deletion) check(ctx context.Context, folder *job.Adopted) error {
 	if err := folder.AdoptTarget(d.want); err != nil {
 		return err
 	}
+	if err := d.lookAtPool(ctx, folder.Settled); err != nil {
+		return err
+	}
 	return d.guard(ctx, folder.Users(report.Deleted))
 }
 
 func (d *deletion) connectToPool(ctx context.Context) error {
-	like := sandbox.Config{IDType: d.planned.Options.IDType, IDs: acceptedIDs(d.planned, d.input)}
+	like := sandbox.Config{IDType: d.planned.Options.IDType}
+	like.Members, like.Users = usersOf(d.planned, d.input)
 	if err := d.connect(ctx, like); err != nil {
 		return err
 	}
@@ -210,7 +245,14 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 // scan is the first pass over the input.
 func (d *deletion) scan(ctx context.Context) (err error) {
 	show := func(line int, what string) string { return fmt.Sprintf("line %d: %s", line, text.Clean(what)) }
+	lists := d.protection.Spelled(d.chunks.IDType, false)
 	d.planned, err = chunker.Scan(ctx, d.input.Reader(), d.chunks, func(row chunker.Row) error {
+		if row.Reject == nil {
+			d.sampler.Add(row)
+		} else {
+			d.codes[row.Reject.Code]++
+			d.meet(lists, row.ID)
+		}
 		switch {
 		case row.Reject == nil && len(d.first) < samples:
 			d.first = append(d.first, show(row.Line, string(row.ID)))
@@ -226,11 +268,15 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 		return job.Fail(job.Usage, "nothing was sent", "%s: %w", d.input.Name, err)
 	}
 	d.describe()
+	if _, err := job.Rules(d.want.Asked, d.planned); err != nil {
+		return job.Fail(job.Usage, "nothing was sent", "%w", err)
+	}
 	return nil
 }
 
 func (d *deletion) describe() {
-	target := report.Asked{Host: d.host, UserPool: d.pool, TenantID: d.tenantID, Reason: d.reason}
+	target := report.Asked{Host: d.host, UserPool: d.pool, TenantID: d.tenantID, Reason: d.reason,
+		Options: job.AskWho(d.match, d.only), Protect: d.protection.Digest()}
 	if d.backup {
 		target.Backup = "true"
 	}
@@ -256,10 +302,11 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 			return job.Fail(job.Usage, "",
 				"a share with --max-deletes needs credentials: the API says how many users the pool has")
 		}
-		if total, err = d.client.CountUsers(ctx); err != nil {
-			return job.Fail(job.Halted, "nothing was sent", "the pool's users cannot be counted for --max-deletes: %w", err)
+		if d.poolUsers == nil {
+			return job.Fail(job.Halted, "nothing was sent", "the pool's users cannot be counted for --max-deletes: %w",
+				d.uncounted)
 		}
-		total += gone // they were of the pool when the job began
+		total = *d.poolUsers + gone // they were of the pool when the job began
 		of = fmt.Sprintf(" of the pool's %s", text.Count(total))
 	}
 	if !limit.Allows(all, total) {

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -16,6 +17,7 @@ import (
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/who"
 )
 
 // sandboxOptions are the flags of sandbox.
@@ -67,7 +69,7 @@ func (o *sandboxOptions) serve(ctx context.Context, out io.Writer) error {
 			return err
 		}
 		defer input.Close()
-		if cfg.IDs, err = o.usersIn(ctx, input); err != nil {
+		if err = o.seed(ctx, &cfg, input); err != nil {
 			return err
 		}
 	}
@@ -78,17 +80,18 @@ func (o *sandboxOptions) serve(ctx context.Context, out io.Writer) error {
 	return serveUntil(ctx, out, server, listener, cert)
 }
 
-// usersIn gives the users that a file names.
-func (o *sandboxOptions) usersIn(ctx context.Context, input *job.Input) (iter.Seq[string], error) {
+// seed lets the users exist that a file names.
+func (o *sandboxOptions) seed(ctx context.Context, cfg *sandbox.Config, input *job.Input) error {
 	c, err := o.chunking()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	plan, err := chunker.Scan(ctx, input.Reader(), c, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", o.users, err)
+		return fmt.Errorf("%s: %w", o.users, err)
 	}
-	return acceptedIDs(plan, input), nil
+	cfg.Members, cfg.Users = usersOf(plan, input)
+	return nil
 }
 
 // checkAddr keeps the sandbox, whose credentials are in its source, from being reached by accident.
@@ -177,11 +180,40 @@ func (o *operation) startSandbox(cfg sandbox.Config) error {
 	return nil
 }
 
-// acceptedIDs streams the plan's accepted IDs.
-func acceptedIDs(plan *chunker.Plan, input *job.Input) iter.Seq[string] {
-	return func(yield func(string) bool) {
+// members are those of a user in the sandbox that columns of a file give, by what the columns hold.
+var members = map[who.Field]string{who.Email: "email", who.Phone: "phone", who.Name: "name", who.Username: "username",
+	who.ExternalID: "externalId"}
+
+// profileMembers are further ones, whose columns are called as they are: a file can say who is suspended.
+var profileMembers = []string{"status", "createdAt", "lastLogin", "statusChangedAt"}
+
+// usersOf streams the plan's accepted IDs, each with what the file's other columns say of the user.
+func usersOf(plan *chunker.Plan, input *job.Input) (names []string, users iter.Seq2[string, []string]) {
+	var columns []int
+	for _, c := range job.ComparableColumns(plan) {
+		names, columns = append(names, members[c.Field]), append(columns, c.Column)
+	}
+	for i, header := range plan.Cells(string(plan.HeaderRaw)) {
+		if slices.Contains(profileMembers, header) {
+			names, columns = append(names, header), append(columns, i)
+		}
+	}
+	return names, func(yield func(string, []string) bool) {
 		for row, err := range plan.All(input.Reader()) {
-			if err != nil || row.Reject == nil && !yield(string(row.ID)) {
+			if err != nil {
+				return
+			}
+			if row.Reject != nil {
+				continue
+			}
+			var values []string
+			if len(columns) > 0 {
+				cells := plan.Cells(string(row.Raw))
+				for _, c := range columns {
+					values = append(values, cells[c])
+				}
+			}
+			if !yield(string(row.ID), values) {
 				return
 			}
 		}

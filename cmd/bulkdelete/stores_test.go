@@ -68,7 +68,7 @@ func TestUploadByReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := s.command(p, dir, "report", "all.bulkdelete", "--upload", "s3://people/again")
-	wants(t, again, 0, "9 files copied to s3://people/again/all.bulkdelete")
+	wants(t, again, 0, "10 files copied to s3://people/again/all.bulkdelete")
 	s.checkCopy(t, folder, "again/all.bulkdelete")
 }
 
@@ -117,7 +117,7 @@ func TestUploadThatFails(t *testing.T) {
 		t.Fatalf("%d calls were sent", p.sent())
 	}
 	s.set(func() { s.refuse = nil })
-	wants(t, run(toStore, "--stop-after", "50"), 5, "9 files copied")
+	wants(t, run(toStore, "--stop-after", "50"), 5, "10 files copied")
 	s.set(func() {
 		s.refuse = func(method, key string) bool {
 			return method == http.MethodPut && strings.HasSuffix(key, "/deleted.csv")
@@ -132,7 +132,7 @@ func TestUploadThatFails(t *testing.T) {
 	checkAllGone(t, p, filepath.Join(dir, "all.bulkdelete"), 200)
 	wants(t, run(toStore), 4, "nothing to do")
 	s.set(func() { s.refuse = nil })
-	wants(t, run(toStore), 0, "nothing to do", "10 files copied")
+	wants(t, run(toStore), 0, "nothing to do", "11 files copied")
 	s.checkCopy(t, filepath.Join(dir, "all.bulkdelete"), "proofs/all.bulkdelete")
 	if p.sent() != 4 {
 		t.Errorf("%d calls were sent for 4 chunks", p.sent())

@@ -33,7 +33,7 @@ func TestWhatVerifyMakesOfAFinishedRun(t *testing.T) {
 			return true
 		})
 		writeUsers(t, filepath.Join(dir, "all.csv"), 1, 10)
-		wants(t, p.command(dir, "run", "all.csv", "--yes", "--auth", "signature", "--retries", "0"), 1)
+		wants(t, p.command(dir, "run", "all.csv", "--yes", "--auth", "signature", "--retries", "0", "--sample", "0"), 1)
 		wants(t, p.command(dir, "verify", "all.bulkdelete"), 1, "whole, but 0 failed, 10 are unknown and 0 rows are invalid")
 	})
 	t.Run("a hash in capitals, and no input", func(t *testing.T) {

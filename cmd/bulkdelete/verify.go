@@ -97,6 +97,9 @@ func (k *console) showFindings(f *job.Findings) {
 	if f.LastRowHash != "" {
 		k.find("the audit is whole: %s; the last one's hash is\n%s", text.Things(f.AuditRows, "row"), f.LastRowHash)
 		done := fmt.Sprintf("%s deleted, %s absent", text.Count(f.Deleted), text.Count(f.Absent))
+		if f.Spared > 0 {
+			done += fmt.Sprintf(", %s spared", text.Count(f.Spared))
+		}
 		if restored, exist := f.Users[report.Restored], f.Users[report.Exists]; f.Restored == nil && restored+exist > 0 {
 			done = fmt.Sprintf("%s restored, %s exist", text.Count(restored), text.Count(exist))
 		}
@@ -137,6 +140,9 @@ func judge(f *job.Findings, dir string) error {
 	case !f.Finished:
 		return job.Fail(job.Incomplete, "the command of the run goes on where it stopped",
 			"whole so far, %s without an outcome", text.Count(f.Remaining))
+	case f.Mismatched > 0 && f.Failed+f.Unknown+f.Invalid == 0:
+		return job.Fail(job.Incomplete, "spared.csv has them: compare the list with its source",
+			"whole, but %s describe somebody else", text.Things(f.Mismatched, "row"))
 	case f.Failed+f.Unknown+f.Invalid > 0:
 		return job.Fail(job.Incomplete, "failed.csv and rejected.csv say why",
 			"whole, but %s failed, %s are unknown and %s invalid",
@@ -191,6 +197,9 @@ func (k *console) showLiving(ctx context.Context, v *job.View, cfg client.Config
 	}
 	living := 0
 	err = v.FindLiving(ctx, api, cfg.Workers, func(line int, id string, said report.Outcome) {
+		if said == report.Spared { // who was to live
+			return
+		}
 		if living++; living <= mostLiving {
 			k.find("line %d: %s still exists (the audit says: %s)", line, id, cmp.Or(string(said), "nothing yet"))
 		}
@@ -199,9 +208,9 @@ func (k *console) showLiving(ctx context.Context, v *job.View, cfg client.Config
 		return job.Fail(job.Halted, "run the same command again", "not everybody could be read back: %w", err)
 	}
 	if f.Living = &living; living == 0 {
-		k.find("nobody of the %s accepted users exists any more", text.Count(v.Plan.Accepted))
+		k.find("nobody of the %s accepted users exists any more", text.Count(v.Plan.Accepted-f.Spared))
 	} else {
-		k.find("%s of the %s accepted users still exist", text.Count(living), text.Count(v.Plan.Accepted))
+		k.find("%s of the %s accepted users still exist", text.Count(living), text.Count(v.Plan.Accepted-f.Spared))
 	}
 	return nil
 }

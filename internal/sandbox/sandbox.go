@@ -37,16 +37,18 @@ type Config struct {
 	AccessKeyID     string
 	AccessKeySecret string
 	UserPool        string
-	IDType          string           // of IDs; "": user_id
-	IDs             iter.Seq[string] // who exists; what else is known of them is made up
-	Unknown         string           // one of the Unknown constants; "": UnknownSucceeds
-	RateLimit       float64          // attempts in any second; 0: no limit
-	Penalty         time.Duration    // how long everything is refused after a breach
-	RetryAfter      bool             // 429 comes with Retry-After
-	TokenLifetime   time.Duration    // 0: 2 hours
-	ReadDenied      bool             // get-user-batch answers 403
-	Refused         map[string]int   // IDs whose batch is refused with that statusCode
-	Duplicates      bool             // create-users-batch does not mind what other users have
+	IDType          string                      // of IDs; "": user_id
+	IDs             iter.Seq[string]            // who exists; what else is known of them is made up
+	Users           iter.Seq2[string, []string] // in place of IDs: with the values of Members, "" being null
+	Members         []string                    // of a user, such as name and lastLogin, that Users gives
+	Unknown         string                      // one of the Unknown constants; "": UnknownSucceeds
+	RateLimit       float64                     // attempts in any second; 0: no limit
+	Penalty         time.Duration               // how long everything is refused after a breach
+	RetryAfter      bool                        // 429 comes with Retry-After
+	TokenLifetime   time.Duration               // 0: 2 hours
+	ReadDenied      bool                        // get-user-batch answers 403
+	Refused         map[string]int              // IDs whose batch is refused with that statusCode
+	Duplicates      bool                        // create-users-batch does not mind what other users have
 	Faults          Faults
 	Observe         func(Call) // called when a call arrives, whatever becomes of it, one at a time
 }
@@ -83,7 +85,14 @@ func New(cfg Config) (*Server, error) {
 	if made[cfg.IDType] == "" {
 		return nil, fmt.Errorf("there is no ID type %q", cfg.IDType)
 	}
-	return &Server{cfg: cfg, users: newUsers(cfg.IDType, cfg.IDs), random: rand.New(rand.NewPCG(cfg.Faults.Seed, 1)),
+	if cfg.Users != nil {
+		cfg.IDs = firsts(cfg.Users)
+	}
+	users := newUsers(cfg.IDType, cfg.IDs)
+	if cfg.Users != nil {
+		users.know(cfg.Members, cfg.Users)
+	}
+	return &Server{cfg: cfg, users: users, random: rand.New(rand.NewPCG(cfg.Faults.Seed, 1)),
 		auth: auth{tokens: map[string]time.Time{}, nonces: map[string]bool{}}}, nil
 }
 

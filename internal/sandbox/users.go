@@ -29,6 +29,7 @@ type users struct {
 	byID    map[string]int // of created users who exist: type, a blank and ID
 	deleted []uint8        // how many times
 	living  int
+	given   given
 }
 
 // created is a user of create-users-batch: what came, and what the API added.
@@ -60,8 +61,9 @@ func fold(idType, id string) string {
 
 // find gives the number of a user who exists.
 func (u *users) find(idType, id string) (int, bool) {
+	u.index(idType)
 	if i, ok := u.byID[idType+" "+fold(idType, id)]; ok {
-		return i, true
+		return i, u.deleted[i] == 0
 	}
 	i, ok := u.lookup(idType, id)
 	return i, ok && u.deleted[i] == 0
@@ -83,6 +85,9 @@ func (u *users) lookup(idType, id string) (int, bool) {
 func (u *users) id(i int, idType string) string {
 	if idType == u.idType {
 		return u.ids[i]
+	}
+	if id, ok := u.given.value(i, idMember[idType]); ok {
+		return id
 	}
 	return fmt.Sprintf(made[idType], i)
 }
@@ -127,7 +132,7 @@ func (u *users) show(i int) map[string]any {
 	idp, inIdp, _ := strings.Cut(u.id(i, "identity"), ":")
 	provider, synced, _ := strings.Cut(u.id(i, "sync_relation"), ":")
 	key, value, _ := strings.Cut(u.id(i, "custom_field"), ":")
-	return map[string]any{
+	out := map[string]any{
 		"userId": u.id(i, "user_id"), "createdAt": at, "updatedAt": at, "status": "Activated", "workStatus": "Active",
 		"externalId": u.id(i, "external_id"), "username": u.id(i, "username"),
 		"email": u.id(i, "email"), "phone": u.id(i, "phone"),
@@ -140,6 +145,8 @@ func (u *users) show(i int) map[string]any {
 		"customData":    map[string]any{key: value},
 		"departmentIds": []string{fmt.Sprintf("5f%022x", i%3)},
 	}
+	u.given.put(i, out)
+	return out
 }
 
 // idMember is the member of a user that holds an ID of a type; "": that is no member.

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/zeebo/xxh3"
+
+	"bulkdelete/pkg/who"
 )
 
 // maxID is the length of the longest ID that is sent, in bytes. It bounds a call's size and the second pass's memory.
@@ -29,15 +31,17 @@ var (
 type checker struct {
 	idType
 	noValidate bool
-	protected  map[key]bool
-	seed       uint64 // of the hashed keys
-	lower      []byte // room for an e-mail address
+	protected  map[string]bool // spellings of protected IDs
+	seed       uint64          // of the hashed keys
+	lower      []byte          // room for an e-mail address
 }
 
 func newChecker(o Options) *checker {
-	c := &checker{idType: typeOf(o.IDType), noValidate: o.NoValidate, seed: rand.Uint64(), protected: map[key]bool{}}
+	c := &checker{idType: typeOf(o.IDType), noValidate: o.NoValidate, seed: rand.Uint64(), protected: map[string]bool{}}
 	for _, id := range o.Protect {
-		c.protected[c.key(trim([]byte(id)))] = true
+		for _, spelling := range who.Spellings(c.name, string(trim([]byte(id)))) {
+			c.protected[spelling] = true
+		}
 	}
 	return c
 }
@@ -48,11 +52,13 @@ func (c *checker) check(id []byte) (k key, code, reason string) {
 		return key{}, code, reason
 	}
 	k = c.key(id)
-	if c.protected[k] {
+	if len(c.protected) > 0 && slices.ContainsFunc(who.Spellings(c.name, string(id)), c.isProtected) {
 		return k, codeProtected, "the ID is protected: it is never deleted"
 	}
 	return k, "", ""
 }
+
+func (c *checker) isProtected(spelling string) bool { return c.protected[spelling] }
 
 // key makes the 96 bits by which IDs are compared: they are hashed with a seed that nobody knows beforehand. The chance
 // that any two of ten million different IDs have the same key is 1 in 10^15. The IDs themselves would not fit into 48

@@ -3,7 +3,8 @@
 // Begin with [Scan]: it reads an input to its end, checks every row and gives a [Plan], which says how many rows are
 // accepted, which are rejected and why, and how the file was understood. Then [Plan.Split] reads the same input again
 // and gives the accepted IDs in chunks, each compared with the plan before it is given, and [Plan.All] gives every row,
-// to write down what became of it. [IDs] reads a list of IDs alone, such as those that must never be deleted.
+// to write down what became of it. [List] reads the people who must never be deleted, by whatever kind of ID, and [IDs]
+// a list of IDs of one kind.
 //
 // What is understood without being told: the column by its header, in English or Chinese and in any spelling; a missing
 // header; comma, semicolon, tab and pipe; Excel's line sep=; byte order marks and UTF-16; gzip and zstd; line ends of

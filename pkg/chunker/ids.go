@@ -1,6 +1,59 @@
 package chunker
 
-import "io"
+import (
+	"bytes"
+	"io"
+	"slices"
+)
+
+// List reads a list of people such as --protect's, by whatever kind of ID its header names: of several, idType rather
+// than another. Without a header the kind is what all IDs plainly look like, else idType; where idType may look like
+// anything, such IDs may be of either kind, and kinds has both. Errors are those of IDs.
+func List(list []byte, idType string) (kinds, ids []string, err error) {
+	read := func(kind string) bool {
+		some, failed := IDs(bytes.NewReader(list), Options{IDType: kind})
+		if failed == nil {
+			kinds, ids, err = []string{kind}, some, nil
+		} else if err == nil {
+			err = failed
+		}
+		return failed == nil
+	}
+	order := []string{idType, UserID, Email, Phone, Username, ExternalID, Identity, SyncRelation, CustomField}
+	for _, kind := range order {
+		in, failed := openPass(bytes.NewReader(list), Options{IDType: kind}.filled())
+		if failed == nil && in.lay.named && read(kind) {
+			return kinds, ids, nil
+		}
+	}
+	if err != nil { // its header names a kind, and it holds something else
+		return nil, nil, err
+	}
+	for _, kind := range []string{UserID, Email, Phone} {
+		differs := func(id string) bool { return looksLike([]byte(id)) != kind }
+		if !read(kind) || slices.ContainsFunc(ids, differs) {
+			continue
+		}
+		if kind != idType && typeOf(idType).fits == nil {
+			kinds = append(kinds, idType)
+		}
+		return kinds, ids, nil
+	}
+	if err = nil; !read(idType) {
+		return nil, nil, err
+	}
+	return kinds, ids, nil
+}
+
+// KindOf says which kind of ID a column of that header holds; "": none that is known.
+func KindOf(header string) string {
+	for _, t := range idTypes {
+		if spelledAs(header, t.exact) || spelledAs(header, t.loose) {
+			return t.name
+		}
+	}
+	return ""
+}
 
 // IDs reads the IDs of a list such as --protect's, in any of the formats of an input. The header may be missing: a
 // first row that is not plainly a header is an ID. A single row that is not a valid ID is an error, for a protection

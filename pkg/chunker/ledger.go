@@ -47,6 +47,9 @@ func (l *ledger) add(row *Row) (ours, complete bool) {
 	}
 	l.last = row.Line
 	l.text = append(append(l.text, row.ID...), '\n')
+	if l.opts.WholeRows {
+		l.text = append(append(l.text, row.Raw...), '\n')
+	}
 	l.text = binary.LittleEndian.AppendUint32(l.text, uint32(row.Line))
 	l.accepted++
 	return chunk%l.opts.Shards == l.opts.Shard, l.accepted%l.size == 0

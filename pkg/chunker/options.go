@@ -20,7 +20,8 @@ type Options struct {
 	Encoding   string   // utf-8, utf-16, gbk or gb18030; "": utf-8. A byte order mark beats it
 	NoHeader   bool     // the first row is data
 	NoValidate bool     // accept IDs that do not look like their type
-	Protect    []string // IDs that are never accepted, as IDs reads them
+	Protect    []string // IDs that are never accepted, in whatever spelling, as List reads them
+	WholeRows  bool     // the digests cover whole rows, and chunks bring them along
 	ChunkSize  int      // 1 to MaxChunk; 0: MaxChunk
 	Shard      int      // which part of the input is planned for, from 0
 	Shards     int      // how many parts there are; 0: 1, which is all of it. See Plan

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 )
 
 // Row is one record of the input, but for the header.
@@ -22,6 +23,7 @@ type Chunk struct {
 	Number int      // from 1
 	IDs    []string // in the input's order
 	Lines  []int    // the input line of each ID
+	Raw    []string // the row of each ID, for Plan.Cells; nil without Options.WholeRows
 }
 
 // Plan is what came of an input's first pass. Where the input is divided among several shards (Options.Shards), each
@@ -87,10 +89,13 @@ func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 			if ours && row.Reject == nil {
 				if row.Place == 1 {
 					n := p.Options.ChunkSize
-					held = append(held, Chunk{row.Chunk, make([]string, 0, n), make([]int, 0, n)})
+					held = append(held, Chunk{Number: row.Chunk, IDs: make([]string, 0, n), Lines: make([]int, 0, n)})
 				}
 				c := &held[len(held)-1]
 				c.IDs, c.Lines = append(c.IDs, string(row.ID)), append(c.Lines, row.Line)
+				if p.Options.WholeRows {
+					c.Raw = append(c.Raw, string(row.Raw))
+				}
 			}
 			for proven && len(held) > 0 {
 				c := held[0]
@@ -105,6 +110,23 @@ func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 			yield(Chunk{}, err)
 		}
 	}
+}
+
+// Cells takes a row apart, or the header: raw is Row.Raw, Chunk.Raw or HeaderRaw. A row that was accepted has Columns
+// cells; what cannot be taken apart has none.
+func (p *Plan) Cells(raw string) (cells []string) {
+	r, quotes := &records{comma: byte(p.Delimiter)}, strings.Count(raw, `"`)
+	if quotes > 0 { // which few rows have
+		r = newRecords(nil, '\n', r.comma)
+	}
+	r.text, r.raw = []byte(raw), []byte(raw)
+	if r.take(quotes) != nil {
+		return nil
+	}
+	for _, cell := range r.cells {
+		cells = append(cells, string(trim(cell)))
+	}
+	return cells
 }
 
 // replay reads the input again and gives each row what the plan decided for it. It calls each with every row until that

@@ -105,6 +105,9 @@ func KeyOf(profile json.RawMessage) (idType, id string) {
 // UserIDOf gives the user_id in a profile.
 func UserIDOf(profile json.RawMessage) string { return userOf(profile).UserID }
 
+// IDsOf gives the user's own IDs of a type, in a profile; none of custom_field.
+func IDsOf(profile json.RawMessage, idType string) []string { return userOf(profile).ids(idType, "") }
+
 // userOf gives a user without any ID for what is no profile.
 func userOf(profile json.RawMessage) (u user) {
 	if json.Unmarshal(profile, &u) != nil {

@@ -7,13 +7,14 @@ import (
 	"testing"
 )
 
-// Who may know whom: job knows attest, chunker, client, journal, objects and report; of these report alone knows
-// others, the journal and how charts are drawn; nothing but the command and tests knows the sandbox. Sandbox, charts
-// and texts know nobody, and everybody may know texts.
+// Who may know whom: job knows attest, chunker, client, journal, objects, report and who; of these report knows the
+// journal and how charts are drawn, and the chunker who is who; nothing but the command and tests knows the sandbox.
+// Sandbox, charts and texts know nobody, and everybody may know texts.
 func TestArrows(t *testing.T) {
 	const texts = "bulkdelete/internal/text"
 	may := map[string][]string{
-		"bulkdelete/pkg/chunker":      {texts},
+		"bulkdelete/pkg/chunker":      {texts, "bulkdelete/pkg/who"},
+		"bulkdelete/pkg/who":          {},
 		"bulkdelete/pkg/client":       {texts},
 		"bulkdelete/pkg/objects":      {texts},
 		"bulkdelete/pkg/journal":      {texts},
@@ -23,7 +24,7 @@ func TestArrows(t *testing.T) {
 		"bulkdelete/internal/sandbox": {},
 		texts:                         {},
 		"bulkdelete/pkg/job": {texts, "bulkdelete/pkg/attest", "bulkdelete/pkg/chunker", "bulkdelete/pkg/client",
-			"bulkdelete/pkg/journal", "bulkdelete/pkg/objects", "bulkdelete/pkg/report"},
+			"bulkdelete/pkg/journal", "bulkdelete/pkg/objects", "bulkdelete/pkg/report", "bulkdelete/pkg/who"},
 	}
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "bulkdelete/...").Output()
 	if err != nil {

@@ -15,11 +15,9 @@ func (j *Job) begin() (torn int, err error) {
 		if err := f.save(); err != nil {
 			return 0, err
 		}
-		if f.protect != nil {
-			if err := f.dir.WriteFile(report.ProtectName, f.protect); err != nil {
-				return 0, refuse(f.Path, err)
-			}
-		}
+	}
+	if err := j.Deed.prepare(); err != nil {
+		return 0, err
 	}
 	if torn, err = j.openFiles(); err != nil {
 		return 0, err
@@ -92,7 +90,7 @@ func (j *Job) end(stopped *Error) error {
 	switch {
 	case stopped != nil:
 		ended.ExitCode, ended.Reason = int(stopped.Code), stopped.Error()
-	case run.Asked.Plan.Invalid > 0 || cover.Users[report.Failed]+cover.Users[report.Unknown] > 0:
+	case run.Asked.Plan.Invalid > 0 || cover.Users[report.Failed]+cover.Users[report.Unknown]+cover.Mismatched > 0:
 		ended.ExitCode = int(Incomplete)
 	}
 	left := slices.DeleteFunc(slices.Concat(j.inDoubt, j.suspects), cover.IsDone)

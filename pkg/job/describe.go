@@ -1,12 +1,8 @@
 package job
 
 import (
-	"bytes"
-	"cmp"
 	"crypto/sha256"
-	"encoding/csv"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -17,7 +13,6 @@ import (
 	"time"
 
 	"bulkdelete/pkg/chunker"
-	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
 
@@ -34,7 +29,7 @@ func Operator() string {
 }
 
 // Describe writes down what is asked for: what every run on a folder has to agree with. target says whose users are
-// deleted (host, pool and tenant), whether after a backup, and why.
+// deleted (host, pool and tenant), which of them (AskWho, Protection.Digest), whether after a backup, and why.
 func Describe(in *Input, plan *chunker.Plan, target report.Asked) *report.Run {
 	asked := target.Copy()
 	asked.Deed, asked.By, asked.At = report.Delete, Operator(), time.Now().UTC().Format(time.RFC3339)
@@ -43,9 +38,11 @@ func Describe(in *Input, plan *chunker.Plan, target report.Asked) *report.Run {
 	asked.Plan = report.Plan{Digest: hex.EncodeToString(plan.Digest[:]), Rows: plan.Rows, Accepted: plan.Accepted,
 		Invalid: plan.Invalid, Duplicates: plan.Duplicates, Protected: plan.Protected,
 		Chunks: plan.Chunks, ChunkSize: plan.Options.ChunkSize}
-	asked.Options, asked.Protect = optionsToMap(plan.Options), ""
-	if list := protectList(plan.Options); list != nil {
-		asked.Protect = sha256Hex(list)
+	asked.Options = optionsToMap(plan.Options)
+	for _, name := range []string{matchOption, onlyOption} {
+		if text := target.Options[name]; text != "" {
+			asked.Options[name] = text
+		}
 	}
 	return &report.Run{Format: report.RunFormat, Asked: asked}
 }
@@ -76,56 +73,13 @@ func optionsToMap(o chunker.Options) map[string]string {
 // left out: the plan made of them is not the run's then.
 func planned(m map[string]string) chunker.Options {
 	o := chunker.Options{Column: m["column"], IDType: m["id_type"], Encoding: m["encoding"],
-		NoHeader: m["no_header"] == "true", NoValidate: m["no_validate"] == "true"}
+		NoHeader: m["no_header"] == "true", NoValidate: m["no_validate"] == "true", WholeRows: m[matchOption] != ""}
 	o.ChunkSize, _ = strconv.Atoi(m["chunk_size"])
 	fmt.Sscanf(m["shard"], "%d/%d", &o.Shard, &o.Shards) //nolint:errcheck // see above
 	for _, r := range m["delimiter"] {
 		o.Delimiter = r
 	}
 	return o
-}
-
-// protectList is protect.csv: the IDs that are never deleted, so that a proof does not hang on a file elsewhere.
-// nil: there are none.
-func protectList(o chunker.Options) []byte {
-	if len(o.Protect) == 0 {
-		return nil
-	}
-	var b bytes.Buffer
-	b.WriteString(cmp.Or(o.IDType, chunker.UserID) + "\n")
-	for _, id := range slices.Compact(slices.Sorted(slices.Values(o.Protect))) {
-		b.Write(append(report.CSVRow(id), '\n'))
-	}
-	return b.Bytes()
-}
-
-// readProtectList reads protect.csv.
-func readProtectList(dir *journal.Dir, run *report.Run) ([]string, error) {
-	if run.Asked.Protect == "" {
-		return nil, nil
-	}
-	const most = 1 << 30
-	text, err := dir.ReadFile(report.ProtectName, most)
-	if err != nil {
-		return nil, fmt.Errorf("the list of protected people cannot be read: %w", err)
-	}
-	if sha256Hex(text) != run.Asked.Protect {
-		return nil, &report.DamageError{File: report.ProtectName,
-			Err: errors.New("it is not the list that the run was planned with")}
-	}
-	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", report.ProtectName, err)
-	}
-	var ids []string
-	for _, row := range rows[1:] {
-		id := strings.TrimPrefix(row[0], "'")
-		if report.Harmless(id) != row[0] { // it begins with that itself
-			id = row[0]
-		}
-		ids = append(ids, id)
-	}
-	return ids, nil
 }
 
 // differences names what two descriptions do not have in common, each on a line of its own. A user pool that nobody has

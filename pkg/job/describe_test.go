@@ -1,6 +1,7 @@
 package job
 
 import (
+	"bytes"
 	"reflect"
 	"slices"
 	"testing"
@@ -35,26 +36,37 @@ func TestOptionsComeBackFromRunJSON(t *testing.T) {
 			rt.Fatalf("%+v comes back as %+v", o, back)
 		}
 	})
-	if n := fields.NumField(); n != 10 { // Protect is in protect.csv
+	if n := fields.NumField(); n != 11 { // Protect is in protect.csv, WholeRows follows from match
 		t.Errorf("chunker.Options has %d fields: is the new one in optionsToMap, planned and this test?", n)
 	}
 }
 
-// A protected ID that a spreadsheet would run as a formula comes back from protect.csv as it was.
-func TestProtectedIDsComeBackFromProtectCSV(t *testing.T) {
-	ids := []string{"+8613800000001", "-1", "=2", "'3", "a,b", "@d", "user"}
-	slices.Sort(ids)
-	list := protectList(chunker.Options{Protect: ids})
+// A protected ID that a spreadsheet would run as a formula comes back from protect.csv as it was, and so do all others.
+func TestProtectedPeopleComeBackFromProtectCSV(t *testing.T) {
+	var p Protection
+	for _, id := range []string{"+8613800000001", "-1", "=2", "'3", "a,b", "@d", "user"} {
+		p = append(p, Protected{Kind: "username", ID: id, List: "-keep.csv", Run: 1, UserIDs: []string{"1", "2"}})
+	}
 	dir, err := journal.OpenDir(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	if err := dir.WriteFile(report.ProtectName, list); err != nil {
+	if err := dir.WriteFile(report.ProtectName, p.text()); err != nil {
 		t.Fatal(err)
 	}
-	back, err := readProtectList(dir, &report.Run{Asked: report.Asked{Protect: sha256Hex(list)}})
-	if err != nil || !slices.Equal(back, ids) {
-		t.Errorf("%q come back as %q, %v", ids, back, err)
+	back, err := readProtection(dir, &report.Run{Asked: report.Asked{Protect: p.Digest()}})
+	if err != nil || !bytes.Equal(back.text(), p.text()) || len(back) != len(p) || back.Digest() != p.Digest() {
+		t.Errorf("%v comes back as %v, %v", p, back, err)
+	}
+	other := slices.Clone(p)
+	other[0].ID = "+8613800000002"
+	if other.Digest() == p.Digest() {
+		t.Error("the digest is not about who is protected")
+	}
+	for _, person := range p {
+		if !slices.ContainsFunc(back, func(b Protected) bool { return reflect.DeepEqual(b, person) }) {
+			t.Errorf("%+v does not come back", person)
+		}
 	}
 }

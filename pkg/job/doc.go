@@ -59,10 +59,12 @@
 // What is no file, standard input or an object on a server, is copied into the folder before the first pass, and the
 // copy is the input from then on. A run that goes on compares the object's ETag with the one in run.json (Fetch).
 //
-// # Backup and restore
+// # Looking first, backup and restore
 //
-// With a backup, a worker has its chunk's users on disk before it sends their deletion. Who was not found is not
-// named: absent. Who cannot be read is not named either: failed. A chunk that is sent again after a crash is read
+// Where anybody asks who the users are (a backup, rules of package who, people protected by another kind of ID), a
+// worker reads its chunk's users once before it sends their deletion, and has them on disk where that was asked for. Who
+// was not found is not named: absent. Who is not whom the run is about is not named: spared. Who cannot be read is not
+// named either: failed. A chunk that is sent again after a crash is read
 // again: who is gone by then, and is in the backup, was deleted by the run that died. A reading that finds nobody is
 // believed only if the same means find somebody who exists (client.Blind).
 //

@@ -41,7 +41,7 @@ func ChunkOf(ctx context.Context) int {
 type trail struct {
 	client.Receipt      // InDoubt: some call may have been carried out without saying so
 	tries          int  // calls whose attempts were used up without an answer
-	saved          bool // each of the users was found, and is in the backup
+	seen           bool // each of the users was found right before
 }
 
 func (t trail) add(r client.Receipt) trail {
@@ -199,8 +199,8 @@ func (w *work) notFound(places []int, t trail) error {
 // attempt, is deleted: that is what success looks like. Others were gone before.
 func (w *work) gone(places []int, t trail, how string) error {
 	switch {
-	case t.saved:
-		return w.record(places, report.Deleted, t, join("there when saved, and gone after this call", how))
+	case t.seen:
+		return w.record(places, report.Deleted, t, join("there when read, and gone after this call", how))
 	case t.InDoubt:
 		const why = "not found after an earlier attempt without an answer: taken for deleted by it"
 		return w.record(places, report.Deleted, t, join(why, how))

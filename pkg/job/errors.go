@@ -11,8 +11,8 @@ import (
 type Code int
 
 const (
-	OK          Code = 0 // every accepted row is deleted or absent, and no row was invalid
-	Incomplete  Code = 1 // finished, but some rows failed, are unknown or were invalid
+	OK          Code = 0 // every accepted row is deleted, absent or spared as asked, and no row was invalid
+	Incomplete  Code = 1 // finished, but some rows failed, are unknown, were invalid or describe somebody else
 	Usage       Code = 2 // bad usage or configuration, unreadable input; nothing was sent
 	Guard       Code = 3 // a guard refused; nothing was sent
 	Halted      Code = 4 // stopped early: credentials refused, too many failures, disk full, API out of reach

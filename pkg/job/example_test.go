@@ -42,7 +42,7 @@ func Example() {
 	check(err)
 	pool, err := api.Login(context.Background())
 	check(err)
-	record, err := folder.Adopt(job.Describe(input, plan, report.Asked{Host: server.URL, UserPool: pool}), plan, input)
+	record, err := folder.Adopt(job.Describe(input, plan, report.Asked{Host: server.URL, UserPool: pool}), plan, input, nil)
 	check(err)
 	defer record.Close()
 	j := &job.Job{Deed: record, Client: api, Workers: 16}

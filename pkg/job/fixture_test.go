@@ -71,6 +71,9 @@ type fixture struct {
 	cfg        client.Config
 	chunk      int // users a chunk; 0: 50
 	backup     bool
+	match      string     // of --match
+	only       []string   // of --only
+	protect    Protection // of --protect
 	adjust     func(*Job)
 	named      map[string]int // how often a deletion named an ID
 	authorized http.Header    // of a request that a test has seen
@@ -121,25 +124,33 @@ func (b *fixture) run(ctx context.Context) (*report.Summary, error) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	plan, err := chunker.Scan(context.Background(), in.Reader(), chunker.Options{ChunkSize: b.chunk}, nil)
-	if err != nil {
-		b.t.Fatal(err)
-	}
 	folder, err := Claim(b.t.Context(), b.dir, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	target := report.Asked{Host: "test"}
+	protection, err := folder.Protect(b.protect)
+	if err != nil {
+		return nil, errors.Join(err, folder.Close(), in.Close())
+	}
+	plan, err := chunker.Scan(context.Background(), in.Reader(), chunker.Options{ChunkSize: b.chunk,
+		WholeRows: b.match != "", Protect: protection.Planned(chunker.UserID)}, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	target := report.Asked{Host: "test", Options: AskWho(b.match, b.only), Protect: protection.Digest()}
 	if b.backup {
 		target.Backup = "true"
 	}
-	record, err := folder.Adopt(Describe(in, plan, target), plan, in)
+	record, err := folder.Adopt(Describe(in, plan, target), plan, in, protection)
 	if err != nil {
 		return nil, errors.Join(err, folder.Close(), in.Close())
 	}
 	defer record.Close()
 	j := &Job{Deed: record, Workers: b.cfg.Workers, Session: report.Session{Dir: b.dir}}
 	if j.Client, err = client.New(b.cfg); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := protection.LookUp(ctx, j.Client, chunker.UserID); err != nil {
 		b.t.Fatal(err)
 	}
 	if b.adjust != nil {
@@ -158,11 +169,11 @@ func (b *fixture) run(ctx context.Context) (*report.Summary, error) {
 // gone, what is said to have failed is there, and the chain holds.
 func (b *fixture) check(s *report.Summary) {
 	b.t.Helper()
-	if s.Rows != s.Accepted+s.Rejected || s.Accepted != s.Deleted+s.Absent+s.Failed+s.Unknown+s.Remaining {
+	if s.Rows != s.Accepted+s.Rejected || s.Accepted != s.Deleted+s.Absent+s.Spared+s.Failed+s.Unknown+s.Remaining {
 		b.t.Errorf("the summary does not add up: %+v", s)
 	}
 	seen, total := map[string]int{}, 0
-	for _, name := range []string{"deleted.csv", "failed.csv", "rejected.csv", "remaining.csv"} {
+	for _, name := range []string{"deleted.csv", "failed.csv", "rejected.csv", "spared.csv", "remaining.csv"} {
 		for _, row := range b.rows(name) {
 			if total++; name == "rejected.csv" {
 				continue
@@ -171,6 +182,9 @@ func (b *fixture) check(s *report.Summary) {
 			switch exists := b.api.Has("user_id", row["user_id"]); {
 			case name == "deleted.csv" && exists:
 				b.t.Fatalf("%s is called %s and lives; the audit says %v", row["user_id"], row["outcome"], b.rows("audit.csv")[0])
+			case name == "spared.csv" && (!exists || b.named[row["user_id"]] > 0):
+				b.t.Fatalf("%s is called spared, was named %d times and lives: %v", row["user_id"],
+					b.named[row["user_id"]], exists)
 			case name == "failed.csv" && row["bulkdelete_outcome"] == "failed" && !exists:
 				b.t.Fatalf("%s is called failed and is gone: %s", row["user_id"], row["bulkdelete_reason"])
 			}

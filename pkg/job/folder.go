@@ -22,6 +22,8 @@ type Folder struct {
 	Path string
 	Run  *report.Run // what was asked; nil while nothing has been
 
+	dropped int // people whom earlier runs protected, and who are not given any more
+
 	dir    *journal.Dir
 	made   []string       // folders that Claim made, the topmost first
 	unlock []func() error // what is held
@@ -186,13 +188,18 @@ func refuse(path string, err error) error {
 
 // Adopt says which run the folder is for, and reads what earlier runs on it did. A folder that holds another run is
 // refused with what differs, unless that run can never have sent anything; so is one whose audit is not what was
-// written, or contradicts the plan of in, which is what want describes.
-func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan, in *Input) (*Record, error) {
+// written, or contradicts the plan of in, which is what want describes. protection is what Protect gave.
+func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan, in *Input, protection Protection) (*Record, error) {
 	index, err := f.take(want)
 	if err != nil {
 		return nil, err
 	}
-	r := &Record{Input: in, Plan: plan}
+	if f.dropped > 0 {
+		err := Fail(Guard, "give the lists of before; people may be added to them",
+			"the run in %s protects %d people who are not on the lists of --protect any more", f.Path, f.dropped)
+		return nil, errors.Join(err, index.Close())
+	}
+	r := &Record{Input: in, Plan: plan, Protection: protection}
 	return r, f.become(r, index)
 }
 
@@ -236,7 +243,7 @@ func (f *Folder) become(r *Record, index *report.Index) error {
 			return auditError(f.dir, err)
 		}
 	}
-	r.Adopted = &Adopted{Folder: f, cover: index.Coverage, protect: protectList(r.Plan.Options)}
+	r.Adopted = &Adopted{Folder: f, cover: index.Coverage}
 	return nil
 }
 
@@ -273,9 +280,8 @@ func (f *Folder) Close() (err error) {
 // Adopted is a folder of which is known what for, and what earlier runs did.
 type Adopted struct {
 	*Folder
-	cover   *report.Coverage
-	keep    func(chunk int) (places uint64) // a restore: which places it is about; nil: all
-	protect []byte                          // protect.csv; nil: none
+	cover *report.Coverage
+	keep  func(chunk int) (places uint64) // a restore: which places it is about; nil: all
 }
 
 func (a *Adopted) adopted() *Adopted { return a }
@@ -293,6 +299,20 @@ func (a *Adopted) Finished() bool { return a.cover.Complete() && a.Run.Begun() &
 
 // Remaining is the number of users without a row in the audit.
 func (a *Adopted) Remaining() int { return a.cover.Left() }
+
+// Settled says whether earlier runs have recorded the user at a place of a chunk.
+func (a *Adopted) Settled(chunk, place int) bool {
+	return a.cover.IsDone(chunk) || !slices.Contains(a.cover.Open(chunk), place)
+}
+
+// NotePool writes down how many users the pool has after a run that ended in order.
+func (a *Adopted) NotePool(users int) error {
+	if a.Run.Open || !a.Run.Begun() {
+		return nil
+	}
+	a.Run.Last().Ended.PoolAfter = &users
+	return a.save()
+}
 
 // Users is the number of users whom earlier runs on this folder have recorded with an outcome.
 func (a *Adopted) Users(o report.Outcome) int { return a.cover.Users[o] }

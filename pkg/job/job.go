@@ -20,6 +20,7 @@ import (
 // again. A [Job] carries out either.
 type Deed interface {
 	adopted() *Adopted
+	prepare() error                          // called once, before the first call
 	chunks() iter.Seq2[chunker.Chunk, error] // whom it is done to, in order
 	do(w *work, places []int, t trail) error // does it to a chunk's places, and records what became of each
 	changed() error                          // why what was planned is not there any more

@@ -3,31 +3,80 @@ package job
 import (
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/report"
+	"bulkdelete/pkg/who"
 )
 
-// saveFirst reads the users at places and deletes those who were found, once their profiles are on disk. Nobody else is
-// named in a call.
-func (w *work) saveFirst(places []int, t trail) error {
+// looks says whether users are read before they are deleted.
+func (r *Record) looks(j *Job) bool {
+	rules := r.rules
+	return j.backup != nil || len(rules.Match)+len(rules.Only)+len(rules.Protected) > 0
+}
+
+// lookFirst reads the users at places and deletes those who were found and are whom the run is about, once their
+// profiles are on disk where that was asked for. Nobody else is named in a call.
+func (r *Record) lookFirst(w *work, places []int, t trail) error {
 	list, receipt, err := w.job.Client.Profiles(w.ctx(), w.idType(), w.ids(places))
 	w.job.heard(err)
 	if err != nil {
-		return w.notSaved(places, t, receipt, err)
+		return r.notRead(w, places, t, receipt, err)
 	}
 	t = t.addRead(receipt)
 	profiles := byPlace(places, list)
-	found, missing := split(places, func(place int) bool { return len(profiles[place]) > 0 })
-	if err := w.job.backup.Append(w.saved(found, profiles)); err != nil {
-		return w.leave(t, Fail(Halted, roomHint, "the backup cannot be written, so nobody more is deleted: %w", err))
+	send, missing, spared := r.decide(w, places, profiles)
+	if w.job.backup != nil {
+		if err := w.job.backup.Append(w.saved(send, profiles)); err != nil {
+			return w.leave(t, Fail(Halted, roomHint, "the backup cannot be written, so nobody more is deleted: %w", err))
+		}
 	}
-	if err := w.missing(missing, t); err != nil || len(found) == 0 {
+	for _, reason := range slices.Sorted(maps.Keys(spared)) {
+		if err := w.spare(spared[reason], t, reason); err != nil {
+			return err
+		}
+	}
+	if err := w.missing(missing, t); err != nil || len(send) == 0 {
 		return err
 	}
-	t.InDoubt, t.saved = false, true // they are there now
-	return w.erase(found, t)
+	t.InDoubt, t.seen = false, true // they are there now
+	return w.erase(send, t)
+}
+
+// decide says who of those at places is deleted, who is not there, and who is spared for which reason.
+func (r *Record) decide(w *work, places []int, profiles map[int][]json.RawMessage) (
+	send, missing []int, spared map[string][]int,
+) {
+	spared = map[string][]int{}
+	for _, place := range places {
+		var cells []string
+		if len(r.rules.Match) > 0 {
+			cells = r.Plan.Cells(w.chunk.Raw[place-1])
+		}
+		var found []who.Person
+		for _, profile := range profiles[place] {
+			p, _ := who.ParsePerson(profile) // what it does not say fulfils nothing
+			found = append(found, p)
+		}
+		switch d, reason := r.rules.Decide(cells, found); d {
+		case who.Send:
+			send = append(send, place)
+		case who.Spare:
+			spared[reason] = append(spared[reason], place)
+		default:
+			missing = append(missing, place)
+		}
+	}
+	return send, missing, spared
+}
+
+// spare records users who are there and are not whom the run is about. The reason begins the row's message.
+func (w *work) spare(places []int, t trail, reason string) error {
+	t.Receipt = client.Receipt{StartedAt: t.StartedAt, RequestIDs: t.RequestIDs}
+	return w.record(places, report.Spared, t, reason)
 }
 
 func (w *work) saved(places []int, profiles map[int][]json.RawMessage) (users []report.Saved) {
@@ -40,9 +89,13 @@ func (w *work) saved(places []int, profiles map[int][]json.RawMessage) (users []
 	return users
 }
 
-// missing records users who were not found when they were looked for. Those whom an earlier run found, and may have
-// named in a call, are deleted.
+// missing records users who were not found when they were looked for. Those whom an earlier run may have named in a
+// call are deleted; where it saved whom it named, no others are.
 func (w *work) missing(places []int, t trail) error {
+	const sentNothing = "not found when read; nothing was sent"
+	if w.job.backup == nil {
+		return w.gone(places, t, sentNothing)
+	}
 	before := w.job.backup.Places(w.chunk.Number)
 	deleted, absent := split(places, func(place int) bool {
 		return t.InDoubt && before&report.PlacesMask(place, place) != 0
@@ -51,29 +104,36 @@ func (w *work) missing(places []int, t trail) error {
 	if err := w.record(deleted, report.Deleted, t, why); err != nil {
 		return err
 	}
-	return w.record(absent, report.Absent, t, "not found when read; nothing was sent")
+	return w.record(absent, report.Absent, t, sentNothing)
 }
 
-// notSaved goes on without the profiles of users at places: it isolates those who cannot be read, who are not
+// notRead goes on without the profiles of users at places: it isolates those who cannot be read, who are not
 // deleted, unless an earlier run did that.
-func (w *work) notSaved(places []int, t trail, receipt client.Receipt, err error) error {
+func (r *Record) notRead(w *work, places []int, t trail, receipt client.Receipt, err error) error {
 	receipt.InDoubt = false // reading does nothing that could be done unseen
 	t = t.add(receipt)
+	rule := "nobody is deleted who was not looked at, as --match, --only and --protect by another kind of ID ask"
+	hint := "allow the access key to read users, or run without them into another folder (--out)"
+	if w.job.backup != nil {
+		rule = "--backup deletes nobody who was not saved"
+		hint = "allow the access key to read users, or run without --backup into another folder (--out)"
+	}
 	if errors.Is(err, client.Blind) {
 		return w.leave(t, Fail(Halted, "check that the access key may read users, then run the same command again",
-			"the API shows none of these users, nor anybody else, and --backup deletes nobody who was not saved: %w", err))
+			"the API shows none of these users, nor anybody else, and %s: %w", rule, err))
 	}
-	left := w.unreadable(t, receipt.StartedAt, err, "--backup deletes nobody who was not saved",
-		"allow the access key to read users, or run without --backup into another folder (--out)")
+	left := w.unreadable(t, receipt.StartedAt, err, rule, hint)
 	switch {
 	case left != nil:
 		return left
 	case len(places) > 1 && !errors.Is(err, client.Unavailable):
-		return w.divide(places, t, w.saveFirst)
+		return w.divide(places, t, func(half []int, t trail) error { return r.lookFirst(w, half, t) })
 	case t.InDoubt:
 		return w.record(places, report.Unknown, t, "an earlier run may have deleted them; they cannot be read")
+	case w.job.backup != nil:
+		return w.record(places, report.Failed, t, "could not be saved, so not deleted")
 	}
-	return w.record(places, report.Failed, t, "could not be saved, so not deleted")
+	return w.record(places, report.Failed, t, "could not be looked at, so not deleted")
 }
 
 // unreadable leaves the chunk to the next run where a reading failed for a reason that is about more than its users;

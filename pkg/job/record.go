@@ -12,13 +12,16 @@ import (
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
+	"bulkdelete/pkg/who"
 )
 
 // Record is a run that deletes: its folder, its input and the plan made from that.
 type Record struct {
-	*Adopted // nil: nobody holds the folder
-	Input    *Input
-	Plan     *chunker.Plan
+	*Adopted   // nil: nobody holds the folder
+	Input      *Input
+	Plan       *chunker.Plan
+	Protection Protection // LookUp has been called before a run
+	rules      who.Rules
 }
 
 // Reopen holds the folder that a run left in dir and plans its input again, so that its files can be made. input
@@ -51,9 +54,11 @@ func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input str
 	defer onError(&err, in.Close)
 	in.Name = a.Input.Name
 	options := planned(a.Options)
-	if options.Protect, err = readProtectList(dir, run); err != nil {
+	protection, err := readProtection(dir, run)
+	if err != nil {
 		return nil, auditError(dir, err)
 	}
+	options.Protect = protection.Planned(options.IDType)
 	plan, err := chunker.Scan(ctx, in.Reader(), options, nil)
 	if err != nil {
 		return nil, Fail(Usage, "", "%s: %w", in.Path, err)
@@ -62,7 +67,7 @@ func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input str
 		return nil, Fail(Guard, "say where the planned input is with --input FILE",
 			"%s is not the input of this run:%s", in.Path, diff)
 	}
-	return &Record{Input: in, Plan: plan}, nil
+	return &Record{Input: in, Plan: plan, Protection: protection}, nil
 }
 
 // findInput says where a run's input is: where it was told, where it was, or (a copy) in a folder that moved.
@@ -77,15 +82,31 @@ func findInput(dir *journal.Dir, run *report.Run, told string) string {
 // Close unlocks the folder and closes the input.
 func (r *Record) Close() error { return errors.Join(r.Adopted.Close(), r.Input.Close()) }
 
+// prepare reads what is asked of users, and writes down who is protected.
+func (r *Record) prepare() (err error) {
+	if r.rules, err = Rules(r.Run.Asked, r.Plan); err != nil {
+		return err
+	}
+	r.rules.Protected = r.Protection.users(r.Plan.Options.IDType)
+	text := r.Protection.text()
+	if text == nil {
+		return nil
+	}
+	if err := r.dir.WriteFile(report.ProtectName, text); err != nil {
+		return refuse(r.Path, err)
+	}
+	return nil
+}
+
 func (r *Record) changed() error { return r.Input.changed() }
 
 // chunks streams the input again; a chunk that is not what was planned is an error.
 func (r *Record) chunks() iter.Seq2[chunker.Chunk, error] { return r.Plan.Split(r.Input.Reader()) }
 
-// do deletes the users at a chunk's places, after saving them where that was asked for.
+// do deletes the users at a chunk's places, after a look at who they are where that was asked for.
 func (r *Record) do(w *work, places []int, t trail) error {
-	if w.job.backup != nil {
-		return w.saveFirst(places, t)
+	if r.looks(w.job) {
+		return r.lookFirst(w, places, t)
 	}
 	return w.erase(places, t)
 }

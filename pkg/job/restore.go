@@ -83,7 +83,7 @@ func (r *Restore) read(dir *journal.Dir, of *report.Run) (err error) {
 		switch row.Outcome {
 		case report.Deleted:
 			r.Unsaved += bits.OnesCount64(mask &^ r.keep[row.Chunk])
-		case report.Absent, report.Failed:
+		case report.Absent, report.Failed, report.Spared:
 			r.keep[row.Chunk] &^= mask
 		}
 	})
@@ -173,6 +173,8 @@ func (r *Restore) lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line
 func (r *Restore) adopted() *Adopted { return r.Folder }
 
 func (r *Restore) changed() error { return nil }
+
+func (r *Restore) prepare() error { return nil }
 
 // chunks gives the numbers of the run's chunks: who is in them is read from the backup.
 func (r *Restore) chunks() iter.Seq2[chunker.Chunk, error] {

@@ -46,6 +46,8 @@ type Findings struct {
 	Users       map[report.Outcome]int `json:"-"`
 	Deleted     int                    `json:"deleted"`
 	Absent      int                    `json:"absent"`
+	Spared      int                    `json:"spared"`
+	Mismatched  int                    `json:"mismatched"` // of the spared: --match found somebody else
 	Failed      int                    `json:"failed"`
 	Unknown     int                    `json:"unknown"`
 	Invalid     int                    `json:"invalid"`            // rows
@@ -123,6 +125,7 @@ func (v *View) checkAudit(context.Context) error {
 	v.AuditRows, v.LastRowHash, v.Torn = index.Rows, index.LastHash, index.Torn
 	v.Users, v.Remaining, v.Invalid = index.Users, index.Left(), v.Run.Asked.Plan.Invalid
 	v.Deleted, v.Absent = v.Users[report.Deleted], v.Users[report.Absent]
+	v.Spared, v.Mismatched = v.Users[report.Spared], index.Mismatched
 	v.Failed, v.Unknown = v.Users[report.Failed], v.Users[report.Unknown]
 	if hash := v.want.Hash; hash != "" && hash != index.LastHash {
 		v.problem("the audit's last row has the hash %s, not %s", index.LastHash, hash)

@@ -7,8 +7,9 @@ import (
 
 // Coverage is which places of which chunk have a row in an audit.
 type Coverage struct {
-	Users map[Outcome]int // by outcome
-	Done  int             // users who have a row, and those left out
+	Users      map[Outcome]int // by outcome
+	Mismatched int             // of those spared, whom the list describes as somebody else
+	Done       int             // users who have a row, and those left out
 
 	accepted, chunkSize int
 	covered             []uint64 // of each chunk: bit p-1 for place p
@@ -65,6 +66,9 @@ func (c *Coverage) Add(r Row) error {
 		return fmt.Errorf("chunk %d part %d-%d is recorded twice", r.Chunk, r.From, r.To)
 	}
 	c.Users[r.Outcome] += r.To - r.From + 1
+	if r.isMismatch() {
+		c.Mismatched += r.To - r.From + 1
+	}
 	c.mark(r.Chunk, mask)
 	return nil
 }

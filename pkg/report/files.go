@@ -50,7 +50,7 @@ func (l Layout) headerRow() string {
 }
 
 // Write makes a run's files again in its folder, from the input's lines and the audit alone: deleted.csv or
-// restored.csv, failed.csv, rejected.csv, remaining.csv (only while rows remain), report.html and summary.json.
+// restored.csv, failed.csv, rejected.csv, spared.csv, remaining.csv (only while rows remain), report.html and summary.json.
 // Each is written whole; when anything fails none of the CSV files is replaced. Memory grows by some 100 bytes a chunk.
 func Write(dir *journal.Dir, run *Run, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
 	return makeFiles(target{dir: dir}, run, []*Shard{{Run: run, Folder: dir}}, layout, lines)
@@ -173,7 +173,7 @@ type files struct {
 	delimiter string
 	all       []*made
 
-	done, failed, rejected, remaining *made
+	done, failed, rejected, spared, remaining *made
 
 	cells string // of the row at, between a line's number and its record: the same for all its users
 	at    [2]int // chunk and first place
@@ -205,6 +205,7 @@ func createFiles(t target, from source) (out *files, err error) {
 		"bulkdelete_request_id")
 	if !words.rejectsNobody {
 		out.rejected = create(RejectedName, header, "bulkdelete_line", "bulkdelete_reason")
+		out.spared = create(SparedName, header, "bulkdelete_line", "bulkdelete_reason")
 	}
 	out.remaining = create(RemainingName, string(l.Header))
 	return out, err
@@ -226,6 +227,9 @@ func (out *files) put(l Line, s *Summary) error {
 	case row == nil:
 		s.Remaining++
 		return out.row(out.remaining, "", l.Raw)
+	case row.Outcome == Spared:
+		addSample(&s.stats.SparedRows, l, row.reason())
+		return out.row(out.spared, "", l.Raw, number, row.reason())
 	case row.Outcome == Failed || row.Outcome == Unknown:
 		s.fail(l, row)
 		return out.row(out.failed, "", l.Raw, number, string(row.Outcome), row.reason(), row.requestID())
@@ -310,6 +314,6 @@ func CSVRow(cells ...string) []byte {
 // IsMade says whether a file of that name is made from a run's input and audit.
 func IsMade(name string) bool {
 	return journal.IsTemporary(name) ||
-		slices.Contains([]string{DeletedName, RestoredName, FailedName, RejectedName, RemainingName, SummaryName,
-			PageName}, name)
+		slices.Contains([]string{DeletedName, RestoredName, FailedName, RejectedName, SparedName, RemainingName,
+			SummaryName, PageName}, name)
 }

@@ -30,6 +30,7 @@ type page struct {
 	Parts    []part
 	Failures []part // by reason
 	Refusals []part // by why rows were rejected
+	Mercies  []part // by why users were spared
 
 	WorkingPace float64 // users a second, without the pauses
 	MorePauses  int     // than the first few, which Pauses has
@@ -70,7 +71,7 @@ func newPage(run *Run, s *Summary) *page {
 		dir = last.Dir
 	}
 	p := &page{Summary: s, stats: &s.stats, series: s.stats.series(), Run: run, Dir: text.ShellWord(dir), Parts: parts(s),
-		Failures: kinds(s.FailedBy), Refusals: kinds(s.RejectedBy)}
+		Failures: kinds(s.FailedBy), Refusals: kinds(s.RejectedBy), Mercies: kinds(s.SparedBy)}
 	if p.MorePauses = len(p.Pauses) - maxPauses; p.MorePauses > 0 {
 		p.Pauses = p.Pauses[:maxPauses]
 	}
@@ -82,7 +83,10 @@ func newPage(run *Run, s *Summary) *page {
 // verdict is what happened, in one sentence.
 func verdict(s *Summary) (class, sentence string) {
 	w := s.Deed.words()
-	open, done := s.Failed+s.Unknown, text.Are(s.Accepted, "user")+" "+w.done
+	open, done := s.Failed+s.Unknown, text.Are(s.Accepted-s.Spared, "user")+" "+w.done
+	if s.Spared > 0 {
+		done += ", " + text.Count(s.Spared) + " spared"
+	}
 	switch {
 	case s.State == unfinished:
 		return "bad", fmt.Sprintf("Unfinished: %s of %s done, %s still to come.",
@@ -95,6 +99,9 @@ func verdict(s *Summary) (class, sentence string) {
 		return "good", fmt.Sprintf("Finished: there was no user to %s.", cmp.Or(s.Deed, Delete))
 	case s.Invalid > 0:
 		return "fair", fmt.Sprintf("Finished: %s, but %s invalid, so never sent.", done, text.Are(s.Invalid, "input row"))
+	case s.Mismatched > 0:
+		return "fair", fmt.Sprintf("Finished: %s, %s of them because the list describes somebody else.",
+			done, text.Count(s.Mismatched))
 	case s.NotSaved > 0:
 		missing := text.Are(s.NotSaved, "more deleted user")
 		return "fair", fmt.Sprintf("Finished: %s, but %s not in the backup.", done, missing)

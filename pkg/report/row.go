@@ -23,6 +23,7 @@ type Outcome string
 const (
 	Deleted Outcome = "deleted" // the API said that it deleted them
 	Absent  Outcome = "absent"  // the API says that no such user exists: never was, or gone already
+	Spared  Outcome = "spared"  // found, and not sent, because of who the user is; the message begins with the rule
 	Failed  Outcome = "failed"  // the API refused for good
 	Unknown Outcome = "unknown" // the last attempt ended without an answer and reading back did not tell
 
@@ -39,6 +40,7 @@ var outcomes = []struct {
 }{
 	{Deleted, Delete, "deleted", "the API said that it deleted them"},
 	{Absent, Delete, "absent", "the API says that no such user exists"},
+	{Spared, Delete, "spared", "found, and not sent: not whom the list or a condition means"},
 	{Restored, Restore, "deleted", "there again"},
 	{Exists, Restore, "absent", "a user with the same ID was there: left alone"},
 	{Failed, "", "failed", "the API refused for good"},
@@ -73,6 +75,10 @@ type Row struct {
 	IDsSHA256           string // hexadecimal; see IDsSHA256
 	Hash                string // hexadecimal; the audit fills it in
 }
+
+// isMismatch says whether the users are not those whom the list describes: it is wrong then. All others were spared as
+// asked.
+func (r *Row) isMismatch() bool { return r.Outcome == Spared && strings.HasPrefix(r.Message, "match:") }
 
 // endedAt is when the last answer came.
 func (r *Row) endedAt() time.Time { return r.StartedAt.Add(r.Duration) }

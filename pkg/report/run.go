@@ -22,6 +22,7 @@ const (
 	RestoredName  = "restored.csv"
 	FailedName    = "failed.csv"
 	RejectedName  = "rejected.csv"
+	SparedName    = "spared.csv"
 	RemainingName = "remaining.csv"
 	SummaryName   = "summary.json"
 	PageName      = "report.html"
@@ -124,8 +125,16 @@ type Session struct {
 	Paces      []PaceChange      `json:"paces,omitempty"`       // asked of it while it ran, or of the run before and kept
 	Resume     string            `json:"resume"`                // the command that goes on with it
 	Torn       int               `json:"torn,omitempty"`        // rows of a run that died that were cut off
+	Sample     *Sample           `json:"sample,omitempty"`      // of the users, looked up before
 	PoolBefore *int              `json:"pool_before,omitempty"` // users in the pool, where they could be counted
 	Ended      *Ended            `json:"ended,omitempty"`       // nil: it runs, or died
+}
+
+// Sample is what looking up some rows' users came to before a run.
+type Sample struct {
+	Rows   int            `json:"rows"` // whose users were looked up
+	Exist  int            `json:"exist"`
+	Differ map[string]int `json:"differ,omitempty"` // users whose row and profile differ, by field
 }
 
 // Approval is the plan that a second person approved.

@@ -60,7 +60,8 @@ func TestSealNamesEveryFileThatTheRunLeaves(t *testing.T) {
 	for _, f := range s.Files {
 		names = append(names, f.Name)
 	}
-	want := []string{AuditName, DeletedName, FailedName, ProtectName, RejectedName, PageName, RunName, SummaryName}
+	want := []string{AuditName, DeletedName, FailedName, ProtectName, RejectedName, PageName, RunName,
+		SparedName, SummaryName}
 	if !slices.Equal(names, want) {
 		t.Errorf("sealed are %v", names)
 	}

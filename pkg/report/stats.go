@@ -13,8 +13,8 @@ import (
 type stats struct {
 	timings []timing
 
-	Slowest, Retried         []Row
-	FailedRows, RejectedRows []sample
+	Slowest, Retried                     []Row
+	FailedRows, RejectedRows, SparedRows []sample
 }
 
 // timing is of one row of the audit.

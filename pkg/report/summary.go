@@ -33,6 +33,8 @@ type Summary struct {
 	Protected  int `json:"protected"`
 	Deleted    int `json:"deleted"`
 	Absent     int `json:"absent"`
+	Spared     int `json:"spared"`
+	Mismatched int `json:"mismatched"` // of the spared: --match found somebody else under the ID
 	Restored   int `json:"restored"`
 	Exists     int `json:"exists"`
 	Failed     int `json:"failed"`
@@ -53,6 +55,7 @@ type Summary struct {
 	LatencyMS      Latency    `json:"latency_ms"` // of chunks, from their first attempt to their last answer
 
 	RejectedBy map[string]int `json:"rejected_by"` // rows by class of reason
+	SparedBy   map[string]int `json:"spared_by"`   // users by the reason
 	FailedBy   map[string]int `json:"failed_by"`   // users by the API's answer
 
 	LastRowHash string `json:"last_row_hash"` // "" where shards were joined, each of which has a chain of its own
@@ -98,7 +101,7 @@ func newSummary(run *Run) *Summary {
 	a := run.Asked
 	s := &Summary{Schema: 2, Program: run.Program, Deed: a.Deed, Input: a.Input, Host: a.Host, UserPool: a.UserPool,
 		TenantID: a.TenantID, IDType: a.Options["id_type"], Asked: a.Reason, Chunks: a.Plan.Chunks,
-		RejectedBy: map[string]int{}, FailedBy: map[string]int{}}
+		RejectedBy: map[string]int{}, SparedBy: map[string]int{}, FailedBy: map[string]int{}}
 	if a.Deed == Restore {
 		s.NotSaved = a.Plan.Invalid
 	}
@@ -113,7 +116,7 @@ func newSummary(run *Run) *Summary {
 
 // of gives the count of an outcome.
 func (s *Summary) of(o Outcome) *int {
-	return map[Outcome]*int{Deleted: &s.Deleted, Absent: &s.Absent, Restored: &s.Restored, Exists: &s.Exists,
+	return map[Outcome]*int{Deleted: &s.Deleted, Absent: &s.Absent, Spared: &s.Spared, Restored: &s.Restored, Exists: &s.Exists,
 		Failed: &s.Failed, Unknown: &s.Unknown}[o]
 }
 
@@ -128,8 +131,14 @@ func (s *Summary) count(r *Row) {
 	if s.EndedAt == nil || end.After(*s.EndedAt) {
 		s.EndedAt = &end
 	}
-	if r.Outcome == Failed || r.Outcome == Unknown {
+	switch r.Outcome {
+	case Failed, Unknown:
 		s.failedBy(r)
+	case Spared:
+		countKind(s.SparedBy, r.reason(), r.Users)
+	}
+	if r.isMismatch() {
+		s.Mismatched += r.Users
 	}
 	s.stats.add(r)
 }
@@ -147,10 +156,14 @@ func (s *Summary) failedBy(r *Row) {
 	case r.HTTPStatus != 0:
 		key = fmt.Sprintf("%s: HTTP %d", r.Outcome, r.HTTPStatus)
 	}
-	if _, known := s.FailedBy[key]; !known && len(s.FailedBy) >= maxKinds {
-		key = "other"
+	countKind(s.FailedBy, key, r.Users)
+}
+
+func countKind(by map[string]int, kind string, users int) {
+	if _, known := by[kind]; !known && len(by) >= maxKinds {
+		kind = "other"
 	}
-	s.FailedBy[key] += r.Users
+	by[kind] += users
 }
 
 func (s *Summary) reject(l Line) {
@@ -171,7 +184,7 @@ func (s *Summary) fail(l Line, r *Row) { addSample(&s.stats.FailedRows, l, r.rea
 
 // finish adds up. Counts that do not are a mistake that nobody may overlook.
 func (s *Summary) finish(run *Run) error {
-	done, plan := s.Deleted+s.Absent+s.Restored+s.Exists+s.Failed+s.Unknown, run.Asked.Plan
+	done, plan := s.Deleted+s.Absent+s.Spared+s.Restored+s.Exists+s.Failed+s.Unknown, run.Asked.Plan
 	accepted, invalid := plan.Accepted, plan.Invalid
 	if s.Deed == Restore {
 		accepted, invalid = plan.Rows, 0
@@ -193,7 +206,7 @@ func (s *Summary) finish(run *Run) error {
 func (s *Summary) conclude(run *Run) {
 	if s.Remaining == 0 && !run.Open {
 		s.State = finished
-		if s.Failed+s.Unknown+s.Invalid+s.NotSaved > 0 {
+		if s.Failed+s.Unknown+s.Invalid+s.Mismatched+s.NotSaved > 0 {
 			s.ExitCode = 1
 		}
 		return

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+	"golang.org/x/text/width"
+
+	"bulkdelete/internal/text"
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/report"
+	"bulkdelete/pkg/who"
+)
+
+// meet counts a row whose ID is on a list.
+func (d *deletion) meet(lists map[string]string, id []byte) {
+	if len(lists) == 0 {
+		return
+	}
+	for _, spelling := range who.Spellings(d.chunks.IDType, string(id)) {
+		if name, ok := lists[spelling]; ok {
+			d.met[name]++
+			return
+		}
+	}
+}
+
+// silence is how long a person may wait without a word.
+const silence = 2 * time.Second
+
+// lookAtPool finds out who some of the users are before anybody is asked to confirm: those on the lists of --protect
+// that name them by another kind of ID, and a sample of those to be deleted. It refuses what is plainly a list of other
+// people.
+func (d *deletion) lookAtPool(ctx context.Context, settled func(chunk, place int) bool) (err error) {
+	defer time.AfterFunc(silence, func() {
+		d.console.say("asking the pool who some of the users are, before anything is sent")
+	}).Stop()
+	if n, err := d.client.CountUsers(ctx); err == nil {
+		d.poolUsers = &n
+	} else if d.uncounted = err; ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if d.protection.LooksUp(d.chunks.IDType) {
+		if err := d.protection.LookUp(ctx, d.client, d.chunks.IDType); err != nil {
+			return d.unreadable(ctx, err)
+		}
+		if err := d.meetLooked(); err != nil {
+			return err
+		}
+	}
+	rows := d.sampler.Rows(settled)
+	if len(rows) == 0 {
+		return nil
+	}
+	d.looked, err = job.TakeSample(ctx, d.client, d.planned, rows)
+	if err != nil {
+		return d.blind(ctx, err)
+	}
+	d.before = d.looked.Kept()
+	return d.judgeSample()
+}
+
+// meetLooked counts the rows that name somebody who was looked up.
+func (d *deletion) meetLooked() error {
+	lists := d.protection.Spelled(d.chunks.IDType, true)
+	if len(lists) == 0 {
+		return nil
+	}
+	for chunk, err := range d.planned.Split(d.input.Reader()) {
+		if err != nil {
+			return job.Fail(job.Usage, "nothing was sent", "%s: %w", d.input.Name, err)
+		}
+		for _, id := range chunk.IDs {
+			d.meet(lists, []byte(id))
+		}
+	}
+	return nil
+}
+
+// blind says what a run does whose key may not read users. One that has to look at each of them is refused; any other
+// one is, where nobody can be told.
+func (d *deletion) blind(ctx context.Context, err error) error {
+	needed := d.match != "" || len(d.only) > 0 || d.backup || d.protection.LooksUp(d.chunks.IDType)
+	if needed || ctx.Err() != nil || !isAny(err, client.Credentials, client.Payment, client.Unsupported, client.Refused,
+		client.NotFound, client.Blind) {
+		return d.unreadable(ctx, err)
+	}
+	if !d.console.terminal {
+		return job.Fail(job.Guard, "allow the access key to read users, or give --sample 0 to do without",
+			"nobody can look at who is about to be deleted: %w", err)
+	}
+	d.unlooked = err.Error()
+	return nil
+}
+
+func (d *deletion) unreadable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return job.Fail(job.Halted, "check that the access key may read users; nothing was sent",
+		"the users cannot be looked at: %w", err)
+}
+
+func isAny(err error, kinds ...client.Kind) bool {
+	return slices.ContainsFunc(kinds, func(kind client.Kind) bool { return errors.Is(err, kind) })
+}
+
+// judgeSample refuses a list in which a column describes other people than the IDs name, unless --match looks at that
+// column of each row.
+func (d *deletion) judgeSample() error {
+	rules, err := job.Rules(d.want.Asked, d.planned)
+	if err != nil {
+		return err
+	}
+	for _, c := range d.looked.Columns {
+		named := slices.ContainsFunc(rules.Match, func(m who.Match) bool { return m.Column == c.Column })
+		if named || !d.looked.Disagree(c) {
+			continue
+		}
+		if err := d.showSampleOnly(); err != nil {
+			return err
+		}
+		return job.Fail(job.Guard, fmt.Sprintf("compare the list with its source: a sorted column names other people.\n"+
+			"--match %s deletes only where they agree; --sample 0 does without this look", c.Field),
+			"column %q is not of the users that the IDs name: it differs for %d of the %d looked up; nothing was sent",
+			c.Header, c.Differ, d.looked.Exist)
+	}
+	return nil
+}
+
+// showSampleOnly shows on a terminal why the list is refused.
+func (d *deletion) showSampleOnly() error {
+	t := &table{}
+	d.showSample(t, terminalWidth(d.console, d.console.err))
+	t.WriteString("\n")
+	return t.print(d.console.err)
+}
+
+// showSample says how many of the sample exist and, on a terminal of so many columns, who they are.
+func (d *deletion) showSample(t *table, wide int) {
+	s := d.looked
+	if d.unlooked != "" {
+		t.row("sample", "nobody was looked up: %s", d.unlooked)
+	}
+	if s == nil {
+		return
+	}
+	t.row("sample", "%s of %s rows looked up exist", text.Count(s.Exist), text.Count(s.Rows))
+	for _, c := range s.Columns {
+		if c.Differ > 0 {
+			t.row("", "%q differs from the profile for %s of them", c.Header, text.Count(c.Differ))
+		}
+	}
+	if wide > 0 && len(s.Pairs) > 0 {
+		showPairs(t, s.Pairs, wide)
+	}
+}
+
+const pairsShown = 10
+
+// showPairs lays rows beside the profiles, those that differ first.
+func showPairs(t *table, pairs []job.Pair, wide int) {
+	pairs = slices.Clone(pairs)
+	slices.SortStableFunc(pairs, func(a, b job.Pair) int {
+		switch {
+		case a.Differ == b.Differ:
+			return 0
+		case a.Differ:
+			return -1
+		}
+		return 1
+	})
+	const lines = 9 // columns for a line's number
+	half := (min(wide, 120) - len("  ! ") - lines - len("| ")) / 2
+	line := func(mark, at string, texts ...string) {
+		cells := cell(at, lines)
+		for i, s := range texts {
+			if i == 2 {
+				cells += "| "
+			}
+			cells += cell(s, half*(2+i%2)/5)
+		}
+		fmt.Fprintf(t, "  %s %s\n", mark, strings.TrimRight(cells, " "))
+	}
+	line(" ", "line", "row: name", "e-mail", "pool: name", "e-mail")
+	for _, p := range pairs[:min(len(pairs), pairsShown)] {
+		mark := " "
+		if p.Differ {
+			mark = "!"
+		}
+		line(mark, fmt.Sprint(p.Line), p.Name, p.Email, p.PoolName, p.PoolEmail)
+	}
+}
+
+// cell is a text in so many columns, the last of which stays empty.
+func cell(s string, wide int) string {
+	s = fit(text.Clean(s), wide-1)
+	return s + strings.Repeat(" ", max(0, wide-columns(s)))
+}
+
+// columns is how many a text takes on a terminal, where Chinese characters are two wide.
+func columns(s string) (n int) {
+	for _, r := range s {
+		n++
+		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+			n++
+		}
+	}
+	return n
+}
+
+// fit cuts a text that takes more columns.
+func fit(s string, most int) string {
+	for columns(s) > most {
+		s = text.Shorten(s, len([]rune(s))-2)
+	}
+	return s
+}
+
+// showProtect says of each list how many people it names, and how many rows met one of them.
+func (d *deletion) showProtect(t *table, asked bool) {
+	name := "protect"
+	for _, l := range d.protection.Lists(d.chunks.IDType) {
+		words := fmt.Sprintf("%s: %s, ", l.Name, people(l.People))
+		switch {
+		case l.LookedUp > 0 && !asked:
+			words += "who have to be looked up in the pool"
+		case l.Missing > 0:
+			words += fmt.Sprintf("%s not in the pool, %s met", text.Count(l.Missing), text.Things(d.met[l.Name], "row"))
+		default:
+			words += text.Things(d.met[l.Name], "row") + " met"
+		}
+		t.row(name, "%s", words)
+		name = ""
+	}
+}
+
+func people(n int) string {
+	if n == 1 {
+		return "1 person"
+	}
+	return text.Count(n) + " people"
+}
+
+// reasons counts why rows were rejected, by class.
+func (d *deletion) reasons() string {
+	var words []string
+	for _, code := range slices.Sorted(maps.Keys(d.codes)) {
+		words = append(words, text.Count(d.codes[code])+" "+code)
+	}
+	return strings.Join(words, ", ")
+}
+
+// poolLeft says how many users the pool has now.
+func poolLeft(s *report.Summary) string {
+	switch {
+	case s.PoolBefore != nil && s.PoolAfter != nil:
+		return fmt.Sprintf("  %-10s %12s  users left, of %s before\n", "pool", text.Count(*s.PoolAfter),
+			text.Count(*s.PoolBefore))
+	case s.Deed == report.Delete && s.Finished() && len(s.Shards) == 0:
+		return fmt.Sprintf("  %-10s %12s  they could not be counted\n", "pool", "unknown")
+	}
+	return ""
+}
+
+// terminalWidth is how many columns a writer has that shows its text to a person alone; 0: what is written may be kept,
+// and names nobody.
+func terminalWidth(k *console, w io.Writer) int {
+	stream := any(w)
+	if w == k.err {
+		stream = k.stderr
+	}
+	f, ok := stream.(*os.File)
+	if !ok || !isTerminal(f) {
+		return 0
+	}
+	wide, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || wide < 60 {
+		return 80
+	}
+	return wide
+}
