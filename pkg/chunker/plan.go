@@ -23,7 +23,7 @@ type Chunk struct {
 	Number int      // from 1
 	IDs    []string // in the input's order
 	Lines  []int    // the input line of each ID
-	Raw    []string // the row of each ID, for Plan.Cells; nil without Options.WholeRows
+	Raw    []string // the row of each ID, for Plan.Cells; only with Options.WholeRows they are surely as planned
 }
 
 // Plan is what came of an input's first pass. Where the input is divided among several shards (Options.Shards), each
@@ -89,13 +89,11 @@ func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 			if ours && row.Reject == nil {
 				if row.Place == 1 {
 					n := p.Options.ChunkSize
-					held = append(held, Chunk{Number: row.Chunk, IDs: make([]string, 0, n), Lines: make([]int, 0, n)})
+					held = append(held, Chunk{row.Chunk, make([]string, 0, n), make([]int, 0, n), make([]string, 0, n)})
 				}
 				c := &held[len(held)-1]
 				c.IDs, c.Lines = append(c.IDs, string(row.ID)), append(c.Lines, row.Line)
-				if p.Options.WholeRows {
-					c.Raw = append(c.Raw, string(row.Raw))
-				}
+				c.Raw = append(c.Raw, string(row.Raw))
 			}
 			for proven && len(held) > 0 {
 				c := held[0]

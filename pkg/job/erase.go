@@ -13,6 +13,7 @@ import (
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/report"
+	"bulkdelete/pkg/who"
 )
 
 // work is one chunk in one slot of the pool. Its places count from 1.
@@ -278,6 +279,9 @@ func (w *work) leave(t trail, stop *Error) error {
 	if stop == nil {
 		return errLeft
 	}
+	if said := stop.Error(); w.mask(said) != said {
+		stop.Err = errors.New(w.mask(said))
+	}
 	return stop
 }
 
@@ -296,13 +300,25 @@ func (w *work) record(places []int, o report.Outcome, t trail, note string) erro
 	return nil
 }
 
+// mask takes out of what the API said what names somebody: the audit outlives the lists of people, and summaries and
+// run.json quote it.
+func (w *work) mask(text string) string {
+	if text == "" {
+		return ""
+	}
+	return who.Mask(text, w.job.Deed.cells(w))
+}
+
 func (w *work) row(places []int, o report.Outcome, t trail, note string) report.Row {
 	first, last := places[0], places[len(places)-1]
+	if o != report.Spared { // whose reason is ours, and names nobody
+		note = w.mask(note)
+	}
 	return report.Row{
 		Chunk: w.chunk.Number, From: first, To: last,
 		FirstLine: w.chunk.Lines[first-1], LastLine: w.chunk.Lines[last-1], Users: len(places),
 		Outcome: o, Attempts: t.Attempts, HTTPStatus: t.HTTPStatus, StatusCode: t.StatusCode, APICode: t.APICode,
-		Message: join(t.Message, note), RequestIDs: t.RequestIDs, StartedAt: t.StartedAt, Duration: time.Since(t.StartedAt),
+		Message: join(w.mask(t.Message), note), RequestIDs: t.RequestIDs, StartedAt: t.StartedAt, Duration: time.Since(t.StartedAt),
 		IDsSHA256: report.IDsSHA256(w.ids(places)),
 	}
 }

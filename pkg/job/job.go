@@ -23,6 +23,7 @@ type Deed interface {
 	prepare() error                          // called once, before the first call
 	chunks() iter.Seq2[chunker.Chunk, error] // whom it is done to, in order
 	do(w *work, places []int, t trail) error // does it to a chunk's places, and records what became of each
+	cells(w *work) []string                  // of a chunk's rows: what may name somebody
 	changed() error                          // why what was planned is not there any more
 
 	// What the files in a run's folder are made from besides its audit.

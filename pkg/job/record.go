@@ -103,6 +103,14 @@ func (r *Record) changed() error { return r.Input.changed() }
 // chunks streams the input again; a chunk that is not what was planned is an error.
 func (r *Record) chunks() iter.Seq2[chunker.Chunk, error] { return r.Plan.Split(r.Input.Reader()) }
 
+// cells are those of all rows of a chunk: a call that was refused may have named any of them.
+func (r *Record) cells(w *work) (cells []string) {
+	for _, raw := range w.chunk.Raw {
+		cells = append(cells, r.Plan.Cells(raw)...)
+	}
+	return append(cells, w.chunk.IDs...)
+}
+
 // do deletes the users at a chunk's places, after a look at who they are where that was asked for.
 func (r *Record) do(w *work, places []int, t trail) error {
 	if r.looks(w.job) {

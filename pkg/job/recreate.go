@@ -34,6 +34,23 @@ func (r *Restore) do(w *work, places []int, t trail) error {
 	return w.recreate(single, t)
 }
 
+// cells are what the profiles of a chunk's users say.
+func (r *Restore) cells(w *work) (cells []string) {
+	for _, users := range w.users {
+		for _, u := range users {
+			cells = append(cells, u.ID)
+			var profile map[string]any
+			_ = json.Unmarshal(u.User, &profile) // of what is no profile nothing is said
+			for _, value := range profile {
+				if text, ok := value.(string); ok {
+					cells = append(cells, text)
+				}
+			}
+		}
+	}
+	return cells
+}
+
 // key finds the user of a place who is back. A profile that has no ID which lasts has the old user_id, by which only
 // one who was never gone is found.
 func (w *work) key(place int) (idType, id string, lasts bool) {
