@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 
@@ -32,12 +33,15 @@ type reportOptions struct {
 	folderOptions
 	attestOptions
 	out, upload string
+	redact, yes bool
 }
 
 func (o *reportOptions) flags() []cli.Flag {
 	return slices.Concat(o.folderOptions.flags(), []cli.Flag{
 		word(&o.out, outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
 		uploadFlag(&o.upload),
+		toggle(&o.redact, guardFlags, "redact", "erase the files that name people, of a finished run"),
+		toggle(&o.yes, guardFlags, "yes", "do not ask", "y"),
 	}, o.attestOptions.flags())
 }
 
@@ -49,7 +53,8 @@ func reportCommand() *cli.Command {
 		ArgsUsage: "DIR...",
 		Description: `Examples:
    bulkdelete report users.bulkdelete
-   bulkdelete report users.?-of-4.bulkdelete --out users  # joins the shards`,
+   bulkdelete report users.?-of-4.bulkdelete --out users  # joins the shards
+   bulkdelete report users.bulkdelete --redact            # keeps what proves`,
 		Flags: o.flags(),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			k, err := newConsole(c, o.outputOptions)
@@ -78,7 +83,13 @@ func (o *reportOptions) reportOne(ctx context.Context, k *console, dir string) e
 	if err != nil {
 		return err
 	}
-	summary, notes, err := refresh(ctx, dir, o.input, attestor)
+	var summary *report.Summary
+	var notes []string
+	if o.redact || job.IsRedacted(dir) {
+		summary, err = o.redactOne(ctx, k, dir, attestor)
+	} else {
+		summary, notes, err = refresh(ctx, dir, o.input, attestor)
+	}
 	if err != nil {
 		return err
 	}
@@ -91,6 +102,32 @@ func (o *reportOptions) reportOne(ctx context.Context, k *console, dir string) e
 		return state
 	}
 	return errors.Join(state, k.copyFolder(ctx, dir, to, false))
+}
+
+// redactOne erases the files of a folder that name people, and those that a redaction which died has left.
+func (o *reportOptions) redactOne(ctx context.Context, k *console, dir string, a job.Attestor) (
+	s *report.Summary, err error,
+) {
+	if o.redact && o.upload != "" {
+		return nil, job.Fail(job.Usage, "erase them there, too", "--upload does not take away what a copy holds already")
+	}
+	r, err := job.OpenRedaction(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if len(r.Lists) > 0 && !o.yes {
+		k.say("These are erased for good, and nobody can be restored or looked up by them any more:\n  %s",
+			strings.Join(r.Lists, "\n  "))
+		if !k.interactive {
+			return nil, job.Fail(job.Guard, "answer on a terminal, or give --yes",
+				"not confirmed: there is no terminal to ask on, and no --yes")
+		}
+		if err := k.confirm(ctx, "erase the lists of", r.Run.Asked.Plan.Accepted, false); err != nil {
+			return nil, err
+		}
+	}
+	return r.Erase(ctx, a)
 }
 
 // refresh makes the files of a run or of a restore, whose seal is then vouched for.
@@ -120,9 +157,9 @@ func (o *reportOptions) joinShards(ctx context.Context, k *console, dirs []strin
 		return job.Fail(job.Usage, "for example: bulkdelete report users.?-of-4.bulkdelete --out users",
 			"give the folders of a job's shards")
 	}
-	if o.upload+o.signKey+o.timestamp != "" {
+	if o.redact || o.upload+o.signKey+o.timestamp != "" {
 		return job.Fail(job.Usage, "give them to each shard's run, or one folder DIR here",
-			"--upload, --sign-key and --timestamp are for one run's folder; there are %d", len(dirs))
+			"--upload, --sign-key, --timestamp and --redact are for one run's folder; there are %d", len(dirs))
 	}
 	summary, err := job.Join(ctx, dirs, o.out, o.input)
 	if err != nil {

@@ -23,12 +23,15 @@ type verifyOptions struct {
 	folderOptions
 	hash, signers, tsaCerts string
 	live                    bool
+	protect                 []string
 }
 
 func (o *verifyOptions) flags() []cli.Flag {
 	return slices.Concat(o.apiOptions.flags(), o.folderOptions.flags(), []cli.Flag{
 		word(&o.hash, inputFlags, "expect-hash", "", "`H`: the hash that the audit's last row has to have"),
 		signersFlag(&o.signers, "who may sign the seal"),
+		&cli.StringSliceFlag{Destination: &o.protect, Category: inputFlags, Name: "protect",
+			Usage: "`FILE`: a list that the run was given, if they were erased; repeatable", Sources: sources("protect")},
 		word(&o.tsaCerts, guardFlags, "tsa-certs", "", "`FILE`: root certificates of who may stamp the seal"),
 		toggle(&o.live, apiFlags, "live", "read every user back from the API"),
 	})
@@ -70,6 +73,9 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 	if want.Signers, err = readSigners(o.signers); err != nil {
 		return err
 	}
+	if want.Protect, err = o.lists(dir); err != nil {
+		return err
+	}
 	if want.Authorities, err = readAuthorities(o.tsaCerts); err != nil {
 		return err
 	}
@@ -90,6 +96,15 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 		return err
 	}
 	return judge(f, dir)
+}
+
+// lists reads what --protect names, whose kind of ID goes by the run's.
+func (o *verifyOptions) lists(dir string) (job.Protection, error) {
+	run, err := job.Asked(dir)
+	if err != nil || run == nil || len(o.protect) == 0 {
+		return nil, nil //nolint:nilerr // Verify says it
+	}
+	return protected(o.protect, run.Asked.Options["id_type"])
 }
 
 // showFindings says what was checked, what could not be, and what does not hold.
@@ -113,6 +128,9 @@ func (k *console) showFindings(f *job.Findings) {
 	if f.Torn > 0 {
 		k.find("%s at the audit's end: a run died while it wrote; "+
 			"the next one cuts them off and tries their users again", text.Things(f.Torn, "torn row"))
+	}
+	if len(f.Redacted) > 0 {
+		k.find("redacted: %s: its lists of people were erased", strings.Join(f.Redacted, ", "))
 	}
 	if f.SignedBy != "" {
 		k.find("the seal is signed by %s", f.SignedBy)

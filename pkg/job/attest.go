@@ -19,7 +19,10 @@ type Attestor struct {
 // Vouch puts a signature and a timestamp beside the seal in a deed's folder, unless they are there. Ones that do not
 // fit say that somebody has changed the seal since: then nothing is put there, and the error has the code Guard.
 func (a Attestor) Vouch(ctx context.Context, d Deed) error {
-	f := d.adopted()
+	return a.vouchFor(ctx, d.adopted().Folder)
+}
+
+func (a Attestor) vouchFor(ctx context.Context, f *Folder) error {
 	seal, err := report.ReadSeal(f.dir, report.SealName)
 	if err == nil && seal == nil {
 		return nil
@@ -40,7 +43,7 @@ func (a Attestor) Vouch(ctx context.Context, d Deed) error {
 }
 
 // vouch makes the file of that name, unless it is there, of the seal, and by whom it should be.
-func vouch(f *Adopted, seal []byte, name string, whose func(seal, by []byte) (string, error), should string,
+func vouch(f *Folder, seal []byte, name string, whose func(seal, by []byte) (string, error), should string,
 	make func(seal []byte) ([]byte, error)) error {
 	there, err := report.ReadSeal(f.dir, name)
 	if err != nil {

@@ -318,8 +318,8 @@ func (w *work) row(places []int, o report.Outcome, t trail, note string) report.
 		Chunk: w.chunk.Number, From: first, To: last,
 		FirstLine: w.chunk.Lines[first-1], LastLine: w.chunk.Lines[last-1], Users: len(places),
 		Outcome: o, Attempts: t.Attempts, HTTPStatus: t.HTTPStatus, StatusCode: t.StatusCode, APICode: t.APICode,
-		Message: join(w.mask(t.Message), note), RequestIDs: t.RequestIDs, StartedAt: t.StartedAt, Duration: time.Since(t.StartedAt),
-		IDsSHA256: report.IDsSHA256(w.ids(places)),
+		Message: join(w.mask(t.Message), note), RequestIDs: t.RequestIDs, StartedAt: t.StartedAt,
+		Duration: time.Since(t.StartedAt), IDsSHA256: report.IDsSHA256(w.ids(places)),
 	}
 }
 

@@ -41,8 +41,21 @@ const (
 
 // Claim holds the folder at path against all other processes, and makes it if it is not there. What it holds is
 // read only now. A folder that is not a run's, or that others may change, is refused, and so is one on which a run on
-// another machine works: say, which may be nil, tells of looking for that, which takes seconds.
+// another machine works, or whose lists of people were erased: say, which may be nil, tells of looking for the former,
+// which takes seconds.
 func Claim(ctx context.Context, path string, say func(format string, args ...any)) (_ *Folder, err error) {
+	f, err := claim(ctx, path, say)
+	if err != nil {
+		return nil, err
+	}
+	if seal, err := report.LoadSeal(f.dir); err == nil && seal.IsRedacted() {
+		return nil, errors.Join(Fail(Guard, anotherHint+"; bulkdelete verify checks what is left",
+			"the run in %s is finished, and its lists of people were erased", path), f.Close())
+	}
+	return f, nil
+}
+
+func claim(ctx context.Context, path string, say func(format string, args ...any)) (_ *Folder, err error) {
 	f := &Folder{Path: path}
 	defer onError(&err, f.Close)
 	if f.dir, f.made, err = openTrusted(path); err != nil {
@@ -92,10 +105,17 @@ func openTrusted(path string) (dir *journal.Dir, made []string, err error) {
 
 // reclaim is Claim for a folder that is there and holds a run.
 func reclaim(ctx context.Context, path string) (*Folder, error) {
-	if _, err := os.Stat(filepath.Join(path, report.RunName)); err != nil {
-		return nil, Fail(Usage, folderHint, "%s is not a run's folder: %w", path, err)
+	if err := isFolder(path); err != nil {
+		return nil, err
 	}
 	return Claim(ctx, path, nil)
+}
+
+func isFolder(path string) error {
+	if _, err := os.Stat(filepath.Join(path, report.RunName)); err != nil {
+		return Fail(Usage, folderHint, "%s is not a run's folder: %w", path, err)
+	}
+	return nil
 }
 
 // loadRun reads what was asked; nil: nothing was.

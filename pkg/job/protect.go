@@ -77,6 +77,19 @@ func (f *Folder) Protect(given Protection) (Protection, error) {
 	return all, nil
 }
 
+// first gives the lists as those that a run was first given, if they are.
+func (p Protection) first(run *report.Run) (Protection, error) {
+	p = slices.Clone(p)
+	for i := range p {
+		p[i].Run = 1
+	}
+	if p != nil && p.Digest() != run.Asked.Protect {
+		return nil, Fail(Guard, "give the lists that the run was given first",
+			"--protect names other people than the run's lists did")
+	}
+	return p, nil
+}
+
 // LookUp finds the users of those whom planning does not compare by spelling. They keep the user_ids they had.
 func (p Protection) LookUp(ctx context.Context, api *client.Client, idType string) error {
 	kinds := map[string][]int{}

@@ -36,7 +36,7 @@ func Reopen(ctx context.Context, dir, input string) (_ *Record, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := planAgain(ctx, f.dir, f.Run, input)
+	r, err := planAgain(ctx, f.dir, f.Run, input, nil)
 	if err != nil {
 		return nil, errors.Join(err, index.Close())
 	}
@@ -44,8 +44,11 @@ func Reopen(ctx context.Context, dir, input string) (_ *Record, err error) {
 	return r, f.become(r, index)
 }
 
-// planAgain plans a run's input once more. The error is an *Error with the code Guard if it is not what was planned.
-func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input string) (_ *Record, err error) {
+// planAgain plans a run's input once more. lists may stand for protect.csv. The error is an *Error with the code Guard
+// if it is not what was planned.
+func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input string, lists Protection) (
+	_ *Record, err error,
+) {
 	a := run.Asked
 	in, err := OpenInput(findInput(dir, run, input))
 	if err != nil {
@@ -54,7 +57,10 @@ func planAgain(ctx context.Context, dir *journal.Dir, run *report.Run, input str
 	defer onError(&err, in.Close)
 	in.Name = a.Input.Name
 	options := planned(a.Options)
-	protection, err := readProtection(dir, run)
+	protection, err := lists.first(run)
+	if lists == nil {
+		protection, err = readProtection(dir, run)
+	}
 	if err != nil {
 		return nil, auditError(dir, err)
 	}

@@ -28,6 +28,8 @@ type View struct {
 
 	dir   *journal.Dir
 	want  Expect
+	seal  *report.Seal    // nil: there is none, or it cannot be read
+	lost  error           // why it cannot be read
 	index *report.Index   // nil: the audit does not hold
 	deed  Deed            // nil: who the audit and the files tell of is not known
 	sum   *report.Summary // nil: it could not be made
@@ -57,8 +59,9 @@ type Findings struct {
 	Restored    *int                   `json:"restored,omitempty"` // and created again
 	Living      *int                   `json:"living,omitempty"`   // with --live: who still exists
 
-	SignedBy  string `json:"signed_by,omitempty"`  // the seal: who, and the key's fingerprint
-	StampedAt string `json:"stamped_at,omitempty"` // the seal was there then, RFC 3339
+	Redacted  []string `json:"redacted,omitempty"`   // lists of people that were erased
+	SignedBy  string   `json:"signed_by,omitempty"`  // the seal: who, and the key's fingerprint
+	StampedAt string   `json:"stamped_at,omitempty"` // the seal was there then, RFC 3339
 }
 
 func (f *Findings) problem(format string, args ...any) {
@@ -70,9 +73,10 @@ func (f *Findings) unchecked(format string, args ...any) {
 
 // Expect is what a folder is held to besides itself.
 type Expect struct {
-	Input   string // where the input is now; "": where it was
-	Hash    string // that the audit's last row has to have; "": not known
-	Program string // the version of bulkdelete that verifies
+	Input   string     // where the input is now; "": where it was
+	Protect Protection // the lists that the first run was given, where protect.csv was erased; nil: protect.csv
+	Hash    string     // that the audit's last row has to have; "": not known
+	Program string     // the version of bulkdelete that verifies
 
 	Signers     *attest.Signers     // who may sign the seal; nil: not known
 	Authorities *attest.Authorities // who may say when it was there; nil: not known
@@ -94,6 +98,12 @@ func Verify(ctx context.Context, dir string, want Expect) (_ *View, err error) {
 	if v.Run == nil {
 		return nil, Fail(Usage, folderHint, "%s is not a run's folder: it has no %s", dir, report.RunName)
 	}
+	v.seal, v.lost = report.LoadSeal(v.dir)
+	if v.seal.IsRedacted() {
+		for _, was := range v.seal.Redacted {
+			v.Redacted = append(v.Redacted, was.Name)
+		}
+	}
 	// From what all else rests on to what is made from it.
 	for _, check := range []func(context.Context) error{
 		v.checkAudit, v.checkPlan, v.checkFiles, v.checkBackup, v.checkSeal,
@@ -103,7 +113,10 @@ func Verify(ctx context.Context, dir string, want Expect) (_ *View, err error) {
 		}
 	}
 	v.Whole = len(v.Problems) == 0
-	v.Finished = v.index != nil && v.index.Complete() && v.Run.Begun() && !v.Run.Open
+	if v.seal.IsRedacted() && v.Run.Asked.Deed == report.Restore {
+		v.Remaining = 0 // whom it was about stood in the backup; only finished ones are redacted
+	}
+	v.Finished = v.index != nil && v.Remaining == 0 && v.Run.Begun() && !v.Run.Open
 	return v, nil
 }
 
@@ -145,9 +158,11 @@ func (v *View) checkPlan(ctx context.Context) error {
 		}
 		return nil
 	}
-	record, err := planAgain(ctx, v.dir, v.Run, v.want.Input)
+	record, err := planAgain(ctx, v.dir, v.Run, v.want.Input, v.want.Protect)
 	if damage, ok := errors.AsType[*report.DamageError](err); ok {
 		v.problem("%v", damage)
+	} else if err != nil && v.want.Input != "" {
+		v.problem("%v", err)
 	}
 	if err != nil {
 		v.unchecked(behind, err)
@@ -194,6 +209,8 @@ func (v *View) openRestore() error {
 // checkFiles compares what was made from the audit with what would be made now.
 func (v *View) checkFiles(context.Context) error {
 	switch {
+	case v.deed == nil && v.seal.IsRedacted():
+		return v.checkRedacted()
 	case v.deed == nil: // said already
 		return nil
 	case v.Run.Open:
@@ -207,6 +224,22 @@ func (v *View) checkFiles(context.Context) error {
 		v.problem("the files made from the audit cannot be made again: %v", err)
 		return nil
 	}
+	v.differ(sum, differ)
+	return nil
+}
+
+// checkRedacted compares what can be made without the input.
+func (v *View) checkRedacted() error {
+	sum, differ, err := report.CompareRedacted(v.dir, v.Run)
+	if err != nil {
+		v.problem("what was made from the audit cannot be made again: %v", err)
+		return nil
+	}
+	v.differ(sum, differ)
+	return nil
+}
+
+func (v *View) differ(sum *report.Summary, differ []string) {
 	v.sum = sum
 	for _, d := range differ {
 		if name, _, _ := strings.Cut(d, " "); v.sealDecides(name) {
@@ -215,7 +248,6 @@ func (v *View) checkFiles(context.Context) error {
 			v.problem("%s", d)
 		}
 	}
-	return nil
 }
 
 // sealDecides says whether another version made a page or a summary, as far as is known, and it is what was sealed
@@ -225,9 +257,8 @@ func (v *View) sealDecides(name string) bool {
 	if !other || name != report.PageName && name != report.SummaryName {
 		return false
 	}
-	seal, err := report.LoadSeal(v.dir)
-	is, failed := report.Sum(v.dir, name)
-	return err == nil && failed == nil && seal != nil && slices.Contains(seal.Files, is)
+	is, err := report.Sum(v.dir, name)
+	return err == nil && v.seal != nil && slices.Contains(v.seal.Files, is)
 }
 
 // Unversioned is the version of a build that does not know its own.
@@ -239,6 +270,10 @@ func (v *View) checkBackup(ctx context.Context) (err error) {
 	v.close = append(v.close, r.Close)
 	restore := v.Run.Asked.Deed == report.Restore
 	switch {
+	case v.seal.IsRedacted() && !restore && v.Run.Asked.Backup != "":
+		return v.checkRestored(ctx)
+	case v.seal.IsRedacted():
+		return nil
 	case v.index == nil || !restore && v.Run.Asked.Backup == "":
 		return nil
 	case restore:
@@ -286,10 +321,10 @@ func (v *View) checkRestored(ctx context.Context) error {
 
 // checkSeal holds the folder's files to the seal. While a run is open its last seal is about what was before.
 func (v *View) checkSeal(context.Context) error {
-	seal, err := report.LoadSeal(v.dir)
+	seal := v.seal
 	switch {
-	case err != nil:
-		v.problem("the seal cannot be believed: %v", err)
+	case v.lost != nil:
+		v.problem("the seal cannot be believed: %v", v.lost)
 		return nil
 	case v.Run.Open:
 		v.unchecked("the seal: a run is open, or died, and seals when it ends")

@@ -57,9 +57,14 @@ func Write(dir *journal.Dir, run *Run, layout Layout, lines iter.Seq2[Line, erro
 }
 
 // Compare says which of a run's files are not, byte for byte, what Write would make, each in a line of its own.
+//
+// In a redacted folder the erased files are held to what its seal says that they were.
 func Compare(dir *journal.Dir, run *Run, layout Layout,
 	lines iter.Seq2[Line, error]) (s *Summary, differ []string, err error) {
-	t := target{dir, map[string]string{}}
+	t := target{dir: dir, differ: map[string]string{}}
+	if seal, err := LoadSeal(dir); err == nil && seal.IsRedacted() {
+		t.redacted = seal
+	}
 	s, err = makeFiles(t, run, []*Shard{{Run: run, Folder: dir}}, layout, lines)
 	for name, how := range t.differ {
 		differ = append(differ, name+" "+how)
@@ -89,6 +94,7 @@ func WriteJoined(dir *journal.Dir, whole *Run, shards []*Shard, layout Layout,
 
 func makeFiles(t target, run *Run, shards []*Shard, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
 	s := newSummary(run)
+	s.stats.Redacted = t.redacted != nil
 	from := source{run: run, layout: layout, lines: lines}
 	for i, shard := range shards {
 		x, err := ReadIndex(shard.Folder, shard.Run, func(r *Row) {
@@ -228,7 +234,7 @@ func (out *files) put(l Line, s *Summary) error {
 		s.Remaining++
 		return out.row(out.remaining, "", l.Raw)
 	case row.Outcome == Spared:
-		addSample(&s.stats.SparedRows, l, row.reason())
+		s.stats.addSample(&s.stats.SparedRows, l, row.reason())
 		return out.row(out.spared, "", l.Raw, number, row.reason())
 	case row.Outcome == Failed || row.Outcome == Unknown:
 		s.fail(l, row)

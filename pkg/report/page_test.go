@@ -252,15 +252,15 @@ func TestTopRows(t *testing.T) {
 func TestSamplesShowEveryKind(t *testing.T) {
 	var s stats
 	for i := range 1000 {
-		addSample(&s.RejectedRows, Line{Line: i, Code: "duplicate"}, fmt.Sprintf("the same ID stands in line %d", i))
+		new(stats).addSample(&s.RejectedRows, Line{Line: i, Code: "duplicate"}, fmt.Sprintf("the same ID stands in line %d", i))
 	}
-	addSample(&s.RejectedRows, Line{Line: 1000, Code: "type"}, "not a user_id")
+	new(stats).addSample(&s.RejectedRows, Line{Line: 1000, Code: "type"}, "not a user_id")
 	if n := len(s.RejectedRows); n != samplesOfKind+1 || s.RejectedRows[n-1].Line != 1000 {
 		t.Errorf("%d rows are kept, the last one line %d", n, s.RejectedRows[n-1].Line)
 	}
 	var shown []sample
 	for i, kind := range []string{"b", "a", "b"} {
-		addSample(&shown, Line{Line: i + 1, Code: kind}, "why")
+		new(stats).addSample(&shown, Line{Line: i + 1, Code: kind}, "why")
 	}
 	if shown[0].Line != 1 || shown[1].Line != 3 || shown[2].Line != 2 {
 		t.Errorf("rows of one kind do not stand together: %v", shown)

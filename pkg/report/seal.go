@@ -40,6 +40,9 @@ type Seal struct {
 	Reason    string         `json:"reason,omitempty"`
 	Files     []SealedFile   `json:"files"`
 	Replaces  *SealedFile    `json:"replaces,omitempty"` // the seal before
+
+	Redacted   []SealedFile `json:"redacted,omitempty"`    // lists of people that were erased
+	RedactedBy string       `json:"redacted_by,omitempty"` // the operating system's user and machine
 }
 
 // SealedFile is a file of the folder as it was.
@@ -77,15 +80,18 @@ func LoadSeal(dir *journal.Dir) (*Seal, error) {
 
 // WriteSeal seals a run that has ended and whose files are made. A seal that is there becomes seal.N.json.
 func WriteSeal(dir *journal.Dir, run *Run, s *Summary) error {
-	replaced, err := setAside(dir)
-	if err != nil {
+	return newSeal(run, s).write(dir, func(string) bool { return true })
+}
+
+// write seals those files of a folder that stay.
+func (seal *Seal) write(dir *journal.Dir, stays func(name string) bool) (err error) {
+	if seal.Replaces, err = setAside(dir); err != nil {
 		return err
 	}
-	seal := newSeal(run, s)
-	seal.Replaces = replaced
 	if seal.Files, err = sums(dir); err != nil {
 		return err
 	}
+	seal.Files = slices.DeleteFunc(seal.Files, func(f SealedFile) bool { return !stays(f.Name) })
 	for _, name := range SealNames()[1:] {
 		if err := dir.Remove(name); err != nil {
 			return err
@@ -188,6 +194,11 @@ func (s *Seal) Check(dir *journal.Dir) (wrong map[string]string, err error) {
 	for _, f := range now {
 		wrong[f.Name] = "is not in the seal"
 	}
+	for _, f := range s.Redacted {
+		if delete(wrong, f.Name); dir.Has(f.Name) {
+			wrong[f.Name] = "is redacted, and still there"
+		}
+	}
 	for _, f := range s.Files {
 		switch _, there := wrong[f.Name]; {
 		case !there:
@@ -204,7 +215,7 @@ func (s *Seal) Check(dir *journal.Dir) (wrong map[string]string, err error) {
 // Tells says whether what the seal says of a run is so.
 func (s *Seal) Tells(run *Run, sum *Summary) bool {
 	is := *s
-	is.SealedAt, is.Files, is.Replaces = time.Time{}, nil, nil
+	is.SealedAt, is.Files, is.Replaces, is.Redacted, is.RedactedBy = time.Time{}, nil, nil, nil, ""
 	should := newSeal(run, sum)
 	should.SealedAt = time.Time{}
 	return reflect.DeepEqual(&is, should)

@@ -11,7 +11,8 @@ import (
 
 // stats are what the page draws. They take 32 bytes a row of the audit.
 type stats struct {
-	timings []timing
+	timings  []timing
+	Redacted bool // nobody is shown
 
 	Slowest, Retried                     []Row
 	FailedRows, RejectedRows, SparedRows []sample
@@ -54,14 +55,14 @@ func (t *stats) add(r *Row) {
 }
 
 // addSample keeps the first few rows of each kind, which is a rejection's class or a failure's reason, side by side.
-func addSample(to *[]sample, l Line, reason string) {
+func (t *stats) addSample(to *[]sample, l Line, reason string) {
 	kind, same, at := cmp.Or(l.Code, reason), 0, len(*to)
 	for i, s := range *to {
 		if s.Kind == kind {
 			same, at = same+1, i+1
 		}
 	}
-	if same < samplesOfKind && len(*to) < topSamples {
+	if !t.Redacted && same < samplesOfKind && len(*to) < topSamples {
 		id, reason := text.Shorten(string(l.ID), maxShownID), text.Shorten(reason, maxMessage)
 		*to = slices.Insert(*to, at, sample{l.Line, id, reason, kind})
 	}

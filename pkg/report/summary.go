@@ -177,10 +177,10 @@ func (s *Summary) reject(l Line) {
 	default:
 		s.Duplicates++
 	}
-	addSample(&s.stats.RejectedRows, l, l.Reason)
+	s.stats.addSample(&s.stats.RejectedRows, l, l.Reason)
 }
 
-func (s *Summary) fail(l Line, r *Row) { addSample(&s.stats.FailedRows, l, r.reason()) }
+func (s *Summary) fail(l Line, r *Row) { s.stats.addSample(&s.stats.FailedRows, l, r.reason()) }
 
 // finish adds up. Counts that do not are a mistake that nobody may overlook.
 func (s *Summary) finish(run *Run) error {

@@ -3,8 +3,11 @@ package report
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 
@@ -13,8 +16,9 @@ import (
 
 // target is where made files go: into a folder, in the place of older ones, or beside these to be compared.
 type target struct {
-	dir    *journal.Dir      // nil: nowhere
-	differ map[string]string // how files of the folder differ from what they should be, by name; nil: write them
+	dir      *journal.Dir      // nil: nowhere
+	redacted *Seal             // whose erased files are compared by their hashes; nil: none were
+	differ   map[string]string // how files of the folder differ from what they should be, by name; nil: write them
 }
 
 // made is a file being made. It remembers its first error until commit. discard may follow that.
@@ -60,6 +64,10 @@ func discarding(name string) *made {
 
 func (t target) compare(name string) (*made, error) {
 	f, err := t.dir.Open(name)
+	was := t.redacted.WasRedacted(name)
+	if errors.Is(err, fs.ErrNotExist) && was != nil {
+		return t.compareSum(name, *was), nil
+	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, journal.ErrNotRegular) {
 		t.differ[name] = "is missing"
 		return discarding(name), nil
@@ -80,6 +88,30 @@ func (t target) compare(name string) (*made, error) {
 		return errors.Join(err, f.Close())
 	}
 	return &made{w, name, commit, func() { f.Close() }}, nil
+}
+
+// compareSum compares with a file that is not there any more.
+func (t target) compareSum(name string, was SealedFile) *made {
+	sum := &summed{Hash: sha256.New()}
+	w := bufio.NewWriter(sum)
+	return &made{w, name, func() error {
+		err := w.Flush()
+		if is := (SealedFile{name, sum.n, hex.EncodeToString(sum.Sum(nil))}); is != was {
+			t.differ[name] = "was redacted, and is not what was sealed before"
+		}
+		return err
+	}, func() {}}
+}
+
+// summed is a hash that counts.
+type summed struct {
+	hash.Hash
+	n int64
+}
+
+func (s *summed) Write(p []byte) (int, error) {
+	s.n += int64(len(p))
+	return s.Hash.Write(p)
 }
 
 // compared reads a file along with what it should be.
