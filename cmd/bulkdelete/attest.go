@@ -75,6 +75,19 @@ func readAuthorities(path string) (*attest.Authorities, error) {
 	return a, nil
 }
 
+// signer names whose key signs the seal, "" for nobody's.
+func (o *operation) signer() string {
+	key := o.attestor.Key
+	if key == nil {
+		return ""
+	}
+	by := attest.Signature{Key: key.Fingerprint()}
+	if o.signers != nil {
+		by.By = o.signers.NameOf(key)
+	}
+	return by.String()
+}
+
 // vouch has the seal of a run vouched for that ended with result. It goes on where a signal stopped the deleting.
 func (o *operation) vouch(ctx context.Context, d job.Deed, result error) error {
 	return o.besides(result, o.attestor.Vouch(context.WithoutCancel(ctx), d), "nobody vouches for the seal")

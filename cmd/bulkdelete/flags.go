@@ -156,6 +156,7 @@ type jobOptions struct {
 	shard, maxDeletes, maxFailures, reason string
 	plan, save, faults, out, upload        string
 	attestOptions
+	allowedSigners string
 }
 
 // none is a number that was not given.
@@ -181,6 +182,7 @@ func (o *jobOptions) flags() []cli.Flag {
 		number(&o.stopAfter, guardFlags, "stop-after", none, "stop cleanly once `N` users are done"),
 		word(&o.maxFailures, guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
 		word(&o.plan, guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
+		signersFlag(&o.allowedSigners, "who may have signed the plan"),
 		word(&o.reason, guardFlags, "reason", "", "`TEXT`: the ticket or ground, kept with the proof"),
 		toggle(&o.backup, guardFlags, "backup", "save each user's profile before deleting the user"),
 		toggle(&o.verify, guardFlags, "verify", "read each chunk back after deleting it"),
@@ -204,6 +206,9 @@ func (o *jobOptions) check() error {
 	case o.faults != "" && !o.sandbox:
 		return job.Fail(job.Usage, "add --sandbox, or leave --faults out",
 			"--faults is for the sandbox, and without --sandbox real users would be deleted")
+	case o.allowedSigners != "" && o.plan == "":
+		return job.Fail(job.Usage, "add --plan plan.json, or leave --allowed-signers out",
+			"--allowed-signers says who may have signed the plan, and there is none")
 	case o.stopAfter == 0 || o.stopAfter < none:
 		return fmt.Errorf("--stop-after %d: give a number of users from 1", o.stopAfter)
 	case o.expect < none:

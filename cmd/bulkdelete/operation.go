@@ -13,6 +13,7 @@ import (
 
 	"bulkdelete/internal/sandbox"
 	"bulkdelete/internal/text"
+	"bulkdelete/pkg/attest"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/objects"
@@ -42,6 +43,7 @@ type operation struct {
 	uncounted error            // why not
 	upload    *objects.Folder  // where the folder is copied to; nil: nowhere
 	attestor  job.Attestor     // who vouches for the seal
+	signers   *attest.Signers  // one of whom has to have signed the plan; nil: nobody has to
 	approval  *report.Approval // who approved the plan; nil: nobody was asked to
 	close     []func() error
 }
@@ -69,6 +71,9 @@ func (p *process) newOperation(c *cli.Command, o *jobOptions) (*operation, error
 		op.host = sandboxHost
 	}
 	if op.upload, err = openUpload(o.upload, op.config.RootCAs); err != nil {
+		return nil, err
+	}
+	if op.signers, err = readSigners(o.allowedSigners); err != nil {
 		return nil, err
 	}
 	op.attestor, err = o.attestOptions.open(op.config.RootCAs)
@@ -224,7 +229,7 @@ func (o *operation) keepPace(folder *job.Adopted) error {
 func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
 	limit, _ := job.ParseLimit(o.maxFailures) // check has done it
 	s := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed",
-		Plan: o.approval, Reason: o.reason, Guards: o.guards(), Resume: resume,
+		Plan: o.approval, Signer: o.signer(), Reason: o.reason, Guards: o.guards(), Resume: resume,
 		Rate: o.config.Rate.String(), Paces: o.kept, Sample: o.before, PoolBefore: o.poolUsers}
 	if o.yes {
 		s.Approved = "--yes"

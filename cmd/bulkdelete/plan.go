@@ -64,7 +64,7 @@ func (d *deletion) look(ctx context.Context) error {
 		return err
 	}
 	if d.save != "" {
-		if err := job.SavePlan(d.save, d.want); err != nil {
+		if err := job.SavePlan(d.save, d.want, d.attestor.Key); err != nil {
 			return err
 		}
 		d.console.say("plan saved to %s", d.save)
@@ -166,6 +166,9 @@ func (d *deletion) showInput(t *table, w io.Writer, left int) {
 
 // showRules says whom of the accepted the run is about.
 func (d *deletion) showRules(t *table) {
+	if a := d.approval; a != nil {
+		t.row("plan", "of %s", text.Clean(cmp.Or(a.SignedBy, a.By)))
+	}
 	if d.match != "" {
 		t.row("match", "%s: whose profile does not agree is spared", d.match)
 	}

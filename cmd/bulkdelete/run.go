@@ -314,7 +314,8 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 			"%s users%s would be deleted, more than --max-deletes %s allows", text.Count(all), of, limit)
 	}
 	if d.plan != "" {
-		d.approval, err = job.CheckPlan(d.plan, job.Whole(d.want, d.planned))
+		d.approval, err = job.CheckPlan(d.plan, job.Whole(d.want, d.planned),
+			job.Second{Signers: d.signers, Not: d.attestor.Key})
 	}
 	return err
 }

@@ -33,8 +33,13 @@ type Signature struct {
 	Key string // its fingerprint
 }
 
-// String names both.
-func (s Signature) String() string { return s.By + " (" + s.Key + ")" }
+// String names both, or the key where nobody is known to have it.
+func (s Signature) String() string {
+	if s.By == "" {
+		return s.Key
+	}
+	return s.By + " (" + s.Key + ")"
+}
 
 // ReadSigners reads a list.
 func ReadSigners(file string) (*Signers, error) {

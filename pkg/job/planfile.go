@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
+	"bulkdelete/pkg/attest"
 	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
@@ -70,15 +72,28 @@ func (s savedPlan) run() *report.Run {
 	}}
 }
 
-// SavePlan writes what run describes to path, whole, for a second person to approve.
-func SavePlan(path string, run *report.Run) error {
+// signed is what a plan's name and its signature's differ in.
+const signed = ".sig"
+
+// SavePlan writes what run describes to path, whole, for a second person to approve, and beside it who key says has
+// approved it; nil: nobody yet.
+func SavePlan(path string, run *report.Run, key *attest.Key) error {
 	text, err := MarshalPlan(run)
+	var signature []byte
+	if err == nil && key != nil {
+		signature, err = key.Sign(text)
+	}
 	var dir *journal.Dir
 	if err == nil {
 		dir, err = journal.OpenDir(filepath.Dir(path))
 	}
 	if err == nil {
-		err = errors.Join(dir.WriteFile(filepath.Base(path), text), dir.Close())
+		name := filepath.Base(path)
+		err = errors.Join(dir.Remove(name+signed), dir.WriteFile(name, text))
+		if err == nil && key != nil {
+			err = dir.WriteFile(name+signed, signature)
+		}
+		err = errors.Join(err, dir.Close())
 	}
 	if err != nil {
 		return Fail(Usage, "give a path that can be written with --save", "the plan cannot be saved: %w", err)
@@ -86,8 +101,14 @@ func SavePlan(path string, run *report.Run) error {
 	return nil
 }
 
+// Second is what is asked of who approves a plan.
+type Second struct {
+	Signers *attest.Signers // one of whom has to have signed it; nil: anybody may have saved it
+	Not     *attest.Key     // of who runs it, who has to be somebody else; nil: not known
+}
+
 // CheckPlan refuses a run that is not what the plan at path says, and shows the difference. It gives who approved what.
-func CheckPlan(path string, run *report.Run) (*report.Approval, error) {
+func CheckPlan(path string, run *report.Run, second Second) (*report.Approval, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, Fail(Usage, "", "the plan cannot be read: %w", err)
@@ -105,5 +126,29 @@ func CheckPlan(path string, run *report.Run) (*report.Approval, error) {
 		return nil, Fail(Guard, "plan again and have it approved, or give the input and options that were approved",
 			"this run is not what the plan %s says:%s", path, diff)
 	}
-	return &report.Approval{By: s.By, Digest: s.Digest}, nil
+	by, err := second.check(path, text)
+	if err != nil {
+		return nil, err
+	}
+	return &report.Approval{By: s.By, Digest: s.Digest, SignedBy: by}, nil
+}
+
+// check says who signed a plan: somebody of the list, and somebody else than who runs it.
+func (s Second) check(path string, plan []byte) (by string, err error) {
+	if s.Signers == nil {
+		return "", nil
+	}
+	const again = "have somebody else make it again: bulkdelete plan FILE --save plan.json --sign-key FILE"
+	signature, err := os.ReadFile(path + signed)
+	if err != nil {
+		return "", Fail(Usage, again, "--allowed-signers asks for a signed plan: %w", err)
+	}
+	who, err := s.Signers.Verify(plan, signature, time.Now())
+	if err != nil {
+		return "", Fail(Guard, again, "the signature of the plan %s does not hold: %w", path, err)
+	}
+	if s.Not != nil && (who.Key == s.Not.Fingerprint() || who.By == s.Signers.NameOf(s.Not)) {
+		return "", Fail(Guard, again, "%s signed the plan and runs it: a second pair of eyes is somebody else's", who)
+	}
+	return who.String(), nil
 }

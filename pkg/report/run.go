@@ -115,8 +115,9 @@ type Session struct {
 	Program    string            `json:"program"` // version of bulkdelete
 	By         string            `json:"by"`      // the operating system's user and machine
 	PID        int               `json:"pid"`
-	Dir        string            `json:"dir"`      // the folder, as it was given
-	Approved   string            `json:"approved"` // typed, or --yes
+	Dir        string            `json:"dir"`              // the folder, as it was given
+	Approved   string            `json:"approved"`         // typed, or --yes
+	Signer     string            `json:"signer,omitempty"` // whose key signs the seal: its fingerprint, the name if known
 	Plan       *Approval         `json:"plan,omitempty"`
 	Reason     string            `json:"reason,omitempty"`
 	Guards     map[string]string `json:"guards,omitempty"` // flags that could have refused or stopped it
@@ -139,8 +140,9 @@ type Sample struct {
 
 // Approval is the plan that a second person approved.
 type Approval struct {
-	By     string `json:"by"`
-	Digest string `json:"digest"`
+	By       string `json:"by"` // who saved it: the operating system's user and machine
+	Digest   string `json:"digest"`
+	SignedBy string `json:"signed_by,omitempty"` // a name on the list of --allowed-signers, and the key's fingerprint
 }
 
 // Ended is how a run ended.

@@ -36,6 +36,7 @@ type Seal struct {
 	TenantID  string         `json:"tenant_id,omitempty"`
 	By        string         `json:"by"` // the operating system's user and machine of the last run
 	Approved  string         `json:"approved,omitempty"`
+	Signer    string         `json:"signer,omitempty"` // whose key was to sign this
 	Plan      *Approval      `json:"plan,omitempty"`
 	Reason    string         `json:"reason,omitempty"`
 	Files     []SealedFile   `json:"files"`
@@ -105,7 +106,7 @@ func newSeal(run *Run, s *Summary) *Seal {
 	seal := &Seal{Format: 1, Program: run.Program, SealedAt: time.Now().UTC(), Deed: a.Deed, State: s.State,
 		ExitCode: s.ExitCode, Runs: len(run.Runs), FirstHash: run.Seed(), LastHash: s.LastRowHash, Rows: s.AuditRows,
 		Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
-		By: last.By, Approved: last.Approved, Plan: last.Plan, Reason: a.Reason,
+		By: last.By, Approved: last.Approved, Signer: last.Signer, Plan: last.Plan, Reason: a.Reason,
 		Counts: map[string]int{"invalid": s.Invalid, "duplicates": s.Duplicates, "protected": s.Protected,
 			"remaining": s.Remaining}}
 	for _, o := range outcomes {

@@ -125,6 +125,7 @@ func TestSealThatTellsAnotherStoryIsSeen(t *testing.T) {
 		"by":         func(s *Seal) { s.By = "x" },
 		"reason":     func(s *Seal) { s.Reason = "x" },
 		"approved":   func(s *Seal) { s.Approved = "x" },
+		"signer":     func(s *Seal) { s.Signer = "x" },
 		"plan":       func(s *Seal) { s.Plan = &Approval{} },
 	} {
 		s := loadSeal(t, dir)
