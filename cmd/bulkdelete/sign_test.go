@@ -84,7 +84,7 @@ func TestSealsAreSigned(t *testing.T) {
 	}
 	edit(t, filepath.Join(dir, "all.bulkdelete", "seal.json"), replace(`"sealed_at": "2`, `"sealed_at": "1`))
 	wants(t, p.command(dir, "verify", "all.bulkdelete", "--allowed-signers", "allowed_signers"), 1,
-		"the signature seal.json.sig does not hold")
+		"seal.json.sig does not hold")
 	wants(t, run(), 3, "is not what seal.json.sig is about")
 }
 

@@ -111,11 +111,8 @@ func signedWith(text, signature []byte) (ssh.PublicKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("it is no SSH signature: %w", err)
 	}
-	if s.Namespace != Namespace {
-		return nil, fmt.Errorf("it was made for %q, not for %q", s.Namespace, Namespace)
-	}
 	if err := sshsig.Verify(bytes.NewReader(text), s, s.PublicKey, s.HashAlgorithm, Namespace); err != nil {
-		return nil, fmt.Errorf("it is not the signature of this text: %w", err)
+		return nil, fmt.Errorf("it is not the signature of this: %w", err)
 	}
 	return s.PublicKey, nil
 }

@@ -103,7 +103,7 @@ func parseStamp(text, response []byte) (*timestamp.Timestamp, error) {
 	h := stamp.HashAlgorithm.New()
 	h.Write(text)
 	if !bytes.Equal(h.Sum(nil), stamp.HashedMessage) {
-		return nil, errors.New("it is not the timestamp of this text")
+		return nil, errors.New("it is not the timestamp of this")
 	}
 	return stamp, nil
 }

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -73,34 +74,43 @@ func (v *View) checkVouched() (err error) {
 			return Fail(Halted, rerunHint, "the folder cannot be read: %w", err)
 		}
 	}
-	seal := files[report.SealName]
+	seal, stamp, signature := files[report.SealName], files[report.StampName], files[report.SignatureName]
 	at := time.Now()
-	if v.mayCheck(report.StampName, files[report.StampName], v.want.Authorities != nil, "timestamped", "tsa-certs") {
-		stamped, err := v.want.Authorities.Verify(seal, files[report.StampName])
-		if err != nil {
-			v.problem("the timestamp %s does not hold: %v", report.StampName, err)
-		} else {
-			at, v.StampedAt = stamped, stamped.UTC().Format(time.RFC3339)
+	v.checkFits(report.StampName, stamp, v.want.Authorities != nil, "timestamped", "tsa-certs", func() (err error) {
+		if v.want.Authorities == nil {
+			return attest.IsStamp(seal, stamp)
 		}
-	}
-	if v.mayCheck(report.SignatureName, files[report.SignatureName], v.want.Signers != nil, "signed", "allowed-signers") {
-		by, err := v.want.Signers.Verify(seal, files[report.SignatureName], at)
-		if err != nil {
-			v.problem("the signature %s does not hold: %v", report.SignatureName, err)
-		} else {
+		if at, err = v.want.Authorities.Verify(seal, stamp); err == nil {
+			v.StampedAt = at.UTC().Format(time.RFC3339)
+		}
+		return err
+	})
+	v.checkFits(report.SignatureName, signature, v.want.Signers != nil, "signed", "allowed-signers", func() error {
+		if v.want.Signers == nil {
+			_, err := attest.SignedWith(seal, signature)
+			return err
+		}
+		by, err := v.want.Signers.Verify(seal, signature, cmp.Or(at, time.Now()))
+		if err == nil {
 			v.SignedBy = by.String()
 		}
-	}
+		return err
+	})
 	return nil
 }
 
-// mayCheck says whether a file that vouches for the seal is there and can be checked.
-func (v *View) mayCheck(name string, text []byte, wanted bool, done, flag string) bool {
-	switch {
-	case wanted && text == nil:
-		v.problem("%s is not %s: there is no %s", report.SealName, done, name)
-	case !wanted && text != nil:
+// checkFits checks a file that vouches for the seal: whether it is there, if that is wanted, and whether it holds. One
+// that is not wanted is at least about the seal.
+func (v *View) checkFits(name string, text []byte, wanted bool, done, flag string, check func() error) {
+	if text == nil {
+		if wanted {
+			v.problem("%s is not %s: there is no %s", report.SealName, done, name)
+		}
+		return
+	}
+	if err := check(); err != nil {
+		v.problem("%s does not hold: %v", name, err)
+	} else if !wanted {
 		v.unchecked("%s: give --%s to have it checked", name, flag)
 	}
-	return wanted && text != nil
 }

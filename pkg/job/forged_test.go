@@ -29,6 +29,12 @@ func (b *fixture) folder() *journal.Dir {
 // are made. run.json says that the last of them is the last.
 func (b *fixture) forge(edit func(rows []report.Row) []report.Row) {
 	b.t.Helper()
+	b.forgeAll(func(_ *report.Run, rows []report.Row) []report.Row { return edit(rows) })
+}
+
+// forgeAll is forge for what was asked, too, from which the chain begins.
+func (b *fixture) forgeAll(edit func(run *report.Run, rows []report.Row) []report.Row) {
+	b.t.Helper()
 	dir, run := b.folder(), b.runJSON()
 	var rows []report.Row
 	index, err := report.ReadIndex(dir, run, func(r *report.Row) { rows = append(rows, *r) })
@@ -38,13 +44,15 @@ func (b *fixture) forge(edit func(rows []report.Row) []report.Row) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	run.Asked = run.Asked.Copy()
+	rows = edit(run, rows)
 	anew := *run
 	anew.Open, anew.Runs = false, nil
 	audit, _, err := report.OpenAudit(dir, &anew, func(report.Row) error { return nil })
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	for _, r := range edit(rows) {
+	for _, r := range rows {
 		if err := audit.Append(r); err != nil {
 			b.t.Fatal(err)
 		}
