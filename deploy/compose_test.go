@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"bulkdelete/internal/aloud"
+	"bulkdelete/pkg/attest"
 )
 
 // compose gives the command line of Docker Compose: a plugin today, a program of its own before.
@@ -51,6 +53,14 @@ func TestComposeRehearsal(t *testing.T) {
 		t.Errorf("the rows are in %v", sums)
 	}
 	private(t, files)
+	signers, err := attest.ReadSigners("rehearsal/allowed_signers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seal, signature := []byte(files["seal.json"].text), []byte(files["seal.json.sig"].text)
+	if _, err := signers.Verify(seal, signature, time.Now()); err != nil {
+		t.Errorf("the proof's signature: %v", err)
+	}
 	if out := run(up...); !strings.Contains(out, "nothing to do") {
 		t.Errorf("the second time it says\n%s", out)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"bulkdelete/internal/aloud"
+	"bulkdelete/internal/tsa"
 )
 
 // backupDamages are done to the folder of a finished run with --backup. restore is what that command ends with.
@@ -153,8 +154,58 @@ func TestDocsPython(t *testing.T) {
 	if out, err := check("job/restore"); err != nil {
 		t.Errorf("restore: %v: %s", err, out)
 	}
+	edit(t, filepath.Join(dir, "job", "seal.json"), replace(`"deleted": 200`, `"deleted": 199`))
+	if out, err := check("job"); err == nil {
+		t.Errorf("other counts are whole: %s", out)
+	}
 	edit(t, filepath.Join(dir, "job", "run.json"), replace("ïcket", "icket"))
 	if out, err := check("job"); err == nil {
 		t.Errorf("an edited run.json is whole: %s", out)
+	}
+}
+
+// The commands of docs/proof.md for somebody who has not this program check a real folder, each its own part of it.
+func TestDocsWithoutThisProgram(t *testing.T) {
+	s, p, dir := tsa.New(t, "critical,timeStamping"), newPool(t, 100, ""), t.TempDir()
+	sshKey(t, dir, "ann")
+	_, page, _ := strings.Cut(docsPage(t, "docs/proof.md"), "## Without this program\n")
+	block := shBlock.FindStringSubmatch(page)
+	if block == nil {
+		t.Fatal("docs/proof.md has no commands")
+	}
+	root, err := os.ReadFile(s.Root)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "tsa-root.pem"), root, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 100)
+	wants(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "500", "--sign-key", "ann", "--timestamp", s.URL), 0)
+	check := func() error {
+		c := exec.Command("bash", "-e", "-o", "pipefail", "-c", block[1])
+		c.Dir = filepath.Join(dir, "all.bulkdelete")
+		out, err := c.CombinedOutput()
+		t.Logf("%v: %s", err, out)
+		return err
+	}
+	if err := check(); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func([]byte) []byte{
+		"audit.csv": line(-1, gone), "deleted.csv": line(5, gone), "seal.json": replace("100", "101"),
+		"seal.json.tsr": func(b []byte) []byte { b[len(b)-1] ^= 1; return b }, "seal.json.sig": line(2, gone),
+	} {
+		path := filepath.Join(dir, "all.bulkdelete", name)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if edit(t, path, change); check() == nil {
+			t.Errorf("%s is edited, and nothing sees it", name)
+		}
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
