@@ -60,6 +60,11 @@ func withoutURLSecrets(message string) string {
 	})
 }
 
+// withoutFlag leaves a flag and its value out of a command line.
+func withoutFlag(command, name string) string {
+	return regexp.MustCompile(` --?`+name+`[= ]('[^']*'|\S+)`).ReplaceAllString(command, "")
+}
+
 // commandLine is the command that does something else with the same run: with those flags of this one that were given.
 func (o *operation) commandLine(verb, argument string, names ...string) string {
 	words := []string{programName(os.Args[0]), verb, text.ShellWord(argument)}
@@ -92,7 +97,8 @@ var (
 	apiNames = []string{"host", "auth", "signature-dialect", "tenant-id", "ca-cert", "sandbox"}
 	// retryNames are those that a run of failed.csv needs: what the run was about, not how its input was written.
 	retryNames = append(slices.Clone(apiNames),
-		"column", "id-type", "delimiter", "no-validate", "protect", "match", "only", "sample", "backup", "verify", "rate", "workers")
+		"column", "id-type", "delimiter", "no-validate", "protect", "match", "only", "sample", "backup", "verify",
+		"rate", "workers")
 )
 
 // checkEnvironment refuses variables that look like a flag's and are none's: a guard that is misspelt guards nobody.

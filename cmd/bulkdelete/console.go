@@ -53,8 +53,8 @@ type console struct {
 
 func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	root := c.Root()
-	k := &console{in: root.Reader, out: root.Writer, stderr: root.ErrWriter, err: &redirect{w: root.ErrWriter}, json: o.json,
-		progress: o.progress, pulse: &pulse{}}
+	k := &console{in: root.Reader, out: root.Writer, stderr: root.ErrWriter, err: &redirect{w: root.ErrWriter},
+		json: o.json, progress: o.progress, pulse: &pulse{}}
 	k.waiting.Store(true)
 	k.terminal = isTerminal(root.ErrWriter)
 	k.cursor = k.terminal && os.Getenv("TERM") != "dumb"
@@ -71,13 +71,15 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	if err != nil || level == zerolog.NoLevel {
 		return nil, fmt.Errorf("--log-level %q: give debug, info, warn or error", o.logLevel)
 	}
+	// The run's ID joins the lines of one process where the logs of many are collected.
+	run := fmt.Sprintf("%08x", rand.Uint32())
 	var w io.Writer = k.err
 	switch format := o.logFormat; {
 	case format == "console" || format == "" && k.terminal:
 		w = zerolog.ConsoleWriter{Out: k.err, NoColor: !k.cursor || os.Getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}
 	case format == "json":
 		if s, ok := root.ErrWriter.(*stderr); ok {
-			s.inJSON()
+			s.inJSON(run)
 		}
 		if k.progress == "bar" {
 			k.progress = "plain"
@@ -85,8 +87,7 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	case format != "":
 		return nil, fmt.Errorf("--log-format %q: give console or json", format)
 	}
-	// The run's ID joins the lines of one process where the logs of many are collected.
-	k.log = zerolog.New(w).Level(level).With().Timestamp().Str("run", fmt.Sprintf("%08x", rand.Uint32())).Logger()
+	k.log = zerolog.New(w).Level(level).With().Timestamp().Str("run", run).Logger()
 	return k, nil
 }
 
@@ -119,8 +120,9 @@ func (k *console) find(format string, args ...any) {
 	fmt.Fprintln(k.out, text.CleanLines(fmt.Sprintf(format, args...)))
 }
 
-// confirm asks for the number of users. Where standard input is the data, the terminal itself is asked.
-func (k *console) confirm(ctx context.Context, verb string, users int, inputIsStdin bool) error {
+// confirm asks for the number of users, who are all that are left, or the next of them for a trial. Where standard input
+// is the data, the terminal itself is asked.
+func (k *console) confirm(ctx context.Context, verb string, users, left int, inputIsStdin bool) error {
 	in := k.in
 	if inputIsStdin {
 		tty, err := os.Open("/dev/tty")
@@ -131,7 +133,12 @@ func (k *console) confirm(ctx context.Context, verb string, users int, inputIsSt
 		defer tty.Close()
 		in = tty
 	}
-	fmt.Fprintf(k.err, "Type %d to %s %s users, anything else to leave: ", users, verb, text.Count(users))
+	question := fmt.Sprintf("Type %d to %s %s users", users, verb, text.Count(users))
+	if users < left {
+		question = fmt.Sprintf("Trial: type %d to %s the first %s of %s", users, verb, text.Count(users),
+			text.Count(left))
+	}
+	fmt.Fprintf(k.err, "%s, anything else to leave: ", question)
 	answer := make(chan string, 1)
 	go func() { // a read from a terminal cannot be interrupted: it ends with the process
 		line, _ := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
@@ -185,6 +192,8 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	row("not saved", s.NotSaved, "deleted, and not in the backup")
 	always(kind, s.Rows, "in "+s.Input.Name)
 	if s.LastRowHash != "" { // shards have chains of their own
+		took := time.Duration(s.Seconds * float64(time.Second)).Round(time.Second)
+		fmt.Fprintf(b, "It took %s; to see it, open %s\n", took, in(report.PageName))
 		fmt.Fprintf(b, "The proof is in %s; its last row's hash is\n%s\n", in(report.AuditName), s.LastRowHash)
 	}
 	_, err := io.WriteString(k.out, text.CleanLines(b.String()))

@@ -144,7 +144,12 @@ func (o *operation) approve(ctx context.Context, folder *job.Adopted, a approval
 	if err := a.show(); err != nil || o.yes {
 		return err
 	}
-	return o.console.confirm(ctx, a.verb, folder.Remaining(), a.fromData)
+	left := folder.Remaining()
+	users := left
+	if o.stopAfter != none {
+		users = min(users, o.stopAfter)
+	}
+	return o.console.confirm(ctx, a.verb, users, left, a.fromData)
 }
 
 // perform takes a deed from its approval to the last file of its folder. One that is finished is answered without a
@@ -226,6 +231,7 @@ func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
 	}
 	return &job.Job{
 		Deed: d, Client: o.client, Session: s, Workers: o.config.Workers, StopAfter: max(0, o.stopAfter),
+		AfterTrial:  withoutFlag(resume, "stop-after"),
 		MaxFailures: limit, MaxDuration: o.maxDuration, Verify: o.verify, Began: o.began,
 		Observe: func(r report.Row) {
 			o.console.row(r)
@@ -282,6 +288,11 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 	}
 	if ended != nil {
 		e := asError(ended)
+		if errors.Is(e, job.ErrStopAfter) {
+			done := s.Accepted - s.Remaining
+			o.console.say("Done: %s of %s. Look at them, then:\n%s", text.Count(done), text.Count(s.Accepted), resume)
+			return job.Fail(e.Code, "", "")
+		}
 		return unfinished(e.Code, e.Hint, e, s, resume)
 	}
 	if o.backup && s.Deleted > 0 {

@@ -143,12 +143,14 @@ func (d *deletion) showInput(t *table, w io.Writer, left int) {
 			text.Count(p.AllAccepted))
 	}
 	t.row("accepted", "%s", text.Count(p.Accepted))
+	first := "first users"
 	if left < p.Accepted {
+		first = "next users"
 		t.row("", "%s of them were settled by earlier runs, %s are left", text.Count(p.Accepted-left), text.Count(left))
 	}
 	showUsers := w == k.out || k.terminal // elsewhere standard error is a log, and logs name no user
 	if showUsers {
-		t.rows("first users", d.first)
+		t.rows(first, d.first)
 	}
 	t.row("rejected", "%s (%s invalid, %s duplicate, %s protected)",
 		text.Count(p.Rows-p.Accepted), text.Count(p.Invalid), text.Count(p.Duplicates), text.Count(p.Protected))

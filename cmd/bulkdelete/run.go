@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -42,6 +43,9 @@ func (p *process) runCommand() *cli.Command {
 				return err
 			}
 			err = d.end(d.runAll(ctx))
+			if errors.Is(err, job.ErrInUse) {
+				return err // the metrics are those of the run that works
+			}
 			if lost := d.metrics.end(asError(err).Code); lost != nil { // the exit code is about the users alone
 				d.console.log.Warn().Err(lost).Msg("metrics lost")
 			}
@@ -152,8 +156,14 @@ func (d *deletion) run(ctx context.Context) error {
 		return err
 	}
 	folder := record.Adopted
-	if folder.Remaining() == 0 {
+	switch folder.Remaining() {
+	case 0:
 		d.offline = "there is nobody left to delete"
+	case d.planned.Accepted:
+	default:
+		if err := d.findNext(folder); err != nil {
+			return err
+		}
 	}
 	return d.perform(ctx, record, folder, approval{
 		verb: "delete", fromData: d.name == "-", resume: d.resume(),
@@ -167,6 +177,26 @@ func (d *deletion) run(ctx context.Context) error {
 	})
 }
 
+// findNext finds the first users whose turn has not come, to show.
+func (d *deletion) findNext(folder *job.Adopted) error {
+	d.first = nil
+	for row, err := range d.planned.All(d.input.Reader()) {
+		if err != nil {
+			return err
+		}
+		if row.Reject == nil && row.Chunk > 0 && !folder.Settled(row.Chunk, row.Place) {
+			d.first = append(d.first, shown(row.Line, string(row.ID)))
+		}
+		if len(d.first) == samples {
+			break
+		}
+	}
+	return nil
+}
+
+// shown is a row to show to a person.
+func shown(line int, what string) string { return fmt.Sprintf("line %d: %s", line, text.Clean(what)) }
+
 // read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the
 // folder did. A folder that was made for nothing goes when it is closed.
 func (d *deletion) read(ctx context.Context) (*job.Record, error) {
@@ -175,6 +205,9 @@ func (d *deletion) read(ctx context.Context) (*job.Record, error) {
 		return nil, err
 	}
 	d.close = append(d.close, folder.Close)
+	if err := d.metrics.write(); err != nil { // now, while nothing has been sent, and nobody else writes them
+		return nil, err
+	}
 	if err := d.readInput(ctx, folder); err != nil {
 		return nil, err
 	}
@@ -244,7 +277,6 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 
 // scan is the first pass over the input.
 func (d *deletion) scan(ctx context.Context) (err error) {
-	show := func(line int, what string) string { return fmt.Sprintf("line %d: %s", line, text.Clean(what)) }
 	lists := d.protection.Spelled(d.chunks.IDType, false)
 	d.planned, err = chunker.Scan(ctx, d.input.Reader(), d.chunks, func(row chunker.Row) error {
 		if row.Reject == nil {
@@ -255,9 +287,9 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 		}
 		switch {
 		case row.Reject == nil && len(d.first) < samples:
-			d.first = append(d.first, show(row.Line, string(row.ID)))
+			d.first = append(d.first, shown(row.Line, string(row.ID)))
 		case row.Reject != nil && len(d.refused) < samples:
-			d.refused = append(d.refused, show(row.Line, row.Reject.Reason))
+			d.refused = append(d.refused, shown(row.Line, row.Reject.Reason))
 		}
 		return nil
 	})

@@ -38,6 +38,7 @@ type Job struct {
 	Session     report.Session   // who runs it, where, with what approval
 	Workers     int              // calls in flight at the most, from 1
 	StopAfter   int              // users to be done in this run, 0: all
+	AfterTrial  string           // the command that goes on once StopAfter is reached
 	MaxFailures Limit            // of failed and unknown users in this run
 	MaxDuration time.Duration    // 0: none
 	Verify      bool             // read each chunk back after deleting it
@@ -162,7 +163,7 @@ func (j *Job) feedChunks() *Error {
 		slots <- func() { (&work{job: j, chunk: chunk}).do(places) }
 	}
 	if j.StopAfter > 0 && fed >= j.StopAfter { // maybe within the last chunk, or at its very end, which why sees
-		return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
+		return Fail(Interrupted, "", "stopped by --stop-after %d%w", j.StopAfter, ErrStopAfter)
 	}
 	return nil
 }
