@@ -282,7 +282,7 @@ func terminalWidth(k *console, w io.Writer) int {
 	if !isTerminal(stream) {
 		return 0
 	}
-	if s, ok := stream.(*stderr); ok && s.json {
+	if s, ok := stream.(*stderr); ok && s.run != "" {
 		return 0 // it is a log, whoever reads it
 	} else if ok {
 		stream = s.Writer
