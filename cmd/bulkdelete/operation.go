@@ -122,6 +122,7 @@ type approval struct {
 	check    func(context.Context) error // connects, and refuses what was not meant
 	show     func() error                // says what is about to happen
 	resume   string                      // the command that goes on with it
+	never    int                         // users left of whom it is known that no call will name them
 }
 
 // approve is every check before the first call that changes something, the person's own last.
@@ -136,7 +137,7 @@ func (o *operation) approve(ctx context.Context, folder *job.Adopted, a approval
 	if err := a.show(); err != nil || o.yes {
 		return err
 	}
-	return o.console.confirm(ctx, a.verb, folder.Remaining(), a.fromData)
+	return o.console.confirm(ctx, a.verb, folder.Remaining()-a.never, a.fromData)
 }
 
 // perform takes a deed from its approval to the last file of its folder. One that is finished is answered without a

@@ -38,12 +38,13 @@ func (c *Client) Existing(ctx context.Context, idType string, ids []string) (liv
 }
 
 // Profiles gives what the API knows of each of ids, in the order given: the JSON of every user that the ID names, as
-// the API wrote it, with custom data, identities and departments; none for an ID that belongs to nobody, which is
-// believed as by Existing. It takes as many calls as that needs.
+// the API wrote it, with custom data, identities, departments and tenants; none for an ID that belongs to nobody, which
+// is believed as by Existing. It takes as many calls as that needs.
 func (c *Client) Profiles(ctx context.Context, idType string, ids []string) (
 	profiles [][]json.RawMessage, all Receipt, err error,
 ) {
-	full := params{{"withCustomData", true}, {"withIdentities", true}, {"withDepartmentIds", true}}
+	full := params{{"withCustomData", true}, {"withIdentities", true}, {"withDepartmentIds", true},
+		{"withTenantIds", true}}
 	found, all, err := c.lookUp(ctx, idType, ids, full)
 	for _, users := range found {
 		var raw []json.RawMessage
