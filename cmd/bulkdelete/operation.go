@@ -108,11 +108,19 @@ func logIn(ctx context.Context, cfg client.Config) (*client.Client, string, erro
 	case errors.Is(err, client.Postponed):
 		err = job.Fail(job.Halted, "run the same command again then; nothing was sent", "cannot log in: %w", err)
 	case errors.Is(err, client.WrongPool):
-		err = job.Fail(job.Halted, "give the credentials of the run's pool; nothing was sent", "%w", err)
+		err = job.Fail(job.Halted, "give the credentials of that pool, or correct --user-pool-id; nothing was sent", "%w", err)
 	default:
 		err = job.Fail(job.Halted, "check "+credentialID+" and "+credentialSK+"; nothing was sent", "cannot log in: %w", err)
 	}
 	return nil, "", err
+}
+
+// poolName is the user pool for people, who are told where nothing but the access key's ID has named it.
+func (o *operation) poolName(pool string) string {
+	if pool = text.Clean(pool); o.client != nil && o.client.PoolIsGuessed() {
+		pool += " (guessed: the access key's ID; nothing else names it but --user-pool-id)"
+	}
+	return pool
 }
 
 // approval is what stands between a plan and the first call that changes something.

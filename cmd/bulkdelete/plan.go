@@ -143,7 +143,7 @@ func (d *deletion) showPlan(w io.Writer, left int) error {
 func (d *deletion) showTarget(t *table, left int) {
 	t.row("host", "%s", d.host)
 	if d.offline == "" {
-		t.row("user pool", "%s", text.Clean(d.pool))
+		t.row("user pool", "%s", d.poolName(d.pool))
 	} else {
 		t.row("user pool", "not asked: %s", d.offline)
 	}

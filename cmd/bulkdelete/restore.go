@@ -138,7 +138,7 @@ func (o *operation) showRestore(r *job.Restore, p *job.Prospect) error {
 		t.row("", "%s more were deleted without being in the backup: they cannot come back", text.Count(r.Unsaved))
 	}
 	t.row("host", "%s", r.Run.Asked.Host)
-	t.row("user pool", "%s", text.Clean(r.Run.Asked.UserPool))
+	t.row("user pool", "%s", o.poolName(r.Run.Asked.UserPool))
 	t.row("looked for", "each user first: who is there is left as is")
 	t.rows("lost", strings.Split(lostForEver, "\n"))
 	t.rows("lost too", counted(p.Lost, "of %s"))

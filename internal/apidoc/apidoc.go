@@ -114,8 +114,9 @@ func (d *Document) Answer(r *http.Request, body []byte, status int, header http.
 	if err != nil {
 		return fmt.Errorf("what was accepted is not what the document has: %w", err)
 	}
+	whole := io.NopCloser(bytes.NewReader(withoutNulls(answer)))
 	err = openapi3filter.ValidateResponse(in.Request.Context(), &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: in, Status: status, Header: header, Body: io.NopCloser(bytes.NewReader(withoutNulls(answer)))})
+		RequestValidationInput: in, Status: status, Header: header, Body: whole})
 	if err != nil {
 		return brief("the answer to "+r.URL.Path, err)
 	}

@@ -98,6 +98,8 @@ func (a *auth) checkSignature(q *request, cfg Config, prefix, credentials string
 		return refuse(403, 1304, "there is no date")
 	case err != nil:
 		return refuse(403, 1303, "the date must be an HTTP date")
+	case h.Get(prefix+"userpool-id") != "" && h.Get(prefix+"userpool-id") != cfg.UserPool:
+		return refuse(403, 2224, "there is no such user pool")
 	case time.Since(at).Abs() > tolerance:
 		return refuse(403, 1305, "the date differs too much from this server's")
 	}

@@ -27,13 +27,13 @@ func (s *Server) getToken(q *request) *answer {
 	return succeed(map[string]any{"access_token": s.auth.issue(s.cfg), "expires_in": seconds})
 }
 
-// members are the names that a call's body may have, letter by letter, those inside of objects with the way to them. The
-// users of create-users-batch have a check of their own.
+// members are the names that a call's body may have, letter by letter, those inside of objects with the way to them.
+// The users of create-users-batch have a check of their own.
 var members = map[string][]string{
 	"get-management-token": {"accessKeyId", "accessKeySecret"},
 	"delete-users-batch":   {"userIds", "options", "options.userIdType"},
-	"list-users": strings.Fields("keywords advancedFilter searchQuery options options.pagination options.pagination.page " +
-		"options.pagination.limit options.sort options.fuzzySearchOn options.withCustomData options.withPost " +
+	"list-users": strings.Fields("keywords advancedFilter searchQuery options " +
+		"options.pagination options.pagination.page options.pagination.limit options.sort options.fuzzySearchOn options.withCustomData options.withPost " +
 		"options.withIdentities options.withDepartmentIds options.flatCustomData"),
 	"create-users-batch": strings.Fields("list options options.keepPassword options.autoGeneratePassword " +
 		"options.resetPasswordOnFirstLogin options.departmentIdType options.sendNotification options.passwordEncryptType " +

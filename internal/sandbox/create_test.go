@@ -60,7 +60,8 @@ func TestCreations(t *testing.T) {
 		{"a country and a phone", []fields{{"phone": "13800000000", "phoneCountryCode": "+86"}}, 200, 5},
 		{"custom data that is long", []fields{custom(1023)}, 200, 6},
 		{"custom data that is too long", []fields{custom(1024)}, 400, 6},
-		{"custom data that the pool has not", []fields{{"username": "y", "customData": fields{"EmployeeNo": "1"}}}, 400, 6},
+		{"custom data that the pool has not",
+			[]fields{{"username": "y", "customData": fields{"EmployeeNo": "1"}}}, 400, 6},
 	} {
 		if a := send(t, s, authorized(creation(c.users...), key)); a.StatusCode != c.want || s.Len() != c.left {
 			t.Errorf("%s: %s, %d users are left", c.name, a.body, s.Len())

@@ -271,9 +271,9 @@ func (s *Server) admit() bool {
 func (s *Server) write(q *request, a *answer) { q.w.Write(s.envelope(q, a)) }
 
 // chinese are the messages of those who ask for them with x-authing-lang, by apiCode or statusCode.
-var chinese = map[int]string{200: "操作成功", 400: "参数错误", 401: "未登录", 402: "需要付费", 403: "无权限", 404: "资源不存在",
-	409: "资源冲突", 413: "请求体过大", 422: "无法处理的请求", 429: "请求过于频繁", 499: "请求错误", 500: "服务器错误", 502: "网关错误",
-	503: "服务不可用", 2004: "用户不存在", 2020: "令牌无效或已过期", 2026: "用户已存在", 2224: "用户池不存在"}
+var chinese = map[int]string{200: "操作成功", 400: "参数错误", 401: "未登录", 403: "无权限", 404: "资源不存在",
+	409: "资源冲突", 413: "请求体过大", 422: "无法处理的请求", 429: "请求过于频繁", 499: "请求错误", 500: "服务器错误",
+	502: "网关错误", 503: "服务不可用", 2004: "用户不存在", 2020: "令牌无效或已过期", 2026: "用户已存在", 2224: "用户池不存在"}
 
 // words is the message in the language that was asked for.
 func (a *answer) words(h http.Header) string {

@@ -54,7 +54,8 @@ func TestUsersAsTheAPIShowsThem(t *testing.T) {
 	s := newServer(t, Config{}, 20)
 	key := token(t, s)
 	show := func(more string) (list []fields) {
-		a := send(t, s, authorized(get("get-user-batch", fmt.Sprintf("userIds[]=%s&userIds[]=%s%s", userID(0), userID(2), more)), key))
+		two := fmt.Sprintf("userIds[]=%s&userIds[]=%s%s", userID(0), userID(2), more)
+		a := send(t, s, authorized(get("get-user-batch", two), key))
 		if err := json.Unmarshal(a.Data, &list); err != nil || len(list) != 2 {
 			t.Fatal(a.body)
 		}
@@ -96,7 +97,8 @@ func TestWaysOfTheSDKs(t *testing.T) {
 	r = httptest.NewRequest(http.MethodGet, "/", nil)
 	r.URL.Path = "/\x7f\"\U0001f600\x01"
 	var page struct{ Message string }
-	if a := transmit(s, r); a.http != 404 || json.Unmarshal([]byte(a.body), &page) != nil || page.Message != "Cannot GET "+r.URL.Path {
+	a := transmit(s, r)
+	if json.Unmarshal([]byte(a.body), &page) != nil || a.http != 404 || page.Message != "Cannot GET "+r.URL.Path {
 		t.Errorf("HTTP %d %s", a.http, a.body)
 	}
 }
@@ -131,12 +133,14 @@ func TestQuirks(t *testing.T) {
 		left          int    // of three users
 	}{
 		{"", UnknownNotFound, deletion("x"), `"apiCode":2004`, 3},
-		{"bare-404", UnknownNotFound, deletion(userID(0), "x"), `{"message":"the user does not exist","requestId":"sandbox-00000002","statusCode":404}`, 3},
+		{"bare-404", UnknownNotFound, deletion(userID(0), "x"),
+			`does not exist","requestId":"sandbox-00000002","statusCode":404}`, 3},
 		{"bare-404", UnknownPartial, deletion(userID(0), "x"), `"statusCode":404}`, 2},
 		{"", "", query("userIds[]", "x", "y"), `"data":[]`, 3},
 		{"absent-404", "", query("userIds[]", "x", "y"), `"apiCode":2004`, 3},
 		{"absent-404", "", query("userIds[]", "x", userID(0)), userID(0), 3},
-		{"absent-null", "", query("userIds[]", "x", "y"), `{"message":"","requestId":"sandbox-00000002","statusCode":200}`, 3},
+		{"absent-null", "", query("userIds[]", "x", "y"),
+			`{"message":"","requestId":"sandbox-00000002","statusCode":200}`, 3},
 		{"no-brackets", "", query("userIds%5B%5D", userID(0)), `"data":[]`, 3},
 		{"no-brackets", "", query("userIds[]", userID(0)), `"data":[]`, 3},
 		{"no-brackets", "", query("userIds", userID(0), userID(1)), userID(1), 3},

@@ -131,15 +131,7 @@ func (a *call) path() string { return a.client.root.Path + "/api/v3/" + a.name }
 // instant.
 func (a *call) RoundTrip(r *http.Request) (*http.Response, error) {
 	a.last = Attempt{Call: a.name, Number: a.receipt.Attempts + 1}
-	if a.auth != nil {
-		if err := a.auth.ready(a); errors.Is(err, Stopped) {
-			return nil, err
-		} else if err != nil {
-			a.noAuth = fmt.Errorf("cannot log in: %w", err)
-			return nil, err
-		}
-	}
-	if err := a.client.pace.take(a.ctx); err != nil {
+	if err := a.ready(); err != nil {
 		return nil, err
 	}
 	a.client.inFlight.Add(1)
@@ -153,6 +145,23 @@ func (a *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		a.parse(response, body)
 	}
 	return response, err
+}
+
+// ready waits for authorization and a slot. Authorization that runs out while the slot is waited for is had anew: the
+// slot stays for whoever needs it.
+func (a *call) ready() error {
+	for a.auth != nil {
+		if err := a.auth.ready(a); errors.Is(err, Stopped) {
+			return err
+		} else if err != nil {
+			a.noAuth = fmt.Errorf("cannot log in: %w", err)
+			return err
+		}
+		if err := a.client.pace.take(a.ctx, a.auth.fresh); !errors.Is(err, errStale) {
+			return err
+		}
+	}
+	return a.client.pace.take(a.ctx, nil)
 }
 
 // send sends one attempt and takes the whole body, up to a bound, while the attempt's time runs. A started attempt is

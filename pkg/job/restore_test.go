@@ -237,8 +237,8 @@ func TestWhoIsThereIsNotCreated(t *testing.T) {
 	})
 }
 
-// Users as real pools have them come back all, in one call for each 50, but for those whom the API creates in no way: they
-// are counted beforehand, named in no call, and what is said of them and of what is lost is what happens.
+// Users as real pools have them come back all, in one call for each 50, but for those whom the API creates in no way:
+// they are counted beforehand, named in no call, and what is said of them and of what is lost is what happens.
 func TestARestoreIsWhatWasForeseen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newFixture(t, sandbox.Config{}, 100, 100)
@@ -277,7 +277,8 @@ func TestARestoreIsWhatWasForeseen(t *testing.T) {
 		if err := errors.Join(err, r.Close()); err != nil {
 			t.Fatal(err)
 		}
-		lost := map[string]int{"identities that are not whole": 1, "phoneCountryCode": 1, "mainDepartmentId": 1, "postIdList": 1}
+		lost := map[string]int{"identities that are not whole": 1, "phoneCountryCode": 1, "mainDepartmentId": 1,
+			"postIdList": 1}
 		sealed := map[string]int{"phone": 1, "name": 1, "email": 1}
 		if !maps.Equal(p.Lost, lost) || !maps.Equal(p.Sealed, sealed) || len(p.Never) != 4 || p.Open != 5 || listed != 5 {
 			t.Errorf("foreseen: %+v, %d listed", p, listed)
