@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -208,6 +209,10 @@ func (o *operation) carryOut(ctx context.Context, j *job.Job, users int) error {
 	}
 	if err := o.metrics.begin(users); err != nil {
 		return err
+	}
+	j.Sealed = func(members []string) {
+		o.console.say("warning: the pool shows %s of users encrypted or masked, and so the backup holds it: "+
+			"restore could create them with that alone", strings.Join(members, ", "))
 	}
 	j.Draining = func(calls int) { o.console.draining(calls, ctx.Err() != nil) }
 	stop := o.console.showProgress(users, o.client)

@@ -61,6 +61,7 @@ func (a *call) parse(response *http.Response, body []byte) {
 		l.StatusCode, l.apiCode = number(e.StatusCode), number(e.APICode)
 	}
 	success := isJSON && l.HTTPStatus == http.StatusOK && l.StatusCode == 200 && a.succeeded(e.Data)
+	l.bare = l.StatusCode == 200 && (len(e.Data) == 0 || string(e.Data) == "null")
 	message, _ := e.Message.(string)
 	requestID, _ := e.RequestID.(string)
 	l.RequestID = a.clean(cmp.Or(requestID, response.Header.Get("X-Request-Id")))

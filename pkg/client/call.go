@@ -20,6 +20,7 @@ const (
 	maxRetryAfter = 10 * time.Minute // the longest that is waited for
 	serverRetries = 3                // of an answer 500: some plain bad arguments are answered so
 	thirdRetries  = 1                // of 602 and 603
+	surelyBare    = 5                // attempts after which an answer without data is believed to mean nobody
 	mostBytes     = 16 << 20         // of an answer: 50 whole users are far less
 )
 
@@ -44,6 +45,7 @@ type Attempt struct {
 	kind       Kind      // of Err; 0: success
 	inDoubt    bool      // it may have been carried out all the same
 	untrusted  bool      // the server's certificate is not accepted
+	bare       bool      // statusCode 200 and no data
 }
 
 // call is one call with all its attempts. It is the http.RoundTripper beneath go-retryablehttp's loop and supplies that

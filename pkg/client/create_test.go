@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -180,5 +181,31 @@ func TestForesee(t *testing.T) {
 			c.sent != "" && stringify(got.user) != c.sent {
 			t.Errorf("%.80s\nis %+v", c.profile, got)
 		}
+	}
+}
+
+// An API that shows no data where nobody exists is believed after some attempts, and as an empty list is: if the same
+// means find somebody.
+func TestReadingsWithoutData(t *testing.T) {
+	const bare, empty = `200 {"statusCode":200,"message":""}`, `200 {"statusCode":200,"message":"","data":null}`
+	const somebody = `200 {"statusCode":200,"data":{"totalCount":1,"list":[{"userId":"z"}]}}`
+	const found = `200 {"statusCode":200,"data":[{"userId":"z"}]}`
+	for _, c := range []struct {
+		answers []string
+		retries int
+		ok      bool
+	}{
+		{append(slices.Repeat([]string{bare}, 6), somebody, found), 5, true},
+		{append(slices.Repeat([]string{empty}, 6), somebody, found), 5, true},
+		{append(slices.Repeat([]string{empty}, 6), somebody, `200 {"statusCode":200,"data":[]}`), 5, false},
+		{append(slices.Repeat([]string{empty}, 2), somebody, found), 1, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h := &answers{list: c.answers}
+			client := newClient(t, h, func(cfg *Config) { cfg.Retries = c.retries })
+			if living, _, err := client.Existing(t.Context(), "user_id", []string{"a"}); (err == nil) != c.ok || len(living) > 0 {
+				t.Errorf("%q: %q, %v", c.answers, living, err)
+			}
+		})
 	}
 }

@@ -20,9 +20,11 @@ func (w *work) saveFirst(places []int, t trail) error {
 	t = t.addRead(receipt)
 	profiles := byPlace(places, list)
 	found, missing := split(places, func(place int) bool { return len(profiles[place]) > 0 })
-	if err := w.job.backup.Append(w.saved(found, profiles)); err != nil {
+	users := w.saved(found, profiles)
+	if err := w.job.backup.Append(users); err != nil {
 		return w.leave(t, Fail(Halted, roomHint, "the backup cannot be written, so nobody more is deleted: %w", err))
 	}
+	w.job.lookForSealed(users)
 	if err := w.missing(missing, t); err != nil || len(found) == 0 {
 		return err
 	}
@@ -38,6 +40,16 @@ func (w *work) saved(places []int, profiles map[int][]json.RawMessage) (users []
 		}
 	}
 	return users
+}
+
+// lookForSealed tells once that the pool encrypts or masks what it shows: then that is what the backup holds.
+func (j *Job) lookForSealed(users []report.Saved) {
+	for _, u := range users {
+		if sealed := client.Foresee(u.User).Sealed; j.Sealed != nil && len(sealed) > 0 {
+			j.sealed.Do(func() { j.Sealed(sealed) })
+			return
+		}
+	}
 }
 
 // missing records users who were not found when they were looked for. Those whom an earlier run found, and may have

@@ -261,8 +261,10 @@ func TestARestoreIsWhatWasForeseen(t *testing.T) {
 			}
 			b.api.ServeHTTP(edited{w, edits}, r)
 		}))}
-		if s, err := b.run(t.Context()); err != nil || s.Deleted != 100 {
-			t.Fatal(s, err)
+		var warned []string
+		b.adjust = func(j *Job) { j.Sealed = func(members []string) { warned = append(warned, members...) } }
+		if s, err := b.run(t.Context()); err != nil || s.Deleted != 100 || len(warned) != 1 {
+			t.Fatalf("%+v, %v, warned of %q", s, err, warned)
 		}
 		r, err := OpenRestore(b.dir)
 		if err != nil {
