@@ -37,7 +37,7 @@ func TestWhateverTheAPIIs(t *testing.T) {
 		inBubble(t, c.spec+" "+c.unknown, func(t *testing.T) {
 			b := newFixture(t, sandbox.Config{Faults: seeded(t, c.spec), Unknown: c.unknown, RateLimit: 30,
 				TokenLifetime: time.Second}, 100, 140)
-			b.cfg.Rate, b.backup = client.PerSecond(5), true
+			b.cfg.Rate, b.cfg.Workers, b.backup = client.PerSecond(5), 1, true
 			b.adjust = func(j *Job) { j.Verify = true }
 			s, err := b.run(t.Context())
 			if max(codeOf(err), Code(s.ExitCode)) != c.run || s.Deleted != c.deleted || s.Absent != c.absent {
