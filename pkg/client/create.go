@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// creatable are the members of a profile that create-users-batch takes (docs/genauth-api.md, "Creating users"), but for
+// creatable are the members of a profile that create-users-batch takes (docs/genauth-api.md, "Creating users again"), but for
 // identities.
 var creatable = []string{
 	"status", "email", "phone", "phoneCountryCode", "username", "externalId", "name", "nickname", "photo", "gender",
