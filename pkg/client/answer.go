@@ -159,7 +159,7 @@ func (a *call) words(response *http.Response, body []byte, isJSON bool) string {
 func (l *Attempt) hint() string {
 	switch {
 	case l.apiCode == 2224:
-		return "there is no such user pool: is the access key of this deployment?"
+		return "is the access key of this deployment, and of the pool that is named?"
 	case l.apiCode == 1305 && !l.date.IsZero():
 		return fmt.Sprintf("this machine's clock is off by %s", time.Since(l.date).Abs().Round(time.Second))
 	case l.apiCode >= 1300 && l.apiCode <= 1304:
