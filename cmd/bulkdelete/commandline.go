@@ -73,6 +73,10 @@ func (o *operation) commandLine(verb, argument string, names ...string) string {
 
 func flagWords(flag string, value any) (words []string) {
 	switch v := value.(type) {
+	case string:
+		if v != "" { // a variable can be empty
+			words = append(words, flag, text.ShellWord(withoutSecrets(v)))
+		}
 	case bool:
 		if v {
 			words = append(words, flag)

@@ -34,7 +34,7 @@ func (o *sandboxOptions) flags() []cli.Flag {
 		word(&o.cert, apiFlags, "tls-cert", "", "`FILE`: serve https with this certificate"),
 		word(&o.key, apiFlags, "tls-key", "", "`FILE`: the certificate's private key"),
 		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25%,latency=20ms,seed=7"),
-		word(&o.unknown, apiFlags, "unknown", "success", "`HOW`: success, not-found, partial or partial-422"),
+		word(&o.unknown, apiFlags, "unknown", "success", "`HOW`: success, not-found, partial[-422]"),
 		fraction(&o.limit, apiFlags, "limit", 0, "`R`: calls a second before it answers 429"),
 	)
 }
