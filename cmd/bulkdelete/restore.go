@@ -142,7 +142,7 @@ func (o *operation) showRestore(r *job.Restore, p *job.Prospect) error {
 	t.row("looked for", "each user first: who is there is left as is")
 	t.rows("lost", strings.Split(lostForEver, "\n"))
 	t.rows("lost too", counted(p.Lost, "of %s"))
-	t.rows("warning", counted(p.Sealed, "of %s looks encrypted or masked, and is created as it stands"))
+	t.rows("warning", counted(p.Sealed, "of %s looks encrypted or masked, and would be created as it stands"))
 	_, err := fmt.Fprintln(o.console.err, t.String())
 	return err
 }

@@ -141,29 +141,28 @@ func ParseFaults(s string) (Faults, error) {
 }
 
 func (f *Faults) set(name, value string) (err error) {
-	switch name {
-	case "seed":
+	spans := map[string]*time.Duration{"latency": &f.Latency, "jitter": &f.Jitter, "readable": &f.Readable}
+	switch {
+	case name == "seed":
 		f.Seed, err = strconv.ParseUint(value, 10, 64)
 		return err
-	case "latency":
-		f.Latency, err = time.ParseDuration(value)
+	case spans[name] != nil:
+		*spans[name], err = time.ParseDuration(value)
 		return err
-	case "jitter":
-		f.Jitter, err = time.ParseDuration(value)
-		return err
-	case "readable":
-		f.Readable, err = time.ParseDuration(value)
-		return err
-	case "others":
+	case name == "others":
 		if f.Others, err = strconv.ParseFloat(value, 64); err == nil && !(f.Others >= 0) {
 			err = errors.New("give a number of calls a second")
 		}
 		return err
-	}
-	if value == "" && slices.Contains(quirks, name) {
+	case value == "" && slices.Contains(quirks, name):
 		f.Quirks[name] = true
 		return nil
 	}
+	return f.share(name, value)
+}
+
+// share sets how often a fault strikes, or all of them.
+func (f *Faults) share(name, value string) error {
 	number, isPercent := strings.CutSuffix(value, "%")
 	share, err := strconv.ParseFloat(number, 64)
 	if isPercent {
