@@ -13,8 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// creatable are the members of a profile that create-users-batch takes (docs/genauth-api.md, "Creating users again"), but for
-// identities.
+// creatable are the members of a profile that create-users-batch takes (docs/genauth-api.md, "Creating users again"),
+// but for identities.
 var creatable = []string{
 	"status", "email", "phone", "phoneCountryCode", "username", "externalId", "name", "nickname", "photo", "gender",
 	"emailVerified", "phoneVerified", "birthdate", "country", "province", "city", "address", "streetAddress",
@@ -83,8 +83,8 @@ func never(user, custom map[string]any) string {
 	switch {
 	case email == "" && phone == "" && user["username"] == nil:
 		return "no e-mail address, phone or username: the API creates nobody without one of them"
-	case email != "" && !strings.Contains(email, "@"):
-		return "an e-mail address that is none, maybe encrypted: the API refuses it"
+	case email != "" && (!strings.Contains(email, "@") || strings.Contains(email, "**")):
+		return "an e-mail address that is none, maybe encrypted or masked: the API refuses it"
 	case strings.ContainsFunc(phone, func(r rune) bool { return !strings.ContainsRune("0123456789+-() ", r) }):
 		return "a phone that is none, maybe encrypted or masked: the API refuses it"
 	case utf8.RuneCountInString(stringify(custom)) >= mostCustom:

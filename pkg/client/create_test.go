@@ -169,6 +169,7 @@ func TestForesee(t *testing.T) {
 		{`{"username":"u","customData":{"k":"` + long + `"}}`, "custom data of 1024 characters", "", "", ""},
 		{`{"username":"u","customData":{"k":"` + long[len(`{"k":""}`)+1:] + `"}}`, "", "", "", ""},
 		{`{"email":"zZk1vB2c3D4e5F6g7H8i9J0kLmNo=="}`, "an e-mail address that is none", "", "email", ""},
+		{`{"email":"a****@example.com"}`, "an e-mail address that is none", "", "email", ""},
 		{`{"username":"u","phone":"138****8000"}`, "a phone that is none", "", "phone", ""},
 		{`{"username":"6319a1504f3f2504e0c82bf14c8ae9aa","name":"a3f5c9d1e7b2486f90a1b2c3d4e5f607"}`, "", "", "name", ""},
 		{`{"username":"u","name":"Wolfeschlegelsteinhausenbergerdorff","address":"12 Long Street, Springfield"}`,
