@@ -109,7 +109,8 @@ func logIn(ctx context.Context, cfg client.Config) (*client.Client, string, erro
 	case errors.Is(err, client.Postponed):
 		err = job.Fail(job.Halted, "run the same command again then; nothing was sent", "cannot log in: %w", err)
 	case errors.Is(err, client.WrongPool):
-		err = job.Fail(job.Halted, "give the credentials of that pool, or correct --user-pool-id; nothing was sent", "%w", err)
+		err = job.Fail(job.Halted,
+			"give the credentials of that pool, or correct --user-pool-id; nothing was sent", "%w", err)
 	default:
 		err = job.Fail(job.Halted, "check "+credentialID+" and "+credentialSK+"; nothing was sent", "cannot log in: %w", err)
 	}

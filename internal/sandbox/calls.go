@@ -33,7 +33,8 @@ var members = map[string][]string{
 	"get-management-token": {"accessKeyId", "accessKeySecret"},
 	"delete-users-batch":   {"userIds", "options", "options.userIdType"},
 	"list-users": strings.Fields("keywords advancedFilter searchQuery options " +
-		"options.pagination options.pagination.page options.pagination.limit options.sort options.fuzzySearchOn options.withCustomData options.withPost " +
+		"options.pagination options.pagination.page options.pagination.limit options.sort " +
+		"options.fuzzySearchOn options.withCustomData options.withPost " +
 		"options.withIdentities options.withDepartmentIds options.flatCustomData"),
 	"create-users-batch": strings.Fields("list options options.keepPassword options.autoGeneratePassword " +
 		"options.resetPasswordOnFirstLogin options.departmentIdType options.sendNotification options.passwordEncryptType " +

@@ -204,7 +204,8 @@ func TestReadingsWithoutData(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			h := &answers{list: c.answers}
 			client := newClient(t, h, func(cfg *Config) { cfg.Retries = c.retries })
-			if living, _, err := client.Existing(t.Context(), "user_id", []string{"a"}); (err == nil) != c.ok || len(living) > 0 {
+			living, _, err := client.Existing(t.Context(), "user_id", []string{"a"})
+			if (err == nil) != c.ok || len(living) > 0 {
 				t.Errorf("%q: %q, %v", c.answers, living, err)
 			}
 		})
