@@ -78,6 +78,10 @@ func (o *operation) commandLine(verb, argument string, names ...string) string {
 
 func flagWords(flag string, value any) (words []string) {
 	switch v := value.(type) {
+	case string:
+		if v != "" { // a variable can be empty
+			words = append(words, flag, text.ShellWord(withoutSecrets(v)))
+		}
 	case bool:
 		if v {
 			words = append(words, flag)
@@ -94,7 +98,7 @@ func flagWords(flag string, value any) (words []string) {
 
 var (
 	// apiNames are the flags that say whose users a run is about.
-	apiNames = []string{"host", "auth", "signature-dialect", "tenant-id", "ca-cert", "sandbox"}
+	apiNames = []string{"host", "auth", "signature-dialect", "tenant-id", "user-pool-id", "ca-cert", "sandbox"}
 	// retryNames are those that a run of failed.csv needs: what the run was about, not how its input was written.
 	retryNames = append(slices.Clone(apiNames),
 		"column", "id-type", "delimiter", "no-validate", "protect", "match", "only", "sample", "backup", "verify",

@@ -92,10 +92,11 @@ func (o *inputOptions) flags() []cli.Flag {
 
 // apiOptions say how every command that talks to the API does that.
 type apiOptions struct {
-	host, auth, dialect, tenantID, caCert string
-	rate                                  client.Rate
-	workers, retries                      int
-	timeout                               time.Duration
+	host, auth, dialect, tenantID, userPool, caCert string
+
+	rate             client.Rate
+	workers, retries int
+	timeout          time.Duration
 }
 
 func (o *apiOptions) flags() []cli.Flag {
@@ -105,6 +106,8 @@ func (o *apiOptions) flags() []cli.Flag {
 		word(&o.auth, apiFlags, "auth", "token", "`M`: token or signature"),
 		word(&o.dialect, apiFlags, "signature-dialect", "", "`D`: authing (default) or genauth"),
 		word(&o.tenantID, apiFlags, "tenant-id", "", "`ID`: the tenant", "GENAUTH_TENANT_ID"),
+		word(&o.userPool, apiFlags, "user-pool-id", "", "`ID`: the user pool, where the token does not say it",
+			"GENAUTH_USERPOOL_ID"),
 		word(&o.caCert, apiFlags, "ca-cert", "", "`FILE`: further root certificates"),
 		&cli.GenericFlag{Value: rate{&o.rate}, Category: paceFlags, Name: "rate", Sources: sources("rate"),
 			Usage: "`R`: calls a second, or \"08:00,5 20:00,100\""},
@@ -338,7 +341,7 @@ func protected(files []string, idType string) (all job.Protection, err error) {
 // config is how the client is to be, without credentials.
 func (o *apiOptions) config() (client.Config, error) {
 	cfg := client.Config{Host: strings.TrimRight(o.host, "/"), Auth: o.auth, Dialect: o.dialect, TenantID: o.tenantID,
-		Rate: o.rate, Workers: o.workers, Retries: o.retries, Timeout: o.timeout, Version: version()}
+		UserPool: o.userPool, Rate: o.rate, Workers: o.workers, Retries: o.retries, Timeout: o.timeout, Version: version()}
 	switch {
 	case o.dialect != "" && o.auth != "signature":
 		return cfg, job.Fail(job.Usage, "add --auth signature, or leave --signature-dialect out",

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -116,11 +117,20 @@ func logIn(ctx context.Context, cfg client.Config) (*client.Client, string, erro
 	case errors.Is(err, client.Postponed):
 		err = job.Fail(job.Halted, "run the same command again then; nothing was sent", "cannot log in: %w", err)
 	case errors.Is(err, client.WrongPool):
-		err = job.Fail(job.Halted, "give the credentials of the run's pool; nothing was sent", "%w", err)
+		err = job.Fail(job.Halted,
+			"give the credentials of that pool, or correct --user-pool-id; nothing was sent", "%w", err)
 	default:
 		err = job.Fail(job.Halted, "check "+credentialID+" and "+credentialSK+"; nothing was sent", "cannot log in: %w", err)
 	}
 	return nil, "", err
+}
+
+// poolName is the user pool for people, who are told where nothing but the access key's ID has named it.
+func (o *operation) poolName(pool string) string {
+	if pool = text.Clean(pool); o.client != nil && o.client.PoolIsGuessed() {
+		pool += " (guessed: the access key's ID; nothing else names it but --user-pool-id)"
+	}
+	return pool
 }
 
 // approval is what stands between a plan and the first call that changes something.
@@ -130,6 +140,7 @@ type approval struct {
 	check    func(context.Context) error // connects, and refuses what was not meant
 	show     func() error                // says what is about to happen
 	resume   string                      // the command that goes on with it
+	never    int                         // users left of whom it is known that no call will name them
 }
 
 // approve is every check before the first call that changes something, the person's own last.
@@ -144,7 +155,7 @@ func (o *operation) approve(ctx context.Context, folder *job.Adopted, a approval
 	if err := a.show(); err != nil || o.yes {
 		return err
 	}
-	left := folder.Remaining()
+	left := folder.Remaining() - a.never
 	users := left
 	if o.stopAfter != none {
 		users = min(users, o.stopAfter)
@@ -258,6 +269,10 @@ func (o *operation) carryOut(ctx context.Context, j *job.Job, users int) error {
 	}
 	if err := o.metrics.begin(users); err != nil {
 		return err
+	}
+	j.Sealed = func(members []string) {
+		o.console.say("warning: the pool shows %s of users encrypted or masked, and so the backup holds it: "+
+			"restore could create them with that alone", strings.Join(members, ", "))
 	}
 	j.Draining = func(calls int) { o.console.draining(calls, ctx.Err() != nil) }
 	err := j.Run(ctx)

@@ -181,7 +181,7 @@ func (d *deletion) showRules(t *table) {
 func (d *deletion) showPool(t *table, w io.Writer, left int) {
 	t.row("host", "%s", d.host)
 	if d.offline == "" {
-		t.row("user pool", "%s", text.Clean(d.pool))
+		t.row("user pool", "%s", d.poolName(d.pool))
 	} else {
 		t.row("user pool", "not asked: %s", d.offline)
 	}

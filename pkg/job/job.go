@@ -45,6 +45,7 @@ type Job struct {
 	Began       func(torn int)   // called once before the first call, with the torn rows that were cut off; may be nil
 	Observe     func(report.Row) // called after a row is on disk, by several goroutines; may be nil
 	Draining    func(calls int)  // called once when no new call starts any more, with the number in flight; may be nil
+	Sealed      func([]string)   // called once, when members of a profile that was saved look encrypted; may be nil
 
 	folder   *Adopted
 	audit    *report.Audit
@@ -53,6 +54,7 @@ type Job struct {
 	suspects []int           // chunks that may have been sent without a row to show for it
 	feed     context.Context // ends: no new chunk, no wait, no retry
 	stop     context.CancelCauseFunc
+	sealed   sync.Once
 	answered atomic.Int64 // when the API last gave a definite answer, Unix nanoseconds
 
 	mu      sync.Mutex // guards what follows, and the folder's coverage
