@@ -5,19 +5,28 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 )
+
+// headRows is among how many of the first rows the header is looked for.
+const headRows = 20
 
 // pass reads an input once, row by row, and checks each row for what can be told from the row alone.
 type pass struct {
 	src     *source
 	rec     *records
+	head    []record // the first rows, which were read ahead
+	headErr error    // what came after them, if they are not headRows
+	at      int      // how many of them were given
 	lay     layout
 	check   *checker
 	columns int
-	first   bool // the first record is data and has yet to be given
+	own     []int  // columns that an earlier run added
+	kept    []byte // room for a row without them
 
 	headerRaw  []byte // as it stands; nil: the input has none
 	columnName string
+	idNames    [][]byte // of the ID's column, by which a header that is repeated is known
 }
 
 // openPass finds out all about the input that holds for every row. o is filled and valid.
@@ -49,55 +58,149 @@ func openPass(r io.Reader, o Options) (*pass, error) {
 	return p, p.begin(o)
 }
 
-// begin reads the first record and finds the column of the IDs.
+// begin reads the first rows ahead and finds the header and the column of the IDs.
 func (p *pass) begin(o Options) error {
-	switch err := p.rec.next(); {
-	case err == io.EOF:
-		return fail(0, "the input is empty: give a file with one user a row")
-	case err != nil:
-		return err
+	size := 0
+	for len(p.head) < headRows && size < sniffBytes && p.headErr == nil {
+		if p.headErr = p.rec.next(); p.headErr == nil && !isMark(p.rec.raw) {
+			p.head = append(p.head, p.rec.clone())
+			size += len(p.rec.raw)
+		}
 	}
-	p.columns = len(p.rec.cells)
-	cells := make([]string, p.columns)
-	for i, cell := range p.rec.cells {
-		cells[i] = string(trim(cell))
+	switch {
+	case len(p.head) == 0 && p.headErr == io.EOF:
+		return fail(0, "the input is empty: give a file with one user a row")
+	case len(p.head) == 0:
+		return p.headErr
+	}
+	h := head{opts: o, idType: p.check.idType}
+	for _, rec := range p.head {
+		cells := make([]string, len(rec.cells))
+		for i, cell := range rec.cells {
+			cells[i] = string(trim(cell))
+		}
+		h.rows, h.lines = append(h.rows, cells), append(h.lines, rec.line)
 	}
 	var err error
-	if p.lay, err = findColumn(cells, o); err != nil {
-		return &inputError{p.rec.line, err}
+	if p.lay, err = h.find(); err != nil {
+		return err
 	}
-	p.first = !p.lay.header
-	if p.lay.header {
-		p.headerRaw, p.columnName = bytes.Clone(p.rec.raw), cells[p.lay.column]
+	p.at = p.lay.data
+	if p.lay.header < 0 {
+		p.columns = len(h.rows[p.at])
+		return nil
 	}
+	header := h.rows[p.lay.header]
+	p.columns, p.columnName = len(header), header[p.lay.column]
+	p.own = pick(header, isOwn)
+	if p.idNames = [][]byte{[]byte(p.columnName)}; p.check.fits == nil {
+		p.idNames = append(p.idNames, bytes.Fields([]byte(p.check.exact))...)
+	}
+	p.headerRaw = bytes.Clone(p.withoutOwn(&p.head[p.lay.header]))
 	return nil
+}
+
+// isMark says whether a line is one that a program puts in front of a table: PowerShell's #TYPE, Entra's version:v1.0.
+func isMark(line []byte) bool {
+	line = bytes.TrimPrefix(line, quoteMark)
+	return bytes.HasPrefix(line, []byte("#TYPE ")) || bytes.HasPrefix(line, []byte("version:v"))
 }
 
 // next gives the next row, without its chunk and place, and if it is not rejected its key. It gives io.EOF at the end,
 // or an *inputError.
 func (p *pass) next() (row Row, k key, err error) {
-	if !p.first {
-		if err := p.rec.next(); err != nil {
-			return row, k, err
-		}
+	rec := &p.rec.record
+	if p.at < len(p.head) {
+		rec = &p.head[p.at]
+		p.at++
+	} else if p.headErr != nil {
+		return row, k, p.headErr
+	} else if err := p.rec.next(); err != nil {
+		return row, k, err
 	}
-	p.first = false
-	row.Line, row.Raw = p.rec.line, p.rec.raw
+	row.Line, row.Raw = rec.line, rec.raw
 	if row.Line > math.MaxUint32 {
 		return row, k, fail(row.Line, "more than %d lines: split the file", math.MaxUint32)
 	}
-	n, code, reason := len(p.rec.cells), "", ""
-	if p.lay.column < n {
-		row.ID = trim(p.rec.cells[p.lay.column])
+	if p.own != nil {
+		row.Raw = p.withoutOwn(rec)
 	}
-	if n != p.columns {
-		code, reason = codeColumns, fmt.Sprintf("the row has %d columns and the first has %d: "+
-			"put a cell that holds the delimiter in quotes, and write a delimiter for each empty cell", n, p.columns)
-	} else {
-		k, code, reason = p.check.check(row.ID)
+	if p.lay.column < len(rec.cells) {
+		row.ID = trim(rec.cells[p.lay.column])
 	}
+	if rec.odd && (len(rec.cells) != p.columns || bytes.Contains(row.ID, quoteMark)) {
+		return row, k, p.rec.misplacedQuote(rec.line)
+	}
+	k, code, reason := p.judge(rec, row.ID)
 	if code != "" {
 		row.Reject = &RejectError{row.Line, code, reason}
 	}
 	return row, k, nil
+}
+
+// judge says what is wrong with a row, if anything.
+func (p *pass) judge(rec *record, id []byte) (k key, code, reason string) {
+	if n := len(rec.cells); n != p.columns {
+		if what := noUser(id); n == 1 && p.lay.column == 0 && what != "" {
+			return k, codeNoUser, what
+		}
+		return k, codeColumns, fmt.Sprintf("the row has %d columns and the first has %d: "+
+			"put a cell that holds the delimiter in quotes, and write a delimiter for each empty cell", n, p.columns)
+	}
+	if p.check.noValidate {
+		return p.check.check(id)
+	}
+	if line := p.swallowed(rec, id); line > 0 {
+		return k, codeColumns, fmt.Sprintf("a quote goes on from line %d to %d, and line %d looks like "+
+			"a row of its own: take the quote away, or close it where its cell ends", rec.line, rec.last, line)
+	}
+	if len(id) > 0 && p.repeatsHeader(id) {
+		return k, codeNoUser, "the header is repeated here: delete the row"
+	}
+	return p.check.check(id)
+}
+
+// repeatsHeader says whether an ID is a name for IDs that a header has.
+func (p *pass) repeatsHeader(id []byte) bool {
+	return slices.ContainsFunc(p.idNames, func(name []byte) bool {
+		return len(id) == len(name) && bytes.EqualFold(id, name)
+	})
+}
+
+// swallowed gives the line inside a quoted cell that looks like a row of its own, and 0 if there is none.
+func (p *pass) swallowed(rec *record, own []byte) (line int) {
+	if rec.last == rec.line || p.columns == 1 {
+		return 0
+	}
+	for i, text := range bytes.Split(rec.raw, []byte{p.rec.eol}) {
+		cells := bytes.Split(bytes.TrimSuffix(text, []byte{'\r'}), []byte{p.rec.comma})
+		if len(cells) != p.columns {
+			continue
+		}
+		id := bytes.Trim(trim(cells[p.lay.column]), `"`)
+		if !bytes.Equal(id, own) && (p.check.fits == nil && i > 0 || p.check.fits != nil && p.check.fits(id)) {
+			return rec.line + i
+		}
+	}
+	return 0
+}
+
+// withoutOwn gives a record as it stands, but for the columns that an earlier run added: they are made anew.
+func (p *pass) withoutOwn(rec *record) []byte {
+	if len(p.own) == 0 {
+		return rec.raw
+	}
+	cells, last := p.rec.fields(rec.raw), p.columns-len(p.own)
+	p.kept = p.kept[:0]
+	for i, cell := range cells {
+		own := slices.Contains(p.own, i)
+		if p.own[0] == last && len(cells) != p.columns { // they stand last, however many cells there are
+			own = i >= len(cells)-len(p.own)
+		}
+		if own {
+			continue
+		}
+		p.kept = append(append(p.kept, cell...), p.rec.comma)
+	}
+	return p.kept[:max(0, len(p.kept)-1)]
 }
