@@ -27,6 +27,16 @@ type head struct {
 	idType
 }
 
+// garbled is how many cells are Chinese that some program read in the wrong encoding.
+func (h *head) garbled() (n int) {
+	for _, cells := range h.rows {
+		n += len(pick(cells, isGarbled))
+	}
+	return n
+}
+
+const garbledNote = "the Chinese in it looks like UTF-8 that was read as GBK: get the file again, or save it as UTF-8"
+
 // find says how the input is laid out. Where there are two ways to read it, it says so and chooses neither.
 func (h *head) find() (layout, error) {
 	row := slices.IndexFunc(h.rows, func(cells []string) bool { return slices.ContainsFunc(cells, isOwn) })
@@ -231,6 +241,9 @@ func (h *head) unnamed() (l layout, err error) {
 		what = fmt.Sprintf("no column is named like a %s, and %d could hold them", h.name, len(columns))
 	case h.opts.NoHeader:
 		what = fmt.Sprintf("without a header it is not clear which column holds the %s", h.name)
+	}
+	if h.garbled() > 0 {
+		what += " (" + garbledNote + ")"
 	}
 	return l, h.choose(widest, "%s", what)
 }

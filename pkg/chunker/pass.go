@@ -24,6 +24,7 @@ type pass struct {
 	own     []int  // columns that an earlier run added
 	kept    []byte // room for a row without them
 
+	notes      []string
 	headerRaw  []byte // as it stands; nil: the input has none
 	columnName string
 	idNames    [][]byte // of the ID's column, by which a header that is repeated is known
@@ -58,10 +59,37 @@ func openPass(r io.Reader, o Options) (*pass, error) {
 	return p, p.begin(o)
 }
 
-// begin reads the first rows ahead and finds the header and the column of the IDs.
+// begin finds the header and the column of the IDs.
 func (p *pass) begin(o Options) error {
-	size := 0
-	for len(p.head) < headRows && size < sniffBytes && p.headErr == nil {
+	h, err := p.readHead(o)
+	if err != nil {
+		return err
+	}
+	if p.lay, err = h.find(); err != nil {
+		return err
+	}
+	if p.at = p.lay.data; p.lay.note != "" {
+		p.notes = append(p.notes, p.lay.note)
+	}
+	if h.garbled() > 1 { // a single one may be a name
+		p.notes = append(p.notes, garbledNote)
+	}
+	if p.lay.header < 0 {
+		p.columns = len(h.rows[p.at])
+		return nil
+	}
+	header := h.rows[p.lay.header]
+	p.columns, p.columnName, p.own = len(header), header[p.lay.column], pick(header, isOwn)
+	if p.idNames = [][]byte{[]byte(p.columnName)}; p.check.fits == nil {
+		p.idNames = append(p.idNames, bytes.Fields([]byte(p.check.exact))...)
+	}
+	p.headerRaw = bytes.Clone(p.withoutOwn(&p.head[p.lay.header]))
+	return nil
+}
+
+// readHead reads the first rows ahead.
+func (p *pass) readHead(o Options) (*head, error) {
+	for size := 0; len(p.head) < headRows && size < sniffBytes && p.headErr == nil; {
 		if p.headErr = p.rec.next(); p.headErr == nil && !isMark(p.rec.raw) {
 			p.head = append(p.head, p.rec.clone())
 			size += len(p.rec.raw)
@@ -69,11 +97,11 @@ func (p *pass) begin(o Options) error {
 	}
 	switch {
 	case len(p.head) == 0 && p.headErr == io.EOF:
-		return fail(0, "the input is empty: give a file with one user a row")
+		return nil, fail(0, "the input is empty: give a file with one user a row")
 	case len(p.head) == 0:
-		return p.headErr
+		return nil, p.headErr
 	}
-	h := head{opts: o, idType: p.check.idType}
+	h := &head{opts: o, idType: p.check.idType}
 	for _, rec := range p.head {
 		cells := make([]string, len(rec.cells))
 		for i, cell := range rec.cells {
@@ -81,23 +109,7 @@ func (p *pass) begin(o Options) error {
 		}
 		h.rows, h.lines = append(h.rows, cells), append(h.lines, rec.line)
 	}
-	var err error
-	if p.lay, err = h.find(); err != nil {
-		return err
-	}
-	p.at = p.lay.data
-	if p.lay.header < 0 {
-		p.columns = len(h.rows[p.at])
-		return nil
-	}
-	header := h.rows[p.lay.header]
-	p.columns, p.columnName = len(header), header[p.lay.column]
-	p.own = pick(header, isOwn)
-	if p.idNames = [][]byte{[]byte(p.columnName)}; p.check.fits == nil {
-		p.idNames = append(p.idNames, bytes.Fields([]byte(p.check.exact))...)
-	}
-	p.headerRaw = bytes.Clone(p.withoutOwn(&p.head[p.lay.header]))
-	return nil
+	return h, nil
 }
 
 // isMark says whether a line is one that a program puts in front of a table: PowerShell's #TYPE, Entra's version:v1.0.

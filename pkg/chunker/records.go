@@ -159,13 +159,14 @@ func (r *records) readLine() error {
 
 // encodingError says that the current line is not of its encoding, of which no byte stands for U+FFFD.
 func (r *records) encodingError() error {
-	hint := ""
-	if r.src.encoding == "utf-8" && !r.src.bom {
+	ahead, _ := r.src.text.Peek(r.src.text.Buffered())
+	hint, text := "", slices.Concat(r.text, ahead[:1+bytes.LastIndexByte(ahead, r.eol)])
+	switch {
+	case r.src.encoding != "utf-8" || r.src.bom:
+	case isGBK(text):
 		hint = ": is it --encoding gbk?"
-		// GBK is a part of GB18030.
-		if text, err := decoderFor("gb18030", nil).Bytes(r.text); err != nil || bytes.Contains(text, replacement) {
-			hint = ": export the file as UTF-8, or name its encoding with --encoding"
-		}
+	default:
+		hint = ": save the file as UTF-8 with the program that wrote it"
 	}
 	return fail(r.lines, "bytes that are not %s%s", r.src.encoding, hint)
 }

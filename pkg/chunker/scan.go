@@ -128,16 +128,14 @@ func (s *scan) finish() (*Plan, error) {
 	p.Delimiter, p.Encoding, p.BOM = rune(in.rec.comma), in.src.encoding, in.src.bom
 	fmt.Fprintf(l.all, "%s %d %d", p.Options.IDType, p.Options.ChunkSize, l.rows)
 	p.Digest = [32]byte(l.all.Sum(nil))
-	s.addNotes(in.lay.note)
+	s.addNotes()
 	return p, nil
 }
 
 // addNotes tells people what was guessed and what looks odd.
-func (s *scan) addNotes(layout string) {
+func (s *scan) addNotes() {
 	p, rows := s.plan, s.ledger.rows
-	if layout != "" {
-		p.Notes = append(p.Notes, layout)
-	}
+	p.Notes = append(p.Notes, s.in.notes...)
 	for _, t := range []string{UserID, Email, Phone} {
 		if n := s.looks[t]; n > rows/2 {
 			p.Notes = append(p.Notes, fmt.Sprintf("%d of %d IDs look like a %s: --id-type %s?", n, rows, t, t))
