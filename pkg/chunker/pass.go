@@ -21,8 +21,7 @@ type pass struct {
 	lay     layout
 	check   *checker
 	columns int
-	own     []int  // columns that an earlier run added
-	kept    []byte // room for a row without them
+	own     []int // columns that an earlier run added
 
 	notes      []string
 	headerRaw  []byte // as it stands; nil: the input has none
@@ -83,7 +82,7 @@ func (p *pass) begin(o Options) error {
 	if p.idNames = [][]byte{[]byte(p.columnName)}; p.check.fits == nil {
 		p.idNames = append(p.idNames, bytes.Fields([]byte(p.check.exact))...)
 	}
-	p.headerRaw = bytes.Clone(p.withoutOwn(&p.head[p.lay.header]))
+	p.headerRaw = p.head[p.lay.header].raw
 	return nil
 }
 
@@ -133,9 +132,6 @@ func (p *pass) next() (row Row, k key, err error) {
 	row.Line, row.Raw = rec.line, rec.raw
 	if row.Line > math.MaxUint32 {
 		return row, k, fail(row.Line, "more than %d lines: split the file", math.MaxUint32)
-	}
-	if p.own != nil {
-		row.Raw = p.withoutOwn(rec)
 	}
 	if p.lay.column < len(rec.cells) {
 		row.ID = trim(rec.cells[p.lay.column])
@@ -195,24 +191,4 @@ func (p *pass) swallowed(rec *record, own []byte) (line int) {
 		}
 	}
 	return 0
-}
-
-// withoutOwn gives a record as it stands, but for the columns that an earlier run added: they are made anew.
-func (p *pass) withoutOwn(rec *record) []byte {
-	if len(p.own) == 0 {
-		return rec.raw
-	}
-	cells, last := p.rec.fields(rec.raw), p.columns-len(p.own)
-	p.kept = p.kept[:0]
-	for i, cell := range cells {
-		own := slices.Contains(p.own, i)
-		if p.own[0] == last && len(cells) != p.columns { // they stand last, however many cells there are
-			own = i >= len(cells)-len(p.own)
-		}
-		if own {
-			continue
-		}
-		p.kept = append(append(p.kept, cell...), p.rec.comma)
-	}
-	return p.kept[:max(0, len(p.kept)-1)]
 }

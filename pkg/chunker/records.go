@@ -184,7 +184,7 @@ func (r *records) cut() error {
 // as ="00123", which people write to keep a spreadsheet from dropping zeros, are read as if they were quoted, and in
 // others such as 6" a quote is a character like any other. One that is opened and not closed in its line is refused.
 func (r *records) cutOddly() error {
-	r.cells = r.fields(r.raw)
+	r.cells = fields(r.raw, r.comma)
 	for i, cell := range r.cells {
 		switch n := len(cell); {
 		case bytes.HasPrefix(cell, quoteMark) && closing(cell, 1, r.comma) == n:
@@ -201,17 +201,17 @@ func (r *records) cutOddly() error {
 }
 
 // fields cuts a record into its cells as they stand, with their quotes.
-func (r *records) fields(raw []byte) (cells [][]byte) {
+func fields(raw []byte, comma byte) (cells [][]byte) {
 	for {
 		end := -1
 		switch {
 		case bytes.HasPrefix(raw, quoteMark):
-			end = closing(raw, 1, r.comma)
+			end = closing(raw, 1, comma)
 		case bytes.HasPrefix(raw, formulaMark):
-			end = closing(raw, 2, r.comma)
+			end = closing(raw, 2, comma)
 		}
 		if end < 0 {
-			end = bytes.IndexByte(raw, r.comma)
+			end = bytes.IndexByte(raw, comma)
 		}
 		if end < 0 || end == len(raw) || len(cells) > maxColumns {
 			return append(cells, raw)

@@ -87,6 +87,9 @@ func (s *scan) decide(row *Row, k key) (ours bool) {
 			s.looks[t]++
 		}
 	}
+	if row.Reject != nil && row.Reject.Code != codeProtected {
+		p.AllRejected++
+	}
 	ours, complete := s.ledger.add(row)
 	if complete {
 		p.blocks = append(p.blocks, s.ledger.closeBlock())
@@ -125,7 +128,7 @@ func (s *scan) finish() (*Plan, error) {
 	p.SHA256, p.Bytes = in.src.raw.hash(), in.src.raw.n
 	p.AllRows, p.AllAccepted = l.rows, l.accepted
 	p.HeaderRaw, p.ColumnName, p.Column, p.Columns = in.headerRaw, in.columnName, in.lay.column+1, in.columns
-	p.Delimiter, p.Encoding, p.BOM = rune(in.rec.comma), in.src.encoding, in.src.bom
+	p.own, p.Delimiter, p.Encoding, p.BOM = in.own, rune(in.rec.comma), in.src.encoding, in.src.bom
 	fmt.Fprintf(l.all, "%s %d %d", p.Options.IDType, p.Options.ChunkSize, l.rows)
 	p.Digest = [32]byte(l.all.Sum(nil))
 	s.addNotes()
