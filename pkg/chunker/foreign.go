@@ -60,6 +60,9 @@ var forms = []struct {
 		format{"a dump of SQL", "copy the IDs out of it as CSV, with the database's own tool"}},
 	{regexp.MustCompile(`(?m)^COPY [\w."]+ \(.*\) FROM stdin;`), format{"a dump of a PostgreSQL database", postgreIt}},
 	{regexp.MustCompile(`(?i)^(version: 1\r?\n)?dn::? `), format{"a directory's export (LDIF)", exportIt}},
+	{regexp.MustCompile(`^[┌╭╔┏]`), format{"a table that is drawn for the screen", exportIt}},
+	{regexp.MustCompile(`^(-\[ RECORD 1 \]|\*{9,} 1\. row \*{9,})`), format{"a database's output with one field a line",
+		"let its client write a row a line (psql --csv, mysql -B)"}},
 	{regexp.MustCompile(`(?i)^BEGIN:VCARD`), format{"an address book (vCard)", exportIt}},
 }
 

@@ -120,7 +120,7 @@ func TestRefusedGiants(t *testing.T) {
 		"field above 1 MiB": "userId,n\n" + a + "," + strings.Repeat("x", maxField+1) + "\n",
 		"endless line":      "userId,n\n" + a + "," + strings.Repeat("x", 2*maxRecord),
 		"million commas":    "userId,n\n" + strings.Repeat(",", 1_000_000) + "\n",
-		"early bare quote":  "userId,n\n" + a + ",\"b\"c,d\n" + strings.Repeat(a+",x\n", maxRecord/20) + "\xff",
+		"early bare quote":  "userId,n\n\"" + a + "\"b,d\n" + strings.Repeat(a+",x\n", maxRecord/20) + "\xff",
 		"endless quote":     "userId,n\n" + a + ",\"" + strings.Repeat("x\n", maxRecord),
 	} {
 		refused(t, name, []byte(text), 2, Options{})

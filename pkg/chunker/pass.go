@@ -136,7 +136,7 @@ func (p *pass) next() (row Row, k key, err error) {
 	if p.lay.column < len(rec.cells) {
 		row.ID = trim(rec.cells[p.lay.column])
 	}
-	if rec.odd && (len(rec.cells) != p.columns || bytes.Contains(row.ID, quoteMark)) {
+	if rec.odd && len(rec.cells) == p.columns && bytes.Contains(row.ID, quoteMark) {
 		return row, k, p.rec.misplacedQuote(rec.line)
 	}
 	k, code, reason := p.judge(rec, row.ID)

@@ -68,7 +68,7 @@ func isPunctuation(id []byte) bool {
 }
 
 // isLine says whether a text is a line drawn under a header: ---, ----+----.
-func isLine(id []byte) bool { return len(id) >= 3 && bytes.Trim(id, "-=_*+|~ ") == nil }
+func isLine(id []byte) bool { return len(id) >= 3 && bytes.Trim(id, "-=_*+|~: ") == nil }
 
 // noUser says why a row with such a text for its ID is about nobody, "" if it may be about somebody.
 func noUser(id []byte) string {
@@ -116,6 +116,10 @@ func (c *checker) damaged(id []byte) string {
 			return write(string(id)+" is a spreadsheet's formula for text", m[1])
 		}
 		return string(id) + " is a spreadsheet's formula: export its value"
+	case id[0] == '\'' && len(id) > 2 && id[len(id)-1] == '\'':
+		if c.fits == nil {
+			return write("the ID stands in quotes, as SQL writes it", id[1:len(id)-1])
+		}
 	case id[0] == '\'' && len(id) > 1 && (id[1] <= '9' || c.distinct && c.fits(id[1:]) && c.name != Email):
 		return write("the leading apostrophe is a spreadsheet's mark for text", id[1:])
 	case id[len(id)-1] == '0' && floatForm.Match(id):

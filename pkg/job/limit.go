@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Limit is a number of users, or a share of them: the N|P% of --max-failures, --max-deletes and --max-rejected. The zero
-// Limit sets none.
+// Limit is a number of users, or a share of them: the N|P% of --max-failures, --max-deletes and --max-rejected. The
+// zero Limit sets none.
 type Limit struct {
 	text  string // as it was given; "": no limit
 	share bool
