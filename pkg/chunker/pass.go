@@ -155,17 +155,17 @@ func (p *pass) judge(rec *record, id []byte) (k key, code, reason string) {
 		return k, codeColumns, fmt.Sprintf("the row has %d columns and the first has %d: "+
 			"put a cell that holds the delimiter in quotes, and write a delimiter for each empty cell", n, p.columns)
 	}
-	if p.check.noValidate {
-		return p.check.check(id)
+	if rec.last != rec.line && !p.check.noValidate {
+		if line := p.swallowed(rec, id); line > 0 {
+			return k, codeColumns, fmt.Sprintf("a quote goes on from line %d to %d, and line %d looks like "+
+				"a row of its own: take the quote away, or close it where its cell ends", rec.line, rec.last, line)
+		}
 	}
-	if line := p.swallowed(rec, id); line > 0 {
-		return k, codeColumns, fmt.Sprintf("a quote goes on from line %d to %d, and line %d looks like "+
-			"a row of its own: take the quote away, or close it where its cell ends", rec.line, rec.last, line)
+	k, code, reason = p.check.check(id)
+	if (code != "" || p.check.fits == nil) && !p.check.noValidate && len(id) > 0 && p.repeatsHeader(id) {
+		return key{}, codeNoUser, "the header is repeated here: delete the row"
 	}
-	if len(id) > 0 && p.repeatsHeader(id) {
-		return k, codeNoUser, "the header is repeated here: delete the row"
-	}
-	return p.check.check(id)
+	return k, code, reason
 }
 
 // repeatsHeader says whether an ID is a name for IDs that a header has.
@@ -177,7 +177,7 @@ func (p *pass) repeatsHeader(id []byte) bool {
 
 // swallowed gives the line inside a quoted cell that looks like a row of its own, and 0 if there is none.
 func (p *pass) swallowed(rec *record, own []byte) (line int) {
-	if rec.last == rec.line || p.columns == 1 {
+	if p.columns == 1 {
 		return 0
 	}
 	for i, text := range bytes.Split(rec.raw, []byte{p.rec.eol}) {
