@@ -32,24 +32,26 @@ var nothing = wordSet(`null (null) [null] <null> "null" 'null' nul dbnull \n \\n
 var sums = wordSet(`total totals subtotal grandtotal totalcount totalusers sum sumtotal summe gesamt gesamtsumme
 	zwischensumme totale totalgénéral suma totalgeneral итого всего 合计 合計 总计 總計 小计 小計 共计 共計 总和 總和 总数 總數`)
 
-func wordSet(words string) map[string]bool {
-	set := map[string]bool{}
+// set is a set of words in lower case. Most texts are told from its words by their first byte and length alone.
+type set struct {
+	words   map[string]bool
+	lengths [256]uint64 // by first byte: a bit for each length
+}
+
+func wordSet(words string) *set {
+	s := &set{words: map[string]bool{}}
 	for _, word := range strings.Fields(words) {
-		set[word] = true
+		s.words[word] = true
+		s.lengths[word[0]] |= 1 << len(word)
 	}
-	return set
+	return s
 }
 
-// isNothing says whether a text is a word for an empty value, or has neither a letter nor a number.
-func isNothing(id []byte) bool {
-	return inSet(nothing, id) || isPunctuation(id) && !isLine(id) && !bytes.HasPrefix(id, []byte("#"))
-}
-
-// inSet looks a text up without its spaces and in lower case. It allocates nothing.
-func inSet(set map[string]bool, id []byte) bool {
+// has looks a text up without its spaces and in lower case. It allocates nothing.
+func (s *set) has(id []byte) bool {
 	var room [64]byte
 	text := room[:0]
-	if len(id) > 40 {
+	if len(id) == 0 || len(id) > 40 || id[0] < utf8.RuneSelf && s.lengths[id[0]]|s.lengths[id[0]|0x20] == 0 {
 		return false
 	}
 	for len(id) > 0 {
@@ -58,7 +60,12 @@ func inSet(set map[string]bool, id []byte) bool {
 			text = utf8.AppendRune(text, unicode.ToLower(r))
 		}
 	}
-	return set[string(text)]
+	return s.lengths[text[0]]&(1<<len(text)) != 0 && s.words[string(text)]
+}
+
+// isNothing says whether a text is a word for an empty value, or has neither a letter nor a number.
+func isNothing(id []byte) bool {
+	return nothing.has(id) || isPunctuation(id) && !isLine(id) && !bytes.HasPrefix(id, []byte("#"))
 }
 
 func isPunctuation(id []byte) bool {
@@ -73,15 +80,15 @@ func isLine(id []byte) bool { return len(id) >= 3 && bytes.Trim(id, "-=_*+|~: ")
 // noUser says why a row with such a text for its ID is about nobody, "" if it may be about somebody.
 func noUser(id []byte) string {
 	const remedy = "delete the row (--no-validate if it is an ID)"
-	label := bytes.TrimRightFunc(id, func(r rune) bool {
-		return unicode.IsNumber(r) || strings.ContainsRune(" :：=,.人条條行个個筆名", r)
-	})
 	switch {
-	case len(id) == 0:
+	case len(id) == 0, isNumber(id):
+		return ""
 	case isLine(id):
 		return "a line that was drawn, not a user: " + remedy
-	case len(label) > 0 && inSet(sums, label), !isNumber(id) && (id[0] <= '9' || id[0] > 0x7f) && countForm.Match(id):
+	case isSum(id):
 		return fmt.Sprintf("%q is a sum, not a user: %s", id, remedy)
+	case strings.IndexByte("#/-<\xe5\xe6", id[0]) < 0:
+		return ""
 	}
 	for _, mark := range []string{"#", "//", "--", "/*", "<!--", "注：", "注:", "备注：", "备注:", "備註："} {
 		if bytes.HasPrefix(id, []byte(mark)) {
@@ -89,6 +96,21 @@ func noUser(id []byte) string {
 		}
 	}
 	return ""
+}
+
+// isSum says whether a text is a sum or a count, such as Total: 300 and (2 rows).
+func isSum(id []byte) bool {
+	if id[0] <= '9' || bytes.HasPrefix(id, []byte("（")) || bytes.HasPrefix(id, []byte("共")) {
+		if countForm.Match(id) {
+			return true
+		}
+	}
+	if id[0] < utf8.RuneSelf && sums.lengths[id[0]|0x20] == 0 {
+		return false
+	}
+	return sums.has(bytes.TrimRightFunc(id, func(r rune) bool {
+		return unicode.IsNumber(r) || strings.ContainsRune(" :：=,.人条條行个個筆名", r)
+	}))
 }
 
 // damaged says what a program that takes IDs for numbers or formulas did to one, and "" if nothing can be told. It
@@ -107,9 +129,9 @@ func (c *checker) damaged(id []byte) string {
 	switch {
 	case len(id) == 0, isLine(id):
 		return ""
-	case bytes.ContainsAny(id, "eE") && scientificForm.Match(id), isRounded(id):
+	case id[0] <= '9' && bytes.ContainsAny(id, "eE") && scientificForm.Match(id), isRounded(id):
 		return string(id) + " is a number that a spreadsheet rounded, its last digits are lost: " + text
-	case (id[0] == '#' || id[0]|0x20 == 'e') && errorForm.Match(id):
+	case (id[0] == '#' || len(id) == 7 && id[3] == ':') && errorForm.Match(id):
 		return string(id) + " is a spreadsheet's error value: repair the formula and export again"
 	case id[0] == '=':
 		if m := textFormula.FindSubmatch(id); m != nil {
@@ -122,7 +144,7 @@ func (c *checker) damaged(id []byte) string {
 		}
 	case id[0] == '\'' && len(id) > 1 && (id[1] <= '9' || c.distinct && c.fits(id[1:]) && c.name != Email):
 		return write("the leading apostrophe is a spreadsheet's mark for text", id[1:])
-	case id[len(id)-1] == '0' && floatForm.Match(id):
+	case id[len(id)-1] == '0' && bytes.ContainsAny(id, ".,") && floatForm.Match(id):
 		return write("a program took it for a number and added a decimal part", id[:bytes.IndexAny(id, ".,")])
 	case c.name == UserID && len(id) < 24 && isNumber(id) && looksLike(id) == "":
 		return fmt.Sprintf("%d digits where a user_id has 24: "+
@@ -133,6 +155,9 @@ func (c *checker) damaged(id []byte) string {
 
 // isRounded says whether an ID is a number of which a spreadsheet kept 15 digits, the most that it can.
 func isRounded(id []byte) bool {
+	if len(id) < 17 || id[0] > '9' {
+		return false
+	}
 	id = bytes.TrimLeft(id, "+-")
 	return len(id) >= 17 && isNumber(id) && len(bytes.TrimRight(id[15:], "0")) == 0
 }
