@@ -162,6 +162,9 @@ func (p *pass) judge(rec *record, id []byte) (k key, code, reason string) {
 		}
 	}
 	k, code, reason = p.check.check(id)
+	if p.lay.column > 0 && !p.check.noValidate && isNumber(id) && sums.has(trim(rec.cells[0])) {
+		return key{}, codeNoUser, "a sum, not a user: delete the row (--no-validate if it is an ID)"
+	}
 	if (code != "" || p.check.fits == nil) && !p.check.noValidate && len(id) > 0 && p.repeatsHeader(id) {
 		return key{}, codeNoUser, "the header is repeated here: delete the row"
 	}

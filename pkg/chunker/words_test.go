@@ -129,6 +129,15 @@ func TestFormatsOfOnePhone(t *testing.T) {
 	}
 }
 
+// A sum below another column than the first is nobody either.
+func TestSumBesideItsLabel(t *testing.T) {
+	_, rows, err := read(t, []byte("dept,externalId\nR&D,17\nTotal,18\n合计,19\nTotally,20\nTotal,E-7\n"),
+		Options{IDType: ExternalID})
+	if want := "2 ok, 3 no_user, 4 no_user, 5 ok, 6 ok"; err != nil || summary(rows) != want {
+		t.Errorf("%s (%v), want %s", summary(rows), err, want)
+	}
+}
+
 // A header that is repeated between the rows, as files are put together, is nobody.
 func TestHeaderRepeated(t *testing.T) {
 	_, rows, err := read(t, []byte("login,n\nada,x\nlogin,n\nLOGIN,n\nusername,n\nben,y\n"),
