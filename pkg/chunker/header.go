@@ -1,6 +1,7 @@
 package chunker
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -126,6 +127,11 @@ func (h *head) namedColumn() (l layout, err error) {
 	if row < 0 {
 		return h.unnamed()
 	}
+	for other := row + 1; other < len(h.rows) && filled(h.rows[row]) == 1; other++ { // a title such as Emails
+		if filled(h.rows[other]) > 1 && len(h.named(other)) > 0 {
+			row = other
+		}
+	}
 	column, ok := h.narrow(row, h.named(row))
 	if !ok {
 		return l, h.choose(row, "%d columns could hold the %s", len(h.named(row)), h.name)
@@ -140,6 +146,11 @@ func (h *head) namedColumn() (l layout, err error) {
 	return l, h.checkAbove(l)
 }
 
+// filled is how many cells are not empty.
+func filled(cells []string) int {
+	return len(pick(cells, func(cell string) bool { return cell != "" }))
+}
+
 // named gives the columns of a row that are named like the type.
 func (h *head) named(row int) []int { return h.namedIn(h.rows[row]) }
 
@@ -150,9 +161,9 @@ func (h *head) namedIn(cells []string) []int {
 // level says how plainly a header names the type: 2 means no other column, 1 this one if there is no better, 0 none.
 func (h *head) level(name string) int {
 	switch {
-	case names(name, h.idType, h.exact):
+	case spelledAs(name, h.exact):
 		return 2
-	case names(name, h.idType, h.loose):
+	case spelledAs(name, h.loose):
 		return 1
 	}
 	return 0
@@ -251,8 +262,11 @@ func (h *head) unnamed() (l layout, err error) {
 // numbered says what the first rows are when the column is known by its place alone.
 func (h *head) numbered(column int) (l layout, err error) {
 	reaches := func(cells []string) bool { return column < len(cells) }
-	filled := func(cells []string) bool { return reaches(cells) && cells[column] != "" }
-	row := max(0, slices.IndexFunc(h.rows, filled))
+	width := len(h.rows[h.widest()])
+	// Titles are narrower than the table, or have nothing in the column.
+	row := max(0, slices.IndexFunc(h.rows, func(cells []string) bool {
+		return reaches(cells) && cells[column] != "" && (len(cells) == width || h.isData(cells[column]))
+	}))
 	l = layout{column: column, header: -1}
 	switch named := slices.IndexFunc(h.rows, func(cells []string) bool {
 		return reaches(cells) && h.level(cells[column]) > 0
@@ -263,12 +277,13 @@ func (h *head) numbered(column int) (l layout, err error) {
 	case named >= 0 && (h.fits != nil || named == row):
 		l = h.under(named, column)
 		return l, h.checkAbove(l)
-	case filled(h.rows[row]) && h.isData(h.rows[row][column]):
-		width := len(h.rows[row]) // rows as wide as this one are data, though they lack an ID
+	case reaches(h.rows[row]) && h.isData(h.rows[row][column]):
+		width = len(h.rows[row]) // rows as wide as this one are data, though they lack an ID
 		l.data = slices.IndexFunc(h.rows, func(cells []string) bool { return len(cells) == width })
-		l.note = "the first row is data, not a header: its cell is itself an ID"
-		if t := looksLike([]byte(h.rows[row][column])); t != "" {
-			l.note = "the first row is data, not a header: its cell is itself a " + t
+		kind := cmp.Or(looksLike([]byte(h.rows[row][column])), h.name)
+		l.note = "the first row is data, not a header: its cell is itself a " + kind
+		if l.data > 0 {
+			l.note = fmt.Sprintf("line %d is the first row of data, and none above it is a header", h.lines[l.data])
 		}
 		return l, nil
 	}

@@ -73,6 +73,9 @@ func TestHeaderAmongTheFirstRows(t *testing.T) {
 			email, "3 ok"},
 		"named in two columns":      {lines("Mail,x", "y,Mail", "a,b"), by(email, "Mail"), "refused: two columns are named"},
 		"a number is no name below": {lines("x,y", "1,{1}", "2,{2}"), by(Options{}, "2"), "2 ok, 3 ok"},
+		"a title that is a name":    {lines("Emails", "Email,Name", "a@x.com,Ada"), email, "3 ok"},
+		"title, no header":          {lines("Leavers", "{1},Ada", "{2},Ben"), by(Options{}, "1"), "2 ok, 3 ok"},
+		"title, unknown header":     {lines("Leavers", "Kennung,Name", "ada,Ada"), by(username, "1"), "3 ok"},
 		"titles and a number":       {lines("Export of the day", "Name,Kennung", "Ada,{1}"), by(Options{}, "2"), "3 ok"},
 	} {
 		_, rows, err := read(t, x.text, x.o)

@@ -16,9 +16,9 @@ const (
 		"authing genauth okta public dbo data 用户 用戶"
 )
 
-// names says whether a header's text names a type by one of the words, as fold writes them: alone, with brackets or a
-// star, or behind the name of its table.
-func names(text string, t idType, words string) bool {
+// spelledAs says whether a header is one of the words, as fold writes them: alone, with brackets or a star, or behind
+// the name of its table.
+func spelledAs(text, words string) bool {
 	name := strings.Trim(fold(text), "*★#:：.'\"`")
 	for _, mark := range []string{"required", "optional", "必填", "选填"} {
 		name = strings.Trim(strings.TrimSuffix(name, mark), "*★:：,，")
@@ -28,13 +28,17 @@ func names(text string, t idType, words string) bool {
 	}
 	outer, inner, ok := brackets(name)
 	outer, inner = bare(outer), bare(inner)
+	of := func(name string) func(idType) bool {
+		return func(t idType) bool { return is(name, t.exact+" "+t.loose) }
+	}
 	switch {
 	case !ok:
 		return false
 	case is(outer, words):
-		return inner == "" || is(inner, nameMarks) || is(inner, t.exact+" "+t.loose)
+		return inner == "" || is(inner, nameMarks) ||
+			slices.ContainsFunc(idTypes, func(t idType) bool { return of(outer)(t) && of(inner)(t) })
 	}
-	return is(inner, words) && slices.ContainsFunc(idTypes, func(t idType) bool { return is(outer, t.exact+" "+t.loose) })
+	return is(inner, words) && slices.ContainsFunc(idTypes, of(outer))
 }
 
 // brackets cuts off what stands in brackets at a name's end or beginning.
