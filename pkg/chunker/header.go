@@ -40,7 +40,7 @@ const garbledNote = "the Chinese in it looks like UTF-8 that was read as GBK: ge
 
 // find says how the input is laid out. Where there are two ways to read it, it says so and chooses neither.
 func (h *head) find() (layout, error) {
-	row := slices.IndexFunc(h.rows, func(cells []string) bool { return slices.ContainsFunc(cells, isOwn) })
+	row := slices.IndexFunc(h.rows, func(cells []string) bool { return slices.ContainsFunc(cells, isAdded) })
 	switch asked := h.opts.Column; {
 	case row >= 0:
 		return h.ownHeader(row)
@@ -50,6 +50,11 @@ func (h *head) find() (layout, error) {
 		return h.unnamed()
 	}
 	return h.namedColumn()
+}
+
+// isAdded says whether a cell is the name of a column that a run adds. Others that begin like that may be people's.
+func isAdded(name string) bool {
+	return is(strings.ToLower(name), "bulkdelete_line bulkdelete_outcome bulkdelete_reason bulkdelete_request_id")
 }
 
 func isOwn(name string) bool { return strings.HasPrefix(strings.ToLower(name), ownPrefix) }

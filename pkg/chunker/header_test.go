@@ -168,6 +168,8 @@ func TestOwnFilesComeBack(t *testing.T) {
 		"a cell too few": {"userId,n,m,bulkdelete_line,bulkdelete_reason\n" + a + ",x,7,r\n", Options{},
 			"2 columns", "userId,n,m", a + ",x", ""},
 		"empty cells": {"a,userId,c,bulkdelete_line\n," + a + ",,7\n", Options{}, "2 ok", "a,userId,c", "," + a + ",", ""},
+		"a user called so": {"username,n\nada,x\nbulkdelete_bot,y\n", Options{IDType: Username}, "2 ok, 3 ok",
+			"username,n", "ada,x", ""},
 		"own column asked for": {"bulkdelete_line,userId\n7," + a + "\n", Options{Column: "1"}, "", "", "",
 			"never holds the IDs"},
 		"own column by name": {"bulkdelete_line,userId\n7," + a + "\n",
