@@ -198,11 +198,14 @@ func (h *head) holds(from, column int) bool {
 }
 
 // rivals says whether a row below the header could be the header instead: it names another column, and has no ID where
-// the header says that they are.
+// the header says that they are. The header repeated is none, nor its translation in the next row.
 func (h *head) rivals(row, other, column int) bool {
 	named, cells := h.named(other), h.rows[other]
-	if len(named) == 0 || slices.Contains(named, column) {
+	switch header := h.rows[row]; {
+	case len(named) == 0 || slices.Equal(cells, header):
 		return false
+	case slices.Contains(named, column):
+		return other > row+1 || len(named) > 1 || len(cells) != len(header)
 	}
 	if h.fits == nil {
 		return h.level(cells[named[0]]) >= h.level(h.rows[row][column])
