@@ -18,6 +18,7 @@ const maxID = 1024
 type checker struct {
 	idType
 	noValidate bool
+	digits     int // that all numbers have, zeros in front among them; 0: as many as they like
 	protected  map[key]bool
 	seed       uint64 // of the hashed keys
 	lower      []byte // room for an e-mail address, or a phone

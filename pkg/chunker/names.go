@@ -122,6 +122,31 @@ func (h *head) mayBeID(cell string) bool {
 	return false
 }
 
+// digits is how many digits the numbers in a column have, if two at least begin with a zero, all of those are as long,
+// and none is longer: then a shorter one has lost its zeros. 0: they have no common length.
+func (h *head) digits(l layout) (n int) {
+	zeros := 0
+	for _, cells := range h.rows[l.data:] {
+		if h.fits != nil || l.column >= len(cells) || !isNumber([]byte(cells[l.column])) {
+			continue
+		}
+		id := cells[l.column]
+		if strings.HasPrefix(id, "0") {
+			if zeros++; zeros > 1 && len(id) != n {
+				return 0
+			}
+			n = len(id)
+		}
+	}
+	longer := func(cells []string) bool {
+		return l.column < len(cells) && len(cells[l.column]) > n && isNumber([]byte(cells[l.column]))
+	}
+	if zeros < 2 || slices.ContainsFunc(h.rows[l.data:], longer) {
+		return 0
+	}
+	return n
+}
+
 // namesBothHalves tells a header such as extIdpId:userIdInIdp from an identity.
 func namesBothHalves(cell string) bool {
 	left, right, _ := strings.Cut(fold(cell), ":")

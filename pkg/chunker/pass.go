@@ -70,6 +70,7 @@ func (p *pass) begin(o Options) error {
 	if p.at = p.lay.data; p.lay.note != "" {
 		p.notes = append(p.notes, p.lay.note)
 	}
+	p.check.digits = h.digits(p.lay)
 	if h.garbled() > 1 { // a single one may be a name
 		p.notes = append(p.notes, garbledNote)
 	}

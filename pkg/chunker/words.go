@@ -146,6 +146,8 @@ func (c *checker) damaged(id []byte) string {
 		return write("the leading apostrophe is a spreadsheet's mark for text", id[1:])
 	case id[len(id)-1] == '0' && bytes.ContainsAny(id, ".,") && floatForm.Match(id):
 		return write("a program took it for a number and added a decimal part", id[:bytes.IndexAny(id, ".,")])
+	case len(id) < c.digits && isNumber(id):
+		return fmt.Sprintf("%d digits where others have %d: a spreadsheet drops leading zeros; %s", len(id), c.digits, text)
 	case c.name == UserID && len(id) >= 12 && len(id) < 24 && isNumber(id) && looksLike(id) == "":
 		return fmt.Sprintf("%d digits where a user_id has 24: "+
 			"a spreadsheet that takes it for a number drops leading zeros; %s", len(id), text)

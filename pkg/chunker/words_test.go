@@ -138,6 +138,22 @@ func TestSumBesideItsLabel(t *testing.T) {
 	}
 }
 
+// Where numbers have a common length, and zeros in front, a shorter one has lost them.
+func TestLostZeros(t *testing.T) {
+	for ids, want := range map[string]string{
+		"00123 124 00125":         "2 ok, 3 spreadsheet, 4 ok",
+		"00123 00124 E-7 12":      "2 ok, 3 ok, 4 ok, 5 spreadsheet",
+		"00123 124 125":           "2 ok, 3 ok, 4 ok",       // one alone may be somebody's name
+		"00123 0124 125":          "2 ok, 3 ok, 4 ok",       // of any length
+		"00123 00124 125 1234567": "2 ok, 3 ok, 4 ok, 5 ok", // of any length
+	} {
+		text := "externalId\n" + strings.ReplaceAll(ids, " ", "\n") + "\n"
+		if _, rows, err := read(t, []byte(text), Options{IDType: ExternalID}); err != nil || summary(rows) != want {
+			t.Errorf("%s: %s (%v), want %s", ids, summary(rows), err, want)
+		}
+	}
+}
+
 // A header that is repeated between the rows, as files are put together, is nobody.
 func TestHeaderRepeated(t *testing.T) {
 	_, rows, err := read(t, []byte("login,n\nada,x\nlogin,n\nLOGIN,n\nusername,n\nben,y\n"),
