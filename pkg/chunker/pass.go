@@ -140,36 +140,41 @@ func (p *pass) next() (row Row, k key, err error) {
 	if rec.odd && len(rec.cells) == p.columns && bytes.Contains(row.ID, quoteMark) {
 		return row, k, p.rec.misplacedQuote(rec.line)
 	}
-	k, code, reason := p.judge(rec, row.ID)
+	k, code, reason := p.check.check(row.ID)
+	numbers := p.check.fits == nil || p.check.name == Phone // a sum may look like one
+	if code != "" || numbers || len(rec.cells) != p.columns || rec.last != rec.line {
+		if c, r := p.judge(rec, row.ID); c != "" {
+			code, reason = c, r
+		}
+	}
 	if code != "" {
 		row.Reject = &RejectError{row.Line, code, reason}
 	}
 	return row, k, nil
 }
 
-// judge says what is wrong with a row, if anything.
-func (p *pass) judge(rec *record, id []byte) (k key, code, reason string) {
-	if n := len(rec.cells); n != p.columns {
+// judge says what is wrong with a row as a whole, whatever its ID is.
+func (p *pass) judge(rec *record, id []byte) (code, reason string) {
+	const remedy = ": delete the row (--no-validate if it is an ID)"
+	switch n := len(rec.cells); {
+	case n != p.columns:
 		if what := noUser(id); n == 1 && p.lay.column == 0 && what != "" {
-			return k, codeNoUser, what
+			return codeNoUser, what
 		}
-		return k, codeColumns, fmt.Sprintf("the row has %d columns and the first has %d: "+
+		return codeColumns, fmt.Sprintf("the row has %d columns and the first has %d: "+
 			"put a cell that holds the delimiter in quotes, and write a delimiter for each empty cell", n, p.columns)
-	}
-	if rec.last != rec.line && !p.check.noValidate {
+	case p.check.noValidate:
+	case len(id) > 0 && p.repeatsHeader(id):
+		return codeNoUser, "the header is repeated here" + remedy
+	case p.lay.column > 0 && isNumber(id) && sums.has(trim(rec.cells[0])):
+		return codeNoUser, "a sum, not a user" + remedy
+	case rec.last != rec.line:
 		if line := p.swallowed(rec, id); line > 0 {
-			return k, codeColumns, fmt.Sprintf("a quote goes on from line %d to %d, and line %d looks like "+
+			return codeColumns, fmt.Sprintf("a quote goes on from line %d to %d, and line %d looks like "+
 				"a row of its own: take the quote away, or close it where its cell ends", rec.line, rec.last, line)
 		}
 	}
-	k, code, reason = p.check.check(id)
-	if p.lay.column > 0 && !p.check.noValidate && isNumber(id) && sums.has(trim(rec.cells[0])) {
-		return key{}, codeNoUser, "a sum, not a user: delete the row (--no-validate if it is an ID)"
-	}
-	if (code != "" || p.check.fits == nil) && !p.check.noValidate && len(id) > 0 && p.repeatsHeader(id) {
-		return key{}, codeNoUser, "the header is repeated here: delete the row"
-	}
-	return k, code, reason
+	return "", ""
 }
 
 // repeatsHeader says whether an ID is a name for IDs that a header has.

@@ -75,7 +75,10 @@ func isPunctuation(id []byte) bool {
 }
 
 // isLine says whether a text is a line drawn under a header: ---, ----+----.
-func isLine(id []byte) bool { return len(id) >= 3 && bytes.Trim(id, "-=_*+|~: ") == nil }
+func isLine(id []byte) bool {
+	const marks = "-=_*+|~: "
+	return len(id) >= 3 && strings.IndexByte(marks, id[0]) >= 0 && bytes.Trim(id, marks) == nil
+}
 
 // noUser says why a row with such a text for its ID is about nobody, "" if it may be about somebody.
 func noUser(id []byte) string {

@@ -138,6 +138,14 @@ func TestSumBesideItsLabel(t *testing.T) {
 	}
 }
 
+// A sum may look like a phone too.
+func TestSumOfPhones(t *testing.T) {
+	_, rows, err := read(t, []byte("dept,phone\nR&D,13800138000\nTotal,10000\n"), Options{IDType: Phone})
+	if want := "2 ok, 3 no_user"; err != nil || summary(rows) != want {
+		t.Errorf("%s (%v), want %s", summary(rows), err, want)
+	}
+}
+
 // Where numbers have a common length, and zeros in front, a shorter one has lost them.
 func TestLostZeros(t *testing.T) {
 	for ids, want := range map[string]string{
