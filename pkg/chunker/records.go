@@ -77,6 +77,11 @@ func (r *records) next() error {
 	if err != nil {
 		return err
 	}
+	return r.take(quotes)
+}
+
+// take takes the current record apart, which has so many quotes.
+func (r *records) take(quotes int) error {
 	r.cells, r.quoted, r.last, r.odd = r.cells[:0], r.quoted[:0], r.lines, false
 	if quotes == 0 {
 		return r.cut()
