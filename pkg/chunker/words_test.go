@@ -183,6 +183,7 @@ func TestQuoteThatSwallowsRows(t *testing.T) {
 			t.Errorf("%q: %s (%v), want %s", x.text, summary(rows), err, x.want)
 		}
 	}
+	refused(t, "junk in a cell of two lines", lines("userId,n", "{1},\"Tex", "Ben \"x\" y\"", "{2},x"), 2, Options{})
 	_, rows, err := read(t, []byte("username,n\nada,\"Tex\nben,x\ncay,Amy\"\ndan,x\n"), Options{IDType: Username})
 	if err != nil || summary(rows) != "2 columns, 5 ok" ||
 		!strings.Contains(string(rows[0].Raw), "\nben,x\n") {
