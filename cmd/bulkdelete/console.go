@@ -58,7 +58,7 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	k.waiting.Store(true)
 	k.terminal = isTerminal(root.ErrWriter)
 	k.cursor = k.terminal && os.Getenv("TERM") != "dumb"
-	k.interactive = k.terminal && (isTerminal(root.Reader) || c.Args().First() == "-")
+	k.interactive = k.terminal && (isTerminal(root.Reader) || isStdin(c.Args().First()))
 	switch {
 	case !slices.Contains([]string{"", "auto", "bar", "plain", "none"}, o.progress): // "": the command has no --progress
 		return nil, fmt.Errorf("--progress %q: give auto, bar, plain or none", o.progress)

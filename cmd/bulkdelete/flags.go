@@ -157,6 +157,7 @@ type jobOptions struct {
 	maxDuration                            time.Duration
 	yes, dryRun, backup, verify, sandbox   bool
 	shard, maxDeletes, maxFailures, reason string
+	maxRejected                            string
 	plan, save, faults, out, upload        string
 }
 
@@ -181,6 +182,7 @@ func (o *jobOptions) flags() []cli.Flag {
 		word(&o.shard, paceFlags, "shard", "", "`I/N`: every Nth chunk from I, from 0; /N: JOB_COMPLETION_INDEX"),
 		word(&o.maxDeletes, guardFlags, "max-deletes", "", "`N|P%`: refuse if more would be deleted (P%: of the pool)"),
 		number(&o.stopAfter, guardFlags, "stop-after", none, "stop cleanly once `N` users are done"),
+		word(&o.maxRejected, guardFlags, "max-rejected", "20%", "refuse if `N|P%` rows are invalid or duplicates"),
 		word(&o.maxFailures, guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
 		word(&o.plan, guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
 		word(&o.reason, guardFlags, "reason", "", "`TEXT`: the ticket or ground, kept with the proof"),
@@ -233,6 +235,9 @@ func (o *jobOptions) check() error {
 	if _, err := job.ParseLimit(o.maxFailures); err != nil {
 		return fmt.Errorf("--max-failures: %w", err)
 	}
+	if _, err := job.ParseLimit(o.maxRejected); err != nil {
+		return fmt.Errorf("--max-rejected: %w", err)
+	}
 	if _, err := job.ParseLimit(o.maxDeletes); err != nil {
 		return fmt.Errorf("--max-deletes: %w", err)
 	}
@@ -248,7 +253,8 @@ func (o *jobOptions) guards() map[string]string {
 		return strconv.Itoa(n)
 	}
 	g := map[string]string{"max_deletes": o.maxDeletes, "max_failures": o.maxFailures, "plan": withoutSecrets(o.plan),
-		"expect": given(o.expect), "stop_after": given(o.stopAfter)}
+		"max_rejected": o.maxRejected,
+		"expect":       given(o.expect), "stop_after": given(o.stopAfter)}
 	if o.maxDuration > 0 {
 		g["max_duration"] = o.maxDuration.String()
 	}

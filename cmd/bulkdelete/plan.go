@@ -63,6 +63,9 @@ func (d *deletion) look(ctx context.Context) error {
 	if err := d.printPlan(); err != nil {
 		return err
 	}
+	if err := d.checkRejected(); err != nil {
+		return err
+	}
 	if d.save != "" {
 		if err := job.SavePlan(d.save, d.want); err != nil {
 			return err

@@ -117,6 +117,9 @@ func (p *process) newDeletion(c *cli.Command, o *jobOptions, given string) (*del
 	}
 	d := &deletion{operation: op, name: given, given: given, codes: map[string]int{}, met: map[string]int{},
 		sampler: job.Sampler{Most: o.sample}}
+	if isStream(given) {
+		d.name = "-"
+	}
 	if d.chunks, err = o.chunking(); err != nil {
 		return nil, err
 	}
@@ -156,6 +159,9 @@ func (d *deletion) run(ctx context.Context) error {
 		return err
 	}
 	folder := record.Adopted
+	if err := d.checkRejected(); err != nil && !folder.Finished() {
+		return err
+	}
 	switch folder.Remaining() {
 	case 0:
 		d.offline = "there is nobody left to delete"
@@ -166,7 +172,7 @@ func (d *deletion) run(ctx context.Context) error {
 		}
 	}
 	return d.perform(ctx, record, folder, approval{
-		verb: "delete", fromData: d.name == "-", resume: d.resume(),
+		verb: "delete", fromData: isStdin(d.given), resume: d.resume(),
 		check: func(ctx context.Context) error { return d.check(ctx, folder) },
 		show: func() error {
 			t := &table{}
@@ -263,9 +269,9 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 	case d.object != nil:
 		d.input, err = job.Fetch(ctx, d.object, f, d.console.say)
 	case d.name == "-" && f == nil:
-		d.input, err = job.Keep(d.console.in)
+		d.input, err = job.Keep(d.stream(ctx))
 	case d.name == "-":
-		d.input, err = f.Spool(d.console.in)
+		d.input, err = f.Spool(d.stream(ctx))
 	default:
 		d.input, err = job.OpenInput(d.name)
 	}
@@ -278,7 +284,11 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 // scan is the first pass over the input.
 func (d *deletion) scan(ctx context.Context) (err error) {
 	lists := d.protection.Spelled(d.chunks.IDType, false)
-	d.planned, err = chunker.Scan(ctx, d.input.Reader(), d.chunks, func(row chunker.Row) error {
+	in := &meter{Reader: d.input.Reader()}
+	defer d.console.whileSlow(func() string {
+		return fmt.Sprintf("reading %s: %s of its %s bytes", d.input.Name, text.Count(in.count()), text.Count(d.input.Size()))
+	})()
+	d.planned, err = chunker.Scan(ctx, in, d.chunks, func(row chunker.Row) error {
 		if row.Reject == nil {
 			d.sampler.Add(row)
 		} else {
@@ -314,6 +324,17 @@ func (d *deletion) describe() {
 	}
 	d.want = job.Describe(d.input, d.planned, target)
 	d.want.Program = version()
+}
+
+// checkRejected refuses a file of which too much is wrong: it is probably another one than was meant, or read wrongly.
+func (d *deletion) checkRejected() error {
+	limit, err := job.ParseLimit(d.maxRejected)
+	if n, p := d.planned.AllRejected, d.planned; err == nil && limit.Reached(n, p.AllRows, 20) {
+		return job.Fail(job.Guard, "is it the right file, --column and --id-type? bulkdelete plan shows what is wrong; "+
+			"nothing was sent", "%s of %s rows are invalid or duplicates, and --max-rejected is %s",
+			text.Count(n), text.Count(p.AllRows), limit)
+	}
+	return err
 }
 
 // guard refuses what was not meant, before anything is sent, and remembers who approved it. gone is how many users
@@ -357,7 +378,7 @@ func (d *deletion) resume() string {
 	hide := d.object != nil && d.object.Presigned() && slices.Contains(os.Args, d.given)
 	words := slices.Clone(os.Args)
 	for i, arg := range words {
-		if arg == "-" || hide && arg == d.given {
+		if arg == d.given && (hide || isStream(arg)) {
 			words[i] = d.input.Path
 		}
 	}

@@ -171,9 +171,9 @@ func (u *users) first(i int) map[string]any {
 	provider, synced, _ := strings.Cut(u.id(i, "sync_relation"), ":")
 	key, value, _ := strings.Cut(u.id(i, "custom_field"), ":")
 	out := map[string]any{
-		"userId": u.id(i, "user_id"), "createdAt": stamp(at), "updatedAt": stamp(at), "name": fmt.Sprintf("User %d", i),
+		"userId": u.id(i, "user_id"), "createdAt": stamp(at), "updatedAt": stamp(at), "loginsCount": i % 10,
 		"externalId": u.id(i, "external_id"), "username": u.id(i, "username"),
-		"email": u.id(i, "email"), "phone": u.id(i, "phone"), "loginsCount": i % 10,
+		"email": u.id(i, "email"), "phone": u.id(i, "phone"),
 		"identities": []map[string]any{
 			{"identityId": fmt.Sprintf("5c%022x", i), "extIdpId": idp, "provider": "oidc", "type": "generic",
 				"userIdInIdp": inIdp, "userInfoInIdp": map[string]any{}, "originConnIds": []string{}},

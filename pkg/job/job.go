@@ -213,7 +213,7 @@ func (j *Job) record(row report.Row) error {
 	if j.Observe != nil {
 		j.Observe(row)
 	}
-	if j.MaxFailures.reached(failed, users) {
+	if j.MaxFailures.Reached(failed, users, 1000) { // before, one bad chunk would be half of everything
 		j.stop(Fail(Halted,
 			"read the messages in audit.csv, mend the cause, then run the same command again; --max-failures sets the limit",
 			"%d of %d users failed in this run: stopped by --max-failures %s", failed, users, j.MaxFailures))
