@@ -120,8 +120,8 @@ func (k *console) find(format string, args ...any) {
 	fmt.Fprintln(k.out, text.CleanLines(fmt.Sprintf(format, args...)))
 }
 
-// confirm asks for the number of users, who are all that are left, or the next of them for a trial. Where standard input
-// is the data, the terminal itself is asked.
+// confirm asks for the number of users, who are all that are left or, for a trial, the next of them. Where standard
+// input is the data, the terminal itself is asked.
 func (k *console) confirm(ctx context.Context, verb string, users, left int, inputIsStdin bool) error {
 	in := k.in
 	if inputIsStdin {

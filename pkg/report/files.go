@@ -31,7 +31,7 @@ type Layout struct {
 	Column    int    // of the ID, from 1
 	IDName    string // a header that names the ID's column, for inputs without one
 	Delimiter rune
-	// Bare takes the columns away from a record that an earlier run added, where a file has them anew; nil: there are none.
+	// Bare takes away from a record the columns that an earlier run added, where a file has them anew; nil: there are none
 	Bare func(raw []byte) []byte
 	BOM  bool // begin with a byte order mark, without which Excel takes UTF-8 for something else
 }
@@ -59,7 +59,7 @@ func (l Layout) bare(raw []byte) []byte {
 }
 
 // Write makes a run's files again in its folder, from the input's lines and the audit alone: deleted.csv or
-// restored.csv, failed.csv, rejected.csv, spared.csv, remaining.csv (only while rows remain), report.html and summary.json.
+// restored.csv, failed.csv, rejected.csv, spared.csv, remaining.csv (only while rows remain), report.html, summary.json.
 // Each is written whole; when anything fails none of the CSV files is replaced. Memory grows by some 100 bytes a chunk.
 func Write(dir *journal.Dir, run *Run, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
 	return makeFiles(target{dir: dir}, run, []*Shard{{Run: run, Folder: dir}}, layout, lines)
