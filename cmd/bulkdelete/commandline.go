@@ -60,6 +60,11 @@ func withoutURLSecrets(message string) string {
 	})
 }
 
+// withoutFlag leaves a flag and its value out of a command line.
+func withoutFlag(command, name string) string {
+	return regexp.MustCompile(` --?`+name+`[= ]('[^']*'|\S+)`).ReplaceAllString(command, "")
+}
+
 // commandLine is the command that does something else with the same run: with those flags of this one that were given.
 func (o *operation) commandLine(verb, argument string, names ...string) string {
 	words := []string{programName(os.Args[0]), verb, text.ShellWord(argument)}
@@ -73,6 +78,10 @@ func (o *operation) commandLine(verb, argument string, names ...string) string {
 
 func flagWords(flag string, value any) (words []string) {
 	switch v := value.(type) {
+	case string:
+		if v != "" { // a variable can be empty
+			words = append(words, flag, text.ShellWord(withoutSecrets(v)))
+		}
 	case bool:
 		if v {
 			words = append(words, flag)
@@ -89,7 +98,7 @@ func flagWords(flag string, value any) (words []string) {
 
 var (
 	// apiNames are the flags that say whose users a run is about.
-	apiNames = []string{"host", "auth", "signature-dialect", "tenant-id", "ca-cert", "sandbox"}
+	apiNames = []string{"host", "auth", "signature-dialect", "tenant-id", "user-pool-id", "ca-cert", "sandbox"}
 	// retryNames are those that a run of failed.csv needs: what the run was about, not how its input was written.
 	retryNames = append(slices.Clone(apiNames),
 		"column", "id-type", "delimiter", "no-validate", "protect", "match", "only", "sample", "backup", "verify",

@@ -11,19 +11,15 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v3"
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
 	"bulkdelete/internal/text"
@@ -53,12 +49,12 @@ type console struct {
 
 func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	root := c.Root()
-	k := &console{in: root.Reader, out: root.Writer, stderr: root.ErrWriter, err: &redirect{w: root.ErrWriter}, json: o.json,
-		progress: o.progress, pulse: &pulse{}}
+	k := &console{in: root.Reader, out: root.Writer, stderr: root.ErrWriter, err: &redirect{w: root.ErrWriter},
+		json: o.json, progress: o.progress, pulse: &pulse{}}
 	k.waiting.Store(true)
 	k.terminal = isTerminal(root.ErrWriter)
 	k.cursor = k.terminal && os.Getenv("TERM") != "dumb"
-	k.interactive = k.terminal && (isTerminal(root.Reader) || c.Args().First() == "-")
+	k.interactive = k.terminal && (isTerminal(root.Reader) || isStdin(c.Args().First()))
 	switch {
 	case !slices.Contains([]string{"", "auto", "bar", "plain", "none"}, o.progress): // "": the command has no --progress
 		return nil, fmt.Errorf("--progress %q: give auto, bar, plain or none", o.progress)
@@ -71,13 +67,15 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	if err != nil || level == zerolog.NoLevel {
 		return nil, fmt.Errorf("--log-level %q: give debug, info, warn or error", o.logLevel)
 	}
+	// The run's ID joins the lines of one process where the logs of many are collected.
+	run := fmt.Sprintf("%08x", rand.Uint32())
 	var w io.Writer = k.err
 	switch format := o.logFormat; {
 	case format == "console" || format == "" && k.terminal:
 		w = zerolog.ConsoleWriter{Out: k.err, NoColor: !k.cursor || os.Getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}
 	case format == "json":
 		if s, ok := root.ErrWriter.(*stderr); ok {
-			s.inJSON()
+			s.inJSON(run)
 		}
 		if k.progress == "bar" {
 			k.progress = "plain"
@@ -85,8 +83,7 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	case format != "":
 		return nil, fmt.Errorf("--log-format %q: give console or json", format)
 	}
-	// The run's ID joins the lines of one process where the logs of many are collected.
-	k.log = zerolog.New(w).Level(level).With().Timestamp().Str("run", fmt.Sprintf("%08x", rand.Uint32())).Logger()
+	k.log = zerolog.New(w).Level(level).With().Timestamp().Str("run", run).Logger()
 	return k, nil
 }
 
@@ -119,8 +116,9 @@ func (k *console) find(format string, args ...any) {
 	fmt.Fprintln(k.out, text.CleanLines(fmt.Sprintf(format, args...)))
 }
 
-// confirm asks for the number of users. Where standard input is the data, the terminal itself is asked.
-func (k *console) confirm(ctx context.Context, verb string, users int, inputIsStdin bool) error {
+// confirm asks for the number of users, who are all that are left or, for a trial, the next of them. Where standard
+// input is the data, the terminal itself is asked.
+func (k *console) confirm(ctx context.Context, verb string, users, left int, inputIsStdin bool) error {
 	in := k.in
 	if inputIsStdin {
 		tty, err := os.Open("/dev/tty")
@@ -131,7 +129,12 @@ func (k *console) confirm(ctx context.Context, verb string, users int, inputIsSt
 		defer tty.Close()
 		in = tty
 	}
-	fmt.Fprintf(k.err, "Type %d to %s %s users, anything else to leave: ", users, verb, text.Count(users))
+	question := fmt.Sprintf("Type %d to %s %s users", users, verb, text.Count(users))
+	if users < left {
+		question = fmt.Sprintf("Trial: type %d to %s the first %s of %s", users, verb, text.Count(users),
+			text.Count(left))
+	}
+	fmt.Fprintf(k.err, "%s, anything else to leave: ", question)
 	answer := make(chan string, 1)
 	go func() { // a read from a terminal cannot be interrupted: it ends with the process
 		line, _ := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
@@ -185,6 +188,8 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	row("not saved", s.NotSaved, "deleted, and not in the backup")
 	always(kind, s.Rows, "in "+s.Input.Name)
 	if s.LastRowHash != "" { // shards have chains of their own
+		took := time.Duration(s.Seconds * float64(time.Second)).Round(time.Second)
+		fmt.Fprintf(b, "It took %s; to see it, open %s\n", took, in(report.PageName))
 		fmt.Fprintf(b, "The proof is in %s; its last row's hash is\n%s\n", in(report.AuditName), s.LastRowHash)
 	}
 	_, err := io.WriteString(k.out, text.CleanLines(b.String()))
@@ -262,137 +267,4 @@ func (k *console) draining(calls int, signalled bool) {
 		words += "\n(a second signal leaves at once)"
 	}
 	k.say("%s", words)
-}
-
-// plainEvery is how often progress is said where there is no terminal.
-const plainEvery = 5 * time.Second
-
-// barLeast is how many columns the bar itself has before texts beside it are shortened.
-const barLeast = 10
-
-// redirect is a writer whose target can be changed: standard error, or the lines above the bar.
-type redirect struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (r *redirect) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.w.Write(p)
-}
-
-func (r *redirect) to(w io.Writer) (before io.Writer) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	before, r.w = r.w, w
-	return before
-}
-
-// showProgress shows how far the run is until stop is called.
-func (k *console) showProgress(h *heart) (stop func()) {
-	switch k.progress {
-	case "bar":
-		return k.bar(h)
-	case "plain":
-		return k.plain(h)
-	}
-	return func() {}
-}
-
-// every calls f again and again until stop is called, and once more then.
-func every(d time.Duration, f func()) (stop func()) {
-	ticker := time.NewTicker(d)
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-ticker.C:
-				f()
-			case <-done:
-				f()
-				return
-			}
-		}
-	}()
-	return func() { ticker.Stop(); close(done); <-ended }
-}
-
-// plain says it in a log line every few seconds.
-func (k *console) plain(h *heart) (stop func()) {
-	return every(plainEvery, func() {
-		s := h.look()
-		all, failed := k.pulse.count()
-		k.log.Info().Int("done", s.Done).Int("of", s.Users).Float64("calls_per_second", s.Pace).
-			Str("eta", eta(s)).Int("failed", failed).Int("retries", all.retries).Int("throttled", all.throttled).
-			Str("held_by", s.HeldBy).Msg("progress")
-	})
-}
-
-// bar draws it, with log lines above.
-func (k *console) bar(h *heart) (stop func()) {
-	var s atomic.Pointer[report.Status]
-	s.Store(h.look())
-	terminal := k.err.to(io.Discard)
-	out := terminal
-	if s, ok := out.(*stderr); ok {
-		out = s.Writer // whose width the bar has to know
-	}
-	p := mpb.New(mpb.WithOutput(out), mpb.ForceTTY(), mpb.WithAutoRefresh(),
-		mpb.WithRefreshRate(150*time.Millisecond))
-	bar := p.New(int64(s.Load().Users), mpb.BarStyle().Lbound(" [").Filler("=").Tip(">").Padding(" ").Rbound("]"),
-		mpb.BarFillerTrim(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
-			return fmt.Sprintf("%s/%s", text.Count(s.Load().Done), text.Count(s.Load().Users))
-		})),
-		mpb.AppendDecorators(decor.Any(func(d decor.Statistics) string {
-			return k.besideBar(d.AvailableWidth-barLeast, s.Load())
-		})),
-	)
-	k.err.to(p)
-	stopTicks := every(100*time.Millisecond, func() {
-		s.Store(h.look())
-		bar.SetCurrent(int64(s.Load().Done))
-	})
-	return func() {
-		stopTicks()
-		bar.Abort(false) // does nothing to a bar that is complete
-		p.Wait()
-		k.err.to(terminal)
-	}
-}
-
-// usual is what holds a run up when nothing is wrong.
-var usual = regexp.MustCompile(`^(--rate [^p]|starting gently|\d+ workers)`)
-
-// besideBar is what stands to the right of the bar, as much as there is room for: what holds the run up, or else how
-// long it takes and what went wrong.
-func (k *console) besideBar(room int, s *report.Status) string {
-	all, failed := k.pulse.count()
-	wrong := fmt.Sprintf(" failed %d", failed)
-	if !usual.MatchString(s.HeldBy) {
-		return fitting(room, " "+s.HeldBy+wrong, " "+s.HeldBy, " "+s.State)
-	}
-	pace := fmt.Sprintf(" %.0f calls/s", s.Pace)
-	left := " ETA " + eta(s)
-	return fitting(room, fmt.Sprintf("%s%s throttled %d retries %d%s", pace, left, all.throttled, all.retries, wrong),
-		pace+left+wrong, left+wrong, wrong)
-}
-
-// fitting gives the first of some texts that is at most as wide as what is left of the line, the longest first.
-func fitting(width int, texts ...string) string {
-	for _, text := range texts {
-		if len(text) <= width {
-			return text
-		}
-	}
-	return ""
-}
-
-// eta is how long a run still takes, as far as the last seconds tell.
-func eta(s *report.Status) string {
-	if s.Seconds == nil {
-		return "?"
-	}
-	return (time.Duration(*s.Seconds) * time.Second).String()
 }

@@ -92,10 +92,11 @@ func (o *inputOptions) flags() []cli.Flag {
 
 // apiOptions say how every command that talks to the API does that.
 type apiOptions struct {
-	host, auth, dialect, tenantID, caCert string
-	rate                                  client.Rate
-	workers, retries                      int
-	timeout                               time.Duration
+	host, auth, dialect, tenantID, userPool, caCert string
+
+	rate             client.Rate
+	workers, retries int
+	timeout          time.Duration
 }
 
 func (o *apiOptions) flags() []cli.Flag {
@@ -105,6 +106,8 @@ func (o *apiOptions) flags() []cli.Flag {
 		word(&o.auth, apiFlags, "auth", "token", "`M`: token or signature"),
 		word(&o.dialect, apiFlags, "signature-dialect", "", "`D`: authing (default) or genauth"),
 		word(&o.tenantID, apiFlags, "tenant-id", "", "`ID`: the tenant", "GENAUTH_TENANT_ID"),
+		word(&o.userPool, apiFlags, "user-pool-id", "", "`ID`: the user pool, where the token does not say it",
+			"GENAUTH_USERPOOL_ID"),
 		word(&o.caCert, apiFlags, "ca-cert", "", "`FILE`: further root certificates"),
 		&cli.GenericFlag{Value: rate{&o.rate}, Category: paceFlags, Name: "rate", Sources: sources("rate"),
 			Usage: "`R`: calls a second, or \"08:00,5 20:00,100\""},
@@ -154,6 +157,7 @@ type jobOptions struct {
 	maxDuration                            time.Duration
 	yes, dryRun, backup, verify, sandbox   bool
 	shard, maxDeletes, maxFailures, reason string
+	maxRejected                            string
 	plan, save, faults, out, upload        string
 	attestOptions
 	allowedSigners string
@@ -180,6 +184,7 @@ func (o *jobOptions) flags() []cli.Flag {
 		word(&o.shard, paceFlags, "shard", "", "`I/N`: every Nth chunk from I, from 0; /N: JOB_COMPLETION_INDEX"),
 		word(&o.maxDeletes, guardFlags, "max-deletes", "", "`N|P%`: refuse if more would be deleted (P%: of the pool)"),
 		number(&o.stopAfter, guardFlags, "stop-after", none, "stop cleanly once `N` users are done"),
+		word(&o.maxRejected, guardFlags, "max-rejected", "20%", "refuse if `N|P%` rows are invalid or duplicates"),
 		word(&o.maxFailures, guardFlags, "max-failures", "10%", "stop once `N|P%` users failed"),
 		word(&o.plan, guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
 		signersFlag(&o.allowedSigners, "who may have signed the plan"),
@@ -236,6 +241,9 @@ func (o *jobOptions) check() error {
 	if _, err := job.ParseLimit(o.maxFailures); err != nil {
 		return fmt.Errorf("--max-failures: %w", err)
 	}
+	if _, err := job.ParseLimit(o.maxRejected); err != nil {
+		return fmt.Errorf("--max-rejected: %w", err)
+	}
 	if _, err := job.ParseLimit(o.maxDeletes); err != nil {
 		return fmt.Errorf("--max-deletes: %w", err)
 	}
@@ -251,7 +259,8 @@ func (o *jobOptions) guards() map[string]string {
 		return strconv.Itoa(n)
 	}
 	g := map[string]string{"max_deletes": o.maxDeletes, "max_failures": o.maxFailures, "plan": withoutSecrets(o.plan),
-		"expect": given(o.expect), "stop_after": given(o.stopAfter)}
+		"max_rejected": o.maxRejected,
+		"expect":       given(o.expect), "stop_after": given(o.stopAfter)}
 	if o.maxDuration > 0 {
 		g["max_duration"] = o.maxDuration.String()
 	}
@@ -344,7 +353,7 @@ func protected(files []string, idType string) (all job.Protection, err error) {
 // config is how the client is to be, without credentials.
 func (o *apiOptions) config() (client.Config, error) {
 	cfg := client.Config{Host: strings.TrimRight(o.host, "/"), Auth: o.auth, Dialect: o.dialect, TenantID: o.tenantID,
-		Rate: o.rate, Workers: o.workers, Retries: o.retries, Timeout: o.timeout, Version: version()}
+		UserPool: o.userPool, Rate: o.rate, Workers: o.workers, Retries: o.retries, Timeout: o.timeout, Version: version()}
 	switch {
 	case o.dialect != "" && o.auth != "signature":
 		return cfg, job.Fail(job.Usage, "add --auth signature, or leave --signature-dialect out",

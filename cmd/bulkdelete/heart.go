@@ -3,7 +3,6 @@ package main
 import (
 	"math"
 	"os"
-	"regexp"
 	"sync"
 	"time"
 
@@ -137,7 +136,7 @@ func (h *heart) acknowledge() {
 	if h.obeyed == nil {
 		return
 	}
-	if err := h.job.Repaced(*h.obeyed, withoutRate(h.job.Session.Resume)); err != nil {
+	if err := h.job.Repaced(*h.obeyed, withoutFlag(h.job.Session.Resume, "rate")); err != nil {
 		h.o.console.log.Warn().Err(err).Msg("the change of pace is not in run.json")
 	}
 	h.status.Obeyed, h.obeyed = h.obeyed.At, nil
@@ -181,10 +180,5 @@ func (h *heart) heldBy() string {
 	}
 	return h.o.console.pulse.heldBy(held)
 }
-
-var rateFlag = regexp.MustCompile(` --?rate[= ]('[^']*'|\S+)`)
-
-// withoutRate leaves --rate out of a command line, so that what pace asked for stays.
-func withoutRate(command string) string { return rateFlag.ReplaceAllString(command, "") }
 
 func now() time.Time { return time.Now().UTC() }

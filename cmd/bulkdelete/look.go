@@ -279,10 +279,15 @@ func terminalWidth(k *console, w io.Writer) int {
 	if w == k.err {
 		stream = k.stderr
 	}
-	f, ok := stream.(*os.File)
-	if !ok || !isTerminal(f) {
+	if !isTerminal(stream) {
 		return 0
 	}
+	if s, ok := stream.(*stderr); ok && s.run != "" {
+		return 0 // it is a log, whoever reads it
+	} else if ok {
+		stream = s.Writer
+	}
+	f := stream.(*os.File) // as a terminal is
 	wide, _, err := term.GetSize(int(f.Fd()))
 	if err != nil || wide < 60 {
 		return 80

@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,7 +61,9 @@ func newMetrics(o metricsOptions, ailing func() string) (*metrics, error) {
 	if err := m.remember(); err != nil {
 		return m, fmt.Errorf("--metrics-file: %w", err)
 	}
-	if err := m.write(); err != nil { // now, while nothing has been sent, rather than at the end
+	if o.push == "" {
+		m.won.WithLabelValues() // 0; pushed, it would replace what an earlier run has pushed
+	} else if _, err := m.pusher(); err != nil {
 		return m, err
 	}
 	return m, m.listen(o.addr, ailing)
@@ -82,7 +86,6 @@ func (m *metrics) define() {
 	m.startedAt = made.NewGauge(gauge("bulkdelete_last_start_timestamp_seconds",
 		"When the last run began, Unix time; later than its end: it is running, or died."))
 	m.won = made.NewGaugeVec(gauge(lastSuccess, "When a run last ended with exit code 0, Unix time; 0: never."), nil)
-	m.won.WithLabelValues()
 	m.exitCode = made.NewGaugeVec(gauge(lastExit, "Exit code of the last run that ended."), nil)
 	m.endedAt = made.NewGaugeVec(gauge(lastRun, "When the last run ended, Unix time."), nil)
 	m.audit = made.NewGaugeVec(gauge("bulkdelete_audit_info",
@@ -176,6 +179,24 @@ func (m *metrics) write() error {
 	return nil
 }
 
+// pusher pushes to a Pushgateway's root, or to a group of it such as https://push:9091/metrics/job/leavers/site/berlin.
+func (m *metrics) pusher() (*push.Pusher, error) {
+	root, group, named := strings.Cut(m.push, "/metrics/job/")
+	if !named {
+		return push.New(m.push, "bulkdelete"), nil
+	}
+	labels := strings.Split(strings.Trim(group, "/"), "/")
+	if len(labels)%2 == 0 || slices.Contains(labels, "") {
+		return nil, fmt.Errorf("--metrics-push: /metrics/job/%s is no group: "+
+			"give /metrics/job/NAME and then a value for each label, such as /site/berlin", group)
+	}
+	to := push.New(root, labels[0])
+	for i := 1; i < len(labels); i += 2 {
+		to.Grouping(labels[i], labels[i+1])
+	}
+	return to, nil
+}
+
 // end notes how the run ended. Its errors say nothing about the users.
 func (m *metrics) end(code job.Code) error {
 	at := unixTime()
@@ -188,8 +209,12 @@ func (m *metrics) end(code job.Code) error {
 	if m.push != "" {
 		ctx, cancel := context.WithTimeout(context.Background(), pushTimeout)
 		defer cancel()
-		if e := push.New(m.push, "bulkdelete").Gatherer(m.registry).AddContext(ctx); e != nil {
-			err = errors.Join(err, fmt.Errorf("--metrics-push: %s", withoutURLSecrets(e.Error())))
+		to, failed := m.pusher()
+		if failed == nil {
+			failed = to.Gatherer(m.registry).AddContext(ctx)
+		}
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("--metrics-push: %s", withoutURLSecrets(failed.Error())))
 		}
 	}
 	if m.stop != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -125,11 +126,20 @@ func logIn(ctx context.Context, cfg client.Config) (*client.Client, string, erro
 	case errors.Is(err, client.Postponed):
 		err = job.Fail(job.Halted, "run the same command again then; nothing was sent", "cannot log in: %w", err)
 	case errors.Is(err, client.WrongPool):
-		err = job.Fail(job.Halted, "give the credentials of the run's pool; nothing was sent", "%w", err)
+		err = job.Fail(job.Halted,
+			"give the credentials of that pool, or correct --user-pool-id; nothing was sent", "%w", err)
 	default:
 		err = job.Fail(job.Halted, "check "+credentialID+" and "+credentialSK+"; nothing was sent", "cannot log in: %w", err)
 	}
 	return nil, "", err
+}
+
+// poolName is the user pool for people, who are told where nothing but the access key's ID has named it.
+func (o *operation) poolName(pool string) string {
+	if pool = text.Clean(pool); o.client != nil && o.client.PoolIsGuessed() {
+		pool += " (guessed: the access key's ID; nothing else names it but --user-pool-id)"
+	}
+	return pool
 }
 
 // approval is what stands between a plan and the first call that changes something.
@@ -139,6 +149,7 @@ type approval struct {
 	check    func(context.Context) error // connects, and refuses what was not meant
 	show     func() error                // says what is about to happen
 	resume   string                      // the command that goes on with it
+	never    int                         // users left of whom it is known that no call will name them
 }
 
 // approve is every check before the first call that changes something, the person's own last.
@@ -153,7 +164,12 @@ func (o *operation) approve(ctx context.Context, folder *job.Adopted, a approval
 	if err := a.show(); err != nil || o.yes {
 		return err
 	}
-	return o.console.confirm(ctx, a.verb, folder.Remaining(), a.fromData)
+	left := folder.Remaining() - a.never
+	users := left
+	if o.stopAfter != none {
+		users = min(users, o.stopAfter)
+	}
+	return o.console.confirm(ctx, a.verb, users, left, a.fromData)
 }
 
 // perform takes a deed from its approval to the last file of its folder. One that is finished is answered without a
@@ -236,6 +252,7 @@ func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
 	}
 	return &job.Job{
 		Deed: d, Client: o.client, Session: s, Workers: o.config.Workers, StopAfter: max(0, o.stopAfter),
+		AfterTrial:  withoutFlag(resume, "stop-after"),
 		MaxFailures: limit, MaxDuration: o.maxDuration, Verify: o.verify, Began: o.began,
 		Observe: func(r report.Row) {
 			o.console.row(r)
@@ -262,6 +279,10 @@ func (o *operation) carryOut(ctx context.Context, j *job.Job, users int) error {
 	}
 	if err := o.metrics.begin(users); err != nil {
 		return err
+	}
+	j.Sealed = func(members []string) {
+		o.console.say("warning: the pool shows %s of users encrypted or masked, and so the backup holds it: "+
+			"restore could create them with that alone", strings.Join(members, ", "))
 	}
 	j.Draining = func(calls int) { o.console.draining(calls, ctx.Err() != nil) }
 	err := j.Run(ctx)
@@ -293,6 +314,11 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 	o.witness(s, dir)
 	if ended != nil {
 		e := asError(ended)
+		if errors.Is(e, job.ErrStopAfter) {
+			done := s.Accepted - s.Remaining
+			o.console.say("Done: %s of %s. Look at them, then:\n%s", text.Count(done), text.Count(s.Accepted), resume)
+			return job.Fail(e.Code, "", "")
+		}
 		return unfinished(e.Code, e.Hint, e, s, resume)
 	}
 	if o.backup && s.Deleted > 0 {

@@ -63,6 +63,9 @@ func (d *deletion) look(ctx context.Context) error {
 	if err := d.printPlan(); err != nil {
 		return err
 	}
+	if err := d.checkRejected(); err != nil {
+		return err
+	}
 	if d.save != "" {
 		if err := job.SavePlan(d.save, d.want, d.attestor.Key); err != nil {
 			return err
@@ -143,12 +146,14 @@ func (d *deletion) showInput(t *table, w io.Writer, left int) {
 			text.Count(p.AllAccepted))
 	}
 	t.row("accepted", "%s", text.Count(p.Accepted))
+	first := "first users"
 	if left < p.Accepted {
+		first = "next users"
 		t.row("", "%s of them were settled by earlier runs, %s are left", text.Count(p.Accepted-left), text.Count(left))
 	}
 	showUsers := w == k.out || k.terminal // elsewhere standard error is a log, and logs name no user
 	if showUsers {
-		t.rows("first users", d.first)
+		t.rows(first, d.first)
 	}
 	t.row("rejected", "%s (%s invalid, %s duplicate, %s protected)",
 		text.Count(p.Rows-p.Accepted), text.Count(p.Invalid), text.Count(p.Duplicates), text.Count(p.Protected))
@@ -182,7 +187,7 @@ func (d *deletion) showRules(t *table) {
 func (d *deletion) showPool(t *table, w io.Writer, left int) {
 	t.row("host", "%s", d.host)
 	if d.offline == "" {
-		t.row("user pool", "%s", text.Clean(d.pool))
+		t.row("user pool", "%s", d.poolName(d.pool))
 	} else {
 		t.row("user pool", "not asked: %s", d.offline)
 	}

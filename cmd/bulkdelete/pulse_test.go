@@ -88,14 +88,14 @@ func TestPulse(t *testing.T) {
 	})
 }
 
-func TestWithoutRate(t *testing.T) {
+func TestWithoutFlag(t *testing.T) {
 	for command, want := range map[string]string{
 		"bulkdelete run u.csv --rate 20 --yes":                  "bulkdelete run u.csv --yes",
 		"bulkdelete run --rate='08:00,5 20:00,100' u.csv":       "bulkdelete run u.csv",
 		"bulkdelete run u.csv --reason '--rates' --retries 3":   "bulkdelete run u.csv --reason '--rates' --retries 3",
 		"bulkdelete run u.csv --rate '08:00,5 20:00,100' --yes": "bulkdelete run u.csv --yes",
 	} {
-		if got := withoutRate(command); got != want {
+		if got := withoutFlag(command, "rate"); got != want {
 			t.Errorf("%s becomes %s, want %s", command, got, want)
 		}
 	}

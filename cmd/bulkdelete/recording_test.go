@@ -71,7 +71,7 @@ func steady(screen string) []string {
 	var lines []string
 	for line := range strings.Lines(escapes.ReplaceAllString(screen, "")) {
 		line = line[strings.LastIndex(strings.TrimRight(line, "\r\n"), "\r")+1:]
-		line = regexp.MustCompile(`[0-9a-f]{64}|\d[\d,]*`).ReplaceAllString(strings.TrimSpace(line), "0")
+		line = regexp.MustCompile(`[0-9a-f]{64}|\b[0-9a-f]{24}\b|\d[\d,]*`).ReplaceAllString(strings.TrimSpace(line), "0")
 		varies := strings.Contains(line, " [") || strings.Contains(line, " | ") // the bar; who is left to be sampled
 		if line != "" && !varies {
 			lines = append(lines, strings.Join(strings.Fields(line), " "))

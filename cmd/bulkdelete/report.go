@@ -123,7 +123,8 @@ func (o *reportOptions) redactOne(ctx context.Context, k *console, dir string, a
 			return nil, job.Fail(job.Guard, "answer on a terminal, or give --yes",
 				"not confirmed: there is no terminal to ask on, and no --yes")
 		}
-		if err := k.confirm(ctx, "erase the lists of", r.Run.Asked.Plan.Accepted, false); err != nil {
+		users := r.Run.Asked.Plan.Accepted
+		if err := k.confirm(ctx, "erase the lists of", users, users, false); err != nil {
 			return nil, err
 		}
 	}

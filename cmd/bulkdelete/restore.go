@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,10 +56,10 @@ func restoreFlags(o *jobOptions) []cli.Flag {
 		"progress", "json", "log-format", "log-level"))
 }
 
-// lostForEver is what the API has no way to give back.
+// lostForEver is what bulkdelete does not bring back.
 const lostForEver = `user IDs (new ones are given), passwords,
-sessions and tokens, second factors, login history, creation dates, and what
-refers to a user ID: roles, groups, permissions`
+sessions and tokens, second factors, login history, creation dates, where an
+account came from, and what refers to a user ID: roles, groups, permissions`
 
 // restore goes from a run's folder to the last file of the restore's.
 func (o *operation) restore(ctx context.Context, dir string) error {
@@ -76,10 +78,14 @@ func (o *operation) restore(ctx context.Context, dir string) error {
 		}
 		return nil
 	}
+	p, err := r.Foresee(nil)
+	if err != nil {
+		return err
+	}
 	return o.perform(ctx, r, r.Folder, approval{
-		verb: "create", resume: commandLineOf(os.Args),
+		verb: "create", resume: commandLineOf(os.Args), never: p.Open,
 		check: func(ctx context.Context) error { return o.checkRestore(ctx, r) },
-		show:  func() error { return o.showRestore(r) },
+		show:  func() error { return o.showRestore(r, p) },
 	})
 }
 
@@ -96,41 +102,55 @@ func (o *operation) checkRestore(ctx context.Context, r *job.Restore) (err error
 
 // listRestore writes who can come back to standard output, as CSV, and the rest to standard error.
 func (o *operation) listRestore(r *job.Restore) error {
-	if err := o.showRestore(r); err != nil {
-		return err
-	}
 	w := csv.NewWriter(o.console.out)
-	w.Write([]string{"line", "chunk", "id", "old_user_id", "found_by"}) //nolint:errcheck // remembered until Error
-	for u, err := range r.All() {
-		if err != nil {
-			return err
-		}
+	w.Write([]string{"line", "chunk", "id", "old_user_id", "found_by", "obstacle"}) //nolint:errcheck // until Error
+	p, err := r.Foresee(func(users []report.Saved, obstacle string) {
+		u := users[0]
 		idType, key := client.KeyOf(u.User)
 		foundBy := strings.TrimRight(idType+" "+text.Clean(report.Harmless(key)), " ")
-		w.Write([]string{strconv.Itoa(u.Line), strconv.Itoa(u.Chunk), //nolint:errcheck // the same
-			text.Clean(report.Harmless(u.ID)), client.UserIDOf(u.User), foundBy})
+		w.Write([]string{strconv.Itoa(u.Line), strconv.Itoa(u.Chunk), //nolint:errcheck // remembered until Error
+			text.Clean(report.Harmless(u.ID)), client.UserIDOf(u.User), foundBy, obstacle})
+	})
+	if err != nil {
+		return err
 	}
 	w.Flush()
-	return w.Error()
+	return errors.Join(w.Error(), o.showRestore(r, p))
 }
 
 // showRestore says what a restore would do, and what it cannot do.
-func (o *operation) showRestore(r *job.Restore) error {
-	t := &table{}
-	fmt.Fprintf(t, "%s users can be created again.\n\n", text.Count(r.Users))
+func (o *operation) showRestore(r *job.Restore, p *job.Prospect) error {
+	t, never := &table{}, 0
+	for _, n := range p.Never {
+		never += n
+	}
+	fmt.Fprintf(t, "%s users can be created again.\n\n", text.Count(r.Users-never))
 	backup := filepath.Join(filepath.Dir(r.Folder.Path), report.BackupName)
 	t.row("backup", "%s, made by the run of %s", backup, r.Run.Asked.At)
 	t.row("users", "%s whom that run deleted, or may have", text.Count(r.Users))
 	if left := r.Folder.Remaining(); left < r.Users {
 		t.row("", "%s of them were settled by earlier restores, %s are left", text.Count(r.Users-left), text.Count(left))
 	}
+	for _, why := range slices.Sorted(maps.Keys(p.Never)) {
+		t.row("", "%s not created: %s", text.Are(p.Never[why], "user"), text.Clean(why))
+	}
 	if r.Unsaved > 0 {
 		t.row("", "%s more were deleted without being in the backup: they cannot come back", text.Count(r.Unsaved))
 	}
 	t.row("host", "%s", r.Run.Asked.Host)
-	t.row("user pool", "%s", text.Clean(r.Run.Asked.UserPool))
+	t.row("user pool", "%s", o.poolName(r.Run.Asked.UserPool))
 	t.row("looked for", "each user first: who is there is left as is")
 	t.rows("lost", strings.Split(lostForEver, "\n"))
+	t.rows("lost too", counted(p.Lost, "of %s"))
+	t.rows("warning", counted(p.Sealed, "of %s looks encrypted or masked, and would be created as it stands"))
 	_, err := fmt.Fprintln(o.console.err, t.String())
 	return err
+}
+
+// counted puts names and numbers of users into lines.
+func counted(users map[string]int, format string) (lines []string) {
+	for _, name := range slices.Sorted(maps.Keys(users)) {
+		lines = append(lines, text.Clean(name)+" "+fmt.Sprintf(format, text.Things(users[name], "user")))
+	}
+	return lines
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -42,6 +43,9 @@ func (p *process) runCommand() *cli.Command {
 				return err
 			}
 			err = d.end(d.runAll(ctx))
+			if errors.Is(err, job.ErrInUse) {
+				return err // the metrics are those of the run that works
+			}
 			if lost := d.metrics.end(asError(err).Code); lost != nil { // the exit code is about the users alone
 				d.console.log.Warn().Err(lost).Msg("metrics lost")
 			}
@@ -113,6 +117,9 @@ func (p *process) newDeletion(c *cli.Command, o *jobOptions, given string) (*del
 	}
 	d := &deletion{operation: op, name: given, given: given, codes: map[string]int{}, met: map[string]int{},
 		sampler: job.Sampler{Most: o.sample}}
+	if isStream(given) {
+		d.name = "-"
+	}
 	if d.chunks, err = o.chunking(); err != nil {
 		return nil, err
 	}
@@ -152,11 +159,20 @@ func (d *deletion) run(ctx context.Context) error {
 		return err
 	}
 	folder := record.Adopted
-	if folder.Remaining() == 0 {
+	if err := d.checkRejected(); err != nil && !folder.Finished() {
+		return err
+	}
+	switch folder.Remaining() {
+	case 0:
 		d.offline = "there is nobody left to delete"
+	case d.planned.Accepted:
+	default:
+		if err := d.findNext(folder); err != nil {
+			return err
+		}
 	}
 	return d.perform(ctx, record, folder, approval{
-		verb: "delete", fromData: d.name == "-", resume: d.resume(),
+		verb: "delete", fromData: isStdin(d.given), resume: d.resume(),
 		check: func(ctx context.Context) error { return d.check(ctx, folder) },
 		show: func() error {
 			t := &table{}
@@ -167,6 +183,26 @@ func (d *deletion) run(ctx context.Context) error {
 	})
 }
 
+// findNext finds the first users whose turn has not come, to show.
+func (d *deletion) findNext(folder *job.Adopted) error {
+	d.first = nil
+	for row, err := range d.planned.All(d.input.Reader()) {
+		if err != nil {
+			return err
+		}
+		if row.Reject == nil && row.Chunk > 0 && !folder.Settled(row.Chunk, row.Place) {
+			d.first = append(d.first, shown(row.Line, string(row.ID)))
+		}
+		if len(d.first) == samples {
+			break
+		}
+	}
+	return nil
+}
+
+// shown is a row to show to a person.
+func shown(line int, what string) string { return fmt.Sprintf("line %d: %s", line, text.Clean(what)) }
+
 // read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the
 // folder did. A folder that was made for nothing goes when it is closed.
 func (d *deletion) read(ctx context.Context) (*job.Record, error) {
@@ -175,6 +211,9 @@ func (d *deletion) read(ctx context.Context) (*job.Record, error) {
 		return nil, err
 	}
 	d.close = append(d.close, folder.Close)
+	if err := d.metrics.write(); err != nil { // now, while nothing has been sent, and nobody else writes them
+		return nil, err
+	}
 	if err := d.readInput(ctx, folder); err != nil {
 		return nil, err
 	}
@@ -230,9 +269,9 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 	case d.object != nil:
 		d.input, err = job.Fetch(ctx, d.object, f, d.console.say)
 	case d.name == "-" && f == nil:
-		d.input, err = job.Keep(d.console.in)
+		d.input, err = job.Keep(d.stream(ctx))
 	case d.name == "-":
-		d.input, err = f.Spool(d.console.in)
+		d.input, err = f.Spool(d.stream(ctx))
 	default:
 		d.input, err = job.OpenInput(d.name)
 	}
@@ -244,9 +283,12 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 
 // scan is the first pass over the input.
 func (d *deletion) scan(ctx context.Context) (err error) {
-	show := func(line int, what string) string { return fmt.Sprintf("line %d: %s", line, text.Clean(what)) }
 	lists := d.protection.Spelled(d.chunks.IDType, false)
-	d.planned, err = chunker.Scan(ctx, d.input.Reader(), d.chunks, func(row chunker.Row) error {
+	in := &meter{Reader: d.input.Reader()}
+	defer d.console.whileSlow(func() string {
+		return fmt.Sprintf("reading %s: %s of its %s bytes", d.input.Name, text.Count(in.count()), text.Count(d.input.Size()))
+	})()
+	d.planned, err = chunker.Scan(ctx, in, d.chunks, func(row chunker.Row) error {
 		if row.Reject == nil {
 			d.sampler.Add(row)
 		} else {
@@ -255,9 +297,9 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 		}
 		switch {
 		case row.Reject == nil && len(d.first) < samples:
-			d.first = append(d.first, show(row.Line, string(row.ID)))
+			d.first = append(d.first, shown(row.Line, string(row.ID)))
 		case row.Reject != nil && len(d.refused) < samples:
-			d.refused = append(d.refused, show(row.Line, row.Reject.Reason))
+			d.refused = append(d.refused, shown(row.Line, row.Reject.Reason))
 		}
 		return nil
 	})
@@ -282,6 +324,17 @@ func (d *deletion) describe() {
 	}
 	d.want = job.Describe(d.input, d.planned, target)
 	d.want.Program = version()
+}
+
+// checkRejected refuses a file of which too much is wrong: it is probably another one than was meant, or read wrongly.
+func (d *deletion) checkRejected() error {
+	limit, err := job.ParseLimit(d.maxRejected)
+	if n, p := d.planned.AllRejected, d.planned; err == nil && limit.Reached(n, p.AllRows, 20) {
+		return job.Fail(job.Guard, "is it the right file, --column and --id-type? bulkdelete plan shows what is wrong; "+
+			"nothing was sent", "%s of %s rows are invalid or duplicates, and --max-rejected is %s",
+			text.Count(n), text.Count(p.AllRows), limit)
+	}
+	return err
 }
 
 // guard refuses what was not meant, before anything is sent, and remembers who approved it. gone is how many users
@@ -326,7 +379,7 @@ func (d *deletion) resume() string {
 	hide := d.object != nil && d.object.Presigned() && slices.Contains(os.Args, d.given)
 	words := slices.Clone(os.Args)
 	for i, arg := range words {
-		if arg == "-" || hide && arg == d.given {
+		if arg == d.given && (hide || isStream(arg)) {
 			words[i] = d.input.Path
 		}
 	}

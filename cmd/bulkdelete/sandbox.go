@@ -36,7 +36,7 @@ func (o *sandboxOptions) flags() []cli.Flag {
 		word(&o.cert, apiFlags, "tls-cert", "", "`FILE`: serve https with this certificate"),
 		word(&o.key, apiFlags, "tls-key", "", "`FILE`: the certificate's private key"),
 		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25%,latency=20ms,seed=7"),
-		word(&o.unknown, apiFlags, "unknown", "success", "`HOW`: success, not-found or partial"),
+		word(&o.unknown, apiFlags, "unknown", "success", "`HOW`: success, not-found, partial[-422]"),
 		fraction(&o.limit, apiFlags, "limit", 0, "`R`: calls a second before it answers 429"),
 	)
 }
@@ -170,6 +170,7 @@ func newSandbox(cfg sandbox.Config, faults, addr string) (*sandbox.Server, net.L
 
 // startSandbox serves an embedded sandbox over a loopback socket: the client is the same as for the real API.
 func (o *operation) startSandbox(cfg sandbox.Config) error {
+	cfg.UserPool = o.userPool
 	server, listener, err := newSandbox(cfg, o.faults, "127.0.0.1:0")
 	if err != nil {
 		return err

@@ -14,22 +14,22 @@ import (
 type stderr struct {
 	io.Writer
 	mu      sync.Mutex
-	json    bool
+	run     string // its ID, once JSON is asked for
 	pending []byte // of a line that has not ended
 }
 
-// inJSON is for --log-format json.
-func (s *stderr) inJSON() {
+// inJSON is for --log-format json. The lines get the run's ID.
+func (s *stderr) inJSON(run string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.json = true
+	s.run = run
 }
 
 // Write takes any text; of a line that has not ended it keeps the beginning.
 func (s *stderr) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.json {
+	if s.run == "" {
 		return s.Writer.Write(p)
 	}
 	s.pending = append(s.pending, p...)
@@ -56,7 +56,7 @@ func (s *stderr) line(line string) error {
 		level, message = zerolog.ErrorLevel, words
 	}
 	if message != "" {
-		log := zerolog.New(s.Writer).With().Timestamp().Logger()
+		log := zerolog.New(s.Writer).With().Timestamp().Str("run", s.run).Logger()
 		log.WithLevel(level).Msg(message)
 	}
 	return nil

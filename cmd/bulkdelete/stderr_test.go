@@ -20,7 +20,7 @@ func TestEveryLineIsJSON(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"--yes", "--stop-after", "50"}, 5, "to go on, run"},
+		{[]string{"--yes", "--stop-after", "50"}, 5, "Look at them, then:"},
 		{[]string{"--yes", "--rate", "500"}, 0, `"held_by"`},
 		{[]string{"--expect", "7", "--out", "elsewhere"}, 3, `"level":"error"`},
 	} {

@@ -181,11 +181,12 @@ func tenantOf(given string, run *report.Run) (string, error) {
 	return run.Asked.TenantID, nil
 }
 
-// samePool refuses the credentials of another pool. Signed calls do not say which it is; the key does.
+// samePool refuses the credentials of another pool. Where nothing says which it is, the key does, or --user-pool-id.
 func samePool(run *report.Run, host, pool string) error {
 	if pool != run.Asked.UserPool || host != run.Asked.Host {
-		return job.Fail(job.Guard, "give the --host and the credentials of the run",
-			"the run was about user pool %s of %s; this is %s of %s", run.Asked.UserPool, run.Asked.Host, pool, host)
+		return job.Fail(job.Guard, "give the --host and the credentials of the run; if these are it, and nothing else names "+
+			"the pool, add --user-pool-id "+text.ShellWord(run.Asked.UserPool),
+			"the run was about user pool %s of %s and this is %s of %s", run.Asked.UserPool, run.Asked.Host, pool, host)
 	}
 	return nil
 }

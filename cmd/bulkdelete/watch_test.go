@@ -232,7 +232,8 @@ func TestLogs(t *testing.T) {
 		}
 		runs[l.Run] = true
 		seen[l.Level+" "+l.Message]++
-		if l.Level != "debug" && regexp.MustCompile(`\b[0-9a-f]{24}\b`).MatchString(line) {
+		pool := strings.HasPrefix(l.Message, "user pool ")
+		if l.Level != "debug" && !pool && regexp.MustCompile(`\b[0-9a-f]{24}\b`).MatchString(line) {
 			t.Errorf("a user is named: %s", line)
 		}
 		if l.Message == "attempt failed" &&
@@ -278,5 +279,36 @@ func TestAlertRulesKnowTheMetrics(t *testing.T) {
 	}
 	if len(names) < 6 {
 		t.Errorf("the rules name %v", names)
+	}
+}
+
+// What is pushed is in the group that the URL names, and a run that is refused takes no earlier success away. One that
+// another run keeps out leaves the metrics to that.
+func TestMetricsOfOthersStay(t *testing.T) {
+	paths := make(chan string, 9)
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		paths <- r.URL.Path + "\n" + string(body)
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	defer gateway.Close()
+	p := newPool(t, 400, "latency=50ms")
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 400)
+	push := gateway.URL + "/metrics/job/leavers/site/berlin"
+	wants(t, p.command(dir, "run", "all.csv", "--yes", "--expect", "7", "--metrics-push", push), 3)
+	if got := <-paths; !strings.HasPrefix(got, "/metrics/job/leavers/site/berlin\n") || strings.Contains(got, lastSuccess) {
+		t.Errorf("a refused run pushed %q", got)
+	}
+	wants(t, p.command(dir, "run", "all.csv", "--yes", "--metrics-push", push+"/what"), 2, "is no group")
+	first := p.command(dir, "run", "all.csv", "--yes", "--rate", "2", "--metrics-file", "m.prom")
+	start(t, first, filepath.Join(dir, "all.bulkdelete", "audit.csv"))
+	before, err := os.ReadFile(filepath.Join(dir, "m.prom"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants(t, p.command(dir, "run", "all.csv", "--yes", "--metrics-file", "m.prom"), 3, "another run works on it")
+	if after, err := os.ReadFile(filepath.Join(dir, "m.prom")); err != nil || string(after) != string(before) {
+		t.Errorf("%v: the metrics of the run at work became\n%s", err, after)
 	}
 }

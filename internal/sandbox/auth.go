@@ -21,9 +21,9 @@ const tolerance = 5 * time.Minute
 
 // auth knows which tokens are good and which nonces have been used. The server's lock guards it.
 type auth struct {
-	tokens map[string]time.Time // until when
-	nonces map[string]bool
-	issued int
+	tokens          map[string]time.Time // until when
+	nonces          map[string]bool
+	issued, refused int
 }
 
 // issue makes a token: a JWT that names the user pool. Nobody checks its signature, which only the real API could make:
@@ -36,8 +36,14 @@ func (a *auth) issue(cfg Config) string {
 		text, _ := json.Marshal(v)
 		return base64.RawURLEncoding.EncodeToString(text)
 	}
-	token := part(map[string]any{"alg": "HS256", "typ": "JWT"}) + "." + part(map[string]any{
-		"scoped_userpool_id": cfg.UserPool, "iat": now.Unix(), "exp": until.Unix(), "jti": a.issued}) + "." +
+	claims := map[string]any{
+		"scoped_userpool_id": cfg.UserPool, "iat": now.Unix(), "exp": until.Unix(), "jti": a.issued}
+	if cfg.Faults.Quirks["no-claim"] {
+		delete(claims, "scoped_userpool_id")
+	} else if cfg.Faults.Quirks["other-pool"] && a.issued > 1 {
+		claims["scoped_userpool_id"] = "74b0d1c2e3f4051627384950"
+	}
+	token := part(map[string]any{"alg": "HS256", "typ": "JWT"}) + "." + part(claims) + "." +
 		base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "signature-%022d", a.issued))
 	a.tokens[token] = until
 	return token
@@ -48,13 +54,15 @@ func (a *auth) check(q *request, cfg Config) *answer {
 	if q.name == "get-management-token" {
 		return nil
 	}
-	scheme, rest, _ := strings.Cut(q.Header.Get("Authorization"), " ")
-	switch scheme {
-	case "Bearer":
+	scheme, rest, more := strings.Cut(q.Header.Get("Authorization"), " ")
+	switch {
+	case !more && scheme != "": // as the vendor's Java SDK has it
+		return a.checkToken(q, cfg, scheme)
+	case scheme == "Bearer":
 		return a.checkToken(q, cfg, rest)
-	case "authing":
+	case scheme == "authing":
 		return a.checkSignature(q, cfg, "x-authing-", rest)
-	case "GenAuth":
+	case scheme == "GenAuth":
 		return a.checkSignature(q, cfg, "x-genauth-", rest)
 	}
 	return refuse(401, 2020, "no authorization")
@@ -62,7 +70,11 @@ func (a *auth) check(q *request, cfg Config) *answer {
 
 func (a *auth) checkToken(q *request, cfg Config, token string) *answer {
 	if !time.Now().Before(a.tokens[token]) {
-		return refuse(401, 2020, "the token is not valid or has expired")
+		no := refuse(401, 2020, "the token is not valid or has expired")
+		if a.refused++; cfg.Faults.Quirks["code-2020"] {
+			no.status = []int{200, 403, 404, 500}[a.refused%4]
+		}
+		return no
 	}
 	for _, name := range []string{"x-authing-userpool-id", "x-genauth-userpool-id"} {
 		if q.Header.Get(name) == cfg.UserPool {
@@ -86,6 +98,8 @@ func (a *auth) checkSignature(q *request, cfg Config, prefix, credentials string
 		return refuse(403, 1304, "there is no date")
 	case err != nil:
 		return refuse(403, 1303, "the date must be an HTTP date")
+	case h.Get(prefix+"userpool-id") != "" && h.Get(prefix+"userpool-id") != cfg.UserPool:
+		return refuse(403, 2224, "there is no such user pool")
 	case time.Since(at).Abs() > tolerance:
 		return refuse(403, 1305, "the date differs too much from this server's")
 	}

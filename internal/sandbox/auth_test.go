@@ -36,7 +36,8 @@ func TestSignatures(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Until(at)) // the bubble's clock goes to the day of the vectors
-			s := newServer(t, Config{AccessKeyID: v.AccessKeyID, AccessKeySecret: v.AccessKeySecret}, 0)
+			s := newServer(t, Config{AccessKeyID: v.AccessKeyID, AccessKeySecret: v.AccessKeySecret,
+				UserPool: v.Headers["x-authing-userpool-id"]}, 0)
 			q := &request{Request: httptest.NewRequest(v.Method, v.Path, nil), name: strings.TrimPrefix(v.Path, "/api/v3/"),
 				body: []byte(v.Body), query: parseQuery(query(v.Query))}
 			for name, value := range v.Headers {

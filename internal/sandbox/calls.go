@@ -2,8 +2,13 @@ package sandbox
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,15 +27,52 @@ func (s *Server) getToken(q *request) *answer {
 	return succeed(map[string]any{"access_token": s.auth.issue(s.cfg), "expires_in": seconds})
 }
 
-// read reads the body, and gives what is answered if that cannot be done.
+// members are the names that a call's body may have, letter by letter, those inside of objects with the way to them.
+// The users of create-users-batch have a check of their own.
+var members = map[string][]string{
+	"get-management-token": {"accessKeyId", "accessKeySecret"},
+	"delete-users-batch":   {"userIds", "options", "options.userIdType"},
+	"list-users": strings.Fields("keywords advancedFilter searchQuery options " +
+		"options.pagination options.pagination.page options.pagination.limit options.sort " +
+		"options.fuzzySearchOn options.withCustomData options.withPost " +
+		"options.withIdentities options.withDepartmentIds options.flatCustomData"),
+	"create-users-batch": strings.Fields("list options options.keepPassword options.autoGeneratePassword " +
+		"options.resetPasswordOnFirstLogin options.departmentIdType options.sendNotification options.passwordEncryptType " +
+		"options.sendNotification.sendEmailNotification options.sendNotification.sendPhoneNotification " +
+		"options.sendNotification.appId"),
+}
+
+// read reads the body, and gives what is answered if that cannot be done. encoding/json alone would take names in any
+// case, and names that nobody knows.
 func (q *request) read(into any) *answer {
 	if media, _, _ := strings.Cut(q.Header.Get("Content-Type"), ";"); media != "application/json" {
 		return refuse(400, 0, fmt.Sprintf("the content type %q is not application/json", media))
+	}
+	if name := stranger(q.body, "", members[q.name]); name != "" {
+		return refuse(400, 0, fmt.Sprintf("property %s should not exist", name))
 	}
 	if err := json.Unmarshal(q.body, into); err != nil {
 		return refuse(400, 0, fmt.Sprintf("the body is not JSON: %v", err))
 	}
 	return nil
+}
+
+// stranger gives a name in an object that is not among known, "" for none. way leads to the object.
+func stranger(text []byte, way string, known []string) string {
+	var object map[string]json.RawMessage
+	json.Unmarshal(text, &object) //nolint:errcheck // read says what is wrong with it
+	for name, value := range object {
+		if name = way + name; !slices.Contains(known, name) {
+			return name
+		}
+		inner := func(k string) bool { return strings.HasPrefix(k, name+".") }
+		if slices.ContainsFunc(known, inner) {
+			if found := stranger(value, name+".", known); found != "" {
+				return found
+			}
+		}
+	}
+	return ""
 }
 
 // deleteUsers deletes 1 to 50 users.
@@ -50,6 +92,9 @@ func (s *Server) deleteUsers(q *request) *answer {
 		in.UserIDs = in.UserIDs[:len(in.UserIDs)/2]
 	}
 	unknown := refuse(404, 2004, "the user does not exist")
+	if s.cfg.Faults.Quirks["bare-404"] {
+		unknown.api = 0
+	}
 	for _, id := range in.UserIDs {
 		if status, ok := s.cfg.Refused[id]; ok {
 			return refuse(status, 0, "the batch is refused because of one of its users")
@@ -60,8 +105,11 @@ func (s *Server) deleteUsers(q *request) *answer {
 			return unknown
 		}
 	}
+	if s.cfg.Unknown == UnknownPartial422 {
+		unknown = refuse(422, 0, "the user cannot be deleted")
+	}
 	for _, id := range in.UserIDs {
-		if !s.users.remove(idType, id) && s.cfg.Unknown == UnknownPartial {
+		if !s.users.remove(idType, id) && s.cfg.Unknown != UnknownSucceeds {
 			return unknown
 		}
 	}
@@ -84,6 +132,9 @@ func (s *Server) getUsers(q *request) *answer {
 		return refuse(403, 0, "reading users is not permitted")
 	}
 	ids, ok := q.query["userIds"].([]string)
+	if one, alone := q.query["userIds"].(string); alone && one != "" {
+		ids, ok = []string{one}, true
+	}
 	if !ok {
 		return refuse(400, 0, "userIds must be an array")
 	}
@@ -92,49 +143,71 @@ func (s *Server) getUsers(q *request) *answer {
 	if no := checkIDs(ids, idType); no != nil {
 		return no
 	}
-	list := []map[string]any{}
+	list, quirks := []map[string]any{}, s.cfg.Faults.Quirks
 	for _, id := range ids {
-		if i, ok := s.users.find(idType, id); ok {
-			list = append(list, s.users.showPart(i, q.query))
+		if i, ok := s.users.read(idType, id, s.cfg.Faults.Readable); ok {
+			list = append(list, s.show(i, q.query))
 		}
+	}
+	written, _ := url.QueryUnescape(q.URL.RawQuery) //nolint:errcheck // it was read before
+	switch {
+	case quirks["no-brackets"] && strings.Contains(written, "userIds[]="):
+		list = list[:0]
+	case quirks["absent-404"] && len(list) == 0:
+		return refuse(404, 2004, "the users do not exist")
+	case quirks["absent-null"] && len(list) == 0:
+		return succeed(nil)
 	}
 	return succeed(list)
 }
 
+// show gives user i with what was asked for and, where the pool encrypts them, some members unreadable.
+func (s *Server) show(i int, asked map[string]any) map[string]any {
+	out := s.users.showPart(i, asked)
+	for _, name := range []string{"email", "phone", "name", "identityNumber"} {
+		if text, _ := out[name].(string); text != "" && s.cfg.Faults.Quirks["encrypted"] {
+			sum := sha256.Sum256([]byte(text))
+			out[name] = base64.StdEncoding.EncodeToString(sum[:])
+		}
+	}
+	return out
+}
+
 // listUsers counts users and shows a page of them.
 func (s *Server) listUsers(q *request) *answer {
-	var in struct {
-		Options struct{ Pagination struct{ Page, Limit int } }
-	}
+	var in struct{ Options map[string]any }
 	if no := q.read(&in); no != nil {
 		return no
 	}
-	return s.page(in.Options.Pagination.Page, in.Options.Pagination.Limit, false)
+	page, _ := in.Options["pagination"].(map[string]any)
+	return s.page(page, func(i int) map[string]any { return s.show(i, in.Options) }, false)
 }
 
 // listArchived counts the users who were deleted and shows a page of them.
 func (s *Server) listArchived(q *request) *answer {
-	var number [2]int
-	for i, name := range []string{"page", "limit"} {
-		text, _ := q.query[name].(string)
-		number[i], _ = strconv.Atoi(text)
-	}
-	return s.page(number[0], number[1], true)
+	return s.page(q.query, func(i int) map[string]any {
+		return map[string]any{"userId": s.users.show(i)["userId"], "archivedAt": stamp(time.Unix(0, s.users.goneAt[i]))}
+	}, true)
 }
 
 // page shows some of those who are gone, or of those who are not.
-func (s *Server) page(page, limit int, gone bool) *answer {
-	page, limit = max(1, page), cmp.Or(limit, 10)
-	if limit < 1 || limit > 50 {
-		return refuse(400, 0, "limit must be 1 to 50")
+func (s *Server) page(asked map[string]any, show func(i int) map[string]any, gone bool) *answer {
+	page, limit := 1.0, 10.0
+	for name, to := range map[string]*float64{"page": &page, "limit": &limit} {
+		if value := asked[name]; value != nil {
+			*to, _ = strconv.ParseFloat(fmt.Sprint(value), 64) //nolint:errcheck // 0, which is refused
+		}
+	}
+	if page < 1 || limit < 1 || limit > 50 || page != math.Trunc(page) || limit != math.Trunc(limit) {
+		return refuse(400, 0, "page must be 1 or more, and limit 1 to 50")
 	}
 	total, list := 0, []map[string]any{}
 	for i, times := range s.users.deleted {
 		if (times > 0) != gone {
 			continue
 		}
-		if total++; total > (page-1)*limit && len(list) < limit {
-			list = append(list, s.users.showPart(i, nil))
+		if total++; float64(total) > (page-1)*limit && len(list) < int(limit) {
+			list = append(list, show(i))
 		}
 	}
 	return succeed(map[string]any{"totalCount": total, "list": list})

@@ -1,9 +1,12 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // The members of CreateUserInfoDto in the vendor's Node SDK, by what they hold.
@@ -14,24 +17,61 @@ var (
 		"givenName", "familyName", "middleName", "profile",
 		"preferredUsername", "website", "zoneinfo", "locale", "formatted", "region", "password", "salt", "identityNumber",
 	}
+	otherMembers    = strings.Fields("status gender customData metadataSource otp departmentIds tenantIds identities")
+	identityMembers = strings.Fields("identityId extIdpId provider type userIdInIdp userInfoInIdp originConnIds " +
+		"accessToken refreshToken")
 	boolMembers = []string{"emailVerified", "phoneVerified"}
 	statuses    = []any{"Suspended", "Resigned", "Activated", "Archived", "Deactivated"}
 	genders     = []any{"M", "F", "U"}
 )
 
-// wrong says what create-users-batch has against a user, "" for nothing. Members that it does not know are refused,
-// as a server that checks strictly does.
-func (c created) wrong() string {
+// The forms of what is checked for form.
+var forms = map[string]*regexp.Regexp{
+	"email": regexp.MustCompile(`^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$`),
+	"phone": regexp.MustCompile(`^\+?[0-9]{5,15}$`),
+}
+
+// mostCustom is how many characters custom data may have, as JSON, and one more.
+const mostCustom = 1024
+
+// wrong says what create-users-batch has against a user, "" for nothing. custom are the keys of custom data that the
+// pool defines. Members that the API does not know are refused.
+func (c created) wrong(custom map[string]bool) string {
 	for name, value := range c {
 		if !fits(name, value) {
 			return fmt.Sprintf("list.%s is not what it should be", name)
 		}
+		if text, _ := value.(string); text != "" && forms[name] != nil && !forms[name].MatchString(text) {
+			return fmt.Sprintf("%s is not a valid %[1]s", name)
+		}
+	}
+	data, _ := c["customData"].(map[string]any)
+	length, _ := json.Marshal(data)
+	for key := range data {
+		if len(custom) > 0 && !custom[key] {
+			return fmt.Sprintf("customData: the pool has no field %q", key)
+		}
+	}
+	switch {
+	case c.text("email") == "" && c.text("phone") == "" && c.text("username") == "":
+		return "email, phone and username are empty: one is needed"
+	case c.text("phoneCountryCode") != "" && c.text("phone") == "":
+		return "phone cannot be empty"
+	case utf8.RuneCount(length) >= mostCustom:
+		return "customData is too long"
 	}
 	return ""
 }
 
+func (c created) text(name string) string {
+	text, _ := c[name].(string)
+	return text
+}
+
 func fits(name string, value any) (ok bool) {
 	switch {
+	case value == nil:
+		ok = slices.Contains(slices.Concat(stringMembers, boolMembers, otherMembers), name)
 	case slices.Contains(stringMembers, name):
 		_, ok = value.(string)
 	case slices.Contains(boolMembers, name):
@@ -43,12 +83,14 @@ func fits(name string, value any) (ok bool) {
 	case name == "customData", name == "metadataSource", name == "otp":
 		_, ok = value.(map[string]any)
 	case name == "departmentIds", name == "tenantIds":
-		ok = allOf(value, func(v any) bool { _, ok := v.(string); return ok })
+		ok = allOf(value, isText)
 	case name == "identities":
 		ok = allOf(value, fitsIdentity)
 	}
 	return ok
 }
+
+func isText(v any) bool { _, ok := v.(string); return ok }
 
 func allOf(value any, fits func(any) bool) bool {
 	list, ok := value.([]any)
@@ -56,13 +98,19 @@ func allOf(value any, fits func(any) bool) bool {
 }
 
 func fitsIdentity(value any) bool {
-	m, ok := value.(map[string]any)
+	m, _ := value.(map[string]any)
 	for _, name := range []string{"extIdpId", "provider", "type", "userIdInIdp"} {
 		if s, _ := m[name].(string); s == "" {
-			ok = false
+			return false
 		}
 	}
-	return ok
+	for name := range m {
+		if !slices.Contains(identityMembers, name) {
+			return false
+		}
+	}
+	_, ok := m["userInfoInIdp"].(map[string]any)
+	return ok && allOf(m["originConnIds"], isText)
 }
 
 // createUsers creates 1 to 50 users: all of a batch or, when one is refused, none.
@@ -74,13 +122,15 @@ func (s *Server) createUsers(q *request) *answer {
 	if len(in.List) < 1 || len(in.List) > 50 {
 		return refuse(400, 0, fmt.Sprintf("list has %d entries and must have 1 to 50", len(in.List)))
 	}
-	if no := s.refuseCreation(in.List); no != nil {
+	list := []map[string]any{}
+	if s.cfg.Faults.Quirks["part-created"] { // those who are refused are left out of the answer
+		in.List = slices.DeleteFunc(in.List, func(c created) bool { return s.refuseCreation([]created{c}) != nil })
+	} else if no := s.refuseCreation(in.List); no != nil {
 		return no
 	}
 	if q.half {
 		in.List = in.List[:len(in.List)/2]
 	}
-	list := []map[string]any{}
 	for _, c := range in.List {
 		list = append(list, s.users.show(s.users.add(c)))
 	}
@@ -93,7 +143,7 @@ func (s *Server) refuseCreation(list []created) *answer {
 		if id := c["externalId"]; id != nil && s.cfg.Refused[fmt.Sprint(id)] != 0 {
 			return refuse(s.cfg.Refused[fmt.Sprint(id)], 0, "the batch is refused because of one of its users")
 		}
-		if why := c.wrong(); why != "" {
+		if why := c.wrong(s.users.custom); why != "" {
 			return refuse(400, 0, why)
 		}
 		if s.cfg.Duplicates {

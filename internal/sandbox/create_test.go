@@ -2,7 +2,9 @@ package sandbox
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -12,14 +14,24 @@ func creation(users ...fields) *http.Request {
 }
 
 func newIdentity(id string) fields {
-	return fields{"extIdpId": "5b", "provider": "oidc", "type": "generic", "userIdInIdp": id}
+	return fields{"extIdpId": "5b", "provider": "oidc", "type": "generic", "userIdInIdp": id,
+		"userInfoInIdp": fields{}, "originConnIds": []string{}}
 }
 
-// What one user has no other can have, a batch is created whole or not at all, and what is not in the vendor's DTO
-// is refused.
+// What one user has no other can have, a batch is created whole or not at all, and what the vendor's document and its
+// live tests do not allow is refused.
 func TestCreations(t *testing.T) {
 	s := newServer(t, Config{}, 2) // external-0, user0@example.com and so on
 	key := token(t, s)
+	less := func(name string) fields {
+		identity := newIdentity("less")
+		delete(identity, name)
+		return fields{"username": "less", "identities": []fields{identity}}
+	}
+	custom := func(n int) fields { // of n characters as JSON
+		return fields{"username": fmt.Sprint("c", n),
+			"customData": fields{"employeeNo": strings.Repeat("é", n-len(`{"employeeNo":""}`))}}
+	}
 	for _, c := range []struct {
 		name  string
 		users []fields
@@ -27,18 +39,29 @@ func TestCreations(t *testing.T) {
 		left  int
 	}{
 		{"two", []fields{{"email": "a@b.c", "identities": []fields{newIdentity("i")}},
-			{"externalId": "x", "departmentIds": []string{"d"}}}, 200, 4},
-		{"another's address in other letters", []fields{{"externalId": "y"}, {"email": "A@B.C"}}, 409, 4},
-		{"a first user's external ID", []fields{{"externalId": "external-1"}}, 409, 4},
-		{"another's identity", []fields{{"identities": []fields{newIdentity("i")}}}, 409, 4},
+			{"username": "x", "externalId": "x", "departmentIds": []string{"d"}}}, 200, 4},
+		{"another's address in other letters", []fields{{"username": "y"}, {"email": "A@B.C"}}, 409, 4},
+		{"a first user's external ID", []fields{{"username": "y", "externalId": "external-1"}}, 409, 4},
+		{"another's identity", []fields{{"username": "y", "identities": []fields{newIdentity("i")}}}, 409, 4},
 		{"one twice in a batch", []fields{{"username": "u"}, {"username": "u"}}, 409, 4},
-		{"a member of no user", []fields{{"userId": "z"}}, 400, 4},
-		{"a status that there is not", []fields{{"status": "Gone"}}, 400, 4},
+		{"a member of no user", []fields{{"username": "y", "userId": "z"}}, 400, 4},
+		{"a member in other letters", []fields{{"username": "y", "eMail": "y@b.c"}}, 400, 4},
+		{"a status that there is not", []fields{{"username": "y", "status": "Gone"}}, 400, 4},
 		{"a text that is none", []fields{{"email": 7}}, 400, 4},
-		{"an identity of nobody", []fields{{"identities": []fields{{"provider": "oidc"}}}}, 400, 4},
+		{"an identity without its place", []fields{less("extIdpId")}, 400, 4},
+		{"an identity without userInfoInIdp", []fields{less("userInfoInIdp")}, 400, 4},
+		{"an identity without originConnIds", []fields{less("originConnIds")}, 400, 4},
 		{"nobody", nil, 400, 4},
-		{"51", make([]fields, 51), 400, 4},
-		{"one without any ID", []fields{{}}, 200, 5},
+		{"51", slices.Repeat([]fields{{"username": "y"}}, 51), 400, 4},
+		{"one without any ID", []fields{{"username": "y"}, {"externalId": "y"}}, 400, 4},
+		{"no e-mail address", []fields{{"email": "a.b.c"}}, 400, 4},
+		{"no phone", []fields{{"phone": "12x45678"}}, 400, 4},
+		{"a country and no phone", []fields{{"username": "y", "phoneCountryCode": "+86"}}, 400, 4},
+		{"a country and a phone", []fields{{"phone": "13800000000", "phoneCountryCode": "+86"}}, 200, 5},
+		{"custom data that is long", []fields{custom(1023)}, 200, 6},
+		{"custom data that is too long", []fields{custom(1024)}, 400, 6},
+		{"custom data that the pool has not",
+			[]fields{{"username": "y", "customData": fields{"EmployeeNo": "1"}}}, 400, 6},
 	} {
 		if a := send(t, s, authorized(creation(c.users...), key)); a.StatusCode != c.want || s.Len() != c.left {
 			t.Errorf("%s: %s, %d users are left", c.name, a.body, s.Len())
@@ -48,13 +71,13 @@ func TestCreations(t *testing.T) {
 		t.Error("a new user is not found by each ID")
 	}
 	if a := send(t, s, authorized(post("delete-users-batch",
-		fields{"userIds": []string{"x"}, "options": fields{"userIdType": "external_id"}}), key)); s.Len() != 4 {
+		fields{"userIds": []string{"x"}, "options": fields{"userIdType": "external_id"}}), key)); s.Len() != 5 {
 		t.Errorf("a new user is not deleted: %s", a.body)
 	}
-	if a := send(t, s, authorized(get("list-archived-users", "limit=50"), key)); !strings.Contains(a.body, `"externalId":"x"`) {
+	if a := send(t, s, authorized(get("list-archived-users", "limit=50"), key)); !strings.Contains(a.body, `"userId":"6a`) {
 		t.Errorf("who is gone is not in the archive: %s", a.body)
 	}
-	if a := send(t, s, authorized(creation(fields{"externalId": "x"}), key)); a.StatusCode != 200 {
+	if a := send(t, s, authorized(creation(fields{"username": "x", "externalId": "x"}), key)); a.StatusCode != 200 {
 		t.Errorf("what a user who is gone had is not free again: %s", a.body)
 	}
 }

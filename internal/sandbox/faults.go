@@ -18,6 +18,24 @@ type Faults struct {
 	Latency time.Duration
 	Jitter  time.Duration      // more latency, up to that
 	Shares  map[string]float64 // of each fault, by name: 0 to 1 of all calls
+
+	Quirks   map[string]bool // ways in which it is another API all the time, by name
+	Readable time.Duration   // how long users can be read who are deleted
+	Others   float64         // calls a second that others make, who share RateLimit
+}
+
+// quirks are the ways in which the real API may differ from what its documents say.
+var quirks = []string{
+	"code-2020",    // a token is refused with apiCode 2020 beside 200, 403, 404 or 500
+	"bare-404",     // a deletion that names an unknown user is answered with 404 and no apiCode
+	"absent-404",   // get-user-batch answers 404/2004 where nobody of those asked for exists
+	"absent-null",  // it answers without data then
+	"no-brackets",  // it finds nobody whom userIds[] names
+	"no-claim",     // tokens do not say whose user pool they are for
+	"other-pool",   // every token but the first says another one
+	"part-created", // create-users-batch leaves out whom it refuses, and succeeds
+	"encrypted",    // e-mail, phone, name and identity number are shown encrypted
+	"small-413",    // a body above 100 kB is answered with 413
 }
 
 // Whether a fault strikes before the call was carried out or after that. Of either both happen.
@@ -100,9 +118,9 @@ func stringNumbers(s *Server, q *request, a *answer) {
 }
 
 // ParseFaults reads a list such as "latency=20ms,jitter=10ms,429=5%,cut-after=2%,seed=7". all=25% shares 25% out
-// evenly.
+// evenly. A word without a value is a quirk, such as no-claim.
 func ParseFaults(s string) (Faults, error) {
-	f := Faults{Shares: map[string]float64{}}
+	f := Faults{Shares: map[string]float64{}, Quirks: map[string]bool{}}
 	for word := range strings.SplitSeq(s, ",") {
 		if word = strings.TrimSpace(word); word == "" {
 			continue
@@ -123,17 +141,28 @@ func ParseFaults(s string) (Faults, error) {
 }
 
 func (f *Faults) set(name, value string) (err error) {
-	switch name {
-	case "seed":
+	spans := map[string]*time.Duration{"latency": &f.Latency, "jitter": &f.Jitter, "readable": &f.Readable}
+	switch {
+	case name == "seed":
 		f.Seed, err = strconv.ParseUint(value, 10, 64)
 		return err
-	case "latency":
-		f.Latency, err = time.ParseDuration(value)
+	case spans[name] != nil:
+		*spans[name], err = time.ParseDuration(value)
 		return err
-	case "jitter":
-		f.Jitter, err = time.ParseDuration(value)
+	case name == "others":
+		if f.Others, err = strconv.ParseFloat(value, 64); err == nil && !(f.Others >= 0) {
+			err = errors.New("give a number of calls a second")
+		}
 		return err
+	case value == "" && slices.Contains(quirks, name):
+		f.Quirks[name] = true
+		return nil
 	}
+	return f.share(name, value)
+}
+
+// share sets how often a fault strikes, or all of them.
+func (f *Faults) share(name, value string) error {
 	number, isPercent := strings.CutSuffix(value, "%")
 	share, err := strconv.ParseFloat(number, 64)
 	if isPercent {
@@ -154,7 +183,8 @@ func (f *Faults) set(name, value string) (err error) {
 			f.Shares[each] = share / float64(len(names))
 		}
 	default:
-		return fmt.Errorf("there is no such fault: give latency, jitter, seed, all, or one of %v", names)
+		return fmt.Errorf("there is no such fault: give latency, jitter, readable, others, seed, all, "+
+			"a share of one of %v, or one of %v", names, quirks)
 	}
 	return nil
 }

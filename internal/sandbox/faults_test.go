@@ -89,7 +89,8 @@ func TestParseFaults(t *testing.T) {
 		f.Shares["cut-after"] != 0.02 || f.Seed != 7 {
 		t.Errorf("%+v (%v)", f, err)
 	}
-	for _, bad := range []string{"429=200%", "429=-1%", "429", "nonsense=1%", "latency=soon", "seed=x",
+	for _, bad := range []string{"429=200%", "429=-1%", "429", "nonsense=1%", "latency=soon", "seed=x", "readable=soon",
+		"others=-1", "no-claim=5%",
 		"429=60%,500=60%"} {
 		if _, err := ParseFaults(bad); err == nil {
 			t.Errorf("%q is taken", bad)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -29,6 +30,8 @@ const (
 	UnknownSucceeds = "success"   // the others are deleted and the answer is success
 	UnknownNotFound = "not-found" // nobody is deleted and the answer is 404/2004
 	UnknownPartial  = "partial"   // those named before are deleted, then the answer is 404/2004
+
+	UnknownPartial422 = "partial-422" // the same, and the answer is 422
 )
 
 // Config is what a sandbox is like. The zero value is an empty pool with the constants' credentials, that does nothing
@@ -79,8 +82,12 @@ func New(cfg Config) (*Server, error) {
 	cfg.AccessKeySecret = cmp.Or(cfg.AccessKeySecret, AccessKeySecret)
 	cfg.UserPool, cfg.IDType = cmp.Or(cfg.UserPool, UserPool), cmp.Or(cfg.IDType, "user_id")
 	cfg.Unknown, cfg.TokenLifetime = cmp.Or(cfg.Unknown, UnknownSucceeds), cmp.Or(cfg.TokenLifetime, 2*time.Hour)
-	if !slices.Contains([]string{UnknownSucceeds, UnknownNotFound, UnknownPartial}, cfg.Unknown) {
-		return nil, fmt.Errorf("there is no answer %q to unknown users: give success, not-found or partial", cfg.Unknown)
+	if !slices.Contains([]string{UnknownSucceeds, UnknownNotFound, UnknownPartial, UnknownPartial422}, cfg.Unknown) {
+		return nil, fmt.Errorf("there is no answer %q to unknown users: give success, not-found, partial or partial-422",
+			cfg.Unknown)
+	}
+	if cfg.Faults.Others > 0 && cfg.RateLimit <= 0 {
+		return nil, errors.New("others: there is no limit that others could share")
 	}
 	if made[cfg.IDType] == "" {
 		return nil, fmt.Errorf("there is no ID type %q", cfg.IDType)
@@ -166,7 +173,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		elsewhere(w, r)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+	most := int64(1 << 20)
+	if s.cfg.Faults.Quirks["small-413"] {
+		most = 100_000
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
 		s.write(q, &answer{http: 413, status: 413, message: "payload too large"})
 		return
@@ -181,6 +192,9 @@ func (s *Server) observe(q *request) {
 		return
 	}
 	ids, _ := q.query["userIds"].([]string)
+	if one, alone := q.query["userIds"].(string); alone {
+		ids = []string{one}
+	}
 	if q.Method == http.MethodPost {
 		var in struct{ UserIDs []string }
 		json.Unmarshal(q.body, &in) //nolint:errcheck // what cannot be read names nobody
@@ -200,8 +214,8 @@ func elsewhere(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusNotFound)
-	path := strconv.Quote(r.URL.Path)[1:]
-	fmt.Fprintf(w, `{"statusCode":404,"message":"Cannot %s %s","error":"Not Found"}`, r.Method, path)
+	page := map[string]any{"statusCode": 404, "message": "Cannot " + r.Method + " " + r.URL.Path, "error": "Not Found"}
+	json.NewEncoder(w).Encode(page) //nolint:errcheck // the client has gone
 }
 
 const landingPage = "/login/success"
@@ -254,7 +268,7 @@ func (s *Server) admit() bool {
 	if now.Before(s.locked) {
 		return false
 	}
-	if float64(len(s.accepted)) >= s.cfg.RateLimit {
+	if float64(len(s.accepted))+s.cfg.Faults.Others >= s.cfg.RateLimit {
 		s.locked = now.Add(s.cfg.Penalty)
 		return false
 	}
@@ -265,13 +279,27 @@ func (s *Server) admit() bool {
 // write sends an answer in the API's envelope.
 func (s *Server) write(q *request, a *answer) { q.w.Write(s.envelope(q, a)) }
 
+// chinese are the messages of those who ask for them with x-authing-lang, by apiCode or statusCode.
+var chinese = map[int]string{200: "操作成功", 400: "参数错误", 401: "未登录", 403: "无权限", 404: "资源不存在",
+	409: "资源冲突", 413: "请求体过大", 422: "无法处理的请求", 429: "请求过于频繁", 499: "请求错误", 500: "服务器错误",
+	502: "网关错误", 503: "服务不可用", 2004: "用户不存在", 2020: "令牌无效或已过期", 2026: "用户已存在", 2224: "用户池不存在"}
+
+// words is the message in the language that was asked for.
+func (a *answer) words(h http.Header) string {
+	lang := cmp.Or(h.Get("x-authing-lang"), h.Get("x-genauth-lang"))
+	if in := cmp.Or(chinese[a.api], chinese[a.status]); in != "" && strings.HasPrefix(lang, "zh") {
+		return in
+	}
+	return a.message
+}
+
 // envelope sets the headers and gives the body.
 func (s *Server) envelope(q *request, a *answer) []byte {
 	s.mu.Lock()
 	s.requests++
 	id := fmt.Sprintf("sandbox-%08d", s.requests)
 	s.mu.Unlock()
-	e := map[string]any{"statusCode": a.status, "message": a.message, "requestId": id}
+	e := map[string]any{"statusCode": a.status, "message": a.words(q.Header), "requestId": id}
 	if a.api != 0 {
 		e["apiCode"] = a.api
 	}

@@ -2,23 +2,20 @@ package sandbox
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
-	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"bulkdelete/internal/apidoc"
 )
 
 func newServer(t testing.TB, cfg Config, users int) *Server {
@@ -49,9 +46,26 @@ type reply struct {
 	header     http.Header
 }
 
-// send sends a request to the server, without a socket.
-func send(t testing.TB, s *Server, r *http.Request) (out reply) {
+// send sends a request to the server, and holds what is accepted and every answer to the vendor's document.
+func send(t testing.TB, s *Server, r *http.Request) reply {
 	t.Helper()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	out := transmit(s, r)
+	if len(s.cfg.Faults.Shares) > 0 || out.http != 200 || calls[path.Base(r.URL.Path)].method != r.Method {
+		return out
+	}
+	if err := apidoc.Load(t).Answer(r, body, out.http, out.header, []byte(out.body)); err != nil {
+		t.Error(err)
+	}
+	return out
+}
+
+// transmit does so without a socket.
+func transmit(s *Server, r *http.Request) (out reply) {
 	rec := httptest.NewRecorder()
 	func() {
 		defer func() {
@@ -107,70 +121,32 @@ func deletion(ids ...string) *http.Request {
 	return post("delete-users-batch", fields{"userIds": ids})
 }
 
-// Every answer fits the vendor's OpenAPI document: successes whole, refusals in the envelope.
+// Whatever is accepted fits the vendor's OpenAPI document, and so does every answer: successes whole, refusals in the
+// envelope. send holds each call of this package's tests to that; here are the calls for every type of ID.
 func TestAnswersFitTheOpenAPIDocument(t *testing.T) {
-	doc, err := openapi3.NewLoader().LoadFromFile("testdata/genauth.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc.Servers = nil
-	router, err := gorillamux.NewRouter(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, idType := range idTypes {
 		s := newServer(t, Config{IDType: idType, IDs: slices.Values([]string{"lark:a", "lark:b", "lark:c"})}, 0)
 		key := token(t, s)
 		all := "userIds[]=lark:a&userIds[]=lark:b&userIdType=" + idType
-		for _, r := range []*http.Request{
-			post("get-management-token", fields{"accessKeyId": AccessKeyID, "accessKeySecret": AccessKeySecret}),
-			authorized(get("get-user-batch", all), key),
-			authorized(get("get-user-batch", all+"&withIdentities=true&withCustomData=true&withDepartmentIds=true"), key),
-			authorized(post("list-users", fields{}), key),
-			authorized(creation(fields{"email": "New@Example.com", "customData": fields{"a": 1},
-				"identities": []fields{newIdentity("x")}}, fields{}), key),
-			authorized(post("delete-users-batch",
-				fields{"userIds": []string{"lark:a"}, "options": fields{"userIdType": idType}}), key),
+		for _, c := range []struct {
+			r      *http.Request
+			status int
+		}{
+			{get("get-user-batch", all), 200},
+			{get("get-user-batch", all+"&withIdentities=true&withCustomData=true&withDepartmentIds=true"), 200},
+			{post("list-users", fields{}), 200},
+			{creation(fields{"email": "New@Example.com", "birthdate": "1990-01-01T00:00:00Z", "tenantIds": []string{"t"},
+				"identities": []fields{newIdentity("x")}}), 200},
+			{post("delete-users-batch",
+				fields{"userIds": []string{"lark:a"}, "options": fields{"userIdType": idType}}), 200},
+			{get("list-archived-users", "page=1&limit=50"), 200},
+			{post("get-management-token", fields{"accessKeyId": "x", "accessKeySecret": "y"}), 401},
+			{deletion(), 400},
 		} {
-			validate(t, router, r, send(t, s, clone(r)), true)
+			if a := send(t, s, authorized(c.r, key)); a.StatusCode != c.status || a.http != 200 {
+				t.Errorf("%s: HTTP %d %s", c.r.URL.Path, a.http, a.body)
+			}
 		}
-		for _, r := range []*http.Request{
-			post("get-management-token", fields{"accessKeyId": "x", "accessKeySecret": "y"}),
-			deletion("x"),
-			authorized(deletion(), key),
-			authorized(get("get-user-batch", "userIds=a"), key),
-		} {
-			validate(t, router, r, send(t, s, clone(r)), false)
-		}
-	}
-}
-
-func clone(r *http.Request) *http.Request {
-	body, _ := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	c := r.Clone(context.Background())
-	c.Body = io.NopCloser(bytes.NewReader(body))
-	return c
-}
-
-func validate(t *testing.T, router routers.Router, r *http.Request, a reply, success bool) {
-	t.Helper()
-	if success != (a.StatusCode == 200) || a.http != 200 || !strings.Contains(a.body, `"requestId"`) {
-		t.Errorf("%s: HTTP %d %s", r.URL.Path, a.http, a.body)
-	}
-	if !success { // the document describes data for successes alone
-		return
-	}
-	route, params, err := router.FindRoute(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
-		Status:                 a.http, Header: a.header, Body: io.NopCloser(strings.NewReader(a.body)),
-	})
-	if err != nil {
-		t.Errorf("%s: %v", r.URL.Path, err)
 	}
 }
 
@@ -211,6 +187,8 @@ func TestUnknownUsers(t *testing.T) {
 		UnknownSucceeds: {200, 20001, 1},
 		UnknownNotFound: {404, 2004, 3},
 		UnknownPartial:  {404, 2004, 2},
+
+		UnknownPartial422: {422, 0, 2},
 	} {
 		s := newServer(t, Config{Unknown: unknown}, 3)
 		a := send(t, s, authorized(deletion(userID(0), userID(99), userID(1)), token(t, s)))
@@ -250,7 +228,7 @@ func TestQueriesAsNodeReadsThem(t *testing.T) {
 		return strings.Join(q, "&")
 	}
 	for q, want := range map[string]int{list("userIds[]", 1): 200, list("userIds[]", 20): 200,
-		list("userIds[]", 21): 400, list("userIds", 2): 200, list("userIds", 1): 400, "": 400} {
+		list("userIds[]", 21): 400, list("userIds", 2): 200, list("userIds", 1): 200, "": 400, "userIds=": 400} {
 		if a := send(t, s, authorized(get("get-user-batch", q), key)); a.StatusCode != want {
 			t.Errorf("%.40s (%d bytes): %.100s", q, len(q), a.body)
 		}
@@ -293,8 +271,8 @@ func FuzzServeHTTP(f *testing.F) {
 				Body: io.NopCloser(strings.NewReader(body))}
 			r.Header.Set("Content-Type", "application/json")
 			r.Header.Set("Authorization", authorization)
-			send(t, s, r)
-			send(t, s, authorized(r.Clone(t.Context()), token(t, s)))
+			transmit(s, r)
+			transmit(s, authorized(r.Clone(t.Context()), token(t, s)))
 		}
 	})
 }

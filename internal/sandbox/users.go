@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,8 +27,10 @@ type users struct {
 	ids     []string // of idType
 	numbers map[string]int32
 	created []created
-	byID    map[string]int // of created users who exist: type, a blank and ID
-	deleted []uint8        // how many times
+	byID    map[string]int  // of created users who exist: type, a blank and ID
+	deleted []uint8         // how many times
+	goneAt  []int64         // when last, in nanoseconds
+	custom  map[string]bool // the keys of custom data that the pool defines; none: any
 	living  int
 	given   given
 }
@@ -40,13 +43,17 @@ func newUsers(idType string, ids iter.Seq[string]) *users {
 	if ids == nil {
 		return u
 	}
+	u.custom = map[string]bool{"employeeNo": idType != "custom_field"}
 	for id := range ids {
+		if key, _, _ := strings.Cut(id, ":"); idType == "custom_field" {
+			u.custom[key] = true
+		}
 		if _, known := u.numbers[fold(idType, id)]; !known {
 			u.numbers[fold(idType, id)] = int32(len(u.ids))
 			u.ids = append(u.ids, id)
 		}
 	}
-	u.deleted = make([]uint8, len(u.ids))
+	u.deleted, u.goneAt = make([]uint8, len(u.ids)), make([]int64, len(u.ids))
 	u.living = len(u.ids)
 	return u
 }
@@ -104,50 +111,90 @@ func (u *users) remove(idType, id string) bool {
 		}
 	}
 	u.deleted[i]++
+	u.goneAt[i] = time.Now().UnixNano()
 	u.living--
 	return true
 }
 
+// read gives the number of a user who can be read: one of those whom the pool began with can be for some time after the
+// deletion.
+func (u *users) read(idType, id string, lag time.Duration) (int, bool) {
+	i, ok := u.find(idType, id)
+	if !ok && lag > 0 {
+		i, ok = u.lookup(idType, id)
+		ok = ok && time.Since(time.Unix(0, u.goneAt[i])) < lag
+	}
+	return i, ok
+}
+
 // optional are the members of a user that are shown only if they are asked for, by what asks for them.
 var optional = map[string]string{"withIdentities": "identities", "withCustomData": "customData",
-	"withDepartmentIds": "departmentIds"}
+	"withDepartmentIds": "departmentIds", "withTenantIds": "tenantIds"}
 
 // showPart gives user i with no more than was asked for.
 func (u *users) showPart(i int, asked map[string]any) map[string]any {
 	out := u.show(i)
 	for ask, member := range optional {
-		if asked[ask] != "true" {
+		if asked[ask] != "true" && asked[ask] != true {
 			delete(out, member)
 		}
 	}
 	return out
 }
 
-// show gives user i as the API describes users.
+// nulls are the members that real users have as null where nothing is known.
+var nulls = append(strings.Fields("lastLogin lastIp lastLoginApp lastMfaTime loginsCount mainDepartmentId "+
+	"passwordLastSetAt passwordSecurityLevel postIdList registerSource statusChangedAt userSourceId tenantId"),
+	slices.DeleteFunc(slices.Clone(stringMembers), func(s string) bool { return s == "password" || s == "salt" })...)
+
+// show gives user i as the API describes users: with all members, nulls among them.
 func (u *users) show(i int) map[string]any {
-	if i >= len(u.ids) {
-		return maps.Clone(u.created[i-len(u.ids)])
+	out := make(map[string]any, 64)
+	for _, name := range nulls {
+		out[name] = nil
 	}
-	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second).Format(time.RFC3339)
+	maps.Copy(out, map[string]any{"workStatus": "Active", "status": "Activated", "gender": "U", "emailVerified": false,
+		"phoneVerified": false, "userSourceType": "adminCreated", "resetPasswordOnNextLogin": false})
+	if i >= len(u.ids) {
+		maps.Copy(out, u.created[i-len(u.ids)])
+	} else {
+		maps.Copy(out, u.first(i))
+	}
+	return out
+}
+
+// first gives what one of those whom the pool began with has. One in ten has never logged in, and one in ten has had
+// no other status than the first.
+func (u *users) first(i int) map[string]any {
+	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second)
 	idp, inIdp, _ := strings.Cut(u.id(i, "identity"), ":")
 	provider, synced, _ := strings.Cut(u.id(i, "sync_relation"), ":")
 	key, value, _ := strings.Cut(u.id(i, "custom_field"), ":")
 	out := map[string]any{
-		"userId": u.id(i, "user_id"), "createdAt": at, "updatedAt": at, "status": "Activated", "workStatus": "Active",
+		"userId": u.id(i, "user_id"), "createdAt": stamp(at), "updatedAt": stamp(at), "loginsCount": i % 10,
 		"externalId": u.id(i, "external_id"), "username": u.id(i, "username"),
 		"email": u.id(i, "email"), "phone": u.id(i, "phone"),
 		"identities": []map[string]any{
-			{"identityId": fmt.Sprintf("5c%022x", i), "extIdpId": idp,
-				"provider": "oidc", "type": "generic", "userIdInIdp": inIdp},
-			{"identityId": fmt.Sprintf("5d%022x", i), "extIdpId": "5e0000000000000000000000",
-				"provider": provider, "type": "open_id", "userIdInIdp": synced},
+			{"identityId": fmt.Sprintf("5c%022x", i), "extIdpId": idp, "provider": "oidc", "type": "generic",
+				"userIdInIdp": inIdp, "userInfoInIdp": map[string]any{}, "originConnIds": []string{}},
+			{"identityId": fmt.Sprintf("5d%022x", i), "extIdpId": "5e0000000000000000000000", "provider": provider,
+				"type": "open_id", "userIdInIdp": synced, "userInfoInIdp": map[string]any{}, "originConnIds": []string{}},
 		},
 		"customData":    map[string]any{key: value},
 		"departmentIds": []string{fmt.Sprintf("5f%022x", i%3)},
+		"tenantIds":     []string{},
+	}
+	if i%10 > 0 {
+		out["lastLogin"] = stamp(at.AddDate(0, 0, i%600))
+	}
+	if i%10 != 1 {
+		out["statusChangedAt"] = stamp(at.AddDate(0, 0, i%300))
 	}
 	u.given.put(i, out)
 	return out
 }
+
+func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // idMember is the member of a user that holds an ID of a type; "": that is no member.
 var idMember = map[string]string{"user_id": "userId", "external_id": "externalId",
@@ -179,11 +226,11 @@ var unique = []string{"external_id", "email", "phone", "username", "identity"}
 // add creates a user and gives the number.
 func (u *users) add(c created) int {
 	i := len(u.ids) + len(u.created)
-	at := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second).Format(time.RFC3339)
-	c["userId"], c["createdAt"], c["updatedAt"], c["workStatus"] = fmt.Sprintf("6a%022x", i), at, at, "Active"
-	if c["status"] == nil {
-		c["status"] = "Activated"
-	}
+	at := stamp(time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second))
+	c["userId"], c["createdAt"], c["updatedAt"], c["statusChangedAt"] = fmt.Sprintf("6a%022x", i), at, at, at
+	delete(c, "password")
+	delete(c, "salt")
+	delete(c, "otp")
 	identities, _ := c["identities"].([]any)
 	for n, each := range identities {
 		if m, ok := each.(map[string]any); ok {
@@ -191,7 +238,7 @@ func (u *users) add(c created) int {
 		}
 	}
 	u.created = append(u.created, c)
-	u.deleted = append(u.deleted, 0)
+	u.deleted, u.goneAt = append(u.deleted, 0), append(u.goneAt, 0)
 	u.living++
 	for _, key := range c.keys() {
 		u.byID[key] = i

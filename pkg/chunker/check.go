@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"slices"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -18,22 +16,15 @@ import (
 // maxID is the length of the longest ID that is sent, in bytes. It bounds a call's size and the second pass's memory.
 const maxID = 1024
 
-var (
-	scientificForm = regexp.MustCompile(`^[+-]?[0-9]+([.,][0-9]+)?[eE]\+[0-9]+$`)
-	floatForm      = regexp.MustCompile(`^\+?[0-9]+\.0+$`)
-	formulaForm    = regexp.MustCompile(`^="?([^"]*)"?$`)
-	// An error value of a spreadsheet, such as #N/A, #REF! and #NAME?.
-	errorForm = regexp.MustCompile(`^#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!)$`)
-)
-
 // checker checks IDs of one type. It allocates nothing for an ID that is in order: garbage would add as much again to
 // what the duplicate check takes.
 type checker struct {
 	idType
 	noValidate bool
+	digits     int             // that all numbers have, zeros in front among them; 0: as many as they like
 	protected  map[string]bool // spellings of protected IDs
 	seed       uint64          // of the hashed keys
-	lower      []byte          // room for an e-mail address
+	lower      []byte          // room for an e-mail address, or a phone
 }
 
 func newChecker(o Options) *checker {
@@ -64,6 +55,9 @@ func (c *checker) isProtected(spelling string) bool { return c.protected[spellin
 // that any two of ten million different IDs have the same key is 1 in 10^15. The IDs themselves would not fit into 48
 // bytes each.
 func (c *checker) key(id []byte) key {
+	if c.name == Phone {
+		id = c.dialled(id)
+	}
 	if c.name == Email {
 		c.lower = c.lower[:0]
 		for len(id) > 0 {
@@ -75,6 +69,21 @@ func (c *checker) key(id []byte) key {
 	}
 	hash := xxh3.Hash128Seed(id, c.seed).Bytes()
 	return key(hash[:len(key{})])
+}
+
+// dialled is what the formats of one phone have in common. Without a + a number can be of any country, but for a
+// Chinese mobile and for one that is too long to lack its country.
+func (c *checker) dialled(id []byte) []byte {
+	digits := bytes.TrimPrefix(bytes.TrimPrefix(id, []byte("+")), []byte("00"))
+	national, country := bytes.CutPrefix(digits, []byte("86"))
+	switch {
+	case isChineseMobile(national) && (country || len(national) == len(id)):
+		return national
+	case len(digits) < len(id) || len(digits) >= 12:
+		c.lower = append(append(c.lower[:0], '+'), digits...)
+		return c.lower
+	}
+	return id
 }
 
 // judge says what is wrong with an ID.
@@ -94,63 +103,51 @@ func (c *checker) judge(id []byte) (code, reason string) {
 			"is this the right column?", len(id), maxID)
 	case c.noValidate:
 		return "", ""
+	case c.fits != nil && c.fits(id):
+		return c.judgeFitting(id)
 	}
-	if reason := damaged(id, c.name); reason != "" {
-		return codeSpreadsheet, reason
+	if code, reason := c.noID(id); code != "" {
+		return code, reason
 	}
-	if !c.distinct && null(id) {
-		return codeEmpty, fmt.Sprintf("%q is what a database writes for an empty value: "+
-			"fill in the ID or delete the row (--no-validate if it is an ID)", id)
-	}
-	if reason := c.mistyped(id); reason != "" {
-		return codeType, reason
-	}
-	return "", ""
-}
-
-// mistyped says why an ID is not of its type, and "" if it is.
-func (c *checker) mistyped(id []byte) string {
-	if c.fits == nil || c.fits(id) {
-		return ""
+	if c.fits == nil {
+		return "", ""
 	}
 	if other := looksLike(id); other != "" && other != c.name {
-		return fmt.Sprintf("not a %s but, as it looks, a %s: --id-type %s?", c.name, other, other)
+		return codeType, fmt.Sprintf("not a %s but, as it looks, a %s: --id-type %s?", c.name, other, other)
 	}
-	return c.reason(string(id))
+	return codeType, c.reason(string(id))
 }
 
-// damaged says what a spreadsheet did to an ID, and "" if nothing can be told.
-func damaged(id []byte, idType string) string {
-	const text = "format the column as text in the spreadsheet, fill it again from its source and export it anew"
-	switch {
-	case bytes.IndexByte(id, '+') > 0 && scientificForm.Match(id):
-		return string(id) + " is a number that a spreadsheet rounded, its last digits are lost: " + text
-	case id[0] == '#' && errorForm.Match(id):
-		return string(id) + " is a spreadsheet's error value: repair the formula and export again"
-	case id[0] == '=':
-		if m := formulaForm.FindSubmatch(id); m != nil && len(m[1]) > 0 {
-			return fmt.Sprintf("%s is a spreadsheet's formula for text: write %s", id, m[1])
+// judgeFitting says what is wrong with an ID of the right form.
+func (c *checker) judgeFitting(id []byte) (code, reason string) {
+	switch left, right, pair := bytes.Cut(id, []byte(":")); {
+	case c.name == Phone && isLostPlus(id):
+		return codeSpreadsheet, fmt.Sprintf("a program that took it for a number dropped the + in front: write +%s", id)
+	case c.name == Phone && bytes.HasPrefix(id, []byte("00")):
+		return codeType, phoneReason(string(id))
+	case !c.distinct && pair:
+		for _, text := range [][]byte{id, trim(left), trim(right)} {
+			if code == "" {
+				code, reason = c.noID(text)
+			}
 		}
-		return string(id) + " is a spreadsheet's formula: export its value"
-	case id[0] == '\'' && len(id) > 1:
-		return fmt.Sprintf("the leading apostrophe is a spreadsheet's mark for text: write %s", id[1:])
-	case idType != Phone && idType != UserID:
-		return ""
-	case bytes.IndexByte(id, '.') > 0 && floatForm.Match(id):
-		return fmt.Sprintf("a program took it for a number and added a decimal part: write %s",
-			id[:bytes.IndexByte(id, '.')])
-	case idType == UserID && len(id) < 24 && isNumber(id) && looksLike(id) == "":
-		return fmt.Sprintf("%d digits where a user_id has 24: "+
-			"a spreadsheet that takes it for a number drops leading zeros; %s", len(id), text)
 	}
-	return ""
+	return code, reason
 }
 
-// nulls are the words that databases and programs write for an empty value.
-var nulls = strings.Fields(`null (null) \n undefined nan <nil> none n/a`)
-
-func null(id []byte) bool {
-	return slices.ContainsFunc(nulls, func(word string) bool { return bytes.EqualFold(id, []byte(word)) })
+// noID says why a text is no ID of any type, such as a word for nothing.
+func (c *checker) noID(id []byte) (code, reason string) {
+	if isNothing(id) {
+		return codeEmpty, fmt.Sprintf("%q is a word for nothing: "+
+			"fill in the ID or delete the row (--no-validate if it is an ID)", id)
+	}
+	if reason := c.damaged(id); reason != "" {
+		return codeSpreadsheet, reason
+	}
+	if reason := noUser(id); reason != "" {
+		return codeNoUser, reason
+	}
+	return "", ""
 }
 
 // invisible says whether nobody can see a character, such as a line end or a zero-width space: no ID holds it. The two

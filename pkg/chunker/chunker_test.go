@@ -230,6 +230,10 @@ func TestSamples(t *testing.T) {
 		"spreadsheet-disaster.csv":     {Options{IDType: Phone}, [4]int{2, 6, 0, 0}},
 		"duplicates-and-protected.csv": {Options{Protect: ids}, [4]int{4, 0, 2, 2}},
 		"broken-rows.csv":              {Options{}, [4]int{2, 5, 0, 0}},
+		"titled.csv":                   {Options{}, [4]int{4, 2, 0, 0}},
+		"exported-by.csv":              {Options{IDType: Email, Column: "Email"}, [4]int{3, 0, 0, 0}},
+		"nobody.csv":                   {Options{IDType: Username}, [4]int{2, 10, 0, 0}},
+		"open-quote.csv":               {Options{}, [4]int{2, 1, 0, 0}},
 	} {
 		text, err := os.ReadFile("../../samples/" + name)
 		if err != nil {

@@ -31,11 +31,12 @@ func fail(line int, format string, args ...any) error {
 
 // The codes of a RejectError.
 const (
-	codeEmpty       = "empty"       // the ID is empty, or a database's word for that
+	codeEmpty       = "empty"       // the ID is empty, or a word for that
 	codeType        = "type"        // not an ID of the type that was asked for
 	codeSpreadsheet = "spreadsheet" // a spreadsheet changed the ID: 1.38E+10, ="00123", '123
 	codeControl     = "control"     // a control or invisible character inside the ID
-	codeColumns     = "columns"     // the row has more or fewer columns than the first
+	codeColumns     = "columns"     // more or fewer columns than the first row, or a quote that took rows in
+	codeNoUser      = "no_user"     // a sum, a comment, a line drawn, the header repeated
 	codeDuplicate   = "duplicate"   // an earlier row holds the same ID
 	codeProtected   = "protected"   // the ID is in Options.Protect
 )
@@ -43,7 +44,7 @@ const (
 // RejectError is why one row is never sent. The other rows are not concerned.
 type RejectError struct {
 	Line   int    // input line on which the row starts, from 1
-	Code   string // empty, type, spreadsheet, control, columns, duplicate or protected
+	Code   string // empty, type, spreadsheet, control, columns, no_user, duplicate or protected
 	Reason string // for people: what is wrong and how to mend it; never the ID of another row
 }
 

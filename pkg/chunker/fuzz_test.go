@@ -67,7 +67,7 @@ func roundTrip(t *rapid.T) {
 	}
 	raws := make([]string, len(records))
 	for i, r := range records {
-		raws[i] = record(r, delimiter)
+		raws[i] = writeRecord(r, delimiter)
 		if end == "\r" { // then a line feed inside a cell is a character like any other
 			raws[i] = string(bytes.ReplaceAll([]byte(raws[i]), []byte("\n"), nil))
 		}
@@ -77,8 +77,8 @@ func roundTrip(t *rapid.T) {
 	compare(t, packed, Options{Delimiter: delimiter, Encoding: encoding}, raws[1:])
 }
 
-// record writes a record without its line end.
-func record(cells []string, delimiter rune) string {
+// writeRecord writes a record without its line end.
+func writeRecord(cells []string, delimiter rune) string {
 	var out bytes.Buffer
 	w := csv.NewWriter(&out)
 	w.Comma = delimiter

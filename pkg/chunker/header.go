@@ -1,95 +1,324 @@
 package chunker
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
-// ownPrefix starts the columns that a run adds to failed.csv. They are passed over, so that the file can be fed back.
+// ownPrefix starts the columns that a run adds to its files. They are never data.
 const ownPrefix = "bulkdelete_"
 
-// layout is what the first record says about all others.
+// layout is what the input's first rows say about all others.
 type layout struct {
 	column int  // of the IDs, from 0
-	header bool // the first record is a header
+	header int  // which of the first rows is the header; -1: none
+	data   int  // which of them is the first with data; those before are the header and what stands above it
 	named  bool // the column was found by the header's name
 	note   string
 }
 
-// findColumn finds the column of the IDs in the first record's cells, and whether that record is a header or data.
-func findColumn(cells []string, o Options) (layout, error) {
-	if o.Column != "" {
-		return askedColumn(cells, o)
+// head is an input's first rows, with their cells trimmed, among which its header is looked for.
+type head struct {
+	rows  [][]string
+	lines []int
+	opts  Options
+	idType
+}
+
+// garbled is how many cells are Chinese that some program read in the wrong encoding.
+func (h *head) garbled() (n int) {
+	for _, cells := range h.rows {
+		n += len(pick(cells, isGarbled))
 	}
-	t := typeOf(o.IDType)
-	if !o.NoHeader {
-		found := pick(cells, func(name string) bool { return spelledAs(name, t.exact) },
-			func(name string) bool { return spelledAs(name, t.loose) })
+	return n
+}
+
+const garbledNote = "the Chinese in it looks like UTF-8 that was read as GBK: get the file again, or save it as UTF-8"
+
+// find says how the input is laid out. Where there are two ways to read it, it says so and chooses neither.
+func (h *head) find() (layout, error) {
+	row := slices.IndexFunc(h.rows, func(cells []string) bool { return slices.ContainsFunc(cells, isAdded) })
+	switch asked := h.opts.Column; {
+	case row >= 0:
+		return h.ownHeader(row)
+	case asked != "":
+		return h.askedColumn(asked)
+	case h.opts.NoHeader:
+		return h.unnamed()
+	}
+	return h.namedColumn()
+}
+
+// isAdded says whether a cell is the name of a column that a run adds. Others that begin like that may be people's.
+func isAdded(name string) bool {
+	return is(strings.ToLower(name), "bulkdelete_line bulkdelete_outcome bulkdelete_reason bulkdelete_request_id")
+}
+
+func isOwn(name string) bool { return strings.HasPrefix(strings.ToLower(name), ownPrefix) }
+
+// ownHeader reads a file that a run made: the row with its columns is the header whatever the options say.
+func (h *head) ownHeader(row int) (l layout, err error) {
+	cells := h.rows[row]
+	others := pick(cells, func(name string) bool { return !isOwn(name) })
+	if asked := h.opts.Column; asked != "" {
+		n, err := strconv.Atoi(asked)
+		found := pick(cells, func(name string) bool { return name == asked },
+			func(name string) bool { return fold(name) == fold(asked) })
 		switch {
-		case len(found) == 1:
-			return layout{column: found[0], header: true, named: true}, nil
-		case len(found) > 1:
-			return layout{}, fmt.Errorf("%d columns could hold the %s: "+
-				"choose one with --column; the columns are %s", len(found), o.IDType, listColumns(cells))
+		case len(found) == 0 && err == nil && n >= 1 && n <= len(cells):
+			found = []int{n - 1}
+		case len(found) != 1:
+			return l, h.fail(row, "there is no one column %s: the columns are %s", quote(asked), listColumns(cells))
 		}
+		if isOwn(cells[found[0]]) {
+			return l, h.fail(row, "column %s was added by an earlier run and never holds the IDs: the columns are %s",
+				quote(asked), listColumns(cells))
+		}
+		return h.under(row, found[0]), nil
 	}
-	found := pick(cells, func(name string) bool { return !strings.HasPrefix(strings.ToLower(name), ownPrefix) })
-	if len(found) != 1 && t.fits != nil {
-		found = pick(cells, func(cell string) bool { return isData(cell, o.IDType) })
+	if found := h.named(row); len(found) > 0 {
+		others = found
 	}
-	if len(found) == 1 {
-		return numbered(cells, found[0], o), nil
+	if column, ok := h.narrow(row, others); ok {
+		l = h.under(row, column)
+		return l, h.checkAbove(l)
 	}
-	what := "no column is named like a " + o.IDType
-	if o.NoHeader {
-		what = "without a header it is not clear which column holds the " + o.IDType
-	}
-	return layout{}, fmt.Errorf("%s: choose one with --column; the columns are %s", what, listColumns(cells))
+	return l, h.choose(row, "no column is named like a %s", h.name)
 }
 
 // askedColumn finds --column: a very name, else a name in a loose spelling, else a number.
-func askedColumn(cells []string, o Options) (layout, error) {
-	if !o.NoHeader {
-		found := pick(cells, func(name string) bool { return name == o.Column },
-			func(name string) bool { return fold(name) == fold(o.Column) })
-		switch {
-		case len(found) == 1:
-			return layout{column: found[0], header: true, named: true}, nil
-		case len(found) > 1:
-			return layout{}, fmt.Errorf("%d columns are named %s: give --column a number; the columns are %s",
-				len(found), quote(o.Column), listColumns(cells))
+func (h *head) askedColumn(asked string) (l layout, err error) {
+	n, notNumber := strconv.Atoi(asked)
+	rows := len(h.rows)
+	if notNumber == nil { // below the first row a number is data
+		rows = 1
+	}
+	for _, same := range []func(string) bool{
+		func(name string) bool { return name == asked }, func(name string) bool { return fold(name) == fold(asked) },
+	} {
+		if h.opts.NoHeader {
+			break
+		}
+		first, column := -1, -1
+		for row, cells := range h.rows[:rows] {
+			for _, c := range pick(cells, same) {
+				switch {
+				case first < 0:
+					first, column = row, c
+				case c != column:
+					return l, h.fail(first, "two columns are named %s (here and in line %d): "+
+						"give --column a number; the columns are %s", quote(asked), h.lines[row], listColumns(h.rows[first]))
+				}
+			}
+		}
+		if first >= 0 {
+			return h.under(first, column), nil
 		}
 	}
-	n, err := strconv.Atoi(o.Column)
-	switch {
-	case err != nil && o.NoHeader:
-		return layout{}, fmt.Errorf("without a header a column has no name: "+
-			"give --column a number from 1 to %d", len(cells))
-	case err != nil || n < 1 || n > len(cells):
-		return layout{}, fmt.Errorf("there is no column %s: the columns are %s", quote(o.Column), listColumns(cells))
+	if widest := h.rows[h.widest()]; notNumber != nil && h.opts.NoHeader {
+		return l, h.fail(0, "without a header a column has no name: give --column a number from 1 to %d", len(widest))
+	} else if notNumber != nil || n < 1 || n > len(widest) {
+		return l, h.fail(h.widest(), "there is no column %s: the columns are %s", quote(asked), listColumns(widest))
 	}
-	return numbered(cells, n-1, o), nil
+	return h.numbered(n - 1)
 }
 
-// numbered says what the first record is when the column is known by its place alone.
-func numbered(cells []string, column int, o Options) layout {
-	l, cell := layout{column: column}, cells[column]
-	switch {
-	case o.NoHeader:
-	case isData(cell, o.IDType):
-		l.note = "the first row is data, not a header: its cell is itself an ID"
-		if t := looksLike([]byte(cell)); t != "" {
-			l.note = "the first row is data, not a header: its cell is itself a " + t
+// namedColumn looks for a row that names the ID's column.
+func (h *head) namedColumn() (l layout, err error) {
+	row := slices.IndexFunc(h.rows, func(cells []string) bool { return len(h.namedIn(cells)) > 0 })
+	if row < 0 {
+		return h.unnamed()
+	}
+	for other := row + 1; other < len(h.rows) && filled(h.rows[row]) == 1; other++ { // a title such as Emails
+		if filled(h.rows[other]) > 1 && len(h.named(other)) > 0 {
+			row = other
 		}
-	default:
-		l.header = true
-		l.note = fmt.Sprintf("the first row is taken for the header, with %s for the IDs: "+
-			"if it is a user, give --no-header", quote(cell))
+	}
+	column, ok := h.narrow(row, h.named(row))
+	if !ok {
+		return l, h.choose(row, "%d columns could hold the %s", len(h.named(row)), h.name)
+	}
+	for other := row + 1; other < len(h.rows); other++ {
+		if h.rivals(row, other, column) {
+			return l, h.choose(row, "lines %d and %d could both be the header, as the names %s and %s say",
+				h.lines[row], h.lines[other], quote(h.rows[row][column]), quote(h.rows[other][h.named(other)[0]]))
+		}
+	}
+	l = h.under(row, column)
+	return l, h.checkAbove(l)
+}
+
+// filled is how many cells are not empty.
+func filled(cells []string) int {
+	return len(pick(cells, func(cell string) bool { return cell != "" }))
+}
+
+// named gives the columns of a row that are named like the type.
+func (h *head) named(row int) []int { return h.namedIn(h.rows[row]) }
+
+func (h *head) namedIn(cells []string) []int {
+	return pick(cells, func(name string) bool { return h.level(name) > 0 })
+}
+
+// level says how plainly a header names the type: 2 means no other column, 1 this one if there is no better, 0 none.
+func (h *head) level(name string) int {
+	switch {
+	case spelledAs(name, h.exact):
+		return 2
+	case spelledAs(name, h.loose):
+		return 1
+	}
+	return 0
+}
+
+// narrow chooses among columns under a header: the one that holds IDs of the type, or, where none can be seen, the one
+// whose name is the plainest. Two that hold IDs are two readings.
+func (h *head) narrow(row int, columns []int) (column int, ok bool) {
+	if len(columns) != 1 && h.fits != nil {
+		holding := slices.DeleteFunc(slices.Clone(columns), func(c int) bool { return !h.holds(row+1, c) })
+		if len(holding) == 0 {
+			holding = slices.DeleteFunc(slices.Clone(columns), func(c int) bool { return h.level(h.rows[row][c]) < 2 })
+		}
+		columns = holding
+	}
+	if len(columns) != 1 {
+		return 0, false
+	}
+	return columns[0], true
+}
+
+// holds says whether a column has an ID of the type in one of the rows from that one on.
+func (h *head) holds(from, column int) bool {
+	return slices.ContainsFunc(h.rows[from:], func(cells []string) bool {
+		return column < len(cells) && h.mayBeID(cells[column])
+	})
+}
+
+// rivals says whether a row below the header could be the header instead: it names another column, and has no ID where
+// the header says that they are. The header repeated is none, nor its translation in the next row.
+func (h *head) rivals(row, other, column int) bool {
+	named, cells := h.named(other), h.rows[other]
+	switch header := h.rows[row]; {
+	case len(named) == 0 || slices.Equal(cells, header):
+		return false
+	case slices.Contains(named, column):
+		return other > row+1 || len(named) > 1 || len(cells) != len(header)
+	}
+	if h.fits == nil {
+		return h.level(cells[named[0]]) >= h.level(h.rows[row][column])
+	}
+	return column >= len(cells) || !h.mayBeID(cells[column])
+}
+
+// under is the layout below a header.
+func (h *head) under(row, column int) layout {
+	l := layout{column: column, header: row, data: row + 1, named: true}
+	if row > 0 {
+		l.note = fmt.Sprintf("the header is line %d: the rows above it are not data", h.lines[row])
 	}
 	return l
+}
+
+// checkAbove refuses rows above the header that may be people: titles have no ID where the header says that IDs are.
+func (h *head) checkAbove(l layout) error {
+	header := h.rows[l.header]
+	for row, cells := range h.rows[:l.header] {
+		for c, cell := range cells {
+			if h.fits != nil && (looksLike([]byte(cell)) == h.name || c == l.column && h.mayBeID(cell)) ||
+				h.fits == nil && c == l.column && len(cells) == len(header) && cell != "" && !strings.ContainsAny(cell, " :：") {
+				return h.fail(row, "%s may be a %s, and stands above line %d, which looks like the header: "+
+					"if this line names nobody, give --column %s; if it does, give --no-header --column %d",
+					quote(cell), h.name, h.lines[l.header], quote(header[l.column]), c+1)
+			}
+		}
+	}
+	return nil
+}
+
+// unnamed finds the column where no row names it: the only one, or the only one that holds IDs.
+func (h *head) unnamed() (l layout, err error) {
+	widest := h.widest()
+	if len(h.rows[widest]) == 1 {
+		return h.numbered(0)
+	}
+	var columns []int
+	for c := range h.rows[widest] {
+		if h.fits != nil && h.holds(0, c) {
+			columns = append(columns, c)
+		}
+	}
+	first := h.rows[0]
+	if len(columns) == 1 && columns[0] < len(first) && (h.opts.NoHeader || h.isData(first[columns[0]])) {
+		return h.numbered(columns[0])
+	}
+	what := fmt.Sprintf("no column is named like a %s", h.name)
+	switch {
+	case len(columns) > 1:
+		what = fmt.Sprintf("no column is named like a %s, and %d could hold them", h.name, len(columns))
+	case h.opts.NoHeader:
+		what = fmt.Sprintf("without a header it is not clear which column holds the %s", h.name)
+	}
+	if h.garbled() > 0 {
+		what += " (" + garbledNote + ")"
+	}
+	return l, h.choose(widest, "%s", what)
+}
+
+// numbered says what the first rows are when the column is known by its place alone.
+func (h *head) numbered(column int) (l layout, err error) {
+	reaches := func(cells []string) bool { return column < len(cells) }
+	width := len(h.rows[h.widest()])
+	// Titles are narrower than the table, or have nothing in the column.
+	row := max(0, slices.IndexFunc(h.rows, func(cells []string) bool {
+		return reaches(cells) && cells[column] != "" && (len(cells) == width || h.isData(cells[column]))
+	}))
+	l = layout{column: column, header: -1}
+	switch named := slices.IndexFunc(h.rows, func(cells []string) bool {
+		return reaches(cells) && h.level(cells[column]) > 0
+	}); {
+	case h.opts.NoHeader:
+		l.data = max(0, slices.IndexFunc(h.rows, reaches))
+		return l, nil
+	case named >= 0 && (h.fits != nil || named == row):
+		l = h.under(named, column)
+		return l, h.checkAbove(l)
+	case reaches(h.rows[row]) && h.isData(h.rows[row][column]):
+		width = len(h.rows[row]) // rows as wide as this one are data, though they lack an ID
+		l.data = slices.IndexFunc(h.rows, func(cells []string) bool { return len(cells) == width })
+		kind := cmp.Or(looksLike([]byte(h.rows[row][column])), h.name)
+		l.note = "the first row is data, not a header: its cell is itself a " + kind
+		if l.data > 0 {
+			l.note = fmt.Sprintf("line %d is the first row of data, and none above it is a header", h.lines[l.data])
+		}
+		return l, nil
+	}
+	l = h.under(row, column)
+	l.named = false
+	l.note = fmt.Sprintf("line %d is taken for the header, with %s for the IDs: "+
+		"if it is a user, give --no-header", h.lines[row], quote(h.rows[row][column]))
+	return l, h.checkAbove(l)
+}
+
+// widest gives the first of the rows that have the most cells: titles have few.
+func (h *head) widest() (row int) {
+	for i, cells := range h.rows {
+		if len(cells) > len(h.rows[row]) {
+			row = i
+		}
+	}
+	return row
+}
+
+func (h *head) fail(row int, format string, args ...any) error {
+	return fail(h.lines[row], format, args...)
+}
+
+func (h *head) choose(row int, format string, args ...any) error {
+	return h.fail(row, format+": choose one with --column; the columns are %s",
+		append(args, listColumns(h.rows[row]))...)
 }
 
 // pick gives the columns whose cells pass the first of the tests that any cell passes.
@@ -106,40 +335,3 @@ func pick(cells []string, tests ...func(cell string) bool) (found []int) {
 	}
 	return found
 }
-
-// isData says whether a first row's cell is an ID itself, or one that a spreadsheet damaged, so that no user is lost to
-// a missing header.
-func isData(cell, idType string) bool {
-	if looksLike([]byte(cell)) != "" {
-		return true
-	}
-	c := checker{idType: typeOf(idType)}
-	code, _ := c.judge([]byte(cell))
-	if c.distinct {
-		return code == "" || code == codeSpreadsheet
-	}
-	return code == "" && c.fits != nil && !namesBothHalves(cell)
-}
-
-// namesBothHalves tells a header such as extIdpId:userIdInIdp from an identity.
-func namesBothHalves(cell string) bool {
-	left, right, _ := strings.Cut(cell, ":")
-	const words = "extidpid idpid idp provider connection source userid useridinidp id openid unionid identity relation " +
-		"身份源 用户id"
-	return spelledAs(left, words) && spelledAs(right, words)
-}
-
-// fold makes spellings of a header comparable: lower case, half width, without spaces, hyphens and underscores.
-func fold(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 0xff01 && r <= 0xff5e { // full-width ASCII
-			r -= 0xfee0
-		}
-		if r == '-' || r == '_' || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Pd, r) {
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, name)
-}
-
-func spelledAs(name, words string) bool { return slices.Contains(strings.Fields(words), fold(name)) }

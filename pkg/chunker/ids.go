@@ -68,7 +68,10 @@ func IDs(r io.Reader, o Options) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.first = !in.lay.named
+	if !in.lay.named {
+		in.at, in.columns = 0, len(in.head[0].cells)
+		in.idNames = nil
+	}
 	var ids []string
 	for {
 		switch row, _, err := in.next(); {

@@ -37,6 +37,7 @@ func TestOddities(t *testing.T) {
 		"excel-sep-line":                {"3 ok", Options{}},
 		"quoted-newlines":               {"2 ok, 5 ok", Options{}},
 		"quoted-delimiters":             {"2 ok", Options{}},
+		"a-quote-beside-the-id":         {"2 ok, 3 ok", Options{}},
 		"gzip":                          {"2 ok", Options{}},
 		"zstd":                          {"2 ok", Options{}},
 		"gbk":                           {"2 ok", Options{Encoding: "gbk"}},
@@ -119,7 +120,7 @@ func TestRefusedGiants(t *testing.T) {
 		"field above 1 MiB": "userId,n\n" + a + "," + strings.Repeat("x", maxField+1) + "\n",
 		"endless line":      "userId,n\n" + a + "," + strings.Repeat("x", 2*maxRecord),
 		"million commas":    "userId,n\n" + strings.Repeat(",", 1_000_000) + "\n",
-		"early bare quote":  "userId,n\n" + a + ",b\"c\n" + strings.Repeat(a+",x\n", maxRecord/20) + "\xff",
+		"early bare quote":  "userId,n\n\"" + a + "\"b,d\n" + strings.Repeat(a+",x\n", maxRecord/20) + "\xff",
 		"endless quote":     "userId,n\n" + a + ",\"" + strings.Repeat("x\n", maxRecord),
 	} {
 		refused(t, name, []byte(text), 2, Options{})

@@ -1,10 +1,12 @@
 package chunker
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -44,6 +46,7 @@ type Plan struct {
 
 	AllRows     int // of all shards together
 	AllAccepted int
+	AllRejected int // invalid or duplicates, not those set aside because they are protected
 
 	HeaderRaw  []byte // as it stands in the text (as UTF-8), without its line end; nil: the input has none
 	Column     int    // of the IDs, from 1
@@ -60,6 +63,7 @@ type Plan struct {
 	// IDs from the same lines in the same chunks and reject the same lines for the same codes.
 	Digest [32]byte
 
+	own        []int // columns that an earlier run added, from 0
 	blocks     []digest
 	duplicates []duplicate
 }
@@ -125,6 +129,25 @@ func (p *Plan) Cells(raw string) (cells []string) {
 		cells = append(cells, string(trim(cell)))
 	}
 	return cells
+}
+
+// Bare gives a record, or the header, as it stands but for the columns that an earlier run added to it: who writes such
+// columns replaces them.
+func (p *Plan) Bare(raw []byte) []byte {
+	if len(p.own) == 0 {
+		return raw
+	}
+	cells := fields(raw, byte(p.Delimiter))
+	theirs := p.Columns - len(p.own)
+	if p.own[0] == theirs { // they stand last, however many cells a row has
+		return bytes.Join(cells[:max(0, len(cells)-len(p.own))], []byte(string(p.Delimiter)))
+	}
+	for _, i := range slices.Backward(p.own) {
+		if i < len(cells) {
+			cells = slices.Delete(cells, i, i+1)
+		}
+	}
+	return bytes.Join(cells, []byte(string(p.Delimiter)))
 }
 
 // replay reads the input again and gives each row what the plan decided for it. It calls each with every row until that

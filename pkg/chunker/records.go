@@ -20,7 +20,6 @@ var (
 	errLongRecord = errors.New("record too long")
 	quoteMark     = []byte{'"'}
 	formulaMark   = []byte(`="`)
-	newline       = []byte{'\n'}
 	replacement   = []byte("\uFFFD")
 )
 
@@ -36,12 +35,27 @@ type records struct {
 	one   *bytes.Reader // the record that csv reads
 	csv   *csv.Reader
 
-	lines  int      // read so far
-	line   int      // where the current record starts
-	text   []byte   // the current record
-	raw    []byte   // it without its line end
-	cells  [][]byte // valid until the next record
-	quoted []byte   // room for cells out of encoding/csv
+	record        // the current one, valid until the next
+	lines  int    // read so far
+	text   []byte // the current record, with its line end
+	quoted []byte // room for cells out of encoding/csv
+}
+
+// record is a row with its cells.
+type record struct {
+	line, last int    // where it starts and ends
+	raw        []byte // as it stands, without its line end
+	cells      [][]byte
+	odd        bool // a quote stands in an unquoted cell, so that it could be cut in another way
+}
+
+func (r *record) clone() record {
+	c := *r
+	c.raw, c.cells = bytes.Clone(r.raw), make([][]byte, len(r.cells))
+	for i, cell := range r.cells {
+		c.cells[i] = bytes.Clone(cell)
+	}
+	return c
 }
 
 // newRecords begins to read records; eol and comma are their line end and delimiter.
@@ -68,17 +82,19 @@ func (r *records) next() error {
 
 // take takes the current record apart, which has so many quotes.
 func (r *records) take(quotes int) error {
-	r.cells, r.quoted = r.cells[:0], r.quoted[:0]
+	r.cells, r.quoted, r.last, r.odd = r.cells[:0], r.quoted[:0], r.lines, false
 	if quotes == 0 {
 		return r.cut()
 	}
-	cells, err := r.parse()
-	if err != nil && r.openQuote() > 0 {
-		return fail(r.openQuote(), "a quoted field is never closed: "+
-			"close it with a quote, or double a quote that belongs to the text")
-	}
+	r.one.Reset(r.text)
+	cells, err := r.csv.Read()
 	if err != nil {
-		return r.misplacedQuote()
+		if line := r.openQuote(); line > 0 {
+			return fail(line, "a quoted field is never closed: "+
+				"close it with a quote, or double a quote that belongs to the text")
+		}
+		r.csv = r.newCSV(r.one)
+		return r.cutOddly()
 	}
 	for _, cell := range cells {
 		from := len(r.quoted)
@@ -112,7 +128,7 @@ func (r *records) readLines() (quotes int, err error) {
 		case quotes%2 == 0 && len(bytes.TrimLeft(r.raw, " \r")) > 0:
 			return quotes, nil
 		case quotes%2 == 1 && first && r.openQuote() == 0:
-			return 0, r.misplacedQuote()
+			return quotes, nil // the quote opens no cell
 		}
 	}
 }
@@ -148,13 +164,14 @@ func (r *records) readLine() error {
 
 // encodingError says that the current line is not of its encoding, of which no byte stands for U+FFFD.
 func (r *records) encodingError() error {
-	hint := ""
-	if r.src.encoding == "utf-8" && !r.src.bom {
+	ahead, _ := r.src.text.Peek(r.src.text.Buffered())
+	hint, text := "", slices.Concat(r.text, ahead[:1+bytes.LastIndexByte(ahead, r.eol)])
+	switch {
+	case r.src.encoding != "utf-8" || r.src.bom:
+	case isGBK(text):
 		hint = ": is it --encoding gbk?"
-		// GBK is a part of GB18030.
-		if text, err := decoderFor("gb18030", nil).Bytes(r.text); err != nil || bytes.Contains(text, replacement) {
-			hint = ": export the file as UTF-8, or name its encoding with --encoding"
-		}
+	default:
+		hint = ": save the file as UTF-8 with the program that wrote it"
 	}
 	return fail(r.lines, "bytes that are not %s%s", r.src.encoding, hint)
 }
@@ -168,34 +185,60 @@ func (r *records) cut() error {
 	return r.checkSizes(columns)
 }
 
-// parse cuts the record, which has quotes. The standard dialect knows no quote inside an unquoted cell; cells such as
-// ="00123", which people write to keep a spreadsheet from dropping zeros, are read as if they were quoted.
-func (r *records) parse() ([]string, error) {
-	r.one.Reset(r.text)
-	cells, err := r.csv.Read()
-	if errors.Is(err, csv.ErrBareQuote) {
-		r.one.Reset(r.quoteFormulas(r.raw))
-		r.csv = r.newCSV(r.one)
-		return r.csv.Read()
+// cutOddly cuts a record that is not in the standard dialect, which knows no quote inside an unquoted cell. Cells such
+// as ="00123", which people write to keep a spreadsheet from dropping zeros, are read as if they were quoted, and in
+// others such as 6" a quote is a character like any other. One that is opened and not closed in its line is refused.
+func (r *records) cutOddly() error {
+	r.cells = fields(r.raw, r.comma)
+	for i, cell := range r.cells {
+		switch n := len(cell); {
+		case bytes.HasPrefix(cell, quoteMark) && closing(cell, 1, r.comma) == n:
+			r.cells[i] = bytes.ReplaceAll(cell[1:n-1], []byte(`""`), quoteMark)
+		case bytes.HasPrefix(cell, formulaMark) && closing(cell, 2, r.comma) == n:
+		case bytes.Contains(cell, quoteMark):
+			r.odd = true
+			if r.line != r.last || bytes.HasPrefix(cell, quoteMark) && bytes.Count(cell, quoteMark) == 1 {
+				return r.misplacedQuote(r.line)
+			}
+		}
 	}
-	return cells, err
+	return r.checkSizes(len(r.cells))
 }
 
-// quoteFormulas puts cells such as ="00123" into quotes.
-func (r *records) quoteFormulas(text []byte) []byte {
-	quoted := make([]byte, 0, len(text)+16)
+// fields cuts a record into its cells as they stand, with their quotes.
+func fields(raw []byte, comma byte) (cells [][]byte) {
 	for {
-		if value, rest, ok := bytes.Cut(bytes.TrimPrefix(text, formulaMark), quoteMark); ok &&
-			bytes.HasPrefix(text, formulaMark) && !bytes.Contains(value, newline) &&
-			(len(rest) == 0 || rest[0] == r.comma) {
-			quoted, text = append(append(append(quoted, `"=""`...), value...), `"""`...), rest
+		end := -1
+		switch {
+		case bytes.HasPrefix(raw, quoteMark):
+			end = closing(raw, 1, comma)
+		case bytes.HasPrefix(raw, formulaMark):
+			end = closing(raw, 2, comma)
 		}
-		end := bytes.IndexByte(text, r.comma)
 		if end < 0 {
-			return append(quoted, text...)
+			end = bytes.IndexByte(raw, comma)
 		}
-		quoted, text = append(quoted, text[:end+1]...), text[end+1:]
+		if end < 0 || end == len(raw) || len(cells) > maxColumns {
+			return append(cells, raw)
+		}
+		cells, raw = append(cells, raw[:end]), raw[end+1:]
 	}
+}
+
+// closing gives the end of a cell whose quote was opened before the text at from, and -1 if no quote closes the cell.
+func closing(text []byte, from int, comma byte) (end int) {
+	for i := from; i < len(text); i++ {
+		switch {
+		case text[i] != '"':
+		case i+1 == len(text) || text[i+1] == comma:
+			return i + 1
+		case text[i+1] != '"':
+			return -1
+		default:
+			i++
+		}
+	}
+	return -1
 }
 
 // checkSizes refuses what no list of users holds.
@@ -213,8 +256,8 @@ func (r *records) checkSizes(columns int) error {
 	return nil
 }
 
-func (r *records) misplacedQuote() error {
-	return fail(r.line, `a quote in the middle of a field: `+
+func (r *records) misplacedQuote(line int) error {
+	return fail(line, `a quote in the middle of a field: `+
 		`put the whole field in quotes and double the quotes inside it, as in "say ""hi"""`)
 }
 

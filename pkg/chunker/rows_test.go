@@ -1,6 +1,7 @@
 package chunker
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -49,17 +50,27 @@ func TestHeadersTakeTimeByTheirLength(t *testing.T) {
 	}
 }
 
-// Cells such as ="001" are read as text, wherever they stand, and other quotes inside a cell are refused.
-func TestQuoteFormulas(t *testing.T) {
-	r := newRecords(nil, '\n', ',')
+// Cells such as ="001" are read as text, wherever they stand; in others a quote is a character, and makes the row odd.
+func TestCellsWithQuotes(t *testing.T) {
 	for text, want := range map[string]string{
-		`="001"`:               `"=""001"""`,
-		`="1",="2",="3",x`:     `"=""1""","=""2""","=""3""",x`,
-		`x,="a,b"`:             `x,"=""a,b"""`,
-		`="1"x,"=1",x="1",=""`: `="1"x,"=1",x="1","="""""`,
+		`="001"`:                `[="001"]`,
+		`="1",="2",="3",x`:      `[="1" ="2" ="3" x]`,
+		`x,="a,b"`:              `[x ="a,b"]`,
+		`="1","a ""b"", c",x`:   `[="1" a "b", c x]`,
+		`x,6" pipe,y`:           `odd [x 6" pipe y]`,
+		`x,"6" pipe",y`:         `odd [x "6" pipe" y]`,
+		`="1"x,"=1",x="1",=""`:  `odd [="1"x =1 x="1" =""]`,
+		`x,say "hi, there",y`:   `odd [x say "hi  there" y]`,
+		`x,=" 6 "" pipe",="1",`: `[x =" 6 "" pipe" ="1" ]`,
 	} {
-		if got := r.quoteFormulas([]byte(text)); string(got) != want {
-			t.Errorf("%s becomes %s, want %s", text, got, want)
+		r := newRecords(&source{text: bufio.NewReader(strings.NewReader(text)), encoding: "utf-8"}, '\n', ',')
+		err := r.next()
+		got := fmt.Sprintf("%s", r.cells)
+		if r.odd {
+			got = "odd " + got
+		}
+		if err != nil || got != want {
+			t.Errorf("%s becomes %s (%v), want %s", text, got, err, want)
 		}
 	}
 }

@@ -87,6 +87,9 @@ func (s *scan) decide(row *Row, k key) (ours bool) {
 			s.looks[t]++
 		}
 	}
+	if row.Reject != nil && row.Reject.Code != codeProtected {
+		p.AllRejected++
+	}
 	ours, complete := s.ledger.add(row)
 	if complete {
 		p.blocks = append(p.blocks, s.ledger.closeBlock())
@@ -125,19 +128,17 @@ func (s *scan) finish() (*Plan, error) {
 	p.SHA256, p.Bytes = in.src.raw.hash(), in.src.raw.n
 	p.AllRows, p.AllAccepted = l.rows, l.accepted
 	p.HeaderRaw, p.ColumnName, p.Column, p.Columns = in.headerRaw, in.columnName, in.lay.column+1, in.columns
-	p.Delimiter, p.Encoding, p.BOM = rune(in.rec.comma), in.src.encoding, in.src.bom
+	p.own, p.Delimiter, p.Encoding, p.BOM = in.own, rune(in.rec.comma), in.src.encoding, in.src.bom
 	fmt.Fprintf(l.all, "%s %d %d", p.Options.IDType, p.Options.ChunkSize, l.rows)
 	p.Digest = [32]byte(l.all.Sum(nil))
-	s.addNotes(in.lay.note)
+	s.addNotes()
 	return p, nil
 }
 
 // addNotes tells people what was guessed and what looks odd.
-func (s *scan) addNotes(layout string) {
+func (s *scan) addNotes() {
 	p, rows := s.plan, s.ledger.rows
-	if layout != "" {
-		p.Notes = append(p.Notes, layout)
-	}
+	p.Notes = append(p.Notes, s.in.notes...)
 	for _, t := range []string{UserID, Email, Phone} {
 		if n := s.looks[t]; n > rows/2 {
 			p.Notes = append(p.Notes, fmt.Sprintf("%d of %d IDs look like a %s: --id-type %s?", n, rows, t, t))

@@ -39,18 +39,22 @@ func sepLine(text []byte, eol byte) (delimiter rune) {
 	return d
 }
 
-// findDelimiter gives the delimiter that cuts the first records into the same number of columns, the larger number if
-// several do, and else the one that is most frequent in the first record. With none in the first record there is one
-// column, and the comma is as good as any. text is the beginning of the input; whole says that it is all of it.
+// findDelimiter gives the delimiter that cuts most of the first records into the same number of columns, the larger
+// number if several do: titles above a table have fewer. With none there is one column, and the comma is as good as
+// any. text is the beginning of the input; whole says that it is all of it.
 func findDelimiter(text []byte, whole bool, eol byte) byte {
-	best, bestCount, bestEven := byte(','), 0, false
-	records := firstRecords(text, whole, eol)
+	best, bestColumns, bestRecords := byte(','), 0, 0
+	first := firstRecords(text, whole, eol)
 	for _, d := range []byte(delimiters) {
-		count := func(record []byte) int { return bytes.Count(record, []byte{d}) }
-		first := count(records[0])
-		even := !slices.ContainsFunc(records, func(record []byte) bool { return count(record) != first })
-		if first > 0 && (even && !bestEven || even == bestEven && first > bestCount) {
-			best, bestCount, bestEven = d, first, even
+		records := map[int]int{} // by the number of delimiters in them
+		for _, record := range first {
+			records[bytes.Count(record, []byte{d})]++
+		}
+		delete(records, 0)
+		for columns, n := range records {
+			if n > bestRecords || n == bestRecords && columns > bestColumns {
+				best, bestColumns, bestRecords = d, columns, n
+			}
 		}
 	}
 	return best

@@ -101,8 +101,8 @@ func (s *source) decode(asked string) error {
 	if len(head) == 0 && err != io.EOF {
 		return s.readError(0, err)
 	}
-	if what := foreign(head); what != "" {
-		return fail(1, "this is %s, not text: export it as CSV (UTF-8) and give that file", what)
+	if f := foreign(head); f != nil {
+		return fail(1, "this is %s, not CSV: %s", f.name, f.remedy)
 	}
 	mark := ""
 	s.encoding = cmp.Or(asked, "utf-8")
@@ -112,6 +112,9 @@ func (s *source) decode(asked string) error {
 		if bytes.HasPrefix(head, []byte(m.mark)) && !(asked == "gbk" && m.encoding == "gb18030") {
 			mark, s.encoding, s.bom = m.mark, m.encoding, true
 		}
+	}
+	if !s.bom && s.encoding[0] == 'g' && isUTF8(head) {
+		return fail(0, "these bytes are utf-8, which %s would make other characters of: leave --encoding out", s.encoding)
 	}
 	decoder := decoderFor(s.encoding, head)
 	if _, err := s.text.Discard(len(mark)); err != nil {
@@ -152,24 +155,6 @@ func bigEndian(head []byte) bool {
 		}
 	}
 	return zeros[0] > zeros[1]
-}
-
-// foreign names the formats that people take for CSV.
-func foreign(head []byte) string {
-	for _, f := range []struct{ magic, name string }{
-		{"PK\x03\x04", "an Excel workbook or a zip archive"},
-		{"\xd0\xcf\x11\xe0", "an old Excel workbook"},
-		{"%PDF", "a PDF"},
-		{"BZh", "compressed with bzip2"},
-		{"\xfd7zXZ", "compressed with xz"},
-		{"PAR1", "a Parquet file"},
-		{"SQLite format 3\x00", "an SQLite database"},
-	} {
-		if bytes.HasPrefix(head, []byte(f.magic)) {
-			return f.name
-		}
-	}
-	return ""
 }
 
 // readError puts a line to an error from beneath, and says what it means when the data itself is at fault.

@@ -32,15 +32,24 @@ type idType struct {
 }
 
 var idTypes = []idType{
-	{UserID, true, "userid 用户id", "id uid userids authinguserid genauthuserid 用户编号 用户标识", isUserID, userIDReason},
-	{Phone, true, "phone 手机号", "phonenumber mobile mobilephone mobilenumber cellphone tel telephone " +
-		"手机 手机号码 电话 电话号码 联系电话 移动电话", isPhone, phoneReason},
-	{Email, true, "email 邮箱", "emailaddress mail mailaddress 邮箱地址 电子邮箱 电子邮件 邮件 邮件地址", isEmail, emailReason},
-	{Username, false, "username 用户名", "login loginname account accountname 账号 帐号 账户 登录名", nil, nil},
-	{ExternalID, false, "externalid 外部id", "extid externaluserid 外部用户id 外部编号", nil, nil},
-	{Identity, false, "identity 身份", "identities identityid 外部身份", isPair, pairReason("extIdpId")},
-	{SyncRelation, false, "syncrelation 同步关系", "syncrelations syncid", isPair, pairReason("provider")},
-	{CustomField, false, "customfield 自定义字段", "customfields customdata 自定义数据", nil, nil},
+	{UserID, true, "userid 用户id 用戶id 使用者id usersid authingid authinguserid authing用户id genauthid genauthuserid " +
+		"genauth用户id", "id uid _id userids 用户编号 用户标识 用户唯一标识 用戶編號 用戶標識", isUserID, userIDReason},
+	{Phone, true, "phone 手机号 手機號", "phones phonenumber phoneno userphone userphonenumber primaryphone mobile mobileno " +
+		"mobilephone mobilephonenumber mobilenumber cell cellphone cellphonenumber cellnumber tel telno telephone " +
+		"telephonenumber handphone msisdn contactphone contactnumber 手机 手机号码 电话 电话号码 联系电话 联系手机 移动电话 " +
+		"移动手机 用户手机 用户手机号 绑定手机 绑定手机号 手機 手機號碼 電話 電話號碼 聯絡電話 行動電話", isPhone, phoneReason},
+	{Email, true, "email 邮箱 郵箱", "emails emailaddress useremail useremailaddress primaryemail primaryemailaddress " +
+		"loginemail emailid mail mailaddress primarysmtpaddress userprincipalname upn 邮箱地址 用户邮箱 电子邮箱 电子邮箱地址 " +
+		"电子邮件 电子邮件地址 邮件 邮件地址 郵箱地址 電子郵箱 電子郵件 電子郵件地址 電子信箱 信箱 電郵 電郵地址 郵件",
+		isEmail, emailReason},
+	{Username, false, "username 用户名 用戶名 使用者名稱", "usernames login logins loginname loginid userlogin logon logonname " +
+		"userlogonname account accountname accountid samaccountname userprincipalname upn preferredusername " +
+		"账号 帐号 账户 帐户 登录名 登录账号 登录帐号 用户账号 用户帐号 帳號 帳戶 賬號 登入名 登入帳號 登入名稱", nil, nil},
+	{ExternalID, false, "externalid 外部id", "extid externaluserid originalid originaluserid 外部用户id 外部编号 外部系统id " +
+		"原系统id 原系统用户id 原用户id 外部用戶id 外部編號 外部系統id 原系統id", nil, nil},
+	{Identity, false, "identity 身份", "identities identityid useridentity 外部身份", isPair, pairReason("extIdpId")},
+	{SyncRelation, false, "syncrelation 同步关系 同步關係", "syncrelations syncid", isPair, pairReason("provider")},
+	{CustomField, false, "customfield 自定义字段", "customfields customdata 自定义数据 自定義欄位 自訂欄位", nil, nil},
 }
 
 // typeOf gives a type by its name, without a name if there is none.
@@ -121,31 +130,53 @@ func userIDReason(id string) string {
 	return fmt.Sprintf("%s, this has %d: correct it from its source", want, len(id))
 }
 
+// isChineseMobile says whether a phone is a mobile of mainland China as it is dialled there.
+func isChineseMobile(id []byte) bool {
+	return len(id) == 11 && id[0] == '1' && id[1] >= '3' && isNumber(id)
+}
+
+// isLostPlus says whether a phone is a Chinese mobile with its country and without the + in front, as programs leave it
+// that take it for a number.
+func isLostPlus(id []byte) bool {
+	return len(id) == 13 && bytes.HasPrefix(id, []byte("86")) && isChineseMobile(id[2:])
+}
+
+// phoneReason names a phone only if it is a Chinese mobile or has its country: of another one nobody knows whether its
+// digits are an extension, or a zero that is dialled inside of the country only.
 func phoneReason(id string) string {
-	mended := strings.Map(func(r rune) rune {
+	digits := strings.Map(func(r rune) rune {
 		switch {
 		case r >= '０' && r <= '９':
 			return r - '０' + '0'
 		case r == '＋':
 			return '+'
-		case strings.ContainsRune("-.()/ （）", r) || unicode.IsSpace(r) || unicode.Is(unicode.Pd, r):
+		case strings.ContainsRune("-.()（） ", r) || unicode.IsSpace(r) || unicode.Is(unicode.Pd, r):
 			return -1
 		}
 		return r
-	}, strings.TrimPrefix(id, "tel:"))
-	if isPhone([]byte(mended)) {
-		return fmt.Sprintf("a phone has digits alone, with or without a + in front: write %s", mended)
+	}, strings.TrimPrefix(strings.TrimSuffix(id, ".0"), "tel:"))
+	if rest, ok := strings.CutPrefix(digits, "00"); ok {
+		digits = "+" + rest
 	}
-	return "not a phone (5 to 15 digits, with or without a + in front): correct it from its source"
+	if isLostPlus([]byte(digits)) {
+		digits = "+" + digits
+	}
+	mobile := isChineseMobile([]byte(strings.TrimPrefix(digits, "+86")))
+	abroad := strings.HasPrefix(digits, "+") && !strings.HasPrefix(digits, "+86") && !strings.HasPrefix(digits, "+0") &&
+		len(digits) >= 9 && !strings.Contains(id, "(0)")
+	if (mobile || abroad) && isPhone([]byte(digits)) {
+		return fmt.Sprintf("a phone has digits alone, with or without a + in front: write %s", digits)
+	}
+	return "not a phone (5 to 15 digits, with or without a + and the country in front): correct it from its source"
 }
 
 func emailReason(id string) string {
 	bare := strings.TrimPrefix(id, "mailto:")
-	if i, j := strings.LastIndexByte(bare, '<'), strings.LastIndexByte(bare, '>'); i >= 0 && j > i {
+	if i, j := strings.IndexByte(bare, '<'), strings.LastIndexByte(bare, '>'); i >= 0 && j > i {
 		bare = bare[i+1 : j]
 	}
-	bare = strings.Trim(bare, " ;,.<>'")
-	if isEmail([]byte(bare)) {
+	bare = strings.Trim(bare, ` ;,.<>'"`)
+	if isEmail([]byte(bare)) && strings.Count(id, "@") == 1 {
 		return "not an e-mail address alone: write " + bare
 	}
 	return "not an e-mail address (name@example.com): correct it from its source"

@@ -62,6 +62,7 @@ func (a *call) parse(response *http.Response, body []byte) {
 		l.StatusCode, l.apiCode = number(e.StatusCode), number(e.APICode)
 	}
 	success := isJSON && l.HTTPStatus == http.StatusOK && l.StatusCode == 200 && a.succeeded(e.Data)
+	l.bare = l.StatusCode == 200 && (len(e.Data) == 0 || string(e.Data) == "null")
 	message, _ := e.Message.(string)
 	requestID, _ := e.RequestID.(string)
 	l.RequestID = a.clean(cmp.Or(requestID, response.Header.Get("X-Request-Id")))
@@ -160,7 +161,7 @@ func (a *call) words(response *http.Response, body []byte, isJSON bool) string {
 func (l *Attempt) hint() string {
 	switch {
 	case l.apiCode == 2224:
-		return "there is no such user pool: is the access key of this deployment?"
+		return "is the access key of this deployment, and of the pool that is named?"
 	case l.apiCode == 1305 && !l.date.IsZero():
 		return fmt.Sprintf("this machine's clock is off by %s", time.Since(l.date).Abs().Round(time.Second))
 	case l.apiCode >= 1300 && l.apiCode <= 1304:

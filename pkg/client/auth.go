@@ -26,8 +26,10 @@ type authorizer interface {
 	authorize(a *call, h http.Header)
 	// refused says whether the last answer means that the authority was not accepted, and mends what can be mended.
 	refused(a *call) bool
-	// userPool is the ID of the pool the authority is for.
-	userPool() string
+	// fresh says whether what ready supplied still holds.
+	fresh() bool
+	// userPool is the ID of the pool the authority is for, and whether that is a guess.
+	userPool() (id string, guessed bool)
 }
 
 // headerPrefix starts the names of the API's own headers.
@@ -46,8 +48,13 @@ type tokenAuth struct {
 	mu      sync.Mutex
 	token   string
 	pool    string // of the first token, and so of all
+	guessed bool   // nothing named the pool
 	renewAt time.Time
+	unused  int // tokens in a row that ran out before they were sent
 }
+
+// mostUnused is how many tokens may run out unsent, one after another, before that is taken for the rule.
+const mostUnused = 3
 
 func (t *tokenAuth) fresh() bool {
 	t.mu.Lock()
@@ -82,7 +89,6 @@ func (t *tokenAuth) fetch(ctx context.Context) (Receipt, error) {
 		ExpiresIn any    `json:"expires_in"`
 	}
 	cfg := t.client.cfg
-	asked := time.Now()
 	a := &call{client: t.client, name: "get-management-token", method: http.MethodPost,
 		params: params{{"accessKeyId", cfg.AccessKeyID}, {"accessKeySecret", string(cfg.AccessKeySecret)}}}
 	a.succeeded = func(d []byte) bool {
@@ -97,19 +103,26 @@ func (t *tokenAuth) fetch(ctx context.Context) (Receipt, error) {
 	if lifetime <= 0 {
 		lifetime = 2 * time.Hour // what the API is said to give
 	}
-	return a.receipt, t.accept(a, asked.Add(lifetime-min(lifetime/5, 5*time.Minute)))
+	return a.receipt, t.accept(a, lifetime)
 }
 
 // accept takes the token that a login brought into use, unless it is for another pool than the tokens before it.
-func (t *tokenAuth) accept(login *call, renewAt time.Time) error {
+func (t *tokenAuth) accept(login *call, lifetime time.Duration) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	claimed := login.clean(poolOf(login.token))
-	pool := cmp.Or(t.pool, claimed, t.client.cfg.AccessKeyID) // a pool's own key has the pool's ID
+	cfg, claimed := t.client.cfg, login.clean(poolOf(login.token))
+	expected := cmp.Or(t.pool, cfg.UserPool)
+	pool := cmp.Or(expected, claimed, cfg.AccessKeyID) // a pool's own key has the pool's ID
 	if claimed != "" && claimed != pool {
 		return fmt.Errorf("%w: the token is for user pool %q, and %q is expected", WrongPool, claimed, pool)
 	}
-	t.token, t.pool, t.renewAt = login.token, pool, renewAt
+	if t.unused++; t.unused > mostUnused {
+		return fmt.Errorf("%w: each token runs out, after %s, before a call's turn comes: raise --rate",
+			Unsupported, lifetime)
+	}
+	t.guessed = claimed == "" && (expected == "" || t.guessed)
+	t.token, t.pool = login.token, pool
+	t.renewAt = login.last.started.Add(lifetime - min(lifetime/5, 5*time.Minute))
 	return nil
 }
 
@@ -133,7 +146,7 @@ func poolOf(token string) string {
 func (t *tokenAuth) authorize(a *call, h http.Header) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a.token = t.token
+	a.token, t.unused = t.token, 0
 	h.Set("Authorization", "Bearer "+t.token)
 	// Which of the two api.genauth.ai wants is not documented; the other does no harm.
 	h.Set("x-authing-userpool-id", t.pool)
@@ -153,10 +166,10 @@ func (t *tokenAuth) refused(a *call) bool {
 	return true
 }
 
-func (t *tokenAuth) userPool() string {
+func (t *tokenAuth) userPool() (id string, guessed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.pool
+	return t.pool, t.guessed
 }
 
 // signatureAuth signs each attempt with the access key's secret.
@@ -167,7 +180,11 @@ type signatureAuth struct {
 
 func (s *signatureAuth) ready(*call) error { return nil }
 
-func (s *signatureAuth) userPool() string { return s.cfg.AccessKeyID }
+func (s *signatureAuth) fresh() bool { return true }
+
+func (s *signatureAuth) userPool() (id string, guessed bool) {
+	return cmp.Or(s.cfg.UserPool, s.cfg.AccessKeyID), s.cfg.UserPool == ""
+}
 
 func (s *signatureAuth) authorize(a *call, h http.Header) {
 	now := time.Now().Add(time.Duration(s.offset.Load()))

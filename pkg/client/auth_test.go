@@ -1,11 +1,13 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -157,24 +159,32 @@ func TestTheUserPoolStaysTheSame(t *testing.T) {
 	const key = sandbox.AccessKeyID
 	for _, c := range []struct {
 		name   string
+		given  string
 		tokens []string
 		pool   string
 		second Kind // of the call after the renewal
 		calls  string
+		guess  string // "first" or "always"; "": never
 	}{
-		{"one pool", []string{"p1"}, "p1", 0, "p1 p1"},
-		{"another pool after a renewal", []string{"p1", "p2"}, "p1", WrongPool, "p1"},
-		{"renewed without a word of it", []string{"p1", ""}, "p1", 0, "p1 p1"},
-		{"never said", []string{""}, key, 0, key + " " + key},
-		{"not said, then another", []string{"", "p2"}, key, WrongPool, key},
-		{"not said, then confirmed", []string{"", key}, key, 0, key + " " + key},
+		{"one pool", "", []string{"p1"}, "p1", 0, "p1 p1", ""},
+		{"another pool after a renewal", "", []string{"p1", "p2"}, "p1", WrongPool, "p1", ""},
+		{"renewed without a word of it", "", []string{"p1", ""}, "p1", 0, "p1 p1", ""},
+		{"never said", "", []string{""}, key, 0, key + " " + key, "always"},
+		{"not said, then another", "", []string{"", "p2"}, key, WrongPool, key, "always"},
+		{"not said, then confirmed", "", []string{"", key}, key, 0, key + " " + key, "first"},
+		{"given, never said", "p1", []string{""}, "p1", 0, "p1 p1", ""},
+		{"given and said", "p1", []string{"p1"}, "p1", 0, "p1 p1", ""},
+		{"given, then another", "p1", []string{"", "p2"}, "p1", WrongPool, "p1", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := &pools{list: c.tokens}
-				client := newClient(t, api, nil)
+				client := newClient(t, api, func(cfg *Config) { cfg.UserPool = c.given })
 				if pool, err := client.Login(t.Context()); pool != c.pool || err != nil {
 					t.Errorf("logged in to %q: %v", pool, err)
+				}
+				if client.PoolIsGuessed() != (c.guess != "") {
+					t.Errorf("guessed: %v", client.PoolIsGuessed())
 				}
 				for _, kind := range []Kind{0, c.second} {
 					_, err := client.DeleteUsers(t.Context(), "user_id", []string{"a"})
@@ -186,6 +196,9 @@ func TestTheUserPoolStaysTheSame(t *testing.T) {
 						t.Errorf("the pools are not named: %v", err)
 					}
 					time.Sleep(2 * time.Hour)
+				}
+				if client.PoolIsGuessed() != (c.guess == "always") {
+					t.Errorf("guessed in the end: %v", client.PoolIsGuessed())
 				}
 				if got := strings.Join(api.named, " "); got != c.calls {
 					t.Errorf("calls named the pools %q, want %q", got, c.calls)
@@ -211,12 +224,145 @@ func TestWrongPoolInTheMiddleOfACall(t *testing.T) {
 	})
 }
 
-// Nothing names the pool of signed calls but the access key.
-func TestSignaturesAndTheUserPool(t *testing.T) {
-	c := newClient(t, &pools{}, func(cfg *Config) { cfg.Auth = "signature" })
-	if pool, err := c.Login(t.Context()); pool != sandbox.AccessKeyID || err != nil {
-		t.Errorf("pool %q, %v", pool, err)
+// A token that says another pool than the one given is refused before anything else is sent.
+func TestATokenForAnotherPoolThanTheOneGiven(t *testing.T) {
+	api := &pools{list: []string{"p2"}}
+	c := newClient(t, api, func(cfg *Config) { cfg.UserPool = "p1" })
+	if _, err := c.Login(t.Context()); !errors.Is(err, WrongPool) || len(api.named) > 0 {
+		t.Errorf("%v; calls named %q", err, api.named)
 	}
+}
+
+// Nothing names the pool of signed calls but the access key, or who was asked. A pool that was given is signed too.
+func TestSignaturesAndTheUserPool(t *testing.T) {
+	for _, given := range []string{"", sandbox.UserPool, "another"} {
+		for _, dialect := range []string{"authing", "genauth"} {
+			api, err := sandbox.New(sandbox.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := newClient(t, api, func(cfg *Config) {
+				cfg.Auth, cfg.Dialect, cfg.UserPool = "signature", dialect, given
+			})
+			want := cmp.Or(given, sandbox.AccessKeyID)
+			if pool, err := c.Login(t.Context()); pool != want || err != nil || c.PoolIsGuessed() != (given == "") {
+				t.Errorf("pool %q, guessed %v, %v", pool, c.PoolIsGuessed(), err)
+			}
+			_, err = c.DeleteUsers(t.Context(), "user_id", []string{"a"})
+			if (err != nil) != (given == "another") || err != nil && !strings.Contains(err.Error(), "user pool") {
+				t.Errorf("%s, %s: %v", given, dialect, err)
+			}
+		}
+	}
+}
+
+// apiCodes 2020, 2206 and 2207 ask for another token, whatever stands beside them.
+func TestCodesThatAskForAnotherToken(t *testing.T) {
+	statuses := []int{200, 401, 403, 404, 422, 500, 503}
+	for _, code := range []int{2020, 2206, 2207} {
+		for i := range len(statuses) * 2 {
+			status, http := statuses[i/2], 200
+			if i%2 > 0 {
+				http = status
+			}
+			synctest.Test(t, func(t *testing.T) {
+				text := fmt.Sprintf(`%d {"statusCode":%d,"apiCode":%d}`, http, status, code)
+				api := &answers{list: []string{text, yes}}
+				_, err := newClient(t, api, nil).DeleteUsers(t.Context(), "user_id", []string{"a"})
+				if err != nil || len(api.seen) != 2 {
+					t.Errorf("%s: sent %d times, %v", text, len(api.seen), err)
+				}
+				api = &answers{list: []string{text}}
+				_, err = newClient(t, api, nil).DeleteUsers(t.Context(), "user_id", []string{"a"})
+				if !errors.Is(err, Credentials) || len(api.seen) != 2 {
+					t.Errorf("%s for ever: sent %d times, %v", text, len(api.seen), err)
+				}
+			})
+		}
+	}
+}
+
+// A token that lives shorter than a call waits for its slot is renewed in time, or where the API says more than is true
+// renewed again: no call is refused for that, and the slots are not wasted.
+func TestTokensThatLiveShorterThanTheWait(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		rate    float64
+		workers int
+		life    int // in seconds
+		lie     bool
+		slots   int // at the most, for 48 calls
+	}{
+		{"they say so", 1, 16, 8, false, 60},
+		{"a slot each three seconds", 1. / 3, 16, 8, false, 110},
+		{"they say more", 1, 16, 3, true, 140},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				asked := 0
+				api, err := sandbox.New(sandbox.Config{TokenLifetime: time.Duration(c.life) * time.Second,
+					Observe: func(sandbox.Call) { asked++ }})
+				if err != nil {
+					t.Fatal(err)
+				}
+				refused := 0
+				client := newClient(t, lying{api, c.lie}, func(cfg *Config) {
+					cfg.Rate, cfg.Workers = PerSecond(c.rate), c.workers
+					cfg.Observe = func(_ context.Context, a Attempt) {
+						if a.kind == Credentials {
+							refused++
+						}
+					}
+				})
+				var pool sync.WaitGroup
+				for range c.workers {
+					pool.Go(func() {
+						for range 3 {
+							if _, err := client.DeleteUsers(t.Context(), "user_id", []string{"a"}); err != nil {
+								t.Error(err)
+							}
+						}
+					})
+				}
+				pool.Wait()
+				if asked > c.slots || !c.lie && refused > 0 {
+					t.Errorf("%d attempts, %d of them refused", asked, refused)
+				}
+			})
+		})
+	}
+}
+
+// lying is an API that says that its tokens live for two hours.
+type lying struct {
+	http.Handler
+	lies bool
+}
+
+func (l lying) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !l.lies || !strings.HasSuffix(r.URL.Path, "get-management-token") {
+		l.Handler.ServeHTTP(w, r)
+		return
+	}
+	rec := httptest.NewRecorder()
+	l.Handler.ServeHTTP(rec, r)
+	io.WriteString(w, strings.Replace(rec.Body.String(), `"expires_in":3`, `"expires_in":7200`, 1))
+}
+
+// Where no token lives as long as the pace leaves between two calls, that is said: nothing else would help.
+func TestTokensThatLiveShorterThanTheGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		api, err := sandbox.New(sandbox.Config{TokenLifetime: 2 * time.Second, Observe: func(sandbox.Call) { asked++ }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newClient(t, api, func(cfg *Config) { cfg.Rate = PerSecond(0.2) })
+		_, err = c.DeleteUsers(t.Context(), "user_id", []string{"a"})
+		if !errors.Is(err, Unsupported) || !strings.Contains(err.Error(), "raise --rate") || asked > 5 {
+			t.Errorf("%v after %d logins", err, asked)
+		}
+	})
 }
 
 // Stopped is what a login is too that never began, whichever way there is to authorize.

@@ -20,6 +20,7 @@ const (
 	maxRetryAfter = 10 * time.Minute // the longest that is waited for
 	serverRetries = 3                // of an answer 500: some plain bad arguments are answered so
 	thirdRetries  = 1                // of 602 and 603
+	surelyBare    = 5                // attempts after which an answer without data is believed to mean nobody
 	mostBytes     = 16 << 20         // of an answer: 50 whole users are far less
 )
 
@@ -47,6 +48,7 @@ type Attempt struct {
 	inDoubt    bool      // it may have been carried out all the same
 	untrusted  bool      // the server's certificate is not accepted
 	hopeless   bool      // no answer came, and none will
+	bare       bool      // statusCode 200 and no data
 }
 
 // call is one call with all its attempts. It is the http.RoundTripper beneath go-retryablehttp's loop and supplies that
@@ -134,15 +136,7 @@ func (a *call) path() string { return a.client.root.Path + "/api/v3/" + a.name }
 // instant.
 func (a *call) RoundTrip(r *http.Request) (*http.Response, error) {
 	a.last = Attempt{Call: a.name, Number: a.receipt.Attempts + 1}
-	if a.auth != nil {
-		if err := a.auth.ready(a); errors.Is(err, Stopped) {
-			return nil, err
-		} else if err != nil {
-			a.noAuth = fmt.Errorf("cannot log in: %w", err)
-			return nil, err
-		}
-	}
-	if err := a.client.pace.take(a.ctx); err != nil {
+	if err := a.ready(); err != nil {
 		return nil, err
 	}
 	a.client.inFlight.Add(1)
@@ -156,6 +150,23 @@ func (a *call) RoundTrip(r *http.Request) (*http.Response, error) {
 		a.parse(response, body)
 	}
 	return response, err
+}
+
+// ready waits for authorization and a slot. Authorization that runs out while the slot is waited for is had anew: the
+// slot stays for whoever needs it.
+func (a *call) ready() error {
+	for a.auth != nil {
+		if err := a.auth.ready(a); errors.Is(err, Stopped) {
+			return err
+		} else if err != nil {
+			a.noAuth = fmt.Errorf("cannot log in: %w", err)
+			return err
+		}
+		if err := a.client.pace.take(a.ctx, a.auth.fresh); !errors.Is(err, errStale) {
+			return err
+		}
+	}
+	return a.client.pace.take(a.ctx, nil)
 }
 
 // send sends one attempt and takes the whole body, up to a bound, while the attempt's time runs. A started attempt is

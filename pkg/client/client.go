@@ -26,6 +26,7 @@ type Config struct {
 	AccessKeyID     string                         //
 	AccessKeySecret Secret                         //
 	TenantID        string                         // "": none
+	UserPool        string                         // the pool's ID; "": what the token says
 	RootCAs         *x509.CertPool                 // nil: the system's
 	Rate            Rate                           // attempts a second at the most; the zero value: 20
 	Workers         int                            // calls in flight; as many connections are kept; 0: 16
@@ -64,7 +65,8 @@ func (cfg Config) check() error {
 	if err := cfg.Rate.check(); err != nil {
 		return err
 	}
-	headers := map[string]string{"access key's ID": cfg.AccessKeyID, "tenant's ID": cfg.TenantID, "version": cfg.Version}
+	headers := map[string]string{"access key's ID": cfg.AccessKeyID, "tenant's ID": cfg.TenantID,
+		"user pool's ID": cfg.UserPool, "version": cfg.Version}
 	for name, value := range headers {
 		if strings.ContainsFunc(value, unicode.IsControl) {
 			return fmt.Errorf("the %s holds a control character, which no header may", name)
@@ -137,6 +139,9 @@ func newHeader(cfg Config) http.Header {
 	if cfg.TenantID != "" {
 		h.Set(prefix+"app-tenant-id", cfg.TenantID)
 	}
+	if cfg.UserPool != "" { // a token's pool replaces it
+		h.Set(prefix+"userpool-id", cfg.UserPool)
+	}
 	return h
 }
 
@@ -172,7 +177,7 @@ func (c *Client) InFlight() int { return int(c.inFlight.Load()) }
 
 // Login makes sure that the credentials are good and gives the ID of the user pool they are for, which stays the same
 // for the client's life: a call whose token would be for another one ends with [WrongPool]. Where nothing names the
-// pool, as with signatures, it is taken to be the access key's ID, which holds for a pool's own key.
+// pool, it is guessed to be the access key's ID, which holds for a pool's own key.
 func (c *Client) Login(ctx context.Context) (userPool string, err error) {
 	if ctx.Err() != nil {
 		return "", Stopped
@@ -180,7 +185,14 @@ func (c *Client) Login(ctx context.Context) (userPool string, err error) {
 	if err := c.auth.ready(&call{ctx: ctx}); err != nil {
 		return "", err
 	}
-	return c.auth.userPool(), nil
+	userPool, _ = c.auth.userPool()
+	return userPool, nil
+}
+
+// PoolIsGuessed says whether nothing but the access key's ID has named the user pool.
+func (c *Client) PoolIsGuessed() bool {
+	_, guessed := c.auth.userPool()
+	return guessed
 }
 
 // DeleteUsers deletes 1 to 50 users in one call (docs/genauth-api.md, "Endpoints") and repeats it as long as that makes

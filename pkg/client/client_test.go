@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bulkdelete/internal/apidoc"
 	"bulkdelete/internal/sandbox"
 )
 
@@ -87,7 +88,8 @@ func jwt(pool string) string {
 func newClient(t *testing.T, h http.Handler, change func(*Config)) *Client {
 	t.Helper()
 	cfg := Config{Host: "http://127.0.0.1", AccessKeyID: sandbox.AccessKeyID, AccessKeySecret: sandbox.AccessKeySecret,
-		Rate: PerSecond(1000), Workers: 4, Retries: 5, Timeout: time.Second, Version: "test", Transport: wire{h}}
+		Rate: PerSecond(1000), Workers: 4, Retries: 5, Timeout: time.Second, Version: "test",
+		Transport: wire{apidoc.Load(t).Requests(t, h)}}
 	if change != nil {
 		change(&cfg)
 	}

@@ -63,7 +63,7 @@ func (r *reading) list(page, limit int) (users []user, total int, err error) {
 	}
 	pages := params{{"pagination", params{{"page", page}, {"limit", limit}}}}
 	a := &call{client: r.client, auth: r.client.auth, name: "list-users", method: http.MethodPost, reads: true,
-		params: params{{"options", slices.Concat(pages, r.with)}}}
+		params: params{{"options", slices.Concat(pages, needed[r.idType])}}}
 	a.succeeded = func(d []byte) bool {
 		data.TotalCount, data.List = nil, nil
 		return json.Unmarshal(d, &data) == nil && data.TotalCount != nil &&

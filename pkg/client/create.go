@@ -4,22 +4,138 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"regexp"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
-// creatable are the members of a profile that create-users-batch takes (docs/genauth-api.md, "Creating users"). What it
-// does not take cannot be given back: user_id, passwords, sessions, when and how often someone logged in.
+// creatable are the members of a profile that create-users-batch takes (docs/genauth-api.md, "Creating users again"),
+// but for identities.
 var creatable = []string{
 	"status", "email", "phone", "phoneCountryCode", "username", "externalId", "name", "nickname", "photo", "gender",
 	"emailVerified", "phoneVerified", "birthdate", "country", "province", "city", "address", "streetAddress",
 	"postalCode", "company", "browser", "device", "givenName", "familyName", "middleName", "profile",
 	"preferredUsername", "website", "zoneinfo", "locale", "formatted", "region", "identityNumber",
-	"departmentIds", "customData",
+	"tenantIds", "departmentIds", "customData", "metadataSource",
 }
 
-// creatableIdentity are those of an identity.
-var creatableIdentity = []string{"extIdpId", "provider", "type", "userIdInIdp", "userInfoInIdp", "originConnIds"}
+// notGiven are members that nobody expects back: what the API makes itself, logins, and where an account came from.
+var notGiven = []string{
+	"userId", "createdAt", "updatedAt", "statusChangedAt", "loginsCount", "lastLogin", "lastIp", "lastLoginApp",
+	"lastMfaTime", "passwordLastSetAt", "passwordSecurityLevel", "userSourceType", "userSourceId", "registerSource",
+	"tenantId", "identities",
+}
+
+// identityNeeds are the members that an identity has to have; userInfoInIdp and originConnIds are needed too, and may
+// be empty.
+var identityNeeds = []string{"extIdpId", "provider", "type", "userIdInIdp"}
+
+// mostCustom is from how many characters on the API refuses custom data.
+const mostCustom = 1024
+
+// Creation is what creating a user like a profile would come to, as far as that can be told beforehand.
+type Creation struct {
+	Never  string   // why the API creates nobody like that; "": it does
+	Lost   []string // the members that say something and cannot be given back
+	Sealed []string // the members that look encrypted or masked: what they hold would be created as it stands
+
+	user map[string]any
+}
+
+// Foresee says what creating a user like a profile would come to.
+func Foresee(profile json.RawMessage) (c Creation) {
+	var all map[string]any
+	if err := json.Unmarshal(profile, &all); err != nil {
+		return Creation{Never: "the profile cannot be read: " + err.Error()}
+	}
+	c.user = pick(all, creatable)
+	for name, value := range all {
+		known := slices.Contains(creatable, name) || slices.Contains(notGiven, name)
+		if !known && saysSomething(value) && value != false && value != "Active" {
+			c.Lost = append(c.Lost, name)
+		}
+	}
+	c.identities(all["identities"])
+	custom, _ := c.user["customData"].(map[string]any)
+	maps.DeleteFunc(custom, func(_ string, value any) bool { return value == nil })
+	if c.user["phone"] == nil && c.user["phoneCountryCode"] != nil {
+		delete(c.user, "phoneCountryCode")
+		c.Lost = append(c.Lost, "phoneCountryCode")
+	}
+	for _, name := range []string{"email", "phone", "name", "nickname", "givenName", "familyName", "identityNumber",
+		"address", "streetAddress"} {
+		if text, _ := c.user[name].(string); looksSealed(name, text) {
+			c.Sealed = append(c.Sealed, name)
+		}
+	}
+	slices.Sort(c.Lost)
+	c.Never = never(c.user, custom)
+	return c
+}
+
+func never(user, custom map[string]any) string {
+	email, _ := user["email"].(string)
+	phone, _ := user["phone"].(string)
+	switch {
+	case email == "" && phone == "" && user["username"] == nil:
+		return "no e-mail address, phone or username: the API creates nobody without one of them"
+	case email != "" && (!strings.Contains(email, "@") || strings.Contains(email, "**")):
+		return "an e-mail address that is none, maybe encrypted or masked: the API refuses it"
+	case strings.ContainsFunc(phone, func(r rune) bool { return !strings.ContainsRune("0123456789+-() ", r) }):
+		return "a phone that is none, maybe encrypted or masked: the API refuses it"
+	case utf8.RuneCountInString(stringify(custom)) >= mostCustom:
+		return fmt.Sprintf("custom data of %d characters or more: the API refuses it", mostCustom)
+	}
+	return ""
+}
+
+// identities takes those that are whole.
+func (c *Creation) identities(value any) {
+	list, _ := value.([]any)
+	kept, lost := []any{}, map[string]bool{}
+	for _, each := range list {
+		m, _ := each.(map[string]any)
+		identity := pick(m, append([]string{"identityId", "userInfoInIdp", "originConnIds"}, identityNeeds...))
+		if slices.ContainsFunc(identityNeeds, func(name string) bool { return identity[name] == nil }) {
+			lost["identities that are not whole"] = true
+			continue
+		}
+		for name, empty := range map[string]any{"userInfoInIdp": map[string]any{}, "originConnIds": []any{}} {
+			if identity[name] == nil {
+				identity[name] = empty
+			}
+		}
+		for _, name := range []string{"accessToken", "refreshToken"} {
+			if saysSomething(m[name]) {
+				lost["identities."+name] = true
+			}
+		}
+		kept = append(kept, identity)
+	}
+	if len(kept) > 0 {
+		c.user["identities"] = kept
+	}
+	c.Lost = slices.AppendSeq(c.Lost, maps.Keys(lost))
+}
+
+// sealedText is what encrypted text looks like: a long word of base64 or hexadecimal digits, some of them decimal.
+var sealedText = regexp.MustCompile(`^([0-9a-f]{32,}|[0-9A-Za-z+/_-]{24,}={0,2})$`)
+
+// looksSealed says whether a value looks encrypted, or masked as in 138****8000.
+func looksSealed(name, value string) bool {
+	switch {
+	case value == "":
+		return false
+	case strings.Contains(value, "**"), name == "email" && !strings.Contains(value, "@"),
+		name == "phone" && strings.ContainsFunc(value, unicode.IsLetter):
+		return true
+	}
+	return sealedText.MatchString(value) && strings.ContainsAny(value, "0123456789")
+}
 
 // CreateUsers creates 1 to 50 users like profiles, which are users as Profiles gives them, in one call. What the API
 // does not take of a profile is left out. created has, for each profile, the new user as the API wrote it, and nil
@@ -30,8 +146,9 @@ func (c *Client) CreateUsers(ctx context.Context, profiles []json.RawMessage) (
 ) {
 	list := make([]any, len(profiles))
 	for i, raw := range profiles {
-		if list[i], err = newUser(raw); err != nil {
-			return nil, r, fmt.Errorf("%w: profile %d: %v", Refused, i+1, err)
+		c := Foresee(raw)
+		if list[i] = c.user; c.Never != "" {
+			return nil, r, fmt.Errorf("%w: profile %d: %s", Refused, i+1, c.Never)
 		}
 	}
 	var users []user
@@ -43,37 +160,21 @@ func (c *Client) CreateUsers(ctx context.Context, profiles []json.RawMessage) (
 	return matchCreated(profiles, users), a.receipt, nil
 }
 
-// newUser is what of a profile can be created again.
-func newUser(profile json.RawMessage) (map[string]any, error) {
-	var all map[string]any
-	if err := json.Unmarshal(profile, &all); err != nil {
-		return nil, err
-	}
-	user := pick(all, creatable)
-	identities, _ := all["identities"].([]any)
-	var kept []any
-	for _, each := range identities {
-		if identity, ok := each.(map[string]any); ok {
-			kept = append(kept, pick(identity, creatableIdentity))
-		}
-	}
-	if kept != nil {
-		user["identities"] = kept
-	}
-	return user, nil
-}
-
 // pick takes the members of those names that say something.
 func pick(from map[string]any, names []string) map[string]any {
 	picked := map[string]any{}
 	for _, name := range names {
-		value := from[name]
-		list, isList := value.([]any)
-		if value != nil && value != "" && !(isList && len(list) == 0) {
+		if value := from[name]; saysSomething(value) {
 			picked[name] = value
 		}
 	}
 	return picked
+}
+
+func saysSomething(value any) bool {
+	list, isList := value.([]any)
+	object, isObject := value.(map[string]any)
+	return value != nil && value != "" && !(isList && len(list) == 0) && !(isObject && len(object) == 0)
 }
 
 // matchCreated finds each profile's new user in the answer: by what names it, or else by its place.

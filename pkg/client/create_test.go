@@ -3,8 +3,7 @@ package client
 import (
 	"encoding/json"
 	"errors"
-	"io"
-	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -44,20 +43,15 @@ const ada = `{"userId":"a1","createdAt":"2024-01-01T00:00:00Z","status":"Activat
 
 // The request fits the vendor's document, its signature holds, and the new user has what could be given back.
 func TestCreateUsers(t *testing.T) {
-	router := openAPI(t)
 	for _, auth := range []string{"token", "signature"} {
 		synctest.Test(t, func(t *testing.T) {
 			api, err := sandbox.New(sandbox.Config{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				body, _ := io.ReadAll(r.Body)
-				validate(t, router, r, body)
-				r.Body = io.NopCloser(strings.NewReader(string(body)))
-				api.ServeHTTP(w, r)
-			}), func(c *Config) { c.Auth = auth })
-			ben := json.RawMessage(`{"userId":"b1","customData":{"employeeNo":"7"}}`)
+			c := newClient(t, api, func(c *Config) { c.Auth = auth })
+			ben := json.RawMessage(`{"userId":"b1","username":"ben","phoneCountryCode":"+86",
+				"customData":{"employeeNo":"7","x":null}}`)
 			created, _, err := c.CreateUsers(t.Context(), []json.RawMessage{json.RawMessage(ada), ben})
 			if err != nil || len(created) != 2 || created[0] == nil || created[1] == nil ||
 				UserIDOf(created[0]) == "a1" {
@@ -147,6 +141,72 @@ func TestProfilesOfNobody(t *testing.T) {
 			}
 			if ok && (err != nil || len(profiles) != 2 || len(profiles[0])+len(profiles[1]) > 0 || len(h.seen) != 3) {
 				t.Errorf("%s: %s after %d calls, %v", answer, profiles, len(h.seen), err)
+			}
+		})
+	}
+}
+
+// What creating somebody would come to is known beforehand.
+func TestForesee(t *testing.T) {
+	long := strings.Repeat("x", mostCustom)
+	for _, c := range []struct{ profile, never, lost, sealed, sent string }{
+		{`{"username":"u","name":null,"nickname":"","departmentIds":[]}`, "", "", "", `{"username":"u"}`},
+		{`{"userId":"x","externalId":"e","identities":[{"extIdpId":"a","userIdInIdp":"b"}]}`,
+			"no e-mail address, phone or username", "identities that are not whole", "", ""},
+		{`{"username":"u","phoneCountryCode":"+86","phone":""}`, "", "phoneCountryCode", "", `{"username":"u"}`},
+		{`{"phone":"13800000000","phoneCountryCode":"+86"}`, "", "", "",
+			`{"phone":"13800000000","phoneCountryCode":"+86"}`},
+		{`{"username":"u","mainDepartmentId":"d","postIdList":["p"],"resetPasswordOnNextLogin":true,"workStatus":"Closed"}`,
+			"", "mainDepartmentId postIdList resetPasswordOnNextLogin workStatus", "", ""},
+		{`{"username":"u","loginsCount":7,"lastLogin":"2024-01-01T00:00:00Z","postIdList":[],"mainDepartmentId":null,` +
+			`"resetPasswordOnNextLogin":false,"workStatus":"Active"}`, "", "", "", `{"username":"u"}`},
+		{`{"username":"u","tenantIds":["t"],"metadataSource":{"a":{"b":1}},"customData":{"a":null,"b":1}}`, "", "", "",
+			`{"customData":{"b":1},"metadataSource":{"a":{"b":1}},"tenantIds":["t"],"username":"u"}`},
+		{`{"username":"u","identities":[{"identityId":"i","extIdpId":"x","provider":"oidc","type":"generic",` +
+			`"userIdInIdp":"y","userInfoInIdp":null,"refreshToken":"t"}]}`, "", "identities.refreshToken", "",
+			`{"identities":[{"extIdpId":"x","identityId":"i","originConnIds":[],"provider":"oidc","type":"generic",` +
+				`"userIdInIdp":"y","userInfoInIdp":{}}],"username":"u"}`},
+		{`{"username":"u","customData":{"k":"` + long + `"}}`, "custom data of 1024 characters", "", "", ""},
+		{`{"username":"u","customData":{"k":"` + long[len(`{"k":""}`)+1:] + `"}}`, "", "", "", ""},
+		{`{"email":"zZk1vB2c3D4e5F6g7H8i9J0kLmNo=="}`, "an e-mail address that is none", "", "email", ""},
+		{`{"email":"a****@example.com"}`, "an e-mail address that is none", "", "email", ""},
+		{`{"username":"u","phone":"138****8000"}`, "a phone that is none", "", "phone", ""},
+		{`{"username":"6319a1504f3f2504e0c82bf14c8ae9aa","name":"a3f5c9d1e7b2486f90a1b2c3d4e5f607"}`, "", "", "name", ""},
+		{`{"username":"u","name":"Wolfeschlegelsteinhausenbergerdorff","address":"12 Long Street, Springfield"}`,
+			"", "", "", ""},
+		{`[]`, "the profile cannot be read", "", "", ""},
+	} {
+		got := Foresee(json.RawMessage(c.profile))
+		if !strings.Contains(got.Never, c.never) || (got.Never == "") != (c.never == "") ||
+			strings.Join(got.Lost, " ") != c.lost || strings.Join(got.Sealed, " ") != c.sealed ||
+			c.sent != "" && stringify(got.user) != c.sent {
+			t.Errorf("%.80s\nis %+v", c.profile, got)
+		}
+	}
+}
+
+// An API that shows no data where nobody exists is believed after some attempts, and as an empty list is: if the same
+// means find somebody.
+func TestReadingsWithoutData(t *testing.T) {
+	const bare, empty = `200 {"statusCode":200,"message":""}`, `200 {"statusCode":200,"message":"","data":null}`
+	const somebody = `200 {"statusCode":200,"data":{"totalCount":1,"list":[{"userId":"z"}]}}`
+	const found = `200 {"statusCode":200,"data":[{"userId":"z"}]}`
+	for _, c := range []struct {
+		answers []string
+		retries int
+		ok      bool
+	}{
+		{append(slices.Repeat([]string{bare}, 6), somebody, found), 5, true},
+		{append(slices.Repeat([]string{empty}, 6), somebody, found), 5, true},
+		{append(slices.Repeat([]string{empty}, 6), somebody, `200 {"statusCode":200,"data":[]}`), 5, false},
+		{append(slices.Repeat([]string{empty}, 2), somebody, found), 1, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h := &answers{list: c.answers}
+			client := newClient(t, h, func(cfg *Config) { cfg.Retries = c.retries })
+			living, _, err := client.Existing(t.Context(), "user_id", []string{"a"})
+			if (err == nil) != c.ok || len(living) > 0 {
+				t.Errorf("%q: %q, %v", c.answers, living, err)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
 	"time"
@@ -53,8 +54,12 @@ func (p *pacer) limit() float64 {
 	return p.allowance.rate(now, p.most.At(now))
 }
 
-// take waits for a slot. It fails only when ctx ends, and then takes none.
-func (p *pacer) take(ctx context.Context) error {
+// errStale says that a slot was not taken, because what was to be sent in it had run out.
+var errStale = errors.New("not fresh any more")
+
+// take waits for a slot. It fails only when ctx ends or when, at the slot's time, fresh is not true (nil: it always
+// is), and then takes none.
+func (p *pacer) take(ctx context.Context, fresh func() bool) error {
 	select {
 	case p.turn <- struct{}{}: // without a look at ctx, whose lock all workers share
 	default:
@@ -70,6 +75,9 @@ func (p *pacer) take(ctx context.Context) error {
 		slot, wait := p.next(now)
 		if ctx.Err() != nil {
 			return Stopped
+		}
+		if wait <= 0 && fresh != nil && !fresh() {
+			return errStale
 		}
 		if wait <= 0 {
 			p.slot, p.left[p.count%countedMost] = slot, now

@@ -116,7 +116,7 @@ func drive(t *testing.T, p *pacer, s *server, workers int, d time.Duration) (sta
 	for range workers {
 		pool.Go(func() {
 			for time.Since(start) < d {
-				if err := p.take(t.Context()); err != nil {
+				if err := p.take(t.Context(), nil); err != nil {
 					t.Error(err)
 					return
 				}
@@ -171,7 +171,7 @@ func TestPaceWithTimersThatAreLate(t *testing.T) {
 		p, start := newPacer(PerSecond(20)), time.Now()
 		var left []time.Time
 		for i := range 1000 {
-			if err := p.take(t.Context()); err != nil {
+			if err := p.take(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
 			left = append(left, time.Now())

@@ -55,7 +55,7 @@ func TestWhenTheAttemptsBegan(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}}
 		c := newClient(t, api, func(c *Config) { c.Auth, c.Rate = "signature", PerSecond(0.1) })
-		if err := c.pace.take(t.Context()); err != nil { // so that there is a wait before the first
+		if err := c.pace.take(t.Context(), nil); err != nil { // so that there is a wait before the first
 			t.Fatal(err)
 		}
 		r, err := c.DeleteUsers(t.Context(), "user_id", []string{"a"})

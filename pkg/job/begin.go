@@ -1,6 +1,7 @@
 package job
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -96,6 +97,9 @@ func (j *Job) end(stopped *Error) error {
 	left := slices.DeleteFunc(slices.Concat(j.inDoubt, j.suspects), cover.IsDone)
 	slices.Sort(left)
 	ended.InDoubt = slices.Compact(left)
+	if stopped != nil && errors.Is(stopped, ErrStopAfter) {
+		run.Last().Resume = j.AfterTrial
+	}
 	run.Last().Ended, run.Open = &ended, false
 	return j.folder.save()
 }

@@ -113,40 +113,27 @@ func (b *fixture) countReturns(c comeback, s *report.Summary) {
 // A restore that dies between a creation and its row looks for whom it may have created: nobody is created twice,
 // and the found are called restored.
 func TestARestoreThatDied(t *testing.T) {
-	for _, c := range []struct {
-		name              string
-		anonymous         bool
-		restored, unknown int
-	}{{"users with IDs", false, 120, 0}, {"users without", true, 70, 50}} {
-		inBubble(t, c.name, func(t *testing.T) {
-			b := newFixture(t, sandbox.Config{Duplicates: true}, 120, 120)
-			b.backup, b.cfg.Workers = true, 1
-			api := b.api
-			if c.anonymous {
-				b.cfg.Transport = wire{http.HandlerFunc(func(w http.ResponseWriter,
-					r *http.Request) {
-					api.ServeHTTP(anonymous{w}, r)
-				})}
-			}
-			if _, err := b.run(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			b.adjust = func(j *Job) { j.StopAfter = 50 }
-			if _, err := b.restore(t.Context()); codeOf(err) != Interrupted {
-				t.Fatal(err)
-			}
-			b.adjust = nil
-			dir := filepath.Join(b.dir, report.RestoreName)
-			kill(t, dir)
-			if err := os.Truncate(filepath.Join(dir, report.AuditName), 0); err != nil {
-				t.Fatal(err)
-			}
-			s, err := b.restore(t.Context())
-			if err != nil || s.Restored != c.restored || s.Unknown != c.unknown || s.Exists != 0 || api.Len() != 120 {
-				t.Errorf("%+v, %v, %d users", s, err, api.Len())
-			}
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		b := newFixture(t, sandbox.Config{Duplicates: true}, 120, 120)
+		b.backup, b.cfg.Workers = true, 1
+		if _, err := b.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.adjust = func(j *Job) { j.StopAfter = 50 }
+		if _, err := b.restore(t.Context()); codeOf(err) != Interrupted {
+			t.Fatal(err)
+		}
+		b.adjust = nil
+		dir := filepath.Join(b.dir, report.RestoreName)
+		kill(t, dir)
+		if err := os.Truncate(filepath.Join(dir, report.AuditName), 0); err != nil {
+			t.Fatal(err)
+		}
+		s, err := b.restore(t.Context())
+		if err != nil || s.Restored != 120 || s.Exists != 0 || b.api.Len() != 120 {
+			t.Errorf("%+v, %v, %d users", s, err, b.api.Len())
+		}
+	})
 }
 
 // Whom the API refused to delete, and who never was, is no business of a restore's.

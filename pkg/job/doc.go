@@ -70,8 +70,9 @@
 //
 // A [Restore] goes through the same chunks and places with an audit of its own and by the same argument, with one
 // difference: naming a user twice in a creation may do harm. So nobody is created who was not looked for right before,
-// the client does not repeat a creation in doubt, and after one everybody is looked for again. Those who have no ID to
-// look for are unknown then. The new profiles are on disk before the audit says restored.
+// the client does not repeat a creation in doubt, and after one everybody is looked for again. Those whom the API does
+// not create, because they have no ID that lasts, are named in no creation. The new profiles are on disk before the
+// audit says restored.
 //
 // # Doubt
 //

@@ -172,7 +172,7 @@ func (f *Folder) lock(name string) error {
 		text, _ := f.dir.ReadFile(report.LockName, 1<<10) // it may not be written yet
 		holder := cmp.Or(strings.TrimSpace(string(text)), "unknown")
 		return Fail(Guard, "wait for the other run to end; two runs never work on one folder",
-			"the folder %s cannot be used: another run works on it: process %s", f.Path, holder)
+			"the folder %s cannot be used: another run works on it: process %s%w", f.Path, holder, ErrInUse)
 	case err != nil:
 		return refuse(f.Path, err)
 	}

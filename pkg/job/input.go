@@ -106,6 +106,9 @@ func keptHint(dir string) string {
 		text.ShellWord(filepath.Join(dir, report.InputName)), text.ShellWord(dir))
 }
 
+// Size is how many bytes the input has.
+func (in *Input) Size() int { return int(in.info.Size()) }
+
 // Reader reads the input from its first byte. Readers are independent of each other.
 func (in *Input) Reader() io.Reader { return io.NewSectionReader(in.file, 0, in.info.Size()) }
 

@@ -39,12 +39,14 @@ type Job struct {
 	Session     report.Session   // who runs it, where, with what approval
 	Workers     int              // calls in flight at the most, from 1
 	StopAfter   int              // users to be done in this run, 0: all
+	AfterTrial  string           // the command that goes on once StopAfter is reached
 	MaxFailures Limit            // of failed and unknown users in this run
 	MaxDuration time.Duration    // 0: none
 	Verify      bool             // read each chunk back after deleting it
 	Began       func(torn int)   // called once before the first call, with the torn rows that were cut off; may be nil
 	Observe     func(report.Row) // called after a row is on disk, by several goroutines; may be nil
 	Draining    func(calls int)  // called once when no new call starts any more, with the number in flight; may be nil
+	Sealed      func([]string)   // called once, when members of a profile that was saved look encrypted; may be nil
 
 	folder   *Adopted
 	audit    *report.Audit
@@ -53,6 +55,7 @@ type Job struct {
 	suspects []int           // chunks that may have been sent without a row to show for it
 	feed     context.Context // ends: no new chunk, no wait, no retry
 	stop     context.CancelCauseFunc
+	sealed   sync.Once
 	answered atomic.Int64 // when the API last gave a definite answer, Unix nanoseconds
 
 	mu      sync.Mutex // guards what follows, and the folder's coverage
@@ -163,7 +166,7 @@ func (j *Job) feedChunks() *Error {
 		slots <- func() { (&work{job: j, chunk: chunk}).do(places) }
 	}
 	if j.StopAfter > 0 && fed >= j.StopAfter { // maybe within the last chunk, or at its very end, which why sees
-		return Fail(Interrupted, "", "stopped by --stop-after %d", j.StopAfter)
+		return Fail(Interrupted, "", "stopped by --stop-after %d%w", j.StopAfter, ErrStopAfter)
 	}
 	return nil
 }
@@ -211,7 +214,7 @@ func (j *Job) record(row report.Row) error {
 	if j.Observe != nil {
 		j.Observe(row)
 	}
-	if j.MaxFailures.reached(failed, users) {
+	if j.MaxFailures.Reached(failed, users, 1000) { // before, one bad chunk would be half of everything
 		j.stop(Fail(Halted,
 			"read the messages in audit.csv, mend the cause, then run the same command again; --max-failures sets the limit",
 			"%d of %d users failed in this run: stopped by --max-failures %s", failed, users, j.MaxFailures))

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Limit is a number of users, or a share of them: the N|P% of --max-failures and --max-deletes. The zero Limit sets
-// none.
+// Limit is a number of users, or a share of them: the N|P% of --max-failures, --max-deletes and --max-rejected. The
+// zero Limit sets none.
 type Limit struct {
 	text  string // as it was given; "": no limit
 	share bool
@@ -54,9 +54,9 @@ func (l Limit) of(total int) float64 {
 // Allows says whether deleting n users of a pool of total stays within the limit.
 func (l Limit) Allows(n, total int) bool { return float64(n) <= l.of(total) }
 
-// reached says whether failed users, of done users, are as many as the limit names or more. A share counts from the
-// 1,000th user on: before that one bad chunk would be half of everything. A limit of 0 is reached by the first failure.
-func (l Limit) reached(failed, done int) bool {
-	early := l.share && done < 1000
-	return failed > 0 && !early && float64(failed) >= l.of(done)
+// Reached says whether n of total are as many as the limit names or more. A share counts from a total of from on: of a
+// few, one would be half of everything. A limit of 0 is reached by the first.
+func (l Limit) Reached(n, total, from int) bool {
+	early := l.share && total < from
+	return n > 0 && !early && float64(n) >= l.of(total)
 }

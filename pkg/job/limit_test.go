@@ -25,7 +25,7 @@ func TestLimit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := l.reached(c.failed, c.done); got != c.reached {
+		if got := l.Reached(c.failed, c.done, 1000); got != c.reached {
 			t.Errorf("%s with %d of %d: reached %v, want %v", c.limit, c.failed, c.done, got, c.reached)
 		}
 		if l.String() != c.limit {

@@ -30,9 +30,11 @@ func (r *Record) lookFirst(w *work, places []int, t trail) error {
 	profiles := byPlace(places, list)
 	send, missing, spared := r.decide(w, places, profiles)
 	if w.job.backup != nil {
-		if err := w.job.backup.Append(w.saved(send, profiles)); err != nil {
+		users := w.saved(send, profiles)
+		if err := w.job.backup.Append(users); err != nil {
 			return w.leave(t, Fail(Halted, roomHint, "the backup cannot be written, so nobody more is deleted: %w", err))
 		}
+		w.job.lookForSealed(users)
 	}
 	for _, reason := range slices.Sorted(maps.Keys(spared)) {
 		if err := w.spare(spared[reason], t, reason); err != nil {
@@ -87,6 +89,16 @@ func (w *work) saved(places []int, profiles map[int][]json.RawMessage) (users []
 		}
 	}
 	return users
+}
+
+// lookForSealed tells once that the pool encrypts or masks what it shows: then that is what the backup holds.
+func (j *Job) lookForSealed(users []report.Saved) {
+	for _, u := range users {
+		if sealed := client.Foresee(u.User).Sealed; j.Sealed != nil && len(sealed) > 0 {
+			j.sealed.Do(func() { j.Sealed(sealed) })
+			return
+		}
+	}
 }
 
 // missing records users who were not found when they were looked for. Those whom an earlier run may have named in a

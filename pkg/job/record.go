@@ -128,7 +128,7 @@ func (r *Record) do(w *work, places []int, t trail) error {
 func (r *Record) layout() report.Layout {
 	p := r.Plan
 	return report.Layout{Header: p.HeaderRaw, Columns: p.Columns, Column: p.Column, IDName: p.Options.IDType,
-		Delimiter: p.Delimiter, BOM: p.BOM || p.Encoding != "utf-8"}
+		Delimiter: p.Delimiter, Bare: p.Bare, BOM: p.BOM || p.Encoding != "utf-8"}
 }
 
 // lines gives every row of the input.

@@ -11,8 +11,8 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// do creates everybody at places who is not there. Where an ID named several users, which of them to create is for a
-// person to say.
+// do creates everybody at places who is not there and can be created. Where an ID named several users, which of them
+// to create is for a person to say.
 func (r *Restore) do(w *work, places []int, t trail) error {
 	users, err := r.backup.Chunk(w.chunk.Number)
 	if w.users = users; err != nil {
@@ -24,12 +24,8 @@ func (r *Restore) do(w *work, places []int, t trail) error {
 		w.chunk.IDs[place-1], w.chunk.Lines[place-1] = u[0].ID, u[0].Line
 	}
 	single, several := split(places, func(place int) bool { return len(users[place]) == 1 })
-	for _, place := range several {
-		never := trail{Receipt: client.Receipt{StartedAt: time.Now()}}
-		why := fmt.Sprintf("the ID named %d users: create those by hand", len(users[place]))
-		if err := w.record([]int{place}, report.Failed, never, why); err != nil {
-			return err
-		}
+	if err := w.never(several, trail{Receipt: client.Receipt{StartedAt: time.Now()}}); err != nil {
+		return err
 	}
 	return w.recreate(single, t)
 }
@@ -51,14 +47,32 @@ func (r *Restore) cells(w *work) (cells []string) {
 	return cells
 }
 
-// key finds the user of a place who is back. A profile that has no ID which lasts has the old user_id, by which only
-// one who was never gone is found.
-func (w *work) key(place int) (idType, id string, lasts bool) {
+// obstacle says why the API creates nobody like the users that an ID named, "" for nothing.
+func obstacle(users []report.Saved) string {
+	if len(users) > 1 {
+		return fmt.Sprintf("the ID named %d users: create those by hand", len(users))
+	}
+	return client.Foresee(users[0].User).Never
+}
+
+// never records those who are named in no call, each with the reason.
+func (w *work) never(places []int, t trail) error {
+	for _, place := range places {
+		if err := w.record([]int{place}, report.Failed, t, obstacle(w.users[place])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// key finds the user of a place who is back. Who has no ID that lasts is never created, and is found by the old user_id
+// if never gone.
+func (w *work) key(place int) (idType, id string) {
 	user := w.users[place][0].User
 	if idType, id = client.KeyOf(user); id != "" {
-		return idType, id, true
+		return idType, id
 	}
-	return chunker.UserID, client.UserIDOf(user), false
+	return chunker.UserID, client.UserIDOf(user)
 }
 
 // recreate finds out who of places exists, creates the others in one call, and records what became of them.
@@ -72,15 +86,14 @@ func (w *work) recreate(places []int, t trail) error {
 		return err
 	}
 	existing, missing := split(places, func(place int) bool { return found[place] != nil })
-	if t.InDoubt {
-		err = w.back(existing, found, t, "there after an earlier attempt without an answer: taken for created by it")
-	} else {
-		err = w.record(existing, report.Exists, t, "a user with the same ID is there")
+	maybe, others := split(existing, func(place int) bool { return t.InDoubt && obstacle(w.users[place]) == "" })
+	missing, never := split(missing, func(place int) bool { return obstacle(w.users[place]) == "" })
+	err = w.back(maybe, found, t, "there after an earlier attempt without an answer: taken for created by it")
+	if err == nil {
+		err = w.record(others, report.Exists, t, "a user with the same ID is there")
 	}
-	if err == nil && t.InDoubt {
-		var lost []int
-		missing, lost = split(missing, func(place int) bool { _, _, lasts := w.key(place); return lasts })
-		err = w.record(lost, report.Unknown, t, "may have been created, and has no ID to look for")
+	if err == nil {
+		err = w.never(never, t)
 	}
 	switch {
 	case err != nil || len(missing) == 0:
@@ -96,7 +109,7 @@ func (w *work) recreate(places []int, t trail) error {
 func (w *work) lookUp(places []int, t trail) (found map[int]json.RawMessage, _ trail, err error) {
 	byType, ids := map[string][]int{}, map[string][]string{}
 	for _, place := range places {
-		idType, id, _ := w.key(place)
+		idType, id := w.key(place)
 		byType[idType], ids[idType] = append(byType[idType], place), append(ids[idType], id)
 	}
 	found = map[int]json.RawMessage{}
@@ -117,12 +130,14 @@ func (w *work) lookUp(places []int, t trail) (found map[int]json.RawMessage, _ t
 	return found, t, nil
 }
 
-// blind records those who could not be looked up, and so were not created.
+// blind isolates those who cannot be looked up, and records them: they were not created.
 func (w *work) blind(places []int, t trail, began time.Time, err error) error {
 	left := w.unreadable(t, began, err, "nobody is created who may exist", "allow the access key to read users")
 	switch {
 	case left != nil:
 		return left
+	case len(places) > 1 && !errors.Is(err, client.Unavailable):
+		return w.divide(places, t, w.recreate)
 	case t.InDoubt:
 		return w.record(places, report.Unknown, t, "looking did not settle it: "+err.Error())
 	}

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math/bits"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"bulkdelete/internal/text"
@@ -19,7 +20,7 @@ import (
 type Restore struct {
 	Folder  *Adopted    // its own; nil: nobody holds that
 	Run     *report.Run // whose users come back
-	Users   int         // that can come back
+	Users   int         // in the backup whom the run deleted, or may have
 	Unsaved int         // deleted users who are not in the backup
 
 	backup  *report.Profiles
@@ -121,22 +122,60 @@ func (r *Restore) describe(of *journal.Dir) (*report.Run, error) {
 // Close unlocks both folders.
 func (r *Restore) Close() error { return closeAll(r.closers) }
 
-// All gives every user that can come back, by chunk and place, and of several that one ID named the first.
-func (r *Restore) All() iter.Seq2[report.Saved, error] {
-	return func(yield func(report.Saved, error) bool) {
+// All gives everybody in the backup whom a restore is about, by chunk and place: the users that one ID named, nearly
+// always one.
+func (r *Restore) All() iter.Seq2[[]report.Saved, error] {
+	return func(yield func([]report.Saved, error) bool) {
 		for n := 1; n < len(r.keep); n++ {
 			users, err := r.backup.Chunk(n)
 			if err != nil {
-				yield(report.Saved{}, err)
+				yield(nil, err)
 				return
 			}
 			for place := 1; place <= r.Run.Asked.Plan.ChunkSize; place++ {
-				if r.keep[n]&report.PlacesMask(place, place) != 0 && !yield(users[place][0], nil) {
+				if r.keep[n]&report.PlacesMask(place, place) != 0 && !yield(users[place], nil) {
 					return
 				}
 			}
 		}
 	}
+}
+
+// Prospect is what a restore will come to, as far as that can be told from the backup.
+type Prospect struct {
+	Never  map[string]int // users whom the API does not create, by reason
+	Lost   map[string]int // users who come back without something, by what it is called in the profile
+	Sealed map[string]int // users with something that looks encrypted or masked, by the same
+	Open   int            // of those who are never created: whom no earlier restore has settled
+}
+
+// Foresee reads the backup through and calls each, unless it is nil, with what stands in the way of creating the users
+// that an ID named: "" for nothing.
+func (r *Restore) Foresee(each func(users []report.Saved, obstacle string)) (*Prospect, error) {
+	p := &Prospect{Never: map[string]int{}, Lost: map[string]int{}, Sealed: map[string]int{}}
+	for users, err := range r.All() {
+		if err != nil {
+			return nil, err
+		}
+		why := obstacle(users)
+		if each != nil {
+			each(users, why)
+		}
+		c := client.Foresee(users[0].User)
+		for _, name := range c.Sealed {
+			p.Sealed[name]++
+		}
+		if why != "" {
+			if p.Never[why]++; slices.Contains(r.Folder.cover.Open(users[0].Chunk), users[0].Place) {
+				p.Open++
+			}
+			continue
+		}
+		for _, name := range c.Lost {
+			p.Lost[name]++
+		}
+	}
+	return p, nil
 }
 
 func (r *Restore) layout() report.Layout {
@@ -153,7 +192,11 @@ func (r *Restore) lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line
 		}
 		defer closer() //nolint:errcheck // it was only read
 		chunk, news := 0, map[int][]report.Saved(nil)
-		for u, err := range r.All() {
+		for users, err := range r.All() {
+			var u report.Saved
+			if err == nil {
+				u = users[0]
+			}
 			if err == nil && u.Chunk != chunk {
 				chunk = u.Chunk
 				news, err = created.Chunk(chunk)

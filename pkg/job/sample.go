@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"math/rand/v2"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -119,13 +120,13 @@ func TakeSample(ctx context.Context, api *client.Client, plan *chunker.Plan, row
 		}
 		s.Exist++
 		p, _ := who.ParsePerson(profiles[i][0]) // what cannot be understood differs from nothing
-		s.compare(row, plan, p)
+		s.compare(row, plan, p, client.Foresee(profiles[i][0]).Sealed)
 	}
 	return s, nil
 }
 
-// compare lays a row beside a profile.
-func (s *Sample) compare(row SampledRow, plan *chunker.Plan, p who.Person) {
+// compare lays a row beside a profile. What that shows encrypted says nothing.
+func (s *Sample) compare(row SampledRow, plan *chunker.Plan, p who.Person, sealed []string) {
 	pair := Pair{Line: row.Line, PoolEmail: p.Email, PoolName: cmp.Or(p.Nickname, p.Username)}
 	if values := p.Values(who.Name); len(values) > 0 {
 		pair.PoolName = values[0]
@@ -145,7 +146,8 @@ func (s *Sample) compare(row SampledRow, plan *chunker.Plan, p who.Person) {
 		case who.Email:
 			pair.Email = cell
 		}
-		if len(p.Values(c.Field)) > 0 && !who.Agree(c.Field, cell, p) {
+		says := len(p.Values(c.Field)) > 0 && !slices.Contains(sealed, string(c.Field))
+		if says && !who.Agree(c.Field, cell, p) {
 			s.Columns[i].Differ++
 			pair.Differ = true
 		}

@@ -31,7 +31,9 @@ type Layout struct {
 	Column    int    // of the ID, from 1
 	IDName    string // a header that names the ID's column, for inputs without one
 	Delimiter rune
-	BOM       bool // begin with a byte order mark, without which Excel takes UTF-8 for something else
+	// Bare takes away from a record the columns that an earlier run added, where a file has them anew; nil: there are none
+	Bare func(raw []byte) []byte
+	BOM  bool // begin with a byte order mark, without which Excel takes UTF-8 for something else
 }
 
 // headerRow is the input's header, or one that lets the ID's column be found again.
@@ -49,8 +51,15 @@ func (l Layout) headerRow() string {
 	return strings.Join(names, string(l.Delimiter))
 }
 
+func (l Layout) bare(raw []byte) []byte {
+	if l.Bare == nil {
+		return raw
+	}
+	return l.Bare(raw)
+}
+
 // Write makes a run's files again in its folder, from the input's lines and the audit alone: deleted.csv or
-// restored.csv, failed.csv, rejected.csv, spared.csv, remaining.csv (only while rows remain), report.html and summary.json.
+// restored.csv, failed.csv, rejected.csv, spared.csv, remaining.csv (only while rows remain), report.html, summary.json.
 // Each is written whole; when anything fails none of the CSV files is replaced. Memory grows by some 100 bytes a chunk.
 func Write(dir *journal.Dir, run *Run, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
 	return makeFiles(target{dir: dir}, run, []*Shard{{Run: run, Folder: dir}}, layout, lines)
@@ -207,6 +216,7 @@ func createFiles(t target, from source) (out *files, err error) {
 	}
 	header := l.headerRow()
 	out.done = create(words.file, "line", "chunk", "outcome", "request_id", words.past+"_at", header)
+	header = string(l.bare([]byte(header)))
 	out.failed = create(FailedName, header, "bulkdelete_line", "bulkdelete_outcome", "bulkdelete_reason",
 		"bulkdelete_request_id")
 	if !words.rejectsNobody {
@@ -223,7 +233,7 @@ func (out *files) put(l Line, s *Summary) error {
 	number := strconv.Itoa(l.Line)
 	if l.Chunk == 0 {
 		s.reject(l)
-		return out.row(out.rejected, "", l.Raw, number, l.Reason)
+		return out.row(out.rejected, "", out.layout.bare(l.Raw), number, l.Reason)
 	}
 	s.Accepted++
 	row, err := out.find(l.Chunk, l.Place)
@@ -235,10 +245,10 @@ func (out *files) put(l Line, s *Summary) error {
 		return out.row(out.remaining, "", l.Raw)
 	case row.Outcome == Spared:
 		s.stats.addSample(&s.stats.SparedRows, l, row.reason())
-		return out.row(out.spared, "", l.Raw, number, row.reason())
+		return out.row(out.spared, "", out.layout.bare(l.Raw), number, row.reason())
 	case row.Outcome == Failed || row.Outcome == Unknown:
 		s.fail(l, row)
-		return out.row(out.failed, "", l.Raw, number, string(row.Outcome), row.reason(), row.requestID())
+		return out.row(out.failed, "", out.layout.bare(l.Raw), number, string(row.Outcome), row.reason(), row.requestID())
 	}
 	if at := [2]int{l.Chunk, row.From}; at != out.at {
 		out.at, out.cells = at, strings.Join([]string{"", strconv.Itoa(l.Chunk), string(row.Outcome),

@@ -116,7 +116,8 @@ func newSummary(run *Run) *Summary {
 
 // of gives the count of an outcome.
 func (s *Summary) of(o Outcome) *int {
-	return map[Outcome]*int{Deleted: &s.Deleted, Absent: &s.Absent, Spared: &s.Spared, Restored: &s.Restored, Exists: &s.Exists,
+	return map[Outcome]*int{Deleted: &s.Deleted, Absent: &s.Absent, Spared: &s.Spared, Restored: &s.Restored,
+		Exists: &s.Exists,
 		Failed: &s.Failed, Unknown: &s.Unknown}[o]
 }
 

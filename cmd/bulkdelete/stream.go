@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"bulkdelete/internal/text"
+)
+
+// isStdin says whether a name is standard input's.
+func isStdin(name string) bool {
+	return slices.Contains([]string{"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}, name)
+}
+
+// isStream says whether what a name leads to can be read once only, as standard input, a FIFO and a shell's <(...) can.
+func isStream(name string) bool {
+	if isStdin(name) || strings.HasPrefix(name, "/dev/fd/") || strings.HasPrefix(name, "/proc/self/fd/") {
+		return true
+	}
+	info, err := os.Stat(name)
+	return err == nil && info.Mode()&os.ModeNamedPipe != 0
+}
+
+// stream reads what can be read once only, and hears ctx: a FIFO without a writer is not even opened.
+func (d *deletion) stream(ctx context.Context) io.Reader {
+	r, w := io.Pipe()
+	context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })
+	in := &meter{Reader: d.console.in}
+	stop := d.console.whileSlow(func() string {
+		if in.count() == 0 {
+			return "waiting for whoever writes to " + d.given
+		}
+		return fmt.Sprintf("reading %s: %s bytes so far", d.given, text.Count(in.count()))
+	})
+	go func() { // nothing interrupts the opening of a FIFO, or a read from it: then this ends with the process
+		defer stop()
+		if !isStdin(d.given) {
+			file, err := os.Open(d.given)
+			if err != nil {
+				w.CloseWithError(fmt.Errorf("cannot open the input: %w", err))
+				return
+			}
+			defer file.Close()
+			in.Reader = file
+		}
+		_, err := io.Copy(w, in)
+		w.CloseWithError(err)
+	}()
+	return r
+}
+
+// meter counts what is read through it.
+type meter struct {
+	io.Reader
+	n atomic.Int64
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	m.n.Add(int64(n))
+	return n, err
+}
+
+func (m *meter) count() int { return int(m.n.Load()) }
+
+// patience is how long a person waits before a screen that says nothing.
+const patience = 2 * time.Second
+
+// whileSlow says what the program is doing once that has taken too long to say nothing, and then again and again, until
+// stop is called.
+func (k *console) whileSlow(what func() string) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	if k.progress == "none" {
+		return func() {}
+	}
+	go func() {
+		defer close(ended)
+		for wait := patience; ; wait = 5 * patience {
+			select {
+			case <-time.After(wait):
+				k.say("%s", what())
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bulkdelete/pkg/job"
+)
+
+// Nobody waits before a silent screen, and a FIFO that nobody writes to hears the first signal: nothing was sent, and
+// no folder is left.
+func TestFIFOWithoutAWriterHearsTheFirstSignal(t *testing.T) {
+	p := newPool(t, 10, "")
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"run", "fifo", "--yes", "--out", "job"}, {"plan", "fifo"}, {"run", "-", "--yes", "--out", "job"},
+	} {
+		c := p.command(dir, args...)
+		in, err := c.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Stderr, err = os.Create(filepath.Join(dir, "stderr")); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		said := func() string { text, _ := os.ReadFile(filepath.Join(dir, "stderr")); return string(text) }
+		waitFor(t, "a word about waiting", func() bool { return strings.Contains(said(), "waiting for whoever") })
+		if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		c.Wait() //nolint:errcheck // the exit code is looked at
+		in.Close()
+		if code := c.ProcessState.ExitCode(); code != int(job.Interrupted) || p.sent() != 0 {
+			t.Errorf("%v: exit code %d, %d calls\n%s", args, code, p.sent(), said())
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, "job*")); len(left) > 0 {
+			t.Errorf("%v leaves %v", args, left)
+		}
+	}
+}
+
+// What takes longer than two seconds says what it is doing, and again every ten; what does not says nothing.
+func TestWhatIsSlowSaysWhatItIsDoing(t *testing.T) {
+	for after, want := range map[time.Duration]int{
+		1900 * time.Millisecond: 0, 2100 * time.Millisecond: 1, 11 * time.Second: 1, 13 * time.Second: 2,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var printed strings.Builder
+			k := &console{err: &redirect{w: &printed}}
+			stop := k.whileSlow(func() string { return "reading" })
+			time.Sleep(after) // the bubble's clock
+			stop()
+			if got := strings.Count(printed.String(), "reading\n"); got != want {
+				t.Errorf("after %s it was said %d times, want %d", after, got, want)
+			}
+		})
+	}
+}
