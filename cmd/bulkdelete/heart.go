@@ -164,7 +164,7 @@ func (h *heart) look() *report.Status {
 	last := p.within(minute - 1)
 	s.Pace = math.Round(float64(did.calls)/of*10) / 10
 	s.Retries, s.Throttled, s.LastError, s.HeldBy = last.retries, last.throttled, p.trouble(), h.heldBy()
-	if d, ok := p.timeLeft(s.Left); ok && s.Ceiling > 0 {
+	if d, ok := p.timeLeft(s.Left); ok && s.Ceiling > 0 && p.ails() == "" {
 		seconds := int(d.Seconds())
 		s.Seconds = &seconds
 	}

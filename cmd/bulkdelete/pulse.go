@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	minute = 60               // seconds that the pulse remembers
-	recent = 15               // seconds that the pace and the time left are told from
-	silent = 10 * time.Second // without a good answer, after which the API is called silent
+	minute = 60              // seconds that the pulse remembers
+	recent = 15              // seconds that the pace and the time left are told from
+	silent = 5 * time.Second // without a good answer, after which the API is called silent
 )
 
 // pulse is how a run goes: its attempts and rows, all together and second by second for the last minute. It may be used
@@ -225,6 +225,9 @@ func (p *pulse) heldBy(h holding) string {
 		return fmt.Sprintf("throttled: the API allows about %.3g calls a second", h.limit)
 	case reach < 0.97*most && float64(did.calls)/of < 0.97*most:
 		return fmt.Sprintf("%d workers reach %.0f calls a second at %s", h.workers, reach, each.Round(time.Millisecond))
+	}
+	if float64(did.calls)/of < most/2 && p.within(minute-1).retries > 0 {
+		return "calls that failed wait for their next attempt"
 	}
 	return "--rate " + h.rate.String()
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -22,6 +21,8 @@ type Faults struct {
 	Quirks   map[string]bool // ways in which it is another API all the time, by name
 	Readable time.Duration   // how long users can be read who are deleted
 	Others   float64         // calls a second that others make, who share RateLimit
+	Outage   Outage
+	Revoke   *float64 // once that share of the users is gone all tokens are taken back; nil: never
 }
 
 // quirks are the ways in which the real API may differ from what its documents say.
@@ -118,7 +119,8 @@ func stringNumbers(s *Server, q *request, a *answer) {
 }
 
 // ParseFaults reads a list such as "latency=20ms,jitter=10ms,429=5%,cut-after=2%,seed=7". all=25% shares 25% out
-// evenly. A word without a value is a quirk, such as no-claim.
+// evenly. outage=20s@30% answers nobody for 20 seconds once 30% of the users are gone, and revoke=30% takes back all
+// tokens then. A word without a value is a quirk, such as no-claim.
 func ParseFaults(s string) (Faults, error) {
 	f := Faults{Shares: map[string]float64{}, Quirks: map[string]bool{}}
 	for word := range strings.SplitSeq(s, ",") {
@@ -154,6 +156,13 @@ func (f *Faults) set(name, value string) (err error) {
 			err = errors.New("give a number of calls a second")
 		}
 		return err
+	case name == "outage":
+		f.Outage, err = parseOutage(value)
+		return err
+	case name == "revoke":
+		share, err := parseShare(value)
+		f.Revoke = &share
+		return err
 	case value == "" && slices.Contains(quirks, name):
 		f.Quirks[name] = true
 		return nil
@@ -163,13 +172,9 @@ func (f *Faults) set(name, value string) (err error) {
 
 // share sets how often a fault strikes, or all of them.
 func (f *Faults) share(name, value string) error {
-	number, isPercent := strings.CutSuffix(value, "%")
-	share, err := strconv.ParseFloat(number, 64)
-	if isPercent {
-		share /= 100
-	}
-	if err != nil || math.IsNaN(share) || share < 0 || share > 1 {
-		return errors.New("give a share such as 5%")
+	share, err := parseShare(value)
+	if err != nil {
+		return err
 	}
 	var names []string
 	for _, each := range faults {
@@ -183,7 +188,7 @@ func (f *Faults) share(name, value string) error {
 			f.Shares[each] = share / float64(len(names))
 		}
 	default:
-		return fmt.Errorf("there is no such fault: give latency, jitter, readable, others, seed, all, "+
+		return fmt.Errorf("there is no such fault: give latency, jitter, readable, others, outage, revoke, seed, all, "+
 			"a share of one of %v, or one of %v", names, quirks)
 	}
 	return nil

@@ -74,6 +74,8 @@ type Server struct {
 	accepted []time.Time // in the last second
 	locked   time.Time   // everything is refused until then
 	requests int
+	outage   time.Time // until when nobody is answered
+	revoked  bool      // the tokens were taken back
 }
 
 // New makes a sandbox with its users.
@@ -225,6 +227,9 @@ func (s *Server) answer(q *request) {
 	fault, late, delay := s.draw()
 	if !pause(q.Request, delay) {
 		panic(http.ErrAbortHandler)
+	}
+	if s.isOut() {
+		cut(s, q, nil)
 	}
 	if !s.admit() {
 		if s.cfg.RetryAfter {

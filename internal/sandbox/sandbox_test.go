@@ -55,7 +55,7 @@ func send(t testing.TB, s *Server, r *http.Request) reply {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	out := transmit(s, r)
-	if len(s.cfg.Faults.Shares) > 0 || out.http != 200 || calls[path.Base(r.URL.Path)].method != r.Method {
+	if len(s.cfg.Faults.Shares) > 0 || out.cut || out.http != 200 || calls[path.Base(r.URL.Path)].method != r.Method {
 		return out
 	}
 	if err := apidoc.Load(t).Answer(r, body, out.http, out.header, []byte(out.body)); err != nil {

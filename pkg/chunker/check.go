@@ -113,7 +113,8 @@ func (c *checker) judge(id []byte) (code, reason string) {
 		return "", ""
 	}
 	if other := looksLike(id); other != "" && other != c.name {
-		return codeType, fmt.Sprintf("not a %s but, as it looks, a %s: --id-type %s?", c.name, other, other)
+		return codeType, fmt.Sprintf("not %s but, as it looks, %s: --id-type %s?",
+			article(c.name), article(other), other)
 	}
 	return codeType, c.reason(string(id))
 }

@@ -86,7 +86,7 @@ func (h *head) ownHeader(row int) (l layout, err error) {
 		l = h.under(row, column)
 		return l, h.checkAbove(l)
 	}
-	return l, h.choose(row, "no column is named like a %s", h.name)
+	return l, h.choose(row, "no column is named like %s", article(h.name))
 }
 
 // askedColumn finds --column: a very name, else a name in a loose spelling, else a number.
@@ -229,9 +229,9 @@ func (h *head) checkAbove(l layout) error {
 		for c, cell := range cells {
 			if h.fits != nil && (looksLike([]byte(cell)) == h.name || c == l.column && h.mayBeID(cell)) ||
 				h.fits == nil && c == l.column && len(cells) == len(header) && cell != "" && !strings.ContainsAny(cell, " :：") {
-				return h.fail(row, "%s may be a %s, and stands above line %d, which looks like the header: "+
+				return h.fail(row, "%s may be %s, and stands above line %d, which looks like the header: "+
 					"if this line names nobody, give --column %s; if it does, give --no-header --column %d",
-					quote(cell), h.name, h.lines[l.header], quote(header[l.column]), c+1)
+					quote(cell), article(h.name), h.lines[l.header], quote(header[l.column]), c+1)
 			}
 		}
 	}
@@ -254,10 +254,10 @@ func (h *head) unnamed() (l layout, err error) {
 	if len(columns) == 1 && columns[0] < len(first) && (h.opts.NoHeader || h.isData(first[columns[0]])) {
 		return h.numbered(columns[0])
 	}
-	what := fmt.Sprintf("no column is named like a %s", h.name)
+	what := fmt.Sprintf("no column is named like %s", article(h.name))
 	switch {
 	case len(columns) > 1:
-		what = fmt.Sprintf("no column is named like a %s, and %d could hold them", h.name, len(columns))
+		what = fmt.Sprintf("no column is named like %s, and %d could hold them", article(h.name), len(columns))
 	case h.opts.NoHeader:
 		what = fmt.Sprintf("without a header it is not clear which column holds the %s", h.name)
 	}

@@ -141,7 +141,7 @@ func (s *scan) addNotes() {
 	p.Notes = append(p.Notes, s.in.notes...)
 	for _, t := range []string{UserID, Email, Phone} {
 		if n := s.looks[t]; n > rows/2 {
-			p.Notes = append(p.Notes, fmt.Sprintf("%d of %d IDs look like a %s: --id-type %s?", n, rows, t, t))
+			p.Notes = append(p.Notes, fmt.Sprintf("%d of %d IDs look like %s: --id-type %s?", n, rows, article(t), t))
 		}
 	}
 	if rows == 0 {

@@ -62,6 +62,14 @@ func typeOf(name string) idType {
 	return idType{}
 }
 
+// article puts the article before a type's name: an email, a phone.
+func article(name string) string {
+	if strings.ContainsAny(name[:1], "aei") {
+		return "an " + name
+	}
+	return "a " + name
+}
+
 // looksLike names the type that an ID plainly is of, and "" when it could be of several or none.
 func looksLike(id []byte) string {
 	switch {
