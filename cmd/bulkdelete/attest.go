@@ -88,12 +88,9 @@ func (o *operation) signer() string {
 	return by.String()
 }
 
-// finish does what follows the files of a run that ended with result: it has the seal vouched for, copies the folder,
-// and leaves a witness. again: the run had ended before. It goes on where a signal stopped the deleting.
-func (o *operation) finish(ctx context.Context, d job.Deed, dir string, s *report.Summary, again bool,
-	result error,
-) error {
-	defer o.witness(s, dir)
+// finish does what follows the files of a run that ended with result: it has the seal vouched for and copies the
+// folder. again: the run had ended before. It goes on where a signal stopped the deleting.
+func (o *operation) finish(ctx context.Context, d job.Deed, dir string, again bool, result error) error {
 	err := o.attestor.Vouch(context.WithoutCancel(ctx), d)
 	return o.finishUpload(ctx, dir, again, o.besides(result, err, "nobody vouches for the seal"))
 }
@@ -110,7 +107,7 @@ func (o *operation) besides(result, err error, what string) error {
 }
 
 // witness leaves the hash of the audit's last row where whoever can write the folder may not reach: in the metrics, and
-// at the log's end, behind everything else that is said of a run in order. On a terminal the summary shows it.
+// at the log's end. On a terminal the summary shows it.
 func (o *operation) witness(s *report.Summary, dir string) {
 	o.metrics.audit.WithLabelValues(filepath.Base(dir), s.LastRowHash).Set(1)
 	if !o.console.terminal {

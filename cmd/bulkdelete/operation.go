@@ -210,7 +210,7 @@ func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted
 	if last := folder.Run.Last(); last != nil {
 		resume = last.Resume // which keeps a pace that was changed
 	}
-	return o.finish(ctx, d, folder.Path, summary, false, o.result(summary, folder.Path, ended, resume))
+	return o.finish(ctx, d, folder.Path, false, o.result(summary, folder.Path, ended, resume))
 }
 
 // keepPace keeps to what bulkdelete pace asked of the run before, unless --rate says something else. What control.json
@@ -302,7 +302,7 @@ func (o *operation) finishedBefore(ctx context.Context, d job.Deed, dir string) 
 	}
 	o.console.sayAll(notes)
 	o.console.say("nothing to do: %s is finished", dir)
-	return o.finish(ctx, d, dir, summary, true, o.result(summary, dir, nil, ""))
+	return o.finish(ctx, d, dir, true, o.result(summary, dir, nil, ""))
 }
 
 // result shows the summary and turns how the run ended into an error that says what to do next.
@@ -310,6 +310,7 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 	if err := o.console.showSummary(s, dir); err != nil {
 		return errors.Join(ended, err)
 	}
+	o.witness(s, dir)
 	if ended != nil {
 		e := asError(ended)
 		if errors.Is(e, job.ErrStopAfter) {

@@ -35,14 +35,14 @@ func TestTheLastHashIsWitnessed(t *testing.T) {
 	hash := verifyJSON(t, p, dir, 0, "all.bulkdelete").LastRowHash
 	var last struct{ Message, Folder, Last_row_hash string }
 	for line := range strings.Lines(log.String()) {
-		if strings.Contains(line, `"run":`) {
+		if strings.Contains(line, `"message":"ended"`) {
 			if err := json.Unmarshal([]byte(line), &last); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	if last.Message != "ended" || last.Last_row_hash != hash || last.Folder != "all.bulkdelete" {
-		t.Errorf("the log's last line is %+v, want %s", last, hash)
+		t.Errorf("the log's line of the end is %+v, want %s", last, hash)
 	}
 	if text := <-pushed; !strings.Contains(text, hash) {
 		t.Errorf("pushed without the hash: %q", text)
