@@ -32,8 +32,8 @@ type Answer struct {
 // where it changes nothing, after failures that pass. An error means that there was no answer of the API's.
 func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	var users []user
-	a := &call{client: c, auth: altered{c.auth, q}, name: "get-user-batch", method: http.MethodGet, asks: true, reads: true,
-		params: params{{"userIds", q.IDs}, {"userIdType", q.IDType}}, succeeded: parseInto(&users)}
+	a := &call{client: c, auth: altered{c.auth, q}, name: "get-user-batch", method: http.MethodGet, asks: true,
+		reads: true, params: params{{"userIds", q.IDs}, {"userIdType", q.IDType}}, succeeded: parseInto(&users)}
 	if q.Delete {
 		a = &call{client: c, auth: a.auth, name: "delete-users-batch", method: http.MethodPost, asks: true, once: true,
 			params: params{{"userIds", q.IDs}, {"options", params{{"userIdType", q.IDType}}}}, succeeded: saysSuccess}
