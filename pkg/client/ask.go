@@ -58,10 +58,14 @@ type altered struct {
 }
 
 func (x altered) authorize(a *call, h http.Header) {
+	x.leaveOut(h) // of what is signed too
 	x.authorizer.authorize(a, h)
-	if x.q.Broken {
+	if x.leaveOut(h); x.q.Broken {
 		h.Set("Authorization", h.Get("Authorization")+"x")
 	}
+}
+
+func (x altered) leaveOut(h http.Header) {
 	for _, name := range x.q.Without {
 		h.Del(name)
 	}

@@ -34,6 +34,7 @@ type Probe struct {
 	Open     int // questions that were asked, and are not settled
 
 	users    []string      // the user_id of each
+	reads    bool          // reading found all three
 	readable time.Duration // for how long a deleted user could be read
 }
 
@@ -78,7 +79,7 @@ func (p *Probe) Ask(ctx context.Context) error {
 			return err
 		}
 	}
-	p.found("does update-user-batch keep the other fields?", "not asked", "the program does not make that call")
+	p.found("does update-user-batch keep the other fields?", "not asked", "")
 	p.found("does a deletion end the user's sessions?", "not asked: nobody logs in as one of the three",
 		"take it that sessions were not ended until you have tried it")
 	return nil
@@ -140,7 +141,7 @@ func (p *Probe) askReading(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.sees(a, p.users...) {
+	if p.reads = p.sees(a, p.users...); p.reads {
 		p.found("does reading find users?", "yes", "--verify, --backup, --match and --only can be used")
 	} else {
 		p.Open++

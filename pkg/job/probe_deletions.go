@@ -135,7 +135,7 @@ func (p *Probe) askBatch(ctx context.Context) error {
 }
 
 func (p *Probe) judgeBatch(question string, said, read client.Answer, first, last bool) {
-	believed := p.Findings[0].Answer == "yes" && p.readable < longestLook && (read.Success || first && last)
+	believed := p.reads && p.readable < longestLook && (read.Success || first && last)
 	switch {
 	case !believed:
 		p.open(question, "answered "+codes(said)+", and reading does not tell who was deleted")

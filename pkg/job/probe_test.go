@@ -20,7 +20,7 @@ import (
 // probed is what a probe of a sandbox with ten users found out, by question. Whatever the sandbox is like, nobody but
 // the three is named in a call that changes something, but for IDs that nobody has; the three are gone afterwards, and
 // the pace is kept.
-func probed(t *testing.T, cfg sandbox.Config) (*Probe, map[string]string) {
+func probed(t *testing.T, cfg sandbox.Config, adjust ...func(*client.Config)) (*Probe, map[string]string) {
 	t.Helper()
 	var all, named []string
 	var calls []time.Time
@@ -38,7 +38,7 @@ func probed(t *testing.T, cfg sandbox.Config) (*Probe, map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Probe{Client: probeClient(t, api), Names: ProbeNames()}
+	p := &Probe{Client: probeClient(t, api, adjust...), Names: ProbeNames()}
 	if err := p.Ask(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -69,11 +69,15 @@ func probed(t *testing.T, cfg sandbox.Config) (*Probe, map[string]string) {
 	return p, answers
 }
 
-func probeClient(t *testing.T, api http.Handler) *client.Client {
+func probeClient(t *testing.T, api http.Handler, adjust ...func(*client.Config)) *client.Client {
 	t.Helper()
-	c, err := client.New(client.Config{Host: "http://127.0.0.1", AccessKeyID: sandbox.AccessKeyID,
+	cfg := client.Config{Host: "http://127.0.0.1", AccessKeyID: sandbox.AccessKeyID,
 		AccessKeySecret: sandbox.AccessKeySecret, Rate: client.PerSecond(ProbeRate), Workers: 1, Retries: 8,
-		Timeout: time.Second, Transport: wire{api}})
+		Timeout: time.Second, Transport: wire{api}}
+	for _, f := range adjust {
+		f(&cfg)
+	}
+	c, err := client.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +219,20 @@ func TestProbeThatCannotReadSaysSo(t *testing.T) {
 	}
 }
 
-// Throttling, cut connections and gateways make a probe slower, and never a liar.
+// With signatures no header names the pool, and a broken one is refused.
+func TestProbeThatSigns(t *testing.T) {
+	for _, pool := range []string{"", sandbox.UserPool} {
+		inBubble(t, pool, func(t *testing.T) {
+			_, got := probed(t, sandbox.Config{}, func(c *client.Config) { c.Auth, c.UserPool = "signature", pool })
+			if got["which header names the user pool?"] != "none is needed" || got[brokenOf] !=
+				"HTTP 200, statusCode 403, apiCode 1300" || !strings.HasPrefix(got[batchOf], "the unknown ID is ignored") {
+				t.Errorf("found %v", got)
+			}
+		})
+	}
+}
+
+// Throttling makes a probe slower, and never a liar.
 func TestProbeThroughNoise(t *testing.T) {
 	for seed := range 20 {
 		inBubble(t, fmt.Sprint(seed), func(t *testing.T) {
