@@ -38,7 +38,8 @@ Examples: a real pool, or the sandbox
 		Flags: o.flags(),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			if c.NArg() > 0 {
-				return job.Fail(job.Usage, "bulkdelete probe --help shows the flags", "probe takes no argument: %q", c.Args().First())
+				return job.Fail(job.Usage, "bulkdelete probe --help shows the flags",
+					"probe takes no argument: %q", c.Args().First())
 			}
 			op, err := p.newOperation(c, &o.jobOptions)
 			if err != nil {

@@ -11,7 +11,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
+	"bulkdelete/internal/sandbox"
 	"bulkdelete/pkg/job"
 )
 
@@ -98,9 +100,23 @@ func TestProbeRefuses(t *testing.T) {
 	}
 }
 
-// --json is an array of what the table has.
+// --json is an array of what the table has, and no six calls are made within a second.
 func TestProbeJSON(t *testing.T) {
-	p := newPool(t, 3, "absent-404")
+	var calls []time.Time
+	p := newPool(t, 3, "absent-404", func(cfg *sandbox.Config) {
+		observe := cfg.Observe
+		cfg.Observe = func(c sandbox.Call) {
+			calls = append(calls, c.At)
+			observe(c)
+		}
+	})
+	defer func() {
+		for i := 5; i < len(calls); i++ {
+			if span := calls[i].Sub(calls[i-5]); span < 900*time.Millisecond { // they took some time to arrive
+				t.Errorf("calls %d to %d take %s", i-5, i, span)
+			}
+		}
+	}()
 	c := p.command(t.TempDir(), "probe", "--yes", "--json")
 	out, err := c.Output()
 	var found []map[string]string

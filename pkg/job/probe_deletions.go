@@ -21,7 +21,8 @@ func (p *Probe) until(ctx context.Context, most time.Duration, wanted func(clien
 ) {
 	for began := time.Now(); ; {
 		a, err := p.read(ctx, ids...)
-		if err != nil || wanted(a) || time.Since(began) >= most {
+		denied := slices.Contains([]int{401, 402, 403}, a.StatusCode) // which no waiting mends
+		if err != nil || denied || wanted(a) || time.Since(began) >= most {
 			return a, err
 		}
 		select {
