@@ -100,6 +100,23 @@ func TestProbeRefuses(t *testing.T) {
 	}
 }
 
+// At a terminal the names stand there before anybody is created, and nobody is unless 3 is typed.
+func TestProbeAsks(t *testing.T) {
+	p, dir := newPool(t, 3, ""), t.TempDir()
+	term := openTerminal(t, p.command(dir, "probe"), 80)
+	term.wait(t, "Type 3 to create and delete 3 users")
+	if shown := strings.Count(term.String(), "bulkdelete-probe-"); shown != 3 || p.Len() != 3 {
+		t.Errorf("%d names are shown, %d users exist: %s", shown, p.Len(), term)
+	}
+	term.write(t, "yes\r")
+	if code := term.end(t); code != 3 || p.Len() != 3 || p.sent() > 0 {
+		t.Errorf("exit code %d, %d users: %s", code, p.Len(), term)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%v are left: %v", left, err)
+	}
+}
+
 // --json is an array of what the table has, and no six calls are made within a second.
 func TestProbeJSON(t *testing.T) {
 	var calls []time.Time
