@@ -192,7 +192,7 @@ func (o *jobOptions) flags() []cli.Flag {
 		toggle(&o.backup, guardFlags, "backup", "save each user's profile before deleting the user"),
 		toggle(&o.verify, guardFlags, "verify", "read each chunk back after deleting it"),
 		toggle(&o.sandbox, apiFlags, "sandbox", "an embedded sandbox with FILE's users: no account needed"),
-		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what the sandbox does wrong, such as all=25% or outage=20s@30%"),
+		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25% or outage=20s@30%"),
 		word(&o.out, outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in "+
 			"(default: FILE's name + .bulkdelete)"),
 		uploadFlag(&o.upload),

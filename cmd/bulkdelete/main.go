@@ -92,7 +92,7 @@ func (p *process) newApp() *cli.Command {
 		Description: `Try it without an account:
    bulkdelete run --sandbox samples/offboarding.csv`,
 		Commands: withHelp(p.runCommand(), p.planCommand(), reportCommand(), verifyCommand(), p.restoreCommand(),
-			statusCommand(), paceCommand(), sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
+			statusCommand(), paceCommand(), p.probeCommand(), sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
 		HideHelpCommand:                 true, // its own knows topics too
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: describeCompletion,

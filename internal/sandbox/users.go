@@ -27,7 +27,7 @@ type users struct {
 	ids     []string // of idType
 	numbers map[string]int32
 	created []created
-	byID    map[string]int  // of created users who exist: type, a blank and ID
+	byID    map[string]int  // of created users, gone ones too: type, a blank and ID
 	deleted []uint8         // how many times
 	goneAt  []int64         // when last, in nanoseconds
 	custom  map[string]bool // the keys of custom data that the pool defines; none: any
@@ -69,8 +69,8 @@ func fold(idType, id string) string {
 // find gives the number of a user who exists.
 func (u *users) find(idType, id string) (int, bool) {
 	u.index(idType)
-	if i, ok := u.byID[idType+" "+fold(idType, id)]; ok {
-		return i, u.deleted[i] == 0
+	if i, ok := u.byID[idType+" "+fold(idType, id)]; ok && u.deleted[i] == 0 {
+		return i, true
 	}
 	i, ok := u.lookup(idType, id)
 	return i, ok && u.deleted[i] == 0
@@ -105,23 +105,19 @@ func (u *users) remove(idType, id string) bool {
 	if !ok {
 		return false
 	}
-	if i >= len(u.ids) {
-		for _, key := range u.created[i-len(u.ids)].keys() {
-			delete(u.byID, key)
-		}
-	}
 	u.deleted[i]++
 	u.goneAt[i] = time.Now().UnixNano()
 	u.living--
 	return true
 }
 
-// read gives the number of a user who can be read: one of those whom the pool began with can be for some time after the
-// deletion.
+// read gives the number of a user who can be read, which is possible for some time after the deletion.
 func (u *users) read(idType, id string, lag time.Duration) (int, bool) {
 	i, ok := u.find(idType, id)
 	if !ok && lag > 0 {
-		i, ok = u.lookup(idType, id)
+		if i, ok = u.byID[idType+" "+fold(idType, id)]; !ok {
+			i, ok = u.lookup(idType, id)
+		}
 		ok = ok && time.Since(time.Unix(0, u.goneAt[i])) < lag
 	}
 	return i, ok

@@ -53,6 +53,7 @@ func (a *call) parse(response *http.Response, body []byte) {
 	l := &a.last
 	a.client.heard.Store(true)
 	l.HTTPStatus = response.StatusCode
+	l.date, _ = http.ParseTime(response.Header.Get("Date"))
 	var e struct {
 		StatusCode, APICode, Message, RequestID any
 		Data                                    json.RawMessage
@@ -74,7 +75,6 @@ func (a *call) parse(response *http.Response, body []byte) {
 	if success {
 		return
 	}
-	l.date, _ = http.ParseTime(response.Header.Get("Date"))
 	l.retryAfter = retryAfter(response.Header)
 	if l.classify(isJSON); l.kind == Unavailable && l.retryAfter > maxRetryAfter {
 		l.kind = Postponed

@@ -62,6 +62,7 @@ type call struct {
 	succeeded func(data []byte) bool
 	once      bool // carrying it out twice does harm: an attempt in doubt is the last one
 	reads     bool // it changes nothing, so that repeating it does no harm
+	asks      bool // a refusal is as good an answer as a success
 
 	ctx     context.Context // ends: no new attempt, no wait
 	token   string          // that the last attempt carried or, of a login, brought
@@ -261,6 +262,8 @@ func (a *call) decide() bool {
 	}
 	a.server++
 	switch {
+	case a.asks:
+		most = 0
 	case a.reads: // it answers what nothing else can
 	case l.code == 602 || l.code == 603:
 		most = min(most, thirdRetries)

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/gofrs/flock"
+	"github.com/urfave/cli/v3"
+
+	"bulkdelete/internal/sandbox"
+	"bulkdelete/internal/text"
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/job"
+)
+
+// probeOptions are the flags of probe.
+type probeOptions struct {
+	jobOptions
+	names string
+}
+
+func (p *process) probeCommand() *cli.Command {
+	var o probeOptions
+	return &cli.Command{
+		Name:  "probe",
+		Usage: "ask a pool, with three throwaway users, how its API behaves",
+		Description: `It creates three users under names that nobody has, and removes them again.
+Examples: a real pool, or the sandbox
+   bulkdelete probe
+   bulkdelete probe --sandbox --faults absent-404,readable=3s --yes`,
+		Flags: o.flags(),
+		Action: func(ctx context.Context, c *cli.Command) error {
+			if c.NArg() > 0 {
+				return job.Fail(job.Usage, "bulkdelete probe --help shows the flags",
+					"probe takes no argument: %q", c.Args().First())
+			}
+			op, err := p.newOperation(c, &o.jobOptions)
+			if err != nil {
+				return err
+			}
+			op.config.Rate = client.PerSecond(job.ProbeRate)
+			return op.end(op.probe(ctx, o.names))
+		},
+	}
+}
+
+func (o *probeOptions) flags() []cli.Flag {
+	o.expect, o.stopAfter, o.workers = none, none, 1
+	return slices.Concat(
+		named(o.apiOptions.flags(), "host", "auth", "signature-dialect", "tenant-id", "user-pool-id", "ca-cert",
+			"retries", "timeout"),
+		[]cli.Flag{
+			toggle(&o.sandbox, apiFlags, "sandbox", "an embedded sandbox, empty at first: no account needed"),
+			word(&o.names, outputFlags, "names", "bulkdelete-probe.json",
+				"`FILE`: keeps the users' names until they are removed"),
+		}, named(o.jobOptions.flags(), "yes", "faults", "json", "log-format", "log-level"))
+}
+
+// probe asks for leave, asks the API, and removes the three, whatever has happened meanwhile.
+func (o *operation) probe(ctx context.Context, file string) error {
+	if !o.yes && !o.console.interactive {
+		return job.Fail(job.Guard, "answer on a terminal, or give --yes",
+			"not confirmed: there is no terminal to ask on, and no --yes")
+	}
+	kept, err := openNames(file)
+	if err != nil {
+		return err
+	}
+	o.close = append(o.close, kept.close)
+	if err := o.connect(ctx, sandbox.Config{}); err != nil {
+		return err
+	}
+	former := kept.Names
+	if former != nil && (kept.Host != o.host || kept.Pool != o.pool) {
+		return job.Fail(job.Guard, "run probe with those --host and credentials first, or give another --names",
+			"%s has users to be removed from user pool %s of %s, and this is %s of %s",
+			file, text.Clean(kept.Pool), text.Clean(kept.Host), o.pool, o.host)
+	}
+	asked := &job.Probe{Client: o.client, Names: job.ProbeNames()}
+	if err := o.agree(ctx, asked.Names, former); err != nil {
+		return err
+	}
+	o.process.sent.Store(true)
+	if err := o.removeProbe(ctx, former, kept); err != nil {
+		return err
+	}
+	if err := kept.keep(names{Host: o.host, Pool: o.pool, Names: asked.Names}); err != nil {
+		return err
+	}
+	err = o.stopped(ctx, asked.Ask(ctx))
+	return errors.Join(o.removeProbe(ctx, asked.Names, kept), err, o.showProbe(asked))
+}
+
+// agree says what is about to happen, and asks.
+func (o *operation) agree(ctx context.Context, names, former []string) error {
+	t := &table{}
+	fmt.Fprintf(t, "Three users are created, used and deleted again. No others are touched.\n\n")
+	t.rows("users", names)
+	t.rows("left over", former)
+	t.row("host", "%s", o.host)
+	t.row("user pool", "%s", o.poolName(o.pool))
+	t.row("calls", "some 40, at most %d a second", job.ProbeRate)
+	if _, err := fmt.Fprintln(o.console.err, t.String()); err != nil || o.yes {
+		return err
+	}
+	return o.console.confirm(ctx, "create and delete", len(names), len(names), false)
+}
+
+// stopped gives what a probe ended with its exit code.
+func (o *operation) stopped(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return job.Fail(job.Halted, "run probe again", "the probe was not finished: %w", err)
+}
+
+// removeProbe removes the users of a probe, also if the probe was stopped, and then their names from the file.
+func (o *operation) removeProbe(ctx context.Context, who []string, kept *keptNames) error {
+	if len(who) == 0 {
+		return nil
+	}
+	left, err := job.RemoveProbe(context.WithoutCancel(ctx), o.client, who)
+	if len(left) == 0 {
+		return kept.keep(names{})
+	}
+	why := ""
+	if err != nil {
+		why = ": " + err.Error()
+	}
+	return job.Fail(job.Halted, "run probe again, which tries to remove them first; if they are gone, remove "+kept.Path(),
+		"could not be removed: %s%s", strings.Join(left, ", "), why)
+}
+
+// showProbe prints what was found out.
+func (o *operation) showProbe(p *job.Probe) error {
+	if o.console.json {
+		if err := o.console.showJSON(slices.Concat([]job.Finding{}, p.Findings)); err != nil {
+			return err
+		}
+	} else {
+		t := &table{}
+		for _, f := range p.Findings {
+			fmt.Fprintf(t, "%s\n  %s\n", f.Question, f.Answer)
+			if f.Means != "" {
+				fmt.Fprintf(t, "  -> %s\n", f.Means)
+			}
+		}
+		if err := t.print(o.console.out); err != nil {
+			return err
+		}
+	}
+	if p.Open > 0 {
+		return job.Fail(job.Incomplete, "", "%s not settled", text.Are(p.Open, "question"))
+	}
+	return nil
+}
+
+// names are the users of a probe that may have to be removed.
+type names struct {
+	Host  string   `json:"host"`
+	Pool  string   `json:"user_pool"`
+	Names []string `json:"names"`
+}
+
+// keptNames is the file that has them from before they are created until they are gone. One process at a time holds it.
+type keptNames struct {
+	*flock.Flock
+	names
+}
+
+func openNames(path string) (*keptNames, error) {
+	if err := onlyFile("names", path); err != nil {
+		return nil, err
+	}
+	k := &keptNames{Flock: flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR))}
+	if ok, err := k.TryLock(); err != nil {
+		return nil, fmt.Errorf("--names: %w", err)
+	} else if !ok {
+		return nil, job.Fail(job.Guard, "wait for it", "another probe works with %s", path)
+	}
+	saved, err := os.ReadFile(path)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("--names: %w", err), k.Unlock())
+	}
+	if len(saved) == 0 {
+		return k, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(saved))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&k.names); err != nil || len(k.Names) == 0 || !job.AreProbeNames(k.Names) || trailing(d) {
+		return nil, errors.Join(job.Fail(job.Guard, "give another --names; nothing was changed",
+			"%s is there, and holds no probe's names", path), k.Unlock())
+	}
+	if k.Host == sandboxHost { // it ended with its process
+		k.names = names{}
+	}
+	return k, nil
+}
+
+func trailing(d *json.Decoder) bool {
+	_, err := d.Token()
+	return err != io.EOF
+}
+
+// keep writes names to the disk.
+func (k *keptNames) keep(n names) (err error) {
+	var line []byte
+	if len(n.Names) > 0 {
+		line, _ = json.Marshal(n) // plain strings
+	}
+	f, err := os.OpenFile(k.Path(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(line)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		k.names = n
+	}
+	return err
+}
+
+// close lets go of the file, and removes one that names nobody.
+func (k *keptNames) close() error {
+	var err error
+	if len(k.Names) == 0 {
+		err = os.Remove(k.Path())
+	}
+	return errors.Join(err, k.Unlock())
+}
