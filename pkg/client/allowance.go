@@ -12,6 +12,8 @@ const (
 	// gentle is the pace of which nothing has to be known; from there on, at most so many times as much as passed in a
 	// second is tried in the next.
 	gentle, startGrowth, searchGrowth = 20.0, 4, 2
+	// documented is the API's limit in calls a second: who lets so many pass has another one, or none to be found gently.
+	documented = 300
 	// firstStep and stepDoubles shape the search for more than the allowance: a fiftieth, and twice as much every half
 	// second.
 	firstStep   = 0.02
@@ -62,8 +64,9 @@ func (a *allowance) rate(now time.Time, most float64) float64 {
 	}
 	r := most
 	switch searched := now.Sub(a.at) - a.rest(); {
-	case a.known == 0:
+	case a.known == 0 && a.lately(now) < documented:
 		r = max(gentle, startGrowth*a.lately(now))
+	case a.known == 0:
 	case searched <= 0:
 		r = a.known * under
 	default:

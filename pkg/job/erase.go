@@ -112,6 +112,7 @@ var lags = [...]time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 *
 // deleted records that the API said so, after reading back if that was asked for. What is deleted may be readable
 // for some seconds.
 func (w *work) deleted(places []int, t trail) error {
+	t.Message = "" // says no more than the outcome, and would have to be searched for names
 	if !w.job.Verify {
 		return w.record(places, report.Deleted, t, "")
 	}
