@@ -287,6 +287,22 @@ func TestPaceBeginsGently(t *testing.T) {
 	}
 }
 
+// Who lets the documented limit pass has another one, or none: from there on the pace is not raised in steps.
+func TestPaceBeginsGentlyUpToTheDocumentedLimit(t *testing.T) {
+	const most = 1e6
+	a, start := allowance{pause: shortPause}, time.Unix(1_800_000_000, 0)
+	for i := range 300 {
+		now := start.Add(time.Duration(i) * time.Second / 310)
+		if r := a.rate(now, most); r > 4*300 {
+			t.Fatalf("after %d calls the pace is %g", i, r)
+		}
+		a.passed(now, now, most)
+	}
+	if r := a.rate(start.Add(time.Second), most); r != most {
+		t.Errorf("after 300 calls in a second the pace is %g", r)
+	}
+}
+
 // What is learned outlasts a time in which nothing is sent.
 func TestPaceRemembersTheAllowance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
