@@ -315,6 +315,7 @@ func (w *work) row(places []int, o report.Outcome, t trail, note string) report.
 	if o != report.Spared { // whose reason is ours, and names nobody
 		note = w.mask(note)
 	}
+	note = join(note, report.OnTheWay(t.Troubles))
 	return report.Row{
 		Chunk: w.chunk.Number, From: first, To: last,
 		FirstLine: w.chunk.Lines[first-1], LastLine: w.chunk.Lines[last-1], Users: len(places),

@@ -8,7 +8,10 @@ import (
 	"encoding/csv"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,6 +82,46 @@ type Row struct {
 // isMismatch says whether the users are not those whom the list describes: it is wrong then. All others were spared as
 // asked.
 func (r *Row) isMismatch() bool { return r.Outcome == Spared && strings.HasPrefix(r.Message, "match:") }
+
+// onTheWay begins what a message says of attempts before the last one.
+const onTheWay = "on the way: "
+
+// OnTheWay writes down what attempts met before users had their outcome: how often each trouble.
+func OnTheWay(troubles map[string]int) string {
+	var words []string
+	for _, trouble := range slices.Sorted(maps.Keys(troubles)) {
+		words = append(words, fmt.Sprintf("%dx %s", troubles[trouble], trouble))
+	}
+	if words == nil {
+		return ""
+	}
+	return onTheWay + strings.Join(words, ", ")
+}
+
+// troubles reads what OnTheWay wrote. Whatever else may stand there, none is met more often than there were attempts.
+func (r *Row) troubles() map[string]int {
+	_, words, _ := strings.Cut(r.Message, onTheWay)
+	all := map[string]int{}
+	for each := range strings.SplitSeq(words, ", ") {
+		times, trouble, counted := strings.Cut(each, "x ")
+		if n, _ := strconv.Atoi(times); n > 0 && counted {
+			all[trouble] = min(n, r.Attempts)
+		}
+	}
+	return all
+}
+
+// Reason is why a row has its outcome, in words.
+func (r *Row) Reason() string {
+	reason, _, _ := strings.Cut(r.Message, onTheWay)
+	switch reason = strings.TrimSuffix(reason, "; "); {
+	case reason != "":
+		return reason
+	case r.HTTPStatus == 0:
+		return "no answer came"
+	}
+	return fmt.Sprintf("the API said no more than HTTP %d, statusCode %d", r.HTTPStatus, r.StatusCode)
+}
 
 // endedAt is when the last answer came.
 func (r *Row) endedAt() time.Time { return r.StartedAt.Add(r.Duration) }

@@ -136,7 +136,7 @@ func (s *Summary) count(r *Row) {
 	case Failed, Unknown:
 		s.failedBy(r)
 	case Spared:
-		countKind(s.SparedBy, r.reason(), r.Users)
+		countKind(s.SparedBy, r.Reason(), r.Users)
 	}
 	if r.isMismatch() {
 		s.Mismatched += r.Users
@@ -181,7 +181,7 @@ func (s *Summary) reject(l Line) {
 	s.stats.addSample(&s.stats.RejectedRows, l, l.Reason)
 }
 
-func (s *Summary) fail(l Line, r *Row) { s.stats.addSample(&s.stats.FailedRows, l, r.reason()) }
+func (s *Summary) fail(l Line, r *Row) { s.stats.addSample(&s.stats.FailedRows, l, r.Reason()) }
 
 // finish adds up. Counts that do not are a mistake that nobody may overlook.
 func (s *Summary) finish(run *Run) error {
