@@ -247,7 +247,8 @@ func (out *files) put(l Line, s *Summary) error {
 		s.stats.addSample(&s.stats.SparedRows, l, row.Reason())
 		return out.row(out.spared, "", out.layout.bare(l.Raw), number, row.Reason())
 	case row.Outcome == Failed || row.Outcome == Unknown:
-		s.fail(l, row)
+		l.Code = row.kind()
+		s.stats.addSample(&s.stats.FailedRows, l, row.Reason())
 		return out.row(out.failed, "", out.layout.bare(l.Raw), number, string(row.Outcome), row.Reason(), row.requestID())
 	}
 	if at := [2]int{l.Chunk, row.From}; at != out.at {

@@ -59,6 +59,7 @@ func settleMadeUp(s *Summary, dice *rand.Rand, chunk, of int, at time.Time, clea
 	if !clean && (where > 0.3 && where < 0.31 || where > 0.7 && where < 0.705 || dice.Float64() < 0.002) {
 		r.Attempts += 1 + dice.IntN(3)
 		r.Duration += time.Duration(3000*r.Attempts) * time.Millisecond
+		r.Message = OnTheWay(map[string]int{"throttled (429)": r.Attempts - 1})
 		for range r.Attempts - 1 {
 			r.RequestIDs = append(r.RequestIDs, fmt.Sprintf("77aa90c1-%04x-4bd2-8a11-%012x", chunk&0xffff, dice.IntN(1e9)))
 		}
@@ -72,7 +73,7 @@ func settleMadeUp(s *Summary, dice *rand.Rand, chunk, of int, at time.Time, clea
 	r.From, r.To, r.Users, r.Outcome = 49, 49, 1, Failed
 	r.StatusCode, r.APICode, r.Message = 403, 2209, "No permission to delete this user"
 	settle(s, &r)
-	s.fail(Line{Line: r.LastLine - 1, ID: fmt.Appendf(nil, "6319a1504f3%013x", chunk)}, &r)
+	fail(s, Line{Line: r.LastLine - 1, ID: fmt.Appendf(nil, "6319a1504f3%013x", chunk)}, &r)
 	r.From, r.To, r.Outcome, r.StatusCode, r.APICode, r.Message = 50, 50, Absent, 404, 2004, ""
 	settle(s, &r)
 }
@@ -89,6 +90,12 @@ func rejectMadeUp(run *Run, s *Summary) {
 		s.Rows++
 	}
 	run.Asked.Plan.Rows, run.Asked.Plan.Invalid = s.Rows, s.Invalid
+}
+
+// fail takes a user into account whose row failed.
+func fail(s *Summary, l Line, r *Row) {
+	l.Code = r.kind()
+	s.stats.addSample(&s.stats.FailedRows, l, r.Reason())
 }
 
 // settle takes an audit row into account.

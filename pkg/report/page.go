@@ -24,16 +24,27 @@ type page struct {
 	*stats
 	series
 	Run      *Run
+	Sessions []session
 	Dir      string // as a word of a shell's command line
 	Class    string // of the verdict: good, fair or bad
 	Verdict  string
+	Words    deedWords
 	Parts    []part
 	Failures []part // by reason
 	Refusals []part // by why rows were rejected
 	Mercies  []part // by why users were spared
+	Troubles []part // by what attempts in vain met
+	Paces    []PaceChange
+	Pauses   []pause
+	Pace     template.HTML // drawn; "": there is too little
 
-	WorkingPace float64 // users a second, without the pauses
-	MorePauses  int     // than the first few, which Pauses has
+	MoreSessions, MorePaces, MorePauses int // than are shown
+}
+
+// session is a run on the folder, or on a shard's.
+type session struct {
+	*Session
+	Shard string
 }
 
 // part is some of the input's rows, or of the users in them.
@@ -45,54 +56,76 @@ type part struct {
 // renderPage makes report.html: one file that needs no other, no script and no network.
 func renderPage(run *Run, s *Summary) ([]byte, error) {
 	t, err := template.New(PageName).Funcs(template.FuncMap{
-		"count": text.Count, "are": text.Are,
-		"users": users, "span": span,
-		"ms":    func(f float64) string { return span(time.Duration(f * float64(time.Millisecond))) },
-		"clock": clock, "plain": plain, "ids": shownIDs, "percent": percent,
-		"count64": func(n int64) string { return text.Count(int(n)) }, "decimal": decimal,
-		"seconds": func(f float64) string { return span(time.Duration(f * float64(time.Second))) },
+		"count": text.Count, "are": text.Are, "things": text.Things,
+		"clock": clock, "plain": plain, "ids": shownIDs, "percent": percent, "span": span, "exit": exitMeans,
+		"ms":      func(f float64) string { return span(time.Duration(f * float64(time.Millisecond))) },
+		"count64": func(n int64) string { return text.Count(int(n)) },
 		"option": func(name, value string) string {
-			return "--" + strings.ReplaceAll(name, "_", "-") + " " + strings.ReplaceAll(value, "\n", ", ")
+			flag := "--" + strings.ReplaceAll(name, "_", "-") + " "
+			return flag + strings.ReplaceAll(value, "\n", " "+flag)
 		},
 	}).Parse(pageHTML)
 	if err != nil {
 		return nil, err
 	}
+	p := newPage(run, s)
+	if p.Pace, err = p.drawPace(); err != nil {
+		return nil, err
+	}
 	var b bytes.Buffer
-	err = t.Execute(&b, newPage(run, s))
+	err = t.Execute(&b, p)
 	return b.Bytes(), err
 }
 
-const maxPauses = 20 // that are shown
-
 func newPage(run *Run, s *Summary) *page {
-	dir := "."
+	p := &page{Summary: s, stats: &s.stats, series: s.stats.series(), Run: run, Dir: ".", Words: s.Deed.words(),
+		Parts: parts(s), Failures: s.failures(), Refusals: s.refusals(), Mercies: kinds(s.SparedBy),
+		Troubles: kinds(s.stats.troubles)}
 	if last := run.Last(); last != nil {
-		dir = last.Dir
+		p.Dir = text.ShellWord(last.Dir)
 	}
-	p := &page{Summary: s, stats: &s.stats, series: s.stats.series(), Run: run, Dir: text.ShellWord(dir), Parts: parts(s),
-		Failures: kinds(s.FailedBy), Refusals: kinds(s.RejectedBy), Mercies: kinds(s.SparedBy)}
-	if p.MorePauses = len(p.Pauses) - maxPauses; p.MorePauses > 0 {
-		p.Pauses = p.Pauses[:maxPauses]
-	}
-	p.WorkingPace = float64(s.Accepted-s.Remaining) / max(p.Working.Seconds(), 0.001)
 	p.Class, p.Verdict = verdict(s)
+	runs := []Shard{{Run: run}}
+	if len(s.Shards) > 0 {
+		runs = s.Shards
+	}
+	for _, shard := range runs {
+		for i := range shard.Run.Runs {
+			p.Sessions = append(p.Sessions, session{&shard.Run.Runs[i], shard.Name})
+			p.Paces = append(p.Paces, shard.Run.Runs[i].Paces...)
+		}
+	}
+	slices.SortStableFunc(p.Paces, func(a, b PaceChange) int { return a.At.Compare(b.At) })
+	p.Paces = slices.CompactFunc(p.Paces, func(a, b PaceChange) bool { return a.At.Equal(b.At) }) // a run keeps an earlier one's
+	p.Sessions, p.MoreSessions = some(p.Sessions)
+	p.Paces, p.MorePaces = some(p.Paces)
+	p.Pauses, p.MorePauses = some(p.pauses)
 	return p
+}
+
+// some are the first of what the page shows no more of.
+func some[T any](all []T) (shown []T, more int) {
+	const most = 20
+	n := min(len(all), most)
+	return all[:n], len(all) - n
 }
 
 // verdict is what happened, in one sentence.
 func verdict(s *Summary) (class, sentence string) {
 	w := s.Deed.words()
 	open, done := s.Failed+s.Unknown, text.Are(s.Accepted-s.Spared, "user")+" "+w.done
-	if s.Spared > 0 {
+	switch {
+	case s.Spared > 0 && s.Spared == s.Accepted:
+		done = text.Are(s.Spared, "user") + " spared, none is " + w.done
+	case s.Spared > 0:
 		done += ", " + text.Count(s.Spared) + " spared"
 	}
 	switch {
 	case s.State == unfinished:
 		return "bad", fmt.Sprintf("Unfinished: %s of %s done, %s still to come.",
-			text.Count(s.Accepted-s.Remaining), users(s.Accepted), text.Count(s.Remaining))
+			text.Count(s.Accepted-s.Remaining), text.Things(s.Accepted, "user"), text.Count(s.Remaining))
 	case open > 0:
-		return "bad", fmt.Sprintf("Finished, but %s of %s may still %s.", text.Count(open), users(s.Accepted), w.undone)
+		return "bad", fmt.Sprintf("Finished, but %s of %s may still %s.", text.Count(open), text.Things(s.Accepted, "user"), w.undone)
 	case s.Accepted == 0 && s.Invalid > 0:
 		return "fair", fmt.Sprintf("Finished: nothing was sent, and %s invalid.", text.Are(s.Invalid, "input row"))
 	case s.Accepted == 0:
@@ -132,14 +165,85 @@ func kinds(by map[string]int) (all []part) {
 	return all
 }
 
-func users(n int) string { return text.Things(n, "user") }
-
-// decimal writes a rate: a small one with a digit behind the point.
-func decimal(f float64) string {
-	if f < 100 {
-		return strconv.FormatFloat(f, 'f', 1, 64)
+// failures are by what was said of the first of each kind, with the codes beneath.
+func (s *Summary) failures() []part {
+	all := kinds(s.FailedBy)
+	for i, p := range all {
+		if said := s.stats.said[p.Name]; said != "" {
+			all[i].Name, all[i].Meaning = said, p.Name
+		}
 	}
-	return text.Count(int(f + 0.5))
+	return all
+}
+
+// refusals are by the class of the rejection, in words.
+func (s *Summary) refusals() []part {
+	all, words := kinds(s.RejectedBy), map[string]string{
+		"empty": "no ID in the row", "type": "not an ID of the type that was asked for",
+		"spreadsheet": "an ID that a spreadsheet has changed", "control": "invisible characters inside the ID",
+		"columns": "too few or too many columns", "no_user": "no user: a sum, a comment, the header again",
+		"duplicate": "the same ID as in an earlier row", "protected": "a person whom --protect names",
+	}
+	for i, p := range all {
+		all[i].Name = cmp.Or(words[p.Name], p.Name)
+	}
+	return all
+}
+
+// Took is how long the work took, and how fast it was if that took long enough to tell.
+func (p *page) Took() string {
+	pace := func(d time.Duration) string {
+		n := float64(p.Accepted-p.Remaining) / d.Seconds()
+		if d < time.Second {
+			return ""
+		}
+		if n < 100 {
+			return fmt.Sprintf(", %.1f users a second", n)
+		}
+		return ", " + text.Count(int(n+0.5)) + " users a second"
+	}
+	switch {
+	case p.pauses == nil && p.Working < time.Second:
+		return "less than a second"
+	case p.pauses == nil:
+		return span(p.Working) + pace(p.Working)
+	}
+	all := p.EndedAt.Sub(*p.StartedAt)
+	return fmt.Sprintf("%s at work%s; %s with the pauses%s", span(p.Working), pace(p.Working), span(all), pace(all))
+}
+
+// Sum says how the numbers add up.
+func (p *page) Sum() string {
+	sum := fmt.Sprintf("%s: %s accepted", text.Things(p.Rows, p.Words.Noun), text.Count(p.Accepted))
+	if p.Rejected == 0 {
+		return sum + "."
+	}
+	var why []string
+	for _, set := range []part{{Name: "invalid", Rows: p.Invalid}, {Name: "duplicate", Rows: p.Duplicates},
+		{Name: "protected", Rows: p.Protected}} {
+		if set.Rows > 0 {
+			why = append(why, text.Count(set.Rows)+" "+set.Name)
+		}
+	}
+	return fmt.Sprintf("%s, %s rejected (%s).", sum, text.Count(p.Rejected), strings.Join(why, ", "))
+}
+
+// ToResume is the command that goes on, from wherever it is given.
+func (p *page) ToResume() string {
+	if last := p.Run.Last(); last != nil && last.WorkDir != "" && p.Resume != "" {
+		return "cd " + text.ShellWord(last.WorkDir) + " && " + p.Resume
+	}
+	return p.Resume
+}
+
+// exitMeans puts an exit code into words.
+func exitMeans(code int) string {
+	words := []string{"everything is done", "done, but for what is said above", "what was given cannot be used",
+		"a guard refused", "stopped early: the same command goes on", "stopped as asked: the same command goes on"}
+	if code < 0 || code >= len(words) {
+		return ""
+	}
+	return words[code]
 }
 
 // percent is a share for people: 0.1% is not nothing, and 99.99% is not all.

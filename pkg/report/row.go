@@ -83,8 +83,12 @@ type Row struct {
 // asked.
 func (r *Row) isMismatch() bool { return r.Outcome == Spared && strings.HasPrefix(r.Message, "match:") }
 
-// onTheWay begins what a message says of attempts before the last one.
-const onTheWay = "on the way: "
+const (
+	onTheWay = "on the way: " // begins what a message says of attempts before the last one
+
+	Split    = "split in two"    // what befell a chunk before one of its parts had its outcome
+	ReadBack = "read back: gone" // says no more than was hoped for
+)
 
 // OnTheWay writes down what attempts met before users had their outcome: how often each trouble.
 func OnTheWay(troubles map[string]int) string {
@@ -111,12 +115,28 @@ func (r *Row) troubles() map[string]int {
 	return all
 }
 
+// attention says how much a row needs: 2 if its users may still be there, 1 if it did not go as usual, else 0.
+func (r *Row) attention() int {
+	switch {
+	case r.Outcome == Failed || r.Outcome == Unknown:
+		return 2
+	case len(r.troubles()) > 0 || (r.Outcome == Deleted || r.Outcome == Restored) && r.said() != "" && r.said() != ReadBack:
+		return 1
+	}
+	return 0
+}
+
+// said is the message but for what earlier attempts met.
+func (r *Row) said() string {
+	said, _, _ := strings.Cut(r.Message, onTheWay)
+	return strings.TrimSuffix(said, "; ")
+}
+
 // Reason is why a row has its outcome, in words.
 func (r *Row) Reason() string {
-	reason, _, _ := strings.Cut(r.Message, onTheWay)
-	switch reason = strings.TrimSuffix(reason, "; "); {
-	case reason != "":
-		return reason
+	switch said := r.said(); {
+	case said != "":
+		return said
 	case r.HTTPStatus == 0:
 		return "no answer came"
 	}
