@@ -238,7 +238,7 @@ func (a *call) note() {
 		r.RequestIDs = append(r.RequestIDs, l.RequestID)
 	}
 	if words := l.trouble(); words != "" {
-		r.trouble(words, 1)
+		r.Join(Receipt{Troubles: map[string]int{words: 1}})
 	}
 	if l.Throttled {
 		a.client.pace.throttled(l.started, min(l.retryAfter, maxRetryAfter))

@@ -58,17 +58,11 @@ func (r *Receipt) Join(next Receipt) {
 	r.Attempts = first.Attempts + next.Attempts
 	r.RequestIDs = slices.Concat(first.RequestIDs, next.RequestIDs)
 	r.InDoubt = first.InDoubt || next.InDoubt
-	r.Troubles = maps.Clone(first.Troubles) // the halves of a chunk share what came before
+	r.Troubles = map[string]int{} // another one: the halves of a chunk share what came before
+	maps.Copy(r.Troubles, first.Troubles)
 	for words, n := range next.Troubles {
-		r.trouble(words, n)
+		r.Troubles[words] += n
 	}
-}
-
-func (r *Receipt) trouble(words string, times int) {
-	if r.Troubles == nil {
-		r.Troubles = map[string]int{}
-	}
-	r.Troubles[words] += times
 }
 
 // SaysNoUser says whether the last answer named a missing user (apiCode 2004, older 2210). A bare 404 may as well mean

@@ -104,11 +104,11 @@ func TestReceiptsAreJoined(t *testing.T) {
 	for _, c := range []struct{ next, want Receipt }{
 		{Receipt{Attempts: 1, HTTPStatus: 200, StatusCode: 200, Message: "m", RequestIDs: []string{"b"}, StartedAt: at(5)},
 			Receipt{Attempts: 3, HTTPStatus: 200, StatusCode: 200, Message: "m", RequestIDs: []string{"a", "b"},
-				StartedAt: at(1), InDoubt: true}},
+				StartedAt: at(1), InDoubt: true, Troubles: map[string]int{}}},
 		// A call that ended before its first attempt says nothing of its own.
 		{Receipt{RequestIDs: []string{"login"}, StartedAt: at(5)},
 			Receipt{Attempts: 2, HTTPStatus: 502, RequestIDs: []string{"a", "login"},
-				StartedAt: at(1), InDoubt: true, Unanswered: true}},
+				StartedAt: at(1), InDoubt: true, Unanswered: true, Troubles: map[string]int{}}},
 	} {
 		r := first
 		if r.Join(c.next); !reflect.DeepEqual(r, c.want) {

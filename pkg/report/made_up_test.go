@@ -20,7 +20,8 @@ func madeUp(t *testing.T, users, left int, clean bool) (*Run, *Summary) {
 		Plan:    Plan{Accepted: users, Rows: users, ChunkSize: 50, Chunks: (users + 49) / 50},
 		Input: Input{Name: "leavers-2026-11.csv", Path: "/data/leavers-2026-11.csv", Bytes: int64(users) * 34,
 			SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}}}
-	run.Runs = []Session{{Dir: "a.bulkdelete", Resume: "bulkdelete run leavers-2026-11.csv --yes", Ended: &Ended{}}}
+	run.Asked.By, run.Asked.At, run.Asked.Reason = "ana@ops-1", "2026-11-02T08:57:12Z", "CHG-20817"
+	run.Runs = madeUpRuns(users, left, at)
 	s := newSummary(run)
 	s.Accepted, s.Rows, s.Remaining = users, users, left
 	s.LastRowHash = "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c"
@@ -41,13 +42,29 @@ func madeUp(t *testing.T, users, left int, clean bool) (*Run, *Summary) {
 	if !clean {
 		rejectMadeUp(run, s)
 	}
-	if left > 0 {
-		run.Last().Ended = &Ended{ExitCode: 5, Reason: "stopped by --max-duration"}
-	}
-	if err := s.finish(run); err != nil {
-		t.Fatal(err)
+	must(t, s.finish(run))
+	if s.EndedAt != nil {
+		run.Last().Ended.At = *s.EndedAt
 	}
 	return run, s
+}
+
+// madeUpRuns are the trial and the run that went on with it.
+func madeUpRuns(users, left int, at time.Time) []Session {
+	pool, after := users+1_612_408, users+1_612_358
+	trial := Session{StartedAt: at, By: "ana@ops-1", Approved: "typed", Dir: "leavers-2026-11.bulkdelete", Workers: 16,
+		Rate: "20", Reason: "CHG-20817", PoolBefore: &pool, Sample: &Sample{Rows: 100, Exist: 100},
+		Guards: map[string]string{"max_failures": "10%", "max_rejected": "20%", "stop_after": "50"},
+		Ended:  &Ended{At: at.Add(time.Second), ExitCode: 5, Reason: "stopped by --stop-after 50", PoolAfter: &after}}
+	rest := trial
+	rest.StartedAt, rest.PoolBefore, rest.Sample = at.Add(40*time.Minute), &after, &Sample{Rows: 100, Exist: 99}
+	rest.WorkDir, rest.Resume = "/data", "bulkdelete run leavers-2026-11.csv --max-deletes 40%"
+	rest.Guards = map[string]string{"max_deletes": "40%", "max_failures": "10%", "max_rejected": "20%"}
+	rest.Ended = &Ended{}
+	if left > 0 {
+		rest.Ended.ExitCode, rest.Ended.Reason = 5, "stopped by --max-duration"
+	}
+	return []Session{trial, rest}
 }
 
 func settleMadeUp(s *Summary, dice *rand.Rand, chunk, of int, at time.Time, clean bool) {

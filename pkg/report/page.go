@@ -57,7 +57,7 @@ type part struct {
 func renderPage(run *Run, s *Summary) ([]byte, error) {
 	t, err := template.New(PageName).Funcs(template.FuncMap{
 		"count": text.Count, "are": text.Are, "things": text.Things,
-		"clock": clock, "plain": plain, "ids": shownIDs, "percent": percent, "span": span, "exit": exitMeans,
+		"clock": clock, "plain": plain, "ids": shownIDs, "percent": percent, "span": span, "word": text.ShellWord,
 		"ms":      func(f float64) string { return span(time.Duration(f * float64(time.Millisecond))) },
 		"count64": func(n int64) string { return text.Count(int(n)) },
 		"option": func(name, value string) string {
@@ -79,8 +79,8 @@ func renderPage(run *Run, s *Summary) ([]byte, error) {
 
 func newPage(run *Run, s *Summary) *page {
 	p := &page{Summary: s, stats: &s.stats, series: s.stats.series(), Run: run, Dir: ".", Words: s.Deed.words(),
-		Parts: parts(s), Failures: s.failures(), Refusals: s.refusals(), Mercies: kinds(s.SparedBy),
-		Troubles: kinds(s.stats.troubles)}
+		Parts: parts(s), Failures: kinds(s.FailedBy, s.stats.said), Refusals: kinds(s.RejectedBy, rejections()),
+		Mercies: kinds(s.SparedBy, nil), Troubles: kinds(s.stats.troubles, nil)}
 	if last := run.Last(); last != nil {
 		p.Dir = text.ShellWord(last.Dir)
 	}
@@ -156,94 +156,41 @@ func parts(s *Summary) (all []part) {
 	return all
 }
 
-// kinds are reasons, the most frequent first.
-func kinds(by map[string]int) (all []part) {
+// kinds are reasons in words, the most frequent first, and beneath them what summary.json calls them.
+func kinds(by map[string]int, words map[string]string) (all []part) {
 	for name, n := range by {
-		all = append(all, part{Name: name, Rows: n})
-	}
-	slices.SortFunc(all, func(a, b part) int { return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Name, b.Name)) })
-	return all
-}
-
-// failures are by what was said of the first of each kind, with the codes beneath.
-func (s *Summary) failures() []part {
-	all := kinds(s.FailedBy)
-	for i, p := range all {
-		if said := s.stats.said[p.Name]; said != "" {
-			all[i].Name, all[i].Meaning = said, p.Name
+		p := part{Name: name, Rows: n}
+		if words[name] != "" {
+			p.Name, p.Meaning = words[name], name
 		}
+		all = append(all, p)
 	}
+	slices.SortFunc(all, func(a, b part) int {
+		return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Meaning, b.Meaning))
+	})
 	return all
 }
 
-// refusals are by the class of the rejection, in words.
-func (s *Summary) refusals() []part {
-	all, words := kinds(s.RejectedBy), map[string]string{
+// rejections are the classes of rejected rows in words.
+func rejections() map[string]string {
+	return map[string]string{
 		"empty": "no ID in the row", "type": "not an ID of the type that was asked for",
 		"spreadsheet": "an ID that a spreadsheet has changed", "control": "invisible characters inside the ID",
 		"columns": "too few or too many columns", "no_user": "no user: a sum, a comment, the header again",
 		"duplicate": "the same ID as in an earlier row", "protected": "a person whom --protect names",
 	}
-	for i, p := range all {
-		all[i].Name = cmp.Or(words[p.Name], p.Name)
-	}
-	return all
 }
 
-// Took is how long the work took, and how fast it was if that took long enough to tell.
+// Took is how long the work took and how fast it was, if that was long enough to tell.
 func (p *page) Took() string {
-	pace := func(d time.Duration) string {
-		n := float64(p.Accepted-p.Remaining) / d.Seconds()
-		if d < time.Second {
-			return ""
-		}
-		if n < 100 {
-			return fmt.Sprintf(", %.1f users a second", n)
-		}
-		return ", " + text.Count(int(n+0.5)) + " users a second"
-	}
+	pace := float64(p.Accepted-p.Remaining) / p.Working.Seconds()
 	switch {
-	case p.pauses == nil && p.Working < time.Second:
+	case p.Working < time.Second:
 		return "less than a second"
-	case p.pauses == nil:
-		return span(p.Working) + pace(p.Working)
+	case pace < 100:
+		return fmt.Sprintf("%s, %.1f users a second", span(p.Working), pace)
 	}
-	all := p.EndedAt.Sub(*p.StartedAt)
-	return fmt.Sprintf("%s at work%s; %s with the pauses%s", span(p.Working), pace(p.Working), span(all), pace(all))
-}
-
-// Sum says how the numbers add up.
-func (p *page) Sum() string {
-	sum := fmt.Sprintf("%s: %s accepted", text.Things(p.Rows, p.Words.Noun), text.Count(p.Accepted))
-	if p.Rejected == 0 {
-		return sum + "."
-	}
-	var why []string
-	for _, set := range []part{{Name: "invalid", Rows: p.Invalid}, {Name: "duplicate", Rows: p.Duplicates},
-		{Name: "protected", Rows: p.Protected}} {
-		if set.Rows > 0 {
-			why = append(why, text.Count(set.Rows)+" "+set.Name)
-		}
-	}
-	return fmt.Sprintf("%s, %s rejected (%s).", sum, text.Count(p.Rejected), strings.Join(why, ", "))
-}
-
-// ToResume is the command that goes on, from wherever it is given.
-func (p *page) ToResume() string {
-	if last := p.Run.Last(); last != nil && last.WorkDir != "" && p.Resume != "" {
-		return "cd " + text.ShellWord(last.WorkDir) + " && " + p.Resume
-	}
-	return p.Resume
-}
-
-// exitMeans puts an exit code into words.
-func exitMeans(code int) string {
-	words := []string{"everything is done", "done, but for what is said above", "what was given cannot be used",
-		"a guard refused", "stopped early: the same command goes on", "stopped as asked: the same command goes on"}
-	if code < 0 || code >= len(words) {
-		return ""
-	}
-	return words[code]
+	return fmt.Sprintf("%s, %s users a second", span(p.Working), text.Count(int(pace+0.5)))
 }
 
 // percent is a share for people: 0.1% is not nothing, and 99.99% is not all.

@@ -325,7 +325,7 @@ func TestPageSaysWhoRanItAndHow(t *testing.T) {
 		}
 	}
 	run.Runs = slices.Repeat(run.Runs, 9)
-	if text = rendered(t, run, s); strings.Count(text, "by ana@ops") != 7 || !strings.Contains(text, "And 7 more runs") {
+	if text = rendered(t, run, s); strings.Count(text, "by ana@ops: CHG-1") != 7 || !strings.Contains(text, "And 7 more runs") {
 		t.Error("not the first 20 of 27 runs are shown")
 	}
 }
@@ -336,8 +336,9 @@ func TestPageGivesReasonsInWords(t *testing.T) {
 	text := strings.ReplaceAll(rendered(t, run, s), "\n", "")
 	for _, want := range []string{
 		`<td class="foreign">No permission to delete this user<br><span class="muted small">failed: statusCode 403, apiCode 2209<`,
-		`<td class="foreign">the same ID as in an earlier row</td>`, `<td class="foreign">not an ID of the type that was asked for<`,
-		"<dd>1: done, but for what is said above</dd>", "20,020 rows: 20,000 accepted, 20 rejected (7 invalid, 13 duplicate)."} {
+		`<td class="foreign">the same ID as in an earlier row<br><span class="muted small">duplicate<`,
+		`<td class="foreign">not an ID of the type that was asked for<`,
+		"<dd>1: done, but for what is said above</dd>", "20,020 rows: 20,000 accepted, 20 rejected, 7 of them invalid, 13 the same as an earlier one."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %s", want)
 		}
@@ -350,7 +351,7 @@ func TestPageGivesReasonsInWords(t *testing.T) {
 // A restore has the page too, in its own words.
 func TestPageOfARestore(t *testing.T) {
 	run, s := madeUp(t, 0, 0, true)
-	run.Asked.Deed, s.Deed = Restore, Restore
+	run.Asked.Deed, s.Deed, run.Runs = Restore, Restore, []Session{{Approved: "typed"}}
 	settle(s, &Row{Chunk: 1, Users: 3, Outcome: Restored, Attempts: 1})
 	settle(s, &Row{Chunk: 1, Users: 2, Outcome: Failed, Attempts: 1, Message: "the phone is taken"})
 	settle(s, &Row{Chunk: 1, Users: 1, Outcome: Unknown, Attempts: 1})

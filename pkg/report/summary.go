@@ -95,11 +95,12 @@ type deedWords struct {
 
 func (d Deed) words() deedWords {
 	if d == Restore {
-		return deedWords{RestoredName, "restored", "there again", "be missing", "user", "backup",
-			"move this folder away and restore anew", "who is there by now is left as is", true}
+		return deedWords{file: RestoredName, past: "restored", done: "there again", undone: "be missing", Noun: "user",
+			List: "backup", Again: "move this folder away and restore anew",
+			Harmless: "who is there by now is left as is", rejectsNobody: true}
 	}
-	return deedWords{DeletedName, "deleted", "gone", "exist", "row", "input",
-		"bulkdelete run takes that file as it is", "naming a user who is gone does no harm", false}
+	return deedWords{file: DeletedName, past: "deleted", done: "gone", undone: "exist", Noun: "row", List: "input",
+		Again: "bulkdelete run takes that file as it is", Harmless: "naming a user who is gone does no harm"}
 }
 
 func newSummary(run *Run) *Summary {
