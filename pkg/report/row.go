@@ -104,7 +104,10 @@ func OnTheWay(troubles map[string]int) string {
 
 // troubles reads what OnTheWay wrote. Whatever else may stand there, none is met more often than there were attempts.
 func (r *Row) troubles() map[string]int {
-	_, words, _ := strings.Cut(r.Message, onTheWay)
+	_, words, found := strings.Cut(r.Message, onTheWay)
+	if !found {
+		return nil
+	}
 	all := map[string]int{}
 	for each := range strings.SplitSeq(words, ", ") {
 		times, trouble, counted := strings.Cut(each, "x ")
@@ -117,10 +120,11 @@ func (r *Row) troubles() map[string]int {
 
 // attention says how much a row needs: 2 if its users may still be there, 1 if it did not go as usual, else 0.
 func (r *Row) attention() int {
+	done := r.Outcome == Deleted || r.Outcome == Restored
 	switch {
 	case r.Outcome == Failed || r.Outcome == Unknown:
 		return 2
-	case len(r.troubles()) > 0 || (r.Outcome == Deleted || r.Outcome == Restored) && r.said() != "" && r.said() != ReadBack:
+	case strings.Contains(r.Message, onTheWay) || done && r.Message != "" && r.Message != ReadBack:
 		return 1
 	}
 	return 0
