@@ -96,7 +96,8 @@ func newPage(run *Run, s *Summary) *page {
 		}
 	}
 	slices.SortStableFunc(p.Paces, func(a, b PaceChange) int { return a.At.Compare(b.At) })
-	p.Paces = slices.CompactFunc(p.Paces, func(a, b PaceChange) bool { return a.At.Equal(b.At) }) // a run keeps an earlier one's
+	same := func(a, b PaceChange) bool { return a.At.Equal(b.At) } // a run keeps what was asked of the one before
+	p.Paces = slices.CompactFunc(p.Paces, same)
 	p.Sessions, p.MoreSessions = some(p.Sessions)
 	p.Paces, p.MorePaces = some(p.Paces)
 	p.Pauses, p.MorePauses = some(p.pauses)
@@ -125,7 +126,8 @@ func verdict(s *Summary) (class, sentence string) {
 		return "bad", fmt.Sprintf("Unfinished: %s of %s done, %s still to come.",
 			text.Count(s.Accepted-s.Remaining), text.Things(s.Accepted, "user"), text.Count(s.Remaining))
 	case open > 0:
-		return "bad", fmt.Sprintf("Finished, but %s of %s may still %s.", text.Count(open), text.Things(s.Accepted, "user"), w.undone)
+		return "bad", fmt.Sprintf("Finished, but %s of %s may still %s.",
+			text.Count(open), text.Things(s.Accepted, "user"), w.undone)
 	case s.Accepted == 0 && s.Invalid > 0:
 		return "fair", fmt.Sprintf("Finished: nothing was sent, and %s invalid.", text.Are(s.Invalid, "input row"))
 	case s.Accepted == 0:

@@ -57,7 +57,8 @@ func TestSeriesLosesNothing(t *testing.T) {
 		for i := range n {
 			i = (i + n/2) % n // as of another shard
 			begun := start.Add(time.Duration(i) * every)
-			all.add(&Row{Users: 50, Attempts: 3, Message: onTheWay + "2x throttled (429)", StartedAt: begun, Duration: 10 * time.Millisecond})
+			all.add(&Row{Users: 50, Attempts: 3, Message: onTheWay + "2x throttled (429)", StartedAt: begun,
+				Duration: 10 * time.Millisecond})
 		}
 		s := all.series()
 		users, again := 0, 0
@@ -131,7 +132,8 @@ func TestPausesAreMarkedInBothPlots(t *testing.T) {
 	run, s := madeUp(t, 0, 0, true)
 	at := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
 	for range 3 {
-		settle(s, &Row{Outcome: Deleted, Users: 50, Attempts: 2, Message: onTheWay + "1x connection lost", StartedAt: at, Duration: 10 * time.Second})
+		settle(s, &Row{Outcome: Deleted, Users: 50, Attempts: 2, Message: onTheWay + "1x connection lost",
+			StartedAt: at, Duration: 10 * time.Second})
 		at = at.Add(time.Hour)
 	}
 	panels := newPage(run, s).panels()
