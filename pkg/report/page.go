@@ -123,7 +123,11 @@ func verdict(s *Summary) (class, sentence string) {
 	}
 	switch {
 	case s.State == unfinished:
-		return "bad", fmt.Sprintf("Unfinished: %s of %s done, %s still to come.",
+		class = "bad"
+		if s.ExitCode == 5 { // stopped as asked
+			class = "fair"
+		}
+		return class, fmt.Sprintf("Unfinished: %s of %s done, %s still to come.",
 			text.Count(s.Accepted-s.Remaining), text.Things(s.Accepted, "user"), text.Count(s.Remaining))
 	case open > 0:
 		return "bad", fmt.Sprintf("Finished, but %s of %s may still %s.",

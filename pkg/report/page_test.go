@@ -122,6 +122,8 @@ func TestPageSaysWhatHappenedInOneSentence(t *testing.T) {
 			"Finished, but 10 of 5,000 users may still exist."},
 		{Summary{State: unfinished, Accepted: 5000, Deleted: 1000, Failed: 7, Remaining: 3993}, "bad",
 			"Unfinished: 1,007 of 5,000 users done, 3,993 still to come."},
+		{Summary{State: unfinished, ExitCode: 5, Accepted: 300, Deleted: 50, Remaining: 250}, "fair",
+			"Unfinished: 50 of 300 users done, 250 still to come."},
 	} {
 		if class, got := verdict(&c.s); class != c.class || got != c.want {
 			t.Errorf("got %s, %q; want %s, %q", class, got, c.class, c.want)
@@ -272,11 +274,17 @@ func TestPageSaysWhatHappenedToChunks(t *testing.T) {
 			Message: OnTheWay(map[string]int{"no answer in time (timeout)": 2, Split: 1})},
 		{Chunk: 22, Users: 25, Outcome: Unknown, Attempts: 4, Message: "still there when read back; " +
 			OnTheWay(map[string]int{"no answer in time (timeout)": 3, Split: 1})},
+		{Chunk: 23, Users: 50, Outcome: Deleted, Attempts: 1, Message: "taken for deleted by an earlier attempt"},
+		{Chunk: 24, Users: 50, Outcome: Deleted, Attempts: 1, Message: ReadBack},
+		{Chunk: 25, Users: 50, Outcome: Absent, Attempts: 1, Message: "not among the users that exist"},
 	} {
 		settle(s, &r)
 	}
 	text := rendered(t, run, s)
-	for _, want := range []string{"Chunks that needed attention", ">1002–1051<", "<code>r-1</code>",
+	if strings.Contains(text, "<b>"+ReadBack) || strings.Contains(text, "not among the users") {
+		t.Error("attention is asked for what went as usual")
+	}
+	for _, want := range []string{"Chunks that needed attention", ">1002–1051<", "<code>r-1</code>", ">taken for deleted by",
 		">50 deleted<", ">on the way: 1x server failed (503), 1x throttled (429)<", "no answer carried a request ID",
 		">25 unknown<", ">still there when read back; on the way: 3x no answer in time (timeout), 1x split in two<",
 		"Attempts in vain: 3 no answer in time (timeout), 1 server failed (503), 1 throttled (429)."} {

@@ -78,3 +78,14 @@ func TestPageOfARestore(t *testing.T) {
 		}
 	}
 }
+
+// A redacted folder's summary is what is left, and may be anybody's: shards that it names have no folder to be asked.
+func TestPageOfARedactedFolderAsksNoShards(t *testing.T) {
+	run, rows := threeRows()
+	dir := ended(t, folder(t, run, rows...), run, 0)
+	write(t, dir, SummaryName, `{"state":"finished","shards":[{"shard":"0/2"}]}`)
+	_, differ, err := CompareRedacted(dir, run)
+	if err != nil || len(differ) != 1 {
+		t.Errorf("%v, %v", differ, err)
+	}
+}
