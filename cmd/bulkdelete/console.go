@@ -210,15 +210,15 @@ func (k *console) showJSON(v any) error {
 	return closedPipe(enc.Encode(v))
 }
 
-// row counts a row that is on disk. What the API said about a user stays out of the log.
+// row counts a row that is on disk. What the API said is masked in it, as in every file that outlives the lists.
 func (k *console) row(r report.Row) {
 	k.pulse.row(r)
 	if r.Outcome != report.Failed && r.Outcome != report.Unknown {
 		return
 	}
 	k.log.Warn().Int("chunk", r.Chunk).Str("part", fmt.Sprintf("%d-%d", r.From, r.To)).
-		Str("outcome", string(r.Outcome)).Int("http_status", r.HTTPStatus).Int("status_code", r.StatusCode).
-		Int("api_code", r.APICode).Strs("request_ids", r.RequestIDs).Msg("chunk failed")
+		Str("outcome", string(r.Outcome)).Str("reason", r.Reason()).
+		Int("http_status", r.HTTPStatus).Int("status_code", r.StatusCode).Int("api_code", r.APICode).Strs("request_ids", r.RequestIDs).Msg("chunk failed")
 }
 
 // attempt counts a call on the wire; chunk is the one that it was for, or 0.

@@ -92,8 +92,11 @@ func TestRedactedFoldersNameNobody(t *testing.T) {
 		bad[0], strings.ToUpper(bad[3]), bad[1], bad[2])
 	gossip(t, p, bad[0], says)
 	folder := filepath.Join(dir, "all.bulkdelete")
-	wants(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "500", "--column", "userId", "--sample", "0", "--backup",
-		"--protect", "admins.csv", "--sign-key", "ann", "--workers", "1"), 1, "1 users failed")
+	said := wants(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "500", "--column", "userId", "--sample", "0",
+		"--backup", "--protect", "admins.csv", "--sign-key", "ann", "--workers", "1"), 1, "1 users failed")
+	if !strings.Contains(said, "whose phone is ***, is a boss of ***") || strings.Contains(said, bad[0]) {
+		t.Errorf("the log does not say why, or names somebody:\n%s", said)
+	}
 	wants(t, p.command(dir, "restore", "all.bulkdelete", "--yes", "--rate", "500", "--sign-key", "ann"), 0)
 	audit, err := os.ReadFile(filepath.Join(folder, "audit.csv"))
 	if err != nil || !strings.Contains(string(audit), "*** (***, ***), whose phone is ***, is a boss of ***") {

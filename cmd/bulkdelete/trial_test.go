@@ -29,6 +29,10 @@ func TestATrial(t *testing.T) {
 		strings.Contains(string(run), `all.csv --stop-after`) {
 		t.Errorf("run.json goes on with another trial: %v\n%s", err, run)
 	}
+	page, err := os.ReadFile(filepath.Join(dir, "all.bulkdelete", "report.html"))
+	if err != nil || !strings.Contains(string(page), "<pre>cd "+dir+" &amp;&amp; ") {
+		t.Errorf("the page does not say where to go on: %v", err)
+	}
 	rest := openTerminal(t, p.command(dir, "run", "all.csv"), 100)
 	rest.wait(t, "Type 250 to delete 250 users")
 	if said := rest.String(); !strings.Contains(said, "next users  line 52: "+userID(51)) || strings.Contains(said, userID(50)) {

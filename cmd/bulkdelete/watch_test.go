@@ -221,11 +221,11 @@ func TestLogs(t *testing.T) {
 	runs, seen := map[string]bool{}, map[string]int{}
 	for line := range strings.Lines(printed) {
 		var l struct {
-			Level, Message, Run, Outcome, Call string
-			Chunk, Attempt                     int
-			HTTPStatus                         int      `json:"http_status"`
-			RequestID                          string   `json:"request_id"`
-			RequestIDs                         []string `json:"request_ids"`
+			Level, Message, Run, Outcome, Reason, Call string
+			Chunk, Attempt                             int
+			HTTPStatus                                 int      `json:"http_status"`
+			RequestID                                  string   `json:"request_id"`
+			RequestIDs                                 []string `json:"request_ids"`
 		}
 		if !strings.HasPrefix(line, "{") || json.Unmarshal([]byte(line), &l) != nil || l.Run == "" {
 			continue // no line of the log: the plan, or a summary
@@ -240,7 +240,8 @@ func TestLogs(t *testing.T) {
 			(l.Attempt == 0 || l.HTTPStatus != 200 || l.RequestID == "" || l.Chunk == 0 && l.Call != "get-management-token") {
 			t.Errorf("the line does not say which attempt: %s", line)
 		}
-		if l.Message == "chunk failed" && (l.Chunk == 0 || l.Outcome != "failed" || len(l.RequestIDs) == 0) {
+		if l.Message == "chunk failed" && (l.Chunk == 0 || l.Outcome != "failed" || len(l.RequestIDs) == 0 ||
+			l.Reason != "the batch is refused because of one of its users") {
 			t.Errorf("the line does not say which chunk: %s", line)
 		}
 	}

@@ -51,11 +51,10 @@ type Steps struct {
 // Step is one of Steps.
 type Step struct{ From, To, Y float64 }
 
-// Mark is a dashed line across a panel, its label to the right or the left.
+// Mark is a dashed line across a panel, its label to the right.
 type Mark struct {
 	X     float64
 	Label string
-	Left  bool
 }
 
 //go:embed chart.svg

@@ -23,7 +23,7 @@ func whole() *Chart {
 		for _, y := range odd {
 			steps, points = append(steps, Step{x, y, x}), append(points, Step{From: x, Y: y})
 		}
-		p.Marks = append(p.Marks, Mark{x, hostile, false})
+		p.Marks = append(p.Marks, Mark{x, hostile})
 	}
 	p.Areas = []Steps{{"a", "<i>", false, steps}, {}}
 	p.Bars = []Steps{{"b", "<i>", false, steps}, {}}
@@ -122,8 +122,8 @@ func TestShapes(t *testing.T) {
 }
 
 func TestLabels(t *testing.T) {
-	_, labels := plot(Panel{Marks: []Mark{{X: 5, Label: "right"}, {X: 5, Label: "left", Left: true}, {X: 1}}})
-	want := "[{18 28 end 10} {80 36 start right} {72 36 end left}]"
+	_, labels := plot(Panel{Marks: []Mark{{X: 5, Label: "right"}, {X: 1}}})
+	want := "[{18 28 end 10} {80 36 start right}]"
 	if got := fmt.Sprint(labels); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}

@@ -97,12 +97,8 @@ func (q *panel) plot(p *Panel, x, y scale) {
 	for _, m := range p.Marks {
 		at := x.at(m.X)
 		q.Lines = append(q.Lines, shape{Class: "muted", Dashed: true, Path: fmt.Sprintf("M%v %vV%v", at, y.from, y.to)})
-		anchor, by := "start", 4.0
-		if m.Left {
-			anchor, by = "end", -4.0
-		}
 		if m.Label != "" {
-			q.Labels = append(q.Labels, label{at + by, y.to + 12, anchor, m.Label})
+			q.Labels = append(q.Labels, label{at + 4, y.to + 12, "start", m.Label})
 		}
 	}
 }

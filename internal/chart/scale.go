@@ -57,33 +57,3 @@ func Times(last time.Duration, limit int) []time.Duration {
 	}
 	return multiples(step, last, limit)
 }
-
-// LogTimes are round times between two, up to some hours, for a logarithmic scale: two or three for each power of ten,
-// or one where more than limit would stand there, or every other one of these, and so on.
-func LogTimes(first, last time.Duration, limit int) (times []time.Duration) {
-	for _, most := range []int{3, 1} {
-		times = nil
-		for _, unit := range []time.Duration{time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond,
-			time.Second, 10 * time.Second, time.Minute, 10 * time.Minute, time.Hour} {
-			round := []time.Duration{1, 2, 5}
-			if unit == 10*time.Second || unit == 10*time.Minute {
-				round = []time.Duration{1, 3} // 50 is too near to 60
-			}
-			for _, n := range round[:min(most, len(round))] {
-				if at := n * unit; first <= at && at <= last {
-					times = append(times, at)
-				}
-			}
-		}
-		if len(times) <= limit {
-			return times
-		}
-	}
-	for len(times) > limit {
-		for i := range (len(times) + 1) / 2 {
-			times[i] = times[2*i]
-		}
-		times = times[:(len(times)+1)/2]
-	}
-	return times
-}

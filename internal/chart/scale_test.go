@@ -92,25 +92,3 @@ func TestTimes(t *testing.T) {
 		}
 	}
 }
-
-func TestLogTimes(t *testing.T) {
-	const ms = time.Millisecond
-	for _, c := range []struct {
-		first, last time.Duration
-		limit       int
-		want        string
-	}{
-		{25 * ms, 1600 * ms, 9, "[50ms 100ms 200ms 500ms 1s]"},
-		{25 * ms, 1600 * ms, 4, "[100ms 1s]"},
-		{0, 2 * ms, 4, "[1ms 2ms]"},
-		{20 * time.Second, 6 * time.Minute, 4, "[30s 1m0s 2m0s 5m0s]"},
-		{ms, 2 * time.Hour, 9, "[1ms 10ms 100ms 1s 10s 1m0s 10m0s 1h0m0s]"},
-		{ms, 2 * time.Hour, 4, "[1ms 100ms 10s 10m0s]"},
-		{ms, 2 * time.Hour, 1, "[1ms]"},
-		{2, 5, 4, "[]"},
-	} {
-		if got := fmt.Sprint(LogTimes(c.first, c.last, c.limit)); got != c.want {
-			t.Errorf("from %v to %v, at most %d: %v, want %v", c.first, c.last, c.limit, got, c.want)
-		}
-	}
-}

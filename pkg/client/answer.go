@@ -33,6 +33,25 @@ func (l *Attempt) passes() bool {
 	return l.kind == Unavailable && !l.hopeless || l.kind == ServerError
 }
 
+// trouble says in a few words why the attempt was in vain, "" if it was not or was refused for good.
+func (l *Attempt) trouble() string {
+	switch {
+	case l.Throttled:
+		return "throttled (429)"
+	case l.timedOut:
+		return "no answer in time (timeout)"
+	case l.kind == Unavailable && l.HTTPStatus == 0:
+		return "connection lost"
+	case l.kind == Credentials:
+		return "authorization refused"
+	case l.passes() && l.code >= 500:
+		return fmt.Sprintf("server failed (%d)", l.code)
+	case l.passes():
+		return fmt.Sprintf("no usable answer (%d)", l.code)
+	}
+	return ""
+}
+
 // number reads a whole number that may be written as a string. Whatever else stands there is 0, not an error.
 func number(value any) int {
 	n, ok := value.(float64)

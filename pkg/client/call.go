@@ -47,6 +47,7 @@ type Attempt struct {
 	kind       Kind      // of Err; 0: success
 	inDoubt    bool      // it may have been carried out all the same
 	untrusted  bool      // the server's certificate is not accepted
+	timedOut   bool      // no answer came in time
 	hopeless   bool      // no answer came, and none will
 	bare       bool      // statusCode 200 and no data
 }
@@ -191,6 +192,7 @@ func (a *call) send(r *http.Request) (*http.Response, []byte, error) {
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
+		a.last.timedOut = true
 		return nil, nil, fmt.Errorf("none within %s", a.client.cfg.Timeout)
 	case err != nil:
 		return nil, nil, err
@@ -234,6 +236,9 @@ func (a *call) note() {
 	r.InDoubt, r.Unanswered = r.InDoubt || l.inDoubt, l.unanswered()
 	if l.RequestID != "" {
 		r.RequestIDs = append(r.RequestIDs, l.RequestID)
+	}
+	if words := l.trouble(); words != "" {
+		r.Join(Receipt{Troubles: map[string]int{words: 1}})
 	}
 	if l.Throttled {
 		a.client.pace.throttled(l.started, min(l.retryAfter, maxRetryAfter))

@@ -2,6 +2,7 @@ package client
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -40,10 +41,11 @@ type Receipt struct {
 	Attempts                        int // sent, throttled ones included
 	HTTPStatus, StatusCode, APICode int // of the last answer; 0: none
 	Message                         string
-	RequestIDs                      []string  // every one that came back, in order
-	StartedAt                       time.Time // when the first attempt began
-	InDoubt                         bool      // an attempt may have been carried out although no answer said so
-	Unanswered                      bool      // the last one had no answer, or 408, 502, 503, 504: nothing about its users
+	RequestIDs                      []string       // every one that came back, in order
+	StartedAt                       time.Time      // when the first attempt began
+	InDoubt                         bool           // an attempt may have been carried out although no answer said so
+	Unanswered                      bool           // the last one: no answer, or 408, 502, 503, 504
+	Troubles                        map[string]int // attempts that failed in passing, by what became of them, in words
 }
 
 // Join adds a further call's receipt. What is about the last attempt is the later call's, if it made one.
@@ -56,6 +58,11 @@ func (r *Receipt) Join(next Receipt) {
 	r.Attempts = first.Attempts + next.Attempts
 	r.RequestIDs = slices.Concat(first.RequestIDs, next.RequestIDs)
 	r.InDoubt = first.InDoubt || next.InDoubt
+	r.Troubles = map[string]int{} // another one: the halves of a chunk share what came before
+	maps.Copy(r.Troubles, first.Troubles)
+	for words, n := range next.Troubles {
+		r.Troubles[words] += n
+	}
 }
 
 // SaysNoUser says whether the last answer named a missing user (apiCode 2004, older 2210). A bare 404 may as well mean

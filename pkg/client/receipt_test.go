@@ -65,6 +65,38 @@ func TestWhenTheAttemptsBegan(t *testing.T) {
 	})
 }
 
+// What an attempt met in passing is told apart, in words.
+func TestTroublesAreToldApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &answers{list: []string{"429 ", "429 ", "503 ", "cut", `200 {"statusCode":500}`, "200 <html>",
+			"200 late", yes}}
+		api.after = func(n int) {
+			if n == len(api.list)-1 {
+				time.Sleep(time.Minute)
+			}
+		}
+		r, err := newClient(t, api, nil).DeleteUsers(t.Context(), "user_id", []string{"a"})
+		want := map[string]int{"throttled (429)": 2, "server failed (503)": 1, "connection lost": 1,
+			"server failed (500)": 1, "no usable answer (200)": 1, "no answer in time (timeout)": 1}
+		if err != nil || !reflect.DeepEqual(r.Troubles, want) {
+			t.Errorf("%v: %v, want %v", err, r.Troubles, want)
+		}
+		before := Receipt{Attempts: 1, Troubles: map[string]int{"connection lost": 2}}
+		half := before
+		half.Join(r)
+		if half.Troubles["connection lost"] != 3 || before.Troubles["connection lost"] != 2 || len(before.Troubles) != 1 {
+			t.Errorf("joined: %v; what was before: %v", half.Troubles, before.Troubles)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) { // what was said for good is no trouble
+		api := &answers{list: []string{`200 {"statusCode":400}`}}
+		r, _ := newClient(t, api, nil).DeleteUsers(t.Context(), "user_id", []string{"a"})
+		if r.Attempts != 1 || len(r.Troubles) > 0 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
 func TestReceiptsAreJoined(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
 	first := Receipt{Attempts: 2, HTTPStatus: 502, RequestIDs: []string{"a"}, StartedAt: at(1), InDoubt: true,
@@ -72,11 +104,11 @@ func TestReceiptsAreJoined(t *testing.T) {
 	for _, c := range []struct{ next, want Receipt }{
 		{Receipt{Attempts: 1, HTTPStatus: 200, StatusCode: 200, Message: "m", RequestIDs: []string{"b"}, StartedAt: at(5)},
 			Receipt{Attempts: 3, HTTPStatus: 200, StatusCode: 200, Message: "m", RequestIDs: []string{"a", "b"},
-				StartedAt: at(1), InDoubt: true}},
+				StartedAt: at(1), InDoubt: true, Troubles: map[string]int{}}},
 		// A call that ended before its first attempt says nothing of its own.
 		{Receipt{RequestIDs: []string{"login"}, StartedAt: at(5)},
 			Receipt{Attempts: 2, HTTPStatus: 502, RequestIDs: []string{"a", "login"},
-				StartedAt: at(1), InDoubt: true, Unanswered: true}},
+				StartedAt: at(1), InDoubt: true, Unanswered: true, Troubles: map[string]int{}}},
 	} {
 		r := first
 		if r.Join(c.next); !reflect.DeepEqual(r, c.want) {

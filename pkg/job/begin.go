@@ -2,6 +2,7 @@ package job
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"time"
 
@@ -33,6 +34,7 @@ func (j *Job) begin() (torn int, err error) {
 	}
 	s := j.Session
 	s.StartedAt, s.Torn, s.Workers = time.Now().UTC(), torn, j.Workers
+	s.WorkDir, _ = os.Getwd() // a page that lacks it is no reason not to run
 	run.Program, run.Open, run.Workers = s.Program, true, max(run.Workers, s.Workers)
 	run.Runs = append(run.Runs, s)
 	return torn, f.save()

@@ -125,7 +125,7 @@ func (w *work) deleted(places []int, t trail) error {
 		case err != nil:
 			return w.record(places, report.Deleted, t, "could not be read back: "+err.Error())
 		}
-		if err := w.record(gone, report.Deleted, t, "read back: gone"); err != nil || len(alive) == 0 {
+		if err := w.record(gone, report.Deleted, t, report.ReadBack); err != nil || len(alive) == 0 {
 			return err
 		}
 		if places = alive; try == len(lags) {
@@ -225,6 +225,7 @@ func (w *work) refused(places []int, t trail) error {
 // leaves the second half.
 func (w *work) divide(places []int, t trail, each func(half []int, t trail) error) error {
 	half := len(places) / 2
+	t.Join(client.Receipt{Troubles: map[string]int{report.Split: 1}})
 	if err := each(places[:half], t); err != nil {
 		return err
 	}
@@ -315,6 +316,7 @@ func (w *work) row(places []int, o report.Outcome, t trail, note string) report.
 	if o != report.Spared { // whose reason is ours, and names nobody
 		note = w.mask(note)
 	}
+	note = join(note, report.OnTheWay(t.Troubles))
 	return report.Row{
 		Chunk: w.chunk.Number, From: first, To: last,
 		FirstLine: w.chunk.Lines[first-1], LastLine: w.chunk.Lines[last-1], Users: len(places),

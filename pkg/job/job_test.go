@@ -12,6 +12,7 @@ import (
 
 	"bulkdelete/internal/sandbox"
 	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/report"
 )
 
 // Whatever the API answers and however the network lies, everybody is deleted in the end and nothing false is said.
@@ -83,6 +84,11 @@ func TestOneBadUserInFifty(t *testing.T) {
 				if failed := b.rows("failed.csv"); failed[0]["user_id"] != id(50+place) ||
 					failed[0]["bulkdelete_line"] != fmt.Sprint(51+place) {
 					t.Errorf("failed is %v", failed[0])
+				} else if strings.Contains(failed[0]["bulkdelete_reason"], report.Split) { // which is no reason
+					t.Errorf("it failed because of %s", failed[0]["bulkdelete_reason"])
+				}
+				if audit := fmt.Sprint(b.rows("audit.csv")); !strings.Contains(audit, "x "+report.Split) {
+					t.Errorf("no row says that the chunk was split: %s", audit)
 				}
 			})
 		}

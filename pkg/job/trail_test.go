@@ -105,7 +105,8 @@ func TestARowTellsOfAllItsCalls(t *testing.T) {
 		} {
 			row := rows[i]
 			if row["part"] != want.part || row["first_line"] != want.first || row["last_line"] != want.last ||
-				row["attempts"] != want.attempts || row["request_ids"] != want.ids {
+				row["attempts"] != want.attempts || row["request_ids"] != want.ids ||
+				!strings.HasSuffix(row["message"], "on the way: 1x server failed (503)") {
 				t.Errorf("the row is %v, want %v", row, want)
 			}
 			at, err := time.Parse(time.RFC3339, row["started_at"])

@@ -255,3 +255,28 @@ func TestAuditSeesThatItsFileIsGone(t *testing.T) {
 		must(t, a.Close())
 	}
 }
+
+// A message says why, and what attempts met before; both can be had from it.
+func TestReasonsAndTroublesOfARow(t *testing.T) {
+	way := OnTheWay(map[string]int{"throttled (429)": 3, "connection lost": 1})
+	for _, c := range []struct {
+		message, reason, troubles string
+	}{
+		{way, "the API said no more than HTTP 200, statusCode 400", "map[connection lost:1 throttled (429):3]"},
+		{"no such role; " + way, "no such role", "map[connection lost:1 throttled (429):3]"},
+		{"no such role, 5x or so", "no such role, 5x or so", "map[]"},
+		{onTheWay + "evil, 999999999x worse, -3x bad, x x, 7", "the API said no more than HTTP 200, statusCode 400",
+			"map[worse:4]"},
+	} {
+		r := Row{HTTPStatus: 200, StatusCode: 400, Attempts: 4, Message: c.message}
+		if got := fmt.Sprint(r.troubles()); r.Reason() != c.reason || got != c.troubles {
+			t.Errorf("%s: %q, %s", c.message, r.Reason(), got)
+		}
+	}
+	if OnTheWay(nil) != "" {
+		t.Error("something is said of nothing")
+	}
+	if r := (Row{}); r.Reason() != "no answer came" {
+		t.Errorf("without an answer: %s", r.Reason())
+	}
+}

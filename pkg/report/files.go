@@ -244,11 +244,12 @@ func (out *files) put(l Line, s *Summary) error {
 		s.Remaining++
 		return out.row(out.remaining, "", l.Raw)
 	case row.Outcome == Spared:
-		s.stats.addSample(&s.stats.SparedRows, l, row.reason())
-		return out.row(out.spared, "", out.layout.bare(l.Raw), number, row.reason())
+		s.stats.addSample(&s.stats.SparedRows, l, row.Reason())
+		return out.row(out.spared, "", out.layout.bare(l.Raw), number, row.Reason())
 	case row.Outcome == Failed || row.Outcome == Unknown:
-		s.fail(l, row)
-		return out.row(out.failed, "", out.layout.bare(l.Raw), number, string(row.Outcome), row.reason(), row.requestID())
+		l.Code = row.kind()
+		s.stats.addSample(&s.stats.FailedRows, l, row.Reason())
+		return out.row(out.failed, "", out.layout.bare(l.Raw), number, string(row.Outcome), row.Reason(), row.requestID())
 	}
 	if at := [2]int{l.Chunk, row.From}; at != out.at {
 		out.at, out.cells = at, strings.Join([]string{"", strconv.Itoa(l.Chunk), string(row.Outcome),
@@ -299,14 +300,6 @@ func (r *Row) requestID() string {
 		return r.RequestIDs[n-1]
 	}
 	return ""
-}
-
-// reason is why a row failed, in a few words.
-func (r *Row) reason() string {
-	if r.Message != "" {
-		return r.Message
-	}
-	return fmt.Sprintf("HTTP %d, statusCode %d", r.HTTPStatus, r.StatusCode)
 }
 
 // quoted is a cell as it has to be written.

@@ -41,8 +41,11 @@ func TestJoinedFiles(t *testing.T) {
 	if s.LastRowHash != "" || s.LatencyMS.Max != 1000 || s.State != unfinished {
 		t.Errorf("%+v", s)
 	}
-	if s.stats.Retried[0].Chunk != 1 || s.stats.Slowest[1].Chunk != 2 {
-		t.Errorf("%+v, %+v", s.stats.Retried, s.stats.Slowest)
+	if rows := s.stats.FailedRows; len(rows) != 1 || rows[0].Kind != "unknown: no answer" {
+		t.Errorf("rows that failed: %+v", rows)
+	}
+	if a := s.stats.Attention; len(a) != 1 || a[0].Chunk != 3 {
+		t.Errorf("chunks that needed attention: %+v", a)
 	}
 	if len(s.Shards) != 2 || s.Shards[0].AuditRows != 2 || s.Shards[1].LastRowHash == "" {
 		t.Errorf("%+v", s.Shards)

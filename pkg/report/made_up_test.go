@@ -20,7 +20,8 @@ func madeUp(t *testing.T, users, left int, clean bool) (*Run, *Summary) {
 		Plan:    Plan{Accepted: users, Rows: users, ChunkSize: 50, Chunks: (users + 49) / 50},
 		Input: Input{Name: "leavers-2026-11.csv", Path: "/data/leavers-2026-11.csv", Bytes: int64(users) * 34,
 			SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}}}
-	run.Runs = []Session{{Dir: "a.bulkdelete", Resume: "bulkdelete run leavers-2026-11.csv --yes", Ended: &Ended{}}}
+	run.Asked.By, run.Asked.At, run.Asked.Reason = "ana@ops-1", "2026-11-02T08:57:12Z", "CHG-20817"
+	run.Runs = madeUpRuns(users, left, at)
 	s := newSummary(run)
 	s.Accepted, s.Rows, s.Remaining = users, users, left
 	s.LastRowHash = "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c"
@@ -41,13 +42,29 @@ func madeUp(t *testing.T, users, left int, clean bool) (*Run, *Summary) {
 	if !clean {
 		rejectMadeUp(run, s)
 	}
-	if left > 0 {
-		run.Last().Ended = &Ended{ExitCode: 5, Reason: "stopped by --max-duration"}
-	}
-	if err := s.finish(run); err != nil {
-		t.Fatal(err)
+	must(t, s.finish(run))
+	if s.EndedAt != nil {
+		run.Last().Ended.At = *s.EndedAt
 	}
 	return run, s
+}
+
+// madeUpRuns are the trial and the run that went on with it.
+func madeUpRuns(users, left int, at time.Time) []Session {
+	pool, after := users+1_612_408, users+1_612_358
+	trial := Session{StartedAt: at, By: "ana@ops-1", Approved: "typed", Dir: "leavers-2026-11.bulkdelete", Workers: 16,
+		Rate: "20", Reason: "CHG-20817", PoolBefore: &pool, Sample: &Sample{Rows: 100, Exist: 100},
+		Guards: map[string]string{"max_failures": "10%", "max_rejected": "20%", "stop_after": "50"},
+		Ended:  &Ended{At: at.Add(time.Second), ExitCode: 5, Reason: "stopped by --stop-after 50", PoolAfter: &after}}
+	rest := trial
+	rest.StartedAt, rest.PoolBefore, rest.Sample = at.Add(40*time.Minute), &after, &Sample{Rows: 100, Exist: 99}
+	rest.WorkDir, rest.Resume = "/data", "bulkdelete run leavers-2026-11.csv --max-deletes 40%"
+	rest.Guards = map[string]string{"max_deletes": "40%", "max_failures": "10%", "max_rejected": "20%"}
+	rest.Ended = &Ended{}
+	if left > 0 {
+		rest.Ended.ExitCode, rest.Ended.Reason = 5, "stopped by --max-duration"
+	}
+	return []Session{trial, rest}
 }
 
 func settleMadeUp(s *Summary, dice *rand.Rand, chunk, of int, at time.Time, clean bool) {
@@ -59,6 +76,7 @@ func settleMadeUp(s *Summary, dice *rand.Rand, chunk, of int, at time.Time, clea
 	if !clean && (where > 0.3 && where < 0.31 || where > 0.7 && where < 0.705 || dice.Float64() < 0.002) {
 		r.Attempts += 1 + dice.IntN(3)
 		r.Duration += time.Duration(3000*r.Attempts) * time.Millisecond
+		r.Message = OnTheWay(map[string]int{"throttled (429)": r.Attempts - 1})
 		for range r.Attempts - 1 {
 			r.RequestIDs = append(r.RequestIDs, fmt.Sprintf("77aa90c1-%04x-4bd2-8a11-%012x", chunk&0xffff, dice.IntN(1e9)))
 		}
@@ -72,7 +90,7 @@ func settleMadeUp(s *Summary, dice *rand.Rand, chunk, of int, at time.Time, clea
 	r.From, r.To, r.Users, r.Outcome = 49, 49, 1, Failed
 	r.StatusCode, r.APICode, r.Message = 403, 2209, "No permission to delete this user"
 	settle(s, &r)
-	s.fail(Line{Line: r.LastLine - 1, ID: fmt.Appendf(nil, "6319a1504f3%013x", chunk)}, &r)
+	fail(s, Line{Line: r.LastLine - 1, ID: fmt.Appendf(nil, "6319a1504f3%013x", chunk)}, &r)
 	r.From, r.To, r.Outcome, r.StatusCode, r.APICode, r.Message = 50, 50, Absent, 404, 2004, ""
 	settle(s, &r)
 }
@@ -89,6 +107,12 @@ func rejectMadeUp(run *Run, s *Summary) {
 		s.Rows++
 	}
 	run.Asked.Plan.Rows, run.Asked.Plan.Invalid = s.Rows, s.Invalid
+}
+
+// fail takes a user into account whose row failed.
+func fail(s *Summary, l Line, r *Row) {
+	l.Code = r.kind()
+	s.stats.addSample(&s.stats.FailedRows, l, r.Reason())
 }
 
 // settle takes an audit row into account.

@@ -24,16 +24,27 @@ type page struct {
 	*stats
 	series
 	Run      *Run
+	Sessions []session
 	Dir      string // as a word of a shell's command line
 	Class    string // of the verdict: good, fair or bad
 	Verdict  string
+	Words    deedWords
 	Parts    []part
 	Failures []part // by reason
 	Refusals []part // by why rows were rejected
 	Mercies  []part // by why users were spared
+	Troubles []part // by what attempts in vain met
+	Paces    []PaceChange
+	Pauses   []pause
+	Pace     template.HTML // drawn; "": there is too little
 
-	WorkingPace float64 // users a second, without the pauses
-	MorePauses  int     // than the first few, which Pauses has
+	MoreSessions, MorePaces, MorePauses int // than are shown
+}
+
+// session is a run on the folder, or on a shard's.
+type session struct {
+	*Session
+	Shard string
 }
 
 // part is some of the input's rows, or of the users in them.
@@ -45,54 +56,82 @@ type part struct {
 // renderPage makes report.html: one file that needs no other, no script and no network.
 func renderPage(run *Run, s *Summary) ([]byte, error) {
 	t, err := template.New(PageName).Funcs(template.FuncMap{
-		"count": text.Count, "are": text.Are,
-		"users": users, "span": span,
-		"ms":    func(f float64) string { return span(time.Duration(f * float64(time.Millisecond))) },
-		"clock": clock, "plain": plain, "ids": shownIDs, "percent": percent,
-		"count64": func(n int64) string { return text.Count(int(n)) }, "decimal": decimal,
-		"seconds": func(f float64) string { return span(time.Duration(f * float64(time.Second))) },
+		"count": text.Count, "are": text.Are, "things": text.Things,
+		"clock": clock, "plain": plain, "ids": shownIDs, "percent": percent, "span": span, "word": text.ShellWord,
+		"ms":      func(f float64) string { return span(time.Duration(f * float64(time.Millisecond))) },
+		"count64": func(n int64) string { return text.Count(int(n)) },
 		"option": func(name, value string) string {
-			return "--" + strings.ReplaceAll(name, "_", "-") + " " + strings.ReplaceAll(value, "\n", ", ")
+			flag := "--" + strings.ReplaceAll(name, "_", "-") + " "
+			return flag + strings.ReplaceAll(value, "\n", " "+flag)
 		},
 	}).Parse(pageHTML)
 	if err != nil {
 		return nil, err
 	}
+	p := newPage(run, s)
+	if p.Pace, err = p.drawPace(); err != nil {
+		return nil, err
+	}
 	var b bytes.Buffer
-	err = t.Execute(&b, newPage(run, s))
+	err = t.Execute(&b, p)
 	return b.Bytes(), err
 }
 
-const maxPauses = 20 // that are shown
-
 func newPage(run *Run, s *Summary) *page {
-	dir := "."
+	p := &page{Summary: s, stats: &s.stats, series: s.stats.series(), Run: run, Dir: ".", Words: s.Deed.words(),
+		Parts: parts(s), Failures: kinds(s.FailedBy, s.stats.said), Refusals: kinds(s.RejectedBy, rejections()),
+		Mercies: kinds(s.SparedBy, nil), Troubles: kinds(s.stats.troubles, nil)}
 	if last := run.Last(); last != nil {
-		dir = last.Dir
+		p.Dir = text.ShellWord(last.Dir)
 	}
-	p := &page{Summary: s, stats: &s.stats, series: s.stats.series(), Run: run, Dir: text.ShellWord(dir), Parts: parts(s),
-		Failures: kinds(s.FailedBy), Refusals: kinds(s.RejectedBy), Mercies: kinds(s.SparedBy)}
-	if p.MorePauses = len(p.Pauses) - maxPauses; p.MorePauses > 0 {
-		p.Pauses = p.Pauses[:maxPauses]
-	}
-	p.WorkingPace = float64(s.Accepted-s.Remaining) / max(p.Working.Seconds(), 0.001)
 	p.Class, p.Verdict = verdict(s)
+	runs := []Shard{{Run: run}}
+	if len(s.Shards) > 0 {
+		runs = s.Shards
+	}
+	for _, shard := range runs {
+		for i := range shard.Run.Runs {
+			p.Sessions = append(p.Sessions, session{&shard.Run.Runs[i], shard.Name})
+			p.Paces = append(p.Paces, shard.Run.Runs[i].Paces...)
+		}
+	}
+	slices.SortStableFunc(p.Paces, func(a, b PaceChange) int { return a.At.Compare(b.At) })
+	same := func(a, b PaceChange) bool { return a.At.Equal(b.At) } // a run keeps what was asked of the one before
+	p.Paces = slices.CompactFunc(p.Paces, same)
+	p.Sessions, p.MoreSessions = some(p.Sessions)
+	p.Paces, p.MorePaces = some(p.Paces)
+	p.Pauses, p.MorePauses = some(p.pauses)
 	return p
+}
+
+// some are the first of what the page shows no more of.
+func some[T any](all []T) (shown []T, more int) {
+	const most = 20
+	n := min(len(all), most)
+	return all[:n], len(all) - n
 }
 
 // verdict is what happened, in one sentence.
 func verdict(s *Summary) (class, sentence string) {
 	w := s.Deed.words()
 	open, done := s.Failed+s.Unknown, text.Are(s.Accepted-s.Spared, "user")+" "+w.done
-	if s.Spared > 0 {
+	switch {
+	case s.Spared > 0 && s.Spared == s.Accepted:
+		done = text.Are(s.Spared, "user") + " spared, none is " + w.done
+	case s.Spared > 0:
 		done += ", " + text.Count(s.Spared) + " spared"
 	}
 	switch {
 	case s.State == unfinished:
-		return "bad", fmt.Sprintf("Unfinished: %s of %s done, %s still to come.",
-			text.Count(s.Accepted-s.Remaining), users(s.Accepted), text.Count(s.Remaining))
+		class = "bad"
+		if s.ExitCode == 5 { // stopped as asked
+			class = "fair"
+		}
+		return class, fmt.Sprintf("Unfinished: %s of %s done, %s still to come.",
+			text.Count(s.Accepted-s.Remaining), text.Things(s.Accepted, "user"), text.Count(s.Remaining))
 	case open > 0:
-		return "bad", fmt.Sprintf("Finished, but %s of %s may still %s.", text.Count(open), users(s.Accepted), w.undone)
+		return "bad", fmt.Sprintf("Finished, but %s of %s may still %s.",
+			text.Count(open), text.Things(s.Accepted, "user"), w.undone)
 	case s.Accepted == 0 && s.Invalid > 0:
 		return "fair", fmt.Sprintf("Finished: nothing was sent, and %s invalid.", text.Are(s.Invalid, "input row"))
 	case s.Accepted == 0:
@@ -123,23 +162,41 @@ func parts(s *Summary) (all []part) {
 	return all
 }
 
-// kinds are reasons, the most frequent first.
-func kinds(by map[string]int) (all []part) {
+// kinds are reasons in words, the most frequent first, and beneath them what summary.json calls them.
+func kinds(by map[string]int, words map[string]string) (all []part) {
 	for name, n := range by {
-		all = append(all, part{Name: name, Rows: n})
+		p := part{Name: name, Rows: n}
+		if words[name] != "" {
+			p.Name, p.Meaning = words[name], name
+		}
+		all = append(all, p)
 	}
-	slices.SortFunc(all, func(a, b part) int { return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Name, b.Name)) })
+	slices.SortFunc(all, func(a, b part) int {
+		return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Meaning, b.Meaning))
+	})
 	return all
 }
 
-func users(n int) string { return text.Things(n, "user") }
-
-// decimal writes a rate: a small one with a digit behind the point.
-func decimal(f float64) string {
-	if f < 100 {
-		return strconv.FormatFloat(f, 'f', 1, 64)
+// rejections are the classes of rejected rows in words.
+func rejections() map[string]string {
+	return map[string]string{
+		"empty": "no ID in the row", "type": "not an ID of the type that was asked for",
+		"spreadsheet": "an ID that a spreadsheet has changed", "control": "invisible characters inside the ID",
+		"columns": "too few or too many columns", "no_user": "no user: a sum, a comment, the header again",
+		"duplicate": "the same ID as in an earlier row", "protected": "a person whom --protect names",
 	}
-	return text.Count(int(f + 0.5))
+}
+
+// Took is how long the work took and how fast it was, if that was long enough to tell.
+func (p *page) Took() string {
+	pace := float64(p.Accepted-p.Remaining) / p.Working.Seconds()
+	switch {
+	case p.Working < time.Second:
+		return "less than a second"
+	case pace < 100:
+		return fmt.Sprintf("%s, %.1f users a second", span(p.Working), pace)
+	}
+	return fmt.Sprintf("%s, %s users a second", span(p.Working), text.Count(int(pace+0.5)))
 }
 
 // percent is a share for people: 0.1% is not nothing, and 99.99% is not all.

@@ -6,44 +6,44 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"bulkdelete/internal/chart"
 )
 
+// Small runs draw no nonsense.
 func TestPageDrawsNoPictureOfNextToNothing(t *testing.T) {
 	const one, ten = time.Second, 10 * time.Second
 	for _, c := range []struct {
-		rows          int
-		every, took   time.Duration
-		pace, latency bool
-		attempts      int
-		says          string
+		rows        int
+		every, took time.Duration
+		pace        bool
+		vain        int
+		says        string
 	}{
-		{1, 0, 0, false, false, 1, "the work took 0 ms. No call had to be repeated."},
-		{1, 0, 80 * time.Millisecond, false, false, 2, "the work took 80 ms. 1 call was repeated."},
-		{3, one, one, false, false, 1, "the work took 3 s."},
-		{40, 0, 0, false, true, 2, "the work took 0 ms. 40 calls were repeated."},
-		{40, one, 0, true, true, 2, "40 calls were repeated, shown where"},
-		{3, 90 * one, ten, false, false, 1, "Pauses: 2026-11-02 09:00:10 UTC to 2026-11-02 09:01:30 UTC; "},
-		{5, 90 * one, ten, true, true, 1, "Left out, where the dashed lines stand: 2026-11-02 09:00:10 UTC"},
+		{1, 0, 0, false, 0, "the work took less than a second. No attempt was in vain."},
+		{1, 0, 80 * time.Millisecond, false, 1, "the work took less than a second. Attempts in vain: 1 connection lost."},
+		{3, one, one, false, 0, "the work took 3 s, 1.0 users a second."},
+		{40, 0, 0, false, 1, "the work took less than a second. Attempts in vain: 40 connection lost."},
+		{40, one, 0, true, 2, "Attempts in vain: 80 connection lost."},
+		{3, 90 * one, ten, false, 0, "Pauses: 2026-11-02 09:00:10 UTC to 2026-11-02 09:01:30 UTC; "},
+		{5, 90 * one, ten, true, 0, "Left out, where the dashed lines stand: 2026-11-02 09:00:10 UTC"},
 	} {
 		run, s := madeUp(t, 0, 0, true)
 		for i := range c.rows {
-			settle(s, &Row{Chunk: i, Users: 1, Outcome: Deleted, Attempts: c.attempts, Duration: c.took,
-				StartedAt: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC).Add(time.Duration(i) * c.every)})
+			r := Row{Chunk: i, Users: 1, Outcome: Deleted, Attempts: c.vain + 1, Duration: c.took,
+				StartedAt: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC).Add(time.Duration(i) * c.every)}
+			if c.vain > 0 {
+				r.Message = OnTheWay(map[string]int{"connection lost": c.vain})
+			}
+			settle(s, &r)
 		}
+		s.Rows, s.Accepted = c.rows, c.rows
 		b, err := renderPage(run, s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := string(b)
-		if pace := strings.Contains(text, "Users a second over time"); pace != c.pace {
+		must(t, err)
+		text := strings.ReplaceAll(string(b), "\n", " ")
+		if pace := strings.Contains(text, "Users a second over time"); pace != c.pace ||
+			strings.Contains(text, "90% ") != c.pace || !c.pace && c.took < one && strings.Contains(text, "users a second") {
 			t.Errorf("%d rows every %v: pace drawn %v", c.rows, c.every, pace)
 		}
-		if latency := strings.Contains(text, "chunks by time taken"); latency != c.latency {
-			t.Errorf("%d rows every %v: latencies drawn %v", c.rows, c.every, latency)
-		}
-		if text = strings.ReplaceAll(text, "\n", " "); !strings.Contains(text, c.says) || strings.Contains(text, "NaN") {
+		if !strings.Contains(text, c.says) || strings.Contains(text, "NaN") {
 			t.Errorf("%d rows every %v: the page does not say %q", c.rows, c.every, c.says)
 		}
 	}
@@ -57,23 +57,24 @@ func TestSeriesLosesNothing(t *testing.T) {
 		for i := range n {
 			i = (i + n/2) % n // as of another shard
 			begun := start.Add(time.Duration(i) * every)
-			all.add(&Row{Users: 50, Attempts: 3, StartedAt: begun, Duration: 10 * time.Millisecond})
+			all.add(&Row{Users: 50, Attempts: 3, Message: onTheWay + "2x throttled (429)", StartedAt: begun,
+				Duration: 10 * time.Millisecond})
 		}
 		s := all.series()
 		users, again := 0, 0
-		for i, x := range s.Steps {
-			users, again = users+x.users, again+x.again
-			if x.to <= x.from || i > 0 && x.from != s.Steps[i-1].to {
+		for i, x := range s.steps {
+			users, again = users+x.users, again+x.vain
+			if x.to <= x.from || i > 0 && x.from != s.steps[i-1].to {
 				t.Fatalf("every %v: step %d is from %v to %v", every, i, x.from, x.to)
 			}
 		}
 		end := (n-1)*every + 10*time.Millisecond
-		last := s.Steps[len(s.Steps)-1].to
-		if users != n*50 || again != n*2 || s.Repeated != n*2 {
-			t.Errorf("every %v: %d users, %d repeated or %d", every, users, again, s.Repeated)
+		last := s.steps[len(s.steps)-1].to
+		if users != n*50 || again != n*2 || s.vain != n*2 {
+			t.Errorf("every %v: %d users, %d repeated or %d", every, users, again, s.vain)
 		}
-		if len(s.Steps) > seriesLen || last != end || s.Working != end {
-			t.Errorf("every %v: %d steps up to %v", every, len(s.Steps), last)
+		if len(s.steps) > seriesLen || last != end || s.Working != end {
+			t.Errorf("every %v: %d steps up to %v", every, len(s.steps), last)
 		}
 	}
 }
@@ -89,8 +90,8 @@ func TestSeriesLeavesPausesOut(t *testing.T) {
 		at = at.Add(24 * time.Hour)
 	}
 	page := newPage(run, s)
-	if page.Working != 300*time.Second || page.MorePauses != 29-maxPauses || len(page.Pauses) != maxPauses {
-		t.Errorf("%v of work, %d pauses of which %d are shown", page.Working, len(page.series.Pauses), len(page.Pauses))
+	if page.Working != 300*time.Second || page.MorePauses != 9 || len(page.Pauses) != 20 {
+		t.Errorf("%v of work, %d pauses of which %d are shown", page.Working, len(page.pauses), len(page.Pauses))
 	}
 	if p := page.Pauses[1]; p.at != 20*time.Second || p.To.Sub(p.From) != 24*time.Hour {
 		t.Errorf("the second pause is at %v, from %v to %v", p.at, p.From, p.To)
@@ -104,13 +105,13 @@ func TestSeriesOfAnImpossibleAuditEnds(t *testing.T) {
 		settle(s, &Row{Outcome: Deleted, Users: 1, StartedAt: at, Duration: d})
 	}
 	page, users := newPage(run, s), 0
-	for _, x := range page.series.Steps {
+	for _, x := range page.series.steps {
 		users += x.users
 	}
 	if users != 5 {
 		t.Errorf("%d users, want 5", users)
 	}
-	if _, err := page.DrawPace(); err != nil {
+	if _, err := page.drawPace(); err != nil {
 		t.Error(err)
 	}
 }
@@ -118,13 +119,6 @@ func TestSeriesOfAnImpossibleAuditEnds(t *testing.T) {
 func TestAxesAreLabelled(t *testing.T) {
 	if got := fmt.Sprint(counts(1050, 4)); got != "{0 1050 [{0 0} {500 500} {1000 1,000}]}" {
 		t.Errorf("up to 1050: %s", got)
-	}
-	labels := ""
-	for _, tick := range latencyTicks(chart.Axis{Min: 1.4, Max: 3.2}, 9) {
-		labels += fmt.Sprintf("%.2f %s, ", tick.At, tick.Label)
-	}
-	if labels != "1.70 50 ms, 2.00 100 ms, 2.30 200 ms, 2.70 500 ms, 3.00 1 s, " {
-		t.Errorf("25 ms to 1.6 s: %s", labels)
 	}
 	for d, want := range map[time.Duration]string{0: "0 s", 250 * time.Millisecond: "0.25 s", 15 * time.Second: "15 s",
 		time.Hour: "1 h"} {
@@ -138,7 +132,8 @@ func TestPausesAreMarkedInBothPlots(t *testing.T) {
 	run, s := madeUp(t, 0, 0, true)
 	at := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
 	for range 3 {
-		settle(s, &Row{Outcome: Deleted, Users: 50, Attempts: 2, StartedAt: at, Duration: 10 * time.Second})
+		settle(s, &Row{Outcome: Deleted, Users: 50, Attempts: 2, Message: onTheWay + "1x connection lost",
+			StartedAt: at, Duration: 10 * time.Second})
 		at = at.Add(time.Hour)
 	}
 	panels := newPage(run, s).panels()
@@ -146,8 +141,43 @@ func TestPausesAreMarkedInBothPlots(t *testing.T) {
 		t.Fatalf("%d plots", len(panels))
 	}
 	for _, p := range panels {
-		if got := fmt.Sprint(p.Marks); got != "[{10  false} {20  false}]" {
+		if got := fmt.Sprint(p.Marks); got != "[{10 } {20 }]" {
 			t.Errorf("%s: %s", p.Name, got)
 		}
+	}
+}
+
+// What bulkdelete pace changed stands in both plots, with its number in the list beneath; what a run kept of the one
+// before stands there once.
+func TestChangesOfPaceAreMarked(t *testing.T) {
+	run, s := madeUp(t, 0, 0, true)
+	at := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	for i := range 20 {
+		after := time.Duration(i) * 5 * time.Second
+		if i >= 10 {
+			after += time.Hour // a pause, which is no time at work
+		}
+		settle(s, &Row{Outcome: Deleted, Users: 50, Attempts: 2, Message: onTheWay + "1x connection lost",
+			StartedAt: at.Add(after), Duration: 5 * time.Second})
+	}
+	change := func(after time.Duration, rate string) PaceChange { return PaceChange{at.Add(after), "ana@ops", rate} }
+	first := change(20*time.Second, "5")
+	run.Runs = []Session{{Paces: []PaceChange{first}},
+		{Paces: []PaceChange{first, change(time.Hour+60*time.Second, Pause), change(time.Hour+61*time.Second, Resume)}}}
+	for _, p := range newPage(run, s).panels() {
+		if got := fmt.Sprint(p.Marks); got != "[{50 } {20 1} {60 2, 3}]" {
+			t.Errorf("%s: %s", p.Name, got)
+		}
+	}
+	text := rendered(t, run, s)
+	for _, want := range []string{"<li>2026-11-02 09:00:20 UTC by ana@ops: at most 5 calls a second</li>" +
+		"<li>2026-11-02 10:01:00 UTC by ana@ops: paused</li><li>2026-11-02 10:01:01 UTC by ana@ops: went on</li></ol>"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	outside := series{start: at, Working: time.Minute}
+	if a, b := outside.working(at.Add(-time.Hour)), outside.working(at.Add(time.Hour)); a != 0 || b != time.Minute {
+		t.Errorf("before the first call and after the last answer: %v, %v", a, b)
 	}
 }

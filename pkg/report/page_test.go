@@ -13,31 +13,37 @@ import (
 
 const hostile = `<script>alert("1")</script>' onload='x <!-- &` + "\u2028\u202e\x00\xff"
 
+// rendered is the page of a run.
+func rendered(t *testing.T, run *Run, s *Summary) string {
+	t.Helper()
+	b, err := renderPage(run, s)
+	must(t, err)
+	return string(b)
+}
+
 // foreign makes a run in which every text that is not bulkdelete's own is text.
-func foreign(t *testing.T, text string) []byte {
+func foreign(t *testing.T, text string) string {
 	t.Helper()
 	run, s := madeUp(t, 20_000, 400, false)
 	s.Input.Name, s.Input.Path, s.Input.SHA256 = text, text, text
 	s.Host, s.UserPool, s.IDType, s.Program, s.Reason, s.Resume, s.LastRowHash = text, text, text, text, text, text, text
 	run.Asked.Options = map[string]string{text: text}
 	run.Asked.At, run.Asked.By, run.Asked.Reason = text, text, text
-	s.FailedBy, s.RejectedBy = map[string]int{text: 3}, map[string]int{text: 4}
+	s.FailedBy, s.RejectedBy, s.SparedBy = map[string]int{text: 3}, map[string]int{text: 4}, map[string]int{text: 5}
+	s.stats.said, s.stats.troubles = map[string]string{text: text}, map[string]int{text: 6}
 	s.stats.FailedRows, s.stats.RejectedRows = nil, nil
-	s.fail(Line{Line: 2, ID: []byte(text)}, &Row{Message: text})
+	fail(s, Line{Line: 2, ID: []byte(text)}, &Row{Outcome: Failed, Message: text})
 	s.reject(Line{Line: 3, ID: []byte(text), Code: text, Reason: text})
-	for _, rows := range [][]Row{s.stats.Slowest, s.stats.Retried} {
-		rows[0].Outcome, rows[0].RequestIDs = Outcome(text), []string{text}
-	}
-	run.Last().Dir = text
-	b, err := renderPage(run, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	s.stats.Attention = []Row{{Outcome: Outcome(text), Message: text, RequestIDs: []string{text}}}
+	*run.Last() = Session{Dir: text, By: text, Approved: text, Signer: text, Reason: text, Rate: text,
+		Plan: &Approval{By: text, SignedBy: text}, Guards: map[string]string{text: text}, WorkDir: "/",
+		Sample: &Sample{Differ: map[string]int{text: 7}}, Paces: []PaceChange{{By: text, Rate: text}},
+		Ended: &Ended{Reason: text}}
+	return rendered(t, run, s)
 }
 
 func TestPageEscapesForeignText(t *testing.T) {
-	harmless, attacked := string(foreign(t, "x")), string(foreign(t, hostile))
+	harmless, attacked := foreign(t, "x"), foreign(t, hostile)
 	for _, bad := range []string{"<script", "<!-- &", "\u2028", "\u202e", "\x00", "\xff", `"1"`} {
 		if strings.Contains(attacked, bad) {
 			t.Errorf("the page holds %q as it came", bad)
@@ -48,10 +54,11 @@ func TestPageEscapesForeignText(t *testing.T) {
 			t.Errorf("foreign text changed how often %s stands on the page, from %d to %d", mark, h, a)
 		}
 	}
-	// Name, path, hash, host, pool, type, option twice, program, reason, command, last hash, folder twice, kinds twice,
-	// two samples of ID and reason, two chunks of outcome and request ID, and when it was asked, by whom and why.
-	if n := strings.Count(attacked, "&lt;script&gt;"); n != 27 {
-		t.Errorf("%d foreign texts are shown, 27 were given", n)
+	// Of the input 3; host, pool, type, option twice, program, reason, command, last hash and folder twice; by kind:
+	// failed twice, rejected, spared and troubles; two samples of ID and reason; of a chunk 3; when it was asked, by whom
+	// and why; of a run 9 and two of its guard; two of a change of pace.
+	if n := strings.Count(attacked, "&lt;script&gt;"); n != 42 {
+		t.Errorf("%d foreign texts are shown, 42 were given", n)
 	}
 	if !strings.Contains(attacked, `\u2028\u202e\u0000`) {
 		t.Error("invisible characters are not made visible")
@@ -79,9 +86,9 @@ func TestPageShowsEveryCountOfTheSummary(t *testing.T) {
 	}
 	s.RejectedBy, s.FailedBy = map[string]int{"spreadsheet": 90_001,
 		"duplicate": 90_002}, map[string]int{"failed: statusCode 403": 90_003, "other": 90_004}
-	s.LatencyMS, s.Seconds, s.UsersPerSecond = Latency{P50: 101, P90: 202, P99: 303, Max: 404}, 7384, 91_234.4
-	want = append(want, "spreadsheet", "90,001", "90,002", "failed: statusCode 403", "90,003", "other", "90,004",
-		"101 ms", "202 ms", "303 ms", "404 ms", "2 h 3 min", "91,234",
+	s.LatencyMS = Latency{P50: 101, P90: 202, P99: 303, Max: 404}
+	want = append(want, "90,001", "90,002", "failed: statusCode 403", "90,003", "other", "90,004",
+		"101 ms", "202 ms", "303 ms", "404 ms",
 		s.Input.Name, s.Input.Path, s.Input.SHA256, s.Host, s.UserPool, s.IDType, s.Program, s.LastRowHash, clock(*s.StartedAt), clock(*s.EndedAt),
 		"--column userId", "bulkdelete verify &#39;my leavers.bulkdelete&#39;")
 	run.Last().Dir = "my leavers.bulkdelete"
@@ -105,6 +112,8 @@ func TestPageSaysWhatHappenedInOneSentence(t *testing.T) {
 		{Summary{State: finished, Accepted: 1_000_000, Deleted: 999_000, Absent: 1000}, "good",
 			"Finished: 1,000,000 users are gone."},
 		{Summary{State: finished, Accepted: 1, Deleted: 1, Duplicates: 4, Rejected: 4}, "good", "Finished: 1 user is gone."},
+		{Summary{State: finished, Accepted: 50, Deleted: 48, Spared: 2}, "good", "Finished: 48 users are gone, 2 spared."},
+		{Summary{State: finished, Accepted: 50, Spared: 50}, "good", "Finished: 50 users are spared, none is gone."},
 		{Summary{State: finished}, "good", "Finished: there was no user to delete."},
 		{Summary{State: finished, Accepted: 50, Deleted: 50, Invalid: 1}, "fair",
 			"Finished: 50 users are gone, but 1 input row is invalid, so never sent."},
@@ -113,6 +122,8 @@ func TestPageSaysWhatHappenedInOneSentence(t *testing.T) {
 			"Finished, but 10 of 5,000 users may still exist."},
 		{Summary{State: unfinished, Accepted: 5000, Deleted: 1000, Failed: 7, Remaining: 3993}, "bad",
 			"Unfinished: 1,007 of 5,000 users done, 3,993 still to come."},
+		{Summary{State: unfinished, ExitCode: 5, Accepted: 300, Deleted: 50, Remaining: 250}, "fair",
+			"Unfinished: 50 of 300 users done, 250 still to come."},
 	} {
 		if class, got := verdict(&c.s); class != c.class || got != c.want {
 			t.Errorf("got %s, %q; want %s, %q", class, got, c.class, c.want)
@@ -122,9 +133,12 @@ func TestPageSaysWhatHappenedInOneSentence(t *testing.T) {
 
 func TestPageSaysHowToGoOn(t *testing.T) {
 	run, s := madeUp(t, 1000, 400, true)
-	for resume, want := range map[string]string{"bulkdelete run a.csv --yes": "<pre>bulkdelete run a.csv --yes</pre>",
-		"": "Run the same command again"} {
-		s.Resume = resume
+	for _, c := range []struct{ dir, resume, want string }{
+		{"", "bulkdelete run a.csv --yes", "<pre>bulkdelete run a.csv --yes</pre>"},
+		{"/data/my lists", "bulkdelete run a.csv", "<pre>cd &#39;/data/my lists&#39; &amp;&amp; bulkdelete run a.csv</pre>"},
+		{"/data", "", "Run the same command again"}} {
+		s.Resume, run.Last().WorkDir = c.resume, c.dir
+		want := c.want
 		b, err := renderPage(run, s)
 		if err != nil {
 			t.Fatal(err)
@@ -140,11 +154,7 @@ func TestPageSaysHowToGoOn(t *testing.T) {
 func TestPageNeedsNothingFromElsewhere(t *testing.T) {
 	run, s := madeUp(t, 1000, 0, false)
 	s.Host = "sandbox"
-	b, err := renderPage(run, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := strings.ToLower(string(b))
+	text := strings.ToLower(rendered(t, run, s))
 	for _, bad := range []string{"://", "<script", "<link", "<img", "<iframe", "<image", "src=", "href", "url(",
 		"@import", "refresh", "javascript:", "<?xml"} {
 		if strings.Contains(text, bad) {
@@ -156,9 +166,9 @@ func TestPageNeedsNothingFromElsewhere(t *testing.T) {
 			t.Errorf("the page lacks %q", good)
 		}
 	}
-	if svg := strings.Count(text, "<svg"); svg != 4 || strings.Count(text, "</svg>") != svg ||
+	if svg := strings.Count(text, "<svg"); svg != 2 || strings.Count(text, "</svg>") != svg ||
 		strings.Count(text, "<g") != strings.Count(text, "</g>") {
-		t.Errorf("%d drawings, want two in two sizes, each whole", svg)
+		t.Errorf("%d drawings, want one in two sizes, each whole", svg)
 	}
 	for _, part := range strings.Split(text, "<svg")[1:] {
 		drawing, _, _ := strings.Cut(part, "</svg>")
@@ -173,11 +183,7 @@ func TestPageNeedsNothingFromElsewhere(t *testing.T) {
 
 func TestPageOfAnEmptyRun(t *testing.T) {
 	run, s := madeUp(t, 0, 0, true)
-	b, err := renderPage(run, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text := string(b); strings.Contains(text, "<svg") || !strings.Contains(text, "The audit holds no row yet") {
+	if text := rendered(t, run, s); strings.Contains(text, "<svg") || !strings.Contains(text, "The audit has no row") {
 		t.Error("the page shows what never was")
 	}
 }
@@ -202,7 +208,7 @@ func TestPageSizeIsBounded(t *testing.T) {
 			r.RequestIDs = append(r.RequestIDs, long)
 		}
 		settle(s, &r)
-		s.fail(Line{Line: i, ID: []byte(long)}, &r)
+		fail(s, Line{Line: i, ID: []byte(long)}, &r)
 	}
 	s.Reason, s.Input.Name, s.State = long, long, unfinished
 	if n := size(run, s); n > 1<<20 {
@@ -230,22 +236,79 @@ func TestPageIsForItsOwnerAloneAndReplacedWhole(t *testing.T) {
 	}
 }
 
-func TestTopRows(t *testing.T) {
+// One table has the chunks that needed attention, those whose users may still be there first, each once.
+func TestChunksThatNeededAttention(t *testing.T) {
+	_, clean := madeUp(t, 50_000, 0, true)
+	if n := len(clean.stats.Attention); n != 0 {
+		t.Errorf("%d chunks needed attention when all went well", n)
+	}
 	var s stats
 	for i := range 100 {
-		s.add(&Row{Chunk: i + 1, Duration: time.Duration(i%50) * time.Second, Attempts: 1 + i%2})
+		r := Row{Chunk: i + 1, Outcome: Deleted, Attempts: 1 + i%50, Duration: time.Hour, Message: ReadBack}
+		if i%2 == 1 {
+			r.Duration, r.Message = time.Duration(i), OnTheWay(map[string]int{"throttled (429)": i % 50})
+		}
+		s.add(&r)
 	}
-	s.add(&Row{Chunk: 50, Duration: 99 * time.Second, Attempts: 9}) // a further part of a chunk that is there already
+	s.add(&Row{Chunk: 20, Outcome: Deleted, Attempts: 1, Message: "not found after an earlier attempt: taken for deleted"})
+	s.add(&Row{Chunk: 7, Outcome: Unknown, Attempts: 1})
+	s.add(&Row{Chunk: 9, Outcome: Failed, Attempts: 2})
+	s.add(&Row{Chunk: 9, Outcome: Deleted, Attempts: 3, Message: OnTheWay(map[string]int{Split: 1})})
+	s.add(&Row{Chunk: 11, Outcome: Absent, Attempts: 90, Message: "not among the users that exist"})
 	got := []int{}
-	for _, r := range s.Slowest {
+	for _, r := range s.Attention {
 		got = append(got, r.Chunk)
 	}
-	if want := []int{50, 100, 49, 99, 48, 98, 47, 97, 46, 96}; !reflect.DeepEqual(got, want) {
-		t.Errorf("the slowest chunks are %v, want %v", got, want)
+	if want := []int{9, 7, 100, 50, 98, 48, 96, 46, 94, 44}; !reflect.DeepEqual(got, want) {
+		t.Errorf("the chunks that needed attention are %v, want %v", got, want)
 	}
-	if len(s.Retried) != topRows || s.Retried[0].Chunk != 50 || s.Retried[1].Chunk != 2 {
-		t.Errorf("the most repeated chunks begin with %d and %d, %d in all",
-			s.Retried[0].Chunk, s.Retried[1].Chunk, len(s.Retried))
+}
+
+// What happened to a chunk is told apart in words, as is what happened in all. Parts of a chunk share what was before.
+func TestPageSaysWhatHappenedToChunks(t *testing.T) {
+	run, s := madeUp(t, 1000, 0, true)
+	for _, r := range []Row{
+		{Chunk: 21, Users: 50, Outcome: Deleted, Attempts: 3, Duration: 2 * time.Second, FirstLine: 1002, LastLine: 1051,
+			Message: OnTheWay(map[string]int{"throttled (429)": 1, "server failed (503)": 1}), RequestIDs: []string{"r-1"}},
+		{Chunk: 22, Users: 25, Outcome: Deleted, Attempts: 2,
+			Message: OnTheWay(map[string]int{"no answer in time (timeout)": 2, Split: 1})},
+		{Chunk: 22, Users: 25, Outcome: Unknown, Attempts: 4, Message: "still there when read back; " +
+			OnTheWay(map[string]int{"no answer in time (timeout)": 3, Split: 1})},
+		{Chunk: 23, Users: 50, Outcome: Deleted, Attempts: 1, Message: "taken for deleted by an earlier attempt"},
+		{Chunk: 24, Users: 50, Outcome: Deleted, Attempts: 1, Message: ReadBack},
+		{Chunk: 25, Users: 50, Outcome: Absent, Attempts: 1, Message: "not among the users that exist"},
+	} {
+		settle(s, &r)
+	}
+	text := rendered(t, run, s)
+	if strings.Contains(text, "<b>"+ReadBack) || strings.Contains(text, "not among the users") {
+		t.Error("attention is asked for what went as usual")
+	}
+	for _, want := range []string{"Chunks that needed attention", ">1002–1051<", "<code>r-1</code>", ">taken for deleted by",
+		">50 deleted<", ">on the way: 1x server failed (503), 1x throttled (429)<", "no answer carried a request ID",
+		">25 unknown<", ">still there when read back; on the way: 3x no answer in time (timeout), 1x split in two<",
+		"Attempts in vain: 3 no answer in time (timeout), 1 server failed (503), 1 throttled (429)."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if run, s := madeUp(t, 1000, 0, true); strings.Contains(rendered(t, run, s), "needed attention") {
+		t.Error("a table of chunks stands there when all went well")
+	}
+}
+
+// The verdict comes first, then the proof, then the numbers, then what they are made of.
+func TestPageBeginsWithWhatMatters(t *testing.T) {
+	run, s := madeUp(t, 20_000, 400, false)
+	text, at := rendered(t, run, s), 0
+	for _, want := range []string{"<h1>Unfinished", "Why it stopped", "<h2>The proof", s.LastRowHash,
+		"<h2>Every row of the input", "<h2>Failed and unknown", "<h2>Rejected", "<h2>What was asked", "<h2>Who ran it",
+		"<h2>Pace", "<h2>Chunks that needed", "<footer>"} {
+		next := strings.Index(text[at:], want)
+		if next < 0 {
+			t.Fatalf("%s does not follow", want)
+		}
+		at += next
 	}
 }
 

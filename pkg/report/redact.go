@@ -87,7 +87,8 @@ func summaryAgain(dir *journal.Dir, run *Run) (*Summary, error) {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return nil, &DamageError{File: SummaryName, Err: err}
 	}
-	s.stats.Redacted = true
+	s.Shards = nil // a run's folder has none, whatever stands there
+	s.stats.Redacted, s.stats.whole = true, run.Asked.Plan.ChunkSize
 	index, err := ReadIndex(dir, run, func(r *Row) { s.stats.add(r) })
 	if err != nil {
 		return nil, err

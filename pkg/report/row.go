@@ -8,7 +8,10 @@ import (
 	"encoding/csv"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,6 +82,70 @@ type Row struct {
 // isMismatch says whether the users are not those whom the list describes: it is wrong then. All others were spared as
 // asked.
 func (r *Row) isMismatch() bool { return r.Outcome == Spared && strings.HasPrefix(r.Message, "match:") }
+
+const (
+	onTheWay = "on the way: " // begins what a message says of attempts before the last one
+
+	Split    = "split in two"    // what befell a chunk before one of its parts had its outcome
+	ReadBack = "read back: gone" // says no more than was hoped for
+)
+
+// OnTheWay writes down what attempts met before users had their outcome: how often each trouble.
+func OnTheWay(troubles map[string]int) string {
+	var words []string
+	for _, trouble := range slices.Sorted(maps.Keys(troubles)) {
+		words = append(words, fmt.Sprintf("%dx %s", troubles[trouble], trouble))
+	}
+	if words == nil {
+		return ""
+	}
+	return onTheWay + strings.Join(words, ", ")
+}
+
+// troubles reads what OnTheWay wrote. Whatever else may stand there, none is met more often than there were attempts.
+func (r *Row) troubles() map[string]int {
+	_, words, found := strings.Cut(r.Message, onTheWay)
+	if !found {
+		return nil
+	}
+	all := map[string]int{}
+	for each := range strings.SplitSeq(words, ", ") {
+		times, trouble, counted := strings.Cut(each, "x ")
+		if n, _ := strconv.Atoi(times); n > 0 && counted {
+			all[trouble] = min(n, r.Attempts)
+		}
+	}
+	return all
+}
+
+// attention says how much a row needs: 2 if its users may still be there, 1 if it did not go as usual, else 0.
+func (r *Row) attention() int {
+	done := r.Outcome == Deleted || r.Outcome == Restored
+	switch {
+	case r.Outcome == Failed || r.Outcome == Unknown:
+		return 2
+	case strings.Contains(r.Message, onTheWay) || done && r.Message != "" && r.Message != ReadBack:
+		return 1
+	}
+	return 0
+}
+
+// said is the message but for what earlier attempts met.
+func (r *Row) said() string {
+	said, _, _ := strings.Cut(r.Message, onTheWay)
+	return strings.TrimSuffix(said, "; ")
+}
+
+// Reason is why a row has its outcome, in words.
+func (r *Row) Reason() string {
+	switch said := r.said(); {
+	case said != "":
+		return said
+	case r.HTTPStatus == 0:
+		return "no answer came"
+	}
+	return fmt.Sprintf("the API said no more than HTTP %d, statusCode %d", r.HTTPStatus, r.StatusCode)
+}
 
 // endedAt is when the last answer came.
 func (r *Row) endedAt() time.Time { return r.StartedAt.Add(r.Duration) }

@@ -115,9 +115,10 @@ type Session struct {
 	Program    string            `json:"program"` // version of bulkdelete
 	By         string            `json:"by"`      // the operating system's user and machine
 	PID        int               `json:"pid"`
-	Dir        string            `json:"dir"`              // the folder, as it was given
-	Approved   string            `json:"approved"`         // typed, or --yes
-	Signer     string            `json:"signer,omitempty"` // whose key signs the seal: its fingerprint, the name if known
+	Dir        string            `json:"dir"`                // the folder, as it was given
+	WorkDir    string            `json:"work_dir,omitempty"` // where it was given
+	Approved   string            `json:"approved"`           // typed, or --yes
+	Signer     string            `json:"signer,omitempty"`   // whose key signs the seal: its fingerprint, the name if known
 	Plan       *Approval         `json:"plan,omitempty"`
 	Reason     string            `json:"reason,omitempty"`
 	Guards     map[string]string `json:"guards,omitempty"` // flags that could have refused or stopped it

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -9,12 +10,17 @@ import (
 	"bulkdelete/internal/text"
 )
 
-// stats are what the page draws. They take 32 bytes a row of the audit.
+// stats are what the page shows besides the summary. They take 32 bytes a row of the audit.
 type stats struct {
+	whole    int // users of a chunk at the most
 	timings  []timing
 	Redacted bool // nobody is shown
 
-	Slowest, Retried                     []Row
+	said     map[string]string // the first reason of each kind
+	troubles map[string]int    // attempts in vain, by what they met
+	told     map[told]int      // troubles of chunks that were taken apart, which each part's row tells of
+
+	Attention                            []Row // one of each chunk that needed attention most
 	FailedRows, RejectedRows, SparedRows []sample
 }
 
@@ -26,9 +32,14 @@ type timing struct {
 }
 
 // did is what was done in some time.
-type did struct{ users, again int } // again: attempts after the first
+type did struct{ users, vain int } // vain: attempts
 
-func (d *did) add(more did) { d.users, d.again = d.users+more.users, d.again+more.again }
+func (d *did) add(more did) { d.users, d.vain = d.users+more.users, d.vain+more.vain }
+
+type told struct {
+	chunk   int
+	trouble string
+}
 
 // sample is a row shown for many.
 type sample struct {
@@ -46,12 +57,34 @@ const (
 )
 
 func (t *stats) add(r *Row) {
-	done := did{r.Users, max(0, r.Attempts-1)}
-	t.timings = append(t.timings, timing{done, r.endedAt().UnixNano(), r.Duration})
-	t.Slowest = top(t.Slowest, r, func(a, b Row) int { return cmp.Compare(b.Duration, a.Duration) })
-	if r.Attempts > 1 {
-		t.Retried = top(t.Retried, r, func(a, b Row) int { return cmp.Compare(b.Attempts, a.Attempts) })
+	if t.said == nil {
+		t.said, t.troubles, t.told = map[string]string{}, map[string]int{}, map[told]int{}
 	}
+	t.timings = append(t.timings, timing{did{r.Users, t.inVain(r)}, r.endedAt().UnixNano(), r.Duration})
+	if kind := r.kind(); kind != "" && t.said[kind] == "" && len(t.said) < maxKinds {
+		t.said[kind] = r.Reason()
+	}
+	if r.attention() > 0 {
+		t.Attention = addWorst(t.Attention, r)
+	}
+}
+
+// inVain counts the attempts in vain that no other part of the chunk has told of.
+func (t *stats) inVain(r *Row) (sum int) {
+	all := r.troubles()
+	delete(all, Split) // which answered attempts lead to
+	for _, trouble := range slices.Sorted(maps.Keys(all)) {
+		n := all[trouble]
+		if r.Users < t.whole {
+			part := told{r.Chunk, trouble}
+			before := t.told[part]
+			t.told[part] = max(before, n)
+			n = max(0, n-before)
+		}
+		countKind(t.troubles, trouble, n)
+		sum += n
+	}
+	return sum
 }
 
 // addSample keeps the first few rows of each kind, which is a rejection's class or a failure's reason, side by side.
@@ -68,9 +101,13 @@ func (t *stats) addSample(to *[]sample, l Line, reason string) {
 	}
 }
 
-// top keeps the first few rows in an order, equals by chunk, and of a chunk that was split one row.
-func top(rows []Row, r *Row, by func(a, b Row) int) []Row {
-	order := func(a, b Row) int { return cmp.Or(by(a, b), cmp.Compare(a.Chunk, b.Chunk)) }
+// addWorst keeps a row of each of the chunks that needed attention most: those with users who failed or are unknown,
+// then those with the most attempts.
+func addWorst(rows []Row, r *Row) []Row {
+	order := func(a, b Row) int {
+		return cmp.Or(cmp.Compare(b.attention(), a.attention()), cmp.Compare(b.Attempts, a.Attempts),
+			cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.Chunk, b.Chunk))
+	}
 	if i := slices.IndexFunc(rows, func(have Row) bool { return have.Chunk == r.Chunk }); i >= 0 {
 		if order(rows[i], *r) <= 0 {
 			return rows
@@ -95,80 +132,4 @@ func (t *stats) latency() Latency {
 	slices.Sort(sorted)
 	share := func(p float64) float64 { return sorted[int(math.Ceil(p*float64(n)))-1] }
 	return Latency{P50: share(0.5), P90: share(0.9), P99: share(0.99), Max: sorted[n-1]}
-}
-
-// series are users and repeated calls over working time, in at most seriesLen steps. Working time leaves out the
-// pauses between runs, which can be a thousand times longer than the runs.
-type series struct {
-	Steps    []step
-	Pauses   []pause
-	Working  time.Duration // between the first call and the last answer without the pauses
-	Repeated int           // attempts that followed a first one
-}
-
-// pause is a time in which nobody worked on the folder.
-type pause struct {
-	at       time.Duration // working time
-	From, To time.Time
-}
-
-// step is one stretch of a series.
-type step struct {
-	did
-	from, to time.Duration // working time
-}
-
-const (
-	seriesLen  = 240
-	firstStep  = 250 * time.Millisecond
-	pauseAfter = time.Minute                // no chunk waits so long for its turn while a run works
-	maxWorking = 100 * 365 * 24 * time.Hour // beyond it only an edited audit can reach
-)
-
-func (t *stats) series() (s series) {
-	slices.SortStableFunc(t.timings, func(a, b timing) int { return cmp.Compare(a.ended, b.ended) })
-	at := make([]time.Duration, len(t.timings))
-	var start, latest int64 // the first of working time, moved on by every pause
-	for i, c := range t.timings {
-		begun := c.ended - int64(c.took)
-		if i == 0 {
-			start, latest = begun, begun
-		}
-		if gap := begun - latest; gap > int64(pauseAfter) {
-			s.Pauses = append(s.Pauses, pause{time.Duration(latest - start), time.Unix(0, latest), time.Unix(0, begun)})
-			start += gap
-		}
-		latest = max(latest, c.ended)
-		at[i] = max(0, min(time.Duration(c.ended-start), maxWorking))
-		s.Working = max(s.Working, at[i])
-		s.Repeated += c.again
-	}
-	s.divide(t.timings, at)
-	return s
-}
-
-// divide makes the steps. The last one ends with the last answer; if it is too short to have a pace of its own it is
-// part of the one before.
-func (s *series) divide(timings []timing, at []time.Duration) {
-	width := firstStep
-	for s.Working >= seriesLen*width {
-		width *= 2
-	}
-	done := make([]did, s.Working/width+1)
-	for i, c := range timings {
-		done[at[i]/width].add(c.did)
-	}
-	for i, d := range done {
-		from := time.Duration(i) * width
-		to := from + width
-		if i == len(done)-1 {
-			to = max(s.Working, from+width/100)
-		}
-		if n := len(s.Steps); n > 0 && to-from < width/2 {
-			s.Steps[n-1].to = to
-			s.Steps[n-1].add(d)
-			continue
-		}
-		s.Steps = append(s.Steps, step{d, from, to})
-	}
 }

@@ -87,14 +87,20 @@ type deedWords struct {
 	file          string // of those it was done to
 	past          string
 	done, undone  string // of users
+	Noun, List    string // what has one for each of them
+	Again         string // what to do about those who failed
+	Harmless      string // why doing it to those who are unknown does no harm
 	rejectsNobody bool
 }
 
 func (d Deed) words() deedWords {
 	if d == Restore {
-		return deedWords{RestoredName, "restored", "there again", "be missing", true}
+		return deedWords{file: RestoredName, past: "restored", done: "there again", undone: "be missing", Noun: "user",
+			List: "backup", Again: "move this folder away and restore anew",
+			Harmless: "who is there by now is left as is", rejectsNobody: true}
 	}
-	return deedWords{DeletedName, "deleted", "gone", "exist", false}
+	return deedWords{file: DeletedName, past: "deleted", done: "gone", undone: "exist", Noun: "row", List: "input",
+		Again: "bulkdelete run takes that file as it is", Harmless: "naming a user who is gone does no harm"}
 }
 
 func newSummary(run *Run) *Summary {
@@ -102,6 +108,7 @@ func newSummary(run *Run) *Summary {
 	s := &Summary{Schema: 2, Program: run.Program, Deed: a.Deed, Input: a.Input, Host: a.Host, UserPool: a.UserPool,
 		TenantID: a.TenantID, IDType: a.Options["id_type"], Asked: a.Reason, Chunks: a.Plan.Chunks,
 		RejectedBy: map[string]int{}, SparedBy: map[string]int{}, FailedBy: map[string]int{}}
+	s.stats.whole = a.Plan.ChunkSize
 	if a.Deed == Restore {
 		s.NotSaved = a.Plan.Invalid
 	}
@@ -134,9 +141,9 @@ func (s *Summary) count(r *Row) {
 	}
 	switch r.Outcome {
 	case Failed, Unknown:
-		s.failedBy(r)
+		countKind(s.FailedBy, r.kind(), r.Users)
 	case Spared:
-		countKind(s.SparedBy, r.reason(), r.Users)
+		countKind(s.SparedBy, r.Reason(), r.Users)
 	}
 	if r.isMismatch() {
 		s.Mismatched += r.Users
@@ -147,17 +154,19 @@ func (s *Summary) count(r *Row) {
 // maxKinds bounds what the API's answers can make grow.
 const maxKinds = 50
 
-func (s *Summary) failedBy(r *Row) {
-	key := fmt.Sprintf("%s: no answer", r.Outcome)
+// kind is under what users who failed or are unknown are counted, "" for others.
+func (r *Row) kind() string {
 	switch {
+	case r.Outcome != Failed && r.Outcome != Unknown:
+		return ""
 	case r.APICode != 0:
-		key = fmt.Sprintf("%s: statusCode %d, apiCode %d", r.Outcome, r.StatusCode, r.APICode)
+		return fmt.Sprintf("%s: statusCode %d, apiCode %d", r.Outcome, r.StatusCode, r.APICode)
 	case r.StatusCode != 0:
-		key = fmt.Sprintf("%s: statusCode %d", r.Outcome, r.StatusCode)
+		return fmt.Sprintf("%s: statusCode %d", r.Outcome, r.StatusCode)
 	case r.HTTPStatus != 0:
-		key = fmt.Sprintf("%s: HTTP %d", r.Outcome, r.HTTPStatus)
+		return fmt.Sprintf("%s: HTTP %d", r.Outcome, r.HTTPStatus)
 	}
-	countKind(s.FailedBy, key, r.Users)
+	return fmt.Sprintf("%s: no answer", r.Outcome)
 }
 
 func countKind(by map[string]int, kind string, users int) {
@@ -180,8 +189,6 @@ func (s *Summary) reject(l Line) {
 	}
 	s.stats.addSample(&s.stats.RejectedRows, l, l.Reason)
 }
-
-func (s *Summary) fail(l Line, r *Row) { s.stats.addSample(&s.stats.FailedRows, l, r.reason()) }
 
 // finish adds up. Counts that do not are a mistake that nobody may overlook.
 func (s *Summary) finish(run *Run) error {
