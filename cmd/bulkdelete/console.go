@@ -20,7 +20,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v3"
-	"golang.org/x/term"
 
 	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
@@ -32,35 +31,34 @@ import (
 type console struct {
 	in          io.Reader
 	out         io.Writer
-	stderr      io.Writer // itself
-	err         *redirect // standard error; goes above the bar while there is one
-	interactive bool      // a person can be asked
-	terminal    bool      // standard error is a terminal
-	cursor      bool      // and one that can move its cursor and show colours
-	progress    string    // bar, plain or none
+	err         *stderr
+	interactive bool   // a person can be asked
+	terminal    bool   // standard error is a terminal
+	cursor      bool   // and one that can move its cursor and show colours
+	progress    string // bar, plain or none
 	json        bool
 	log         zerolog.Logger
 
 	pulse    *pulse
-	attempts int         // at a call, at the most
 	waiting  atomic.Bool // nothing shows how the run goes yet, or any more: what does not work is said
 	stopping atomic.Bool
 }
 
 func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	root := c.Root()
-	k := &console{in: root.Reader, out: root.Writer, stderr: root.ErrWriter, err: &redirect{w: root.ErrWriter},
-		json: o.json, progress: o.progress, pulse: &pulse{}}
+	k := &console{in: root.Reader, out: root.Writer, err: root.ErrWriter.(*stderr), json: o.json, progress: o.progress,
+		pulse: &pulse{}}
 	k.waiting.Store(true)
-	k.terminal = isTerminal(root.ErrWriter)
+	k.terminal = isTerminal(k.err)
 	k.cursor = k.terminal && os.Getenv("TERM") != "dumb"
 	k.interactive = k.terminal && (isTerminal(root.Reader) || isStdin(c.Args().First()))
 	switch {
 	case !slices.Contains([]string{"", "auto", "bar", "plain", "none"}, o.progress): // "": the command has no --progress
 		return nil, fmt.Errorf("--progress %q: give auto, bar, plain or none", o.progress)
-	case o.progress == "auto" && k.cursor:
+	case o.progress == "bar" || o.progress == "none":
+	case k.cursor && o.progress != "plain":
 		k.progress = "bar"
-	case o.progress == "auto":
+	default:
 		k.progress = "plain"
 	}
 	level, err := zerolog.ParseLevel(o.logLevel)
@@ -74,9 +72,7 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	case format == "console" || format == "" && k.terminal:
 		w = zerolog.ConsoleWriter{Out: k.err, NoColor: !k.cursor || os.Getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}
 	case format == "json":
-		if s, ok := root.ErrWriter.(*stderr); ok {
-			s.inJSON(run)
-		}
+		k.err.inJSON(run)
 		if k.progress == "bar" {
 			k.progress = "plain"
 		}
@@ -85,14 +81,6 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	}
 	k.log = zerolog.New(w).Level(level).With().Timestamp().Str("run", run).Logger()
 	return k, nil
-}
-
-func isTerminal(stream any) bool {
-	if s, ok := stream.(*stderr); ok {
-		stream = s.Writer
-	}
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // say writes a line for a person to standard error.
@@ -113,6 +101,7 @@ func (k *console) find(format string, args ...any) {
 		k.say(format, args...)
 		return
 	}
+	k.err.draw("")
 	fmt.Fprintln(k.out, text.CleanLines(fmt.Sprintf(format, args...)))
 }
 
@@ -225,7 +214,7 @@ func (k *console) row(r report.Row) {
 func (k *console) attempt(chunk int, a client.Attempt) {
 	k.pulse.attempt(a)
 	if k.waiting.Load() && a.Again {
-		k.say("%s: %s; attempt %d of %d in %s", a.Call, troubleOf(a), a.Number+1, k.attempts, a.Wait.Round(time.Second))
+		k.say("%s: %s; %s in %s", a.Call, troubleOf(a), nextOf(a), a.Wait.Round(time.Second))
 	}
 	if a.Err != nil {
 		k.log.Debug().Str("call", a.Call).Int("chunk", chunk).Int("attempt", a.Number).
@@ -256,9 +245,6 @@ func (k *console) fewWorkers(workers int, rate float64) string {
 // draining says how a run is ending; signalled: because of a signal.
 func (k *console) draining(calls int, signalled bool) {
 	k.stopping.Store(true)
-	if k.cursor { // the ^C that the terminal shows stands where the bar begins
-		fmt.Fprint(k.err, "\r\x1b[K")
-	}
 	words := "stopping: no new call starts"
 	if calls > 0 {
 		words += fmt.Sprintf("; %d in flight will be finished and recorded", calls)

@@ -196,7 +196,7 @@ func (d *deletion) showPool(t *table, w io.Writer, left int) {
 			d.showProtect(t, true)
 		}
 		d.showCounts(t, left)
-		d.showSample(t, terminalWidth(d.console, w))
+		d.showSample(t, terminalWidth(w))
 	}
 	d.showCalls(t, left)
 	t.WriteString("\n")

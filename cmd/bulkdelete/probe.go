@@ -94,8 +94,14 @@ func (o *operation) probe(ctx context.Context, file string) error {
 	if err := kept.keep(names{Host: o.host, Pool: o.pool, Names: asked.Names}); err != nil {
 		return err
 	}
+	stop := o.console.whileSlow(func() string {
+		all, _ := o.console.pulse.count()
+		return "asking the API: " + text.Things(all.calls, "call") + " so far"
+	})
 	err = o.stopped(ctx, asked.Ask(ctx))
-	return errors.Join(o.removeProbe(ctx, asked.Names, kept), err, o.showProbe(asked))
+	err = errors.Join(o.removeProbe(ctx, asked.Names, kept), err)
+	stop()
+	return errors.Join(err, o.showProbe(asked))
 }
 
 // agree says what is about to happen, and asks.

@@ -12,7 +12,7 @@ import (
 
 // What holds a run up is said in one sentence.
 func TestHeldBy(t *testing.T) {
-	refusedConnection := client.Attempt{Number: 6, Again: true, Wait: 12 * time.Second,
+	refusedConnection := client.Attempt{Number: 6, Again: true, Most: 9, Wait: 12 * time.Second,
 		Err: errors.New("dial tcp 192.0.2.1:443: connect: connection refused")}
 	good := client.Attempt{Number: 1, HTTPStatus: 200, StatusCode: 200, Duration: 500 * time.Millisecond}
 	throttled := client.Attempt{Number: 1, HTTPStatus: 429, StatusCode: 429, Throttled: true}
@@ -47,7 +47,7 @@ func TestHeldBy(t *testing.T) {
 				time.Sleep(time.Second)
 				p.attempt(c.each)
 			}
-			c.holding.workers, c.holding.attempts = 16, 9
+			c.holding.workers = 16
 			if got := p.heldBy(c.holding); got != want {
 				t.Errorf("held by %q, want %q", got, want)
 			}

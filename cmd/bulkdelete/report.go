@@ -24,7 +24,7 @@ type folderOptions struct {
 }
 
 func (o *folderOptions) flags() []cli.Flag {
-	return append(named(o.outputOptions.flags(), "json", "log-level"),
+	return append(named(o.outputOptions.flags(), "progress", "json", "log-level"),
 		word(&o.input, inputFlags, "input", "", "where the input `FILE` is now, if it was moved"))
 }
 
@@ -88,7 +88,9 @@ func (o *reportOptions) reportOne(ctx context.Context, k *console, dir string) e
 	if o.redact || job.IsRedacted(dir) {
 		summary, err = o.redactOne(ctx, k, dir, attestor)
 	} else {
+		stop := k.whileSlow(func() string { return "making the files in " + dir + " from its input and audit" })
 		summary, notes, err = refresh(ctx, dir, o.input, attestor)
+		stop()
 	}
 	if err != nil {
 		return err
@@ -111,7 +113,9 @@ func (o *reportOptions) redactOne(ctx context.Context, k *console, dir string, a
 	if o.redact && o.upload != "" {
 		return nil, job.Fail(job.Usage, "erase them there, too", "--upload does not take away what a copy holds already")
 	}
+	stop := k.whileSlow(func() string { return "holding " + dir + " to its seal" })
 	r, err := job.OpenRedaction(ctx, dir)
+	stop()
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +132,7 @@ func (o *reportOptions) redactOne(ctx context.Context, k *console, dir string, a
 			return nil, err
 		}
 	}
+	defer k.whileSlow(func() string { return "erasing the lists in " + dir })()
 	return r.Erase(ctx, a)
 }
 
@@ -162,7 +167,11 @@ func (o *reportOptions) joinShards(ctx context.Context, k *console, dirs []strin
 		return job.Fail(job.Usage, "give them to each shard's run, or one folder DIR here",
 			"--upload, --sign-key, --timestamp and --redact are for one run's folder; there are %d", len(dirs))
 	}
+	stop := k.whileSlow(func() string {
+		return "making the files of " + text.Things(len(dirs), "shard") + " and of the whole"
+	})
 	summary, err := job.Join(ctx, dirs, o.out, o.input)
+	stop()
 	if err != nil {
 		return err
 	}

@@ -49,12 +49,18 @@ func sandboxCommand() *cli.Command {
 		Description: `Examples: rehearse against 5% throttling and 2% errors; in a container
    bulkdelete sandbox --users samples/offboarding.csv --faults 429=5%,503=2%
    bulkdelete sandbox --public --addr :8443 --tls-cert FILE --tls-key FILE`,
-		Flags:  o.flags(),
-		Action: func(ctx context.Context, c *cli.Command) error { return o.serve(ctx, c.Root().Writer) },
+		Flags: o.flags(),
+		Action: func(ctx context.Context, c *cli.Command) error {
+			k, err := newConsole(c, outputOptions{logLevel: "info"})
+			if err != nil {
+				return err
+			}
+			return o.serve(ctx, k)
+		},
 	}
 }
 
-func (o *sandboxOptions) serve(ctx context.Context, out io.Writer) error {
+func (o *sandboxOptions) serve(ctx context.Context, k *console) error {
 	if err := checkAddr(o.addr, o.public); err != nil {
 		return err
 	}
@@ -63,6 +69,7 @@ func (o *sandboxOptions) serve(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	cfg := sandbox.Config{Unknown: o.unknown, RateLimit: o.limit, IDType: o.idType}
+	stop := k.whileSlow(func() string { return "making the users of " + o.users })
 	if o.users != "" {
 		input, err := job.OpenInput(o.users)
 		if err != nil {
@@ -74,10 +81,11 @@ func (o *sandboxOptions) serve(ctx context.Context, out io.Writer) error {
 		}
 	}
 	server, listener, err := newSandbox(cfg, o.faults, o.addr)
+	stop()
 	if err != nil {
 		return err
 	}
-	return serveUntil(ctx, out, server, listener, cert)
+	return serveUntil(ctx, k.out, server, listener, cert)
 }
 
 // seed lets the users exist that a file names.
@@ -171,6 +179,7 @@ func newSandbox(cfg sandbox.Config, faults, addr string) (*sandbox.Server, net.L
 // startSandbox serves an embedded sandbox over a loopback socket: the client is the same as for the real API.
 func (o *operation) startSandbox(cfg sandbox.Config) error {
 	cfg.UserPool = o.userPool
+	defer o.console.whileSlow(func() string { return "making the sandbox's users" })()
 	server, listener, err := newSandbox(cfg, o.faults, "127.0.0.1:0")
 	if err != nil {
 		return err

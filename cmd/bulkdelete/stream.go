@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"bulkdelete/internal/text"
 )
@@ -68,27 +67,3 @@ func (m *meter) Read(p []byte) (int, error) {
 }
 
 func (m *meter) count() int { return int(m.n.Load()) }
-
-// patience is how long a person waits before a screen that says nothing.
-const patience = 2 * time.Second
-
-// whileSlow says what the program is doing once that has taken too long to say nothing, and then again and again, until
-// stop is called.
-func (k *console) whileSlow(what func() string) (stop func()) {
-	done, ended := make(chan struct{}), make(chan struct{})
-	if k.progress == "none" {
-		return func() {}
-	}
-	go func() {
-		defer close(ended)
-		for wait := patience; ; wait = 5 * patience {
-			select {
-			case <-time.After(wait):
-				k.say("%s", what())
-			case <-done:
-				return
-			}
-		}
-	}()
-	return func() { close(done); <-ended }
-}

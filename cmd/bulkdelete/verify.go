@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/urfave/cli/v3"
 
@@ -79,7 +80,11 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 	if want.Authorities, err = readAuthorities(o.tsaCerts); err != nil {
 		return err
 	}
+	var step atomic.Value
+	want.Step = func(what string) { step.Store(what) }
+	stop := k.whileSlow(func() string { return fmt.Sprintf("checking %s: %s", dir, step.Load()) })
 	v, err := job.Verify(ctx, dir, want)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -206,7 +211,7 @@ func (k *console) showLiving(ctx context.Context, v *job.View, cfg client.Config
 	if err := credentials(&cfg); err != nil {
 		return err
 	}
-	api, pool, err := logIn(ctx, cfg)
+	api, pool, err := k.logIn(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -215,7 +220,11 @@ func (k *console) showLiving(ctx context.Context, v *job.View, cfg client.Config
 		return err
 	}
 	living := 0
-	err = v.FindLiving(ctx, api, cfg.Workers, func(line int, id string, said report.Outcome) {
+	var read atomic.Int64
+	stop := k.whileSlow(func() string {
+		return fmt.Sprintf("reading users back: %s of %s", text.Count(int(read.Load())), text.Count(v.Plan.Accepted))
+	})
+	err = v.FindLiving(ctx, api, cfg.Workers, &read, func(line int, id string, said report.Outcome) {
 		if said == report.Spared { // who was to live
 			return
 		}
@@ -223,6 +232,7 @@ func (k *console) showLiving(ctx context.Context, v *job.View, cfg client.Config
 			k.find("line %d: %s still exists (the audit says: %s)", line, id, cmp.Or(string(said), "nothing yet"))
 		}
 	})
+	stop()
 	if err != nil {
 		return job.Fail(job.Halted, "run the same command again", "not everybody could be read back: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"bulkdelete/internal/text"
 	"bulkdelete/pkg/report"
@@ -20,6 +21,7 @@ type Input struct {
 	report.Input // but for what planning finds out: its size and SHA-256
 	file         *os.File
 	info         os.FileInfo
+	read         *atomic.Int64 // bytes that the last Reader has given
 }
 
 // OpenInput opens a regular file. Errors are fit for exit code 2.
@@ -39,7 +41,7 @@ func OpenInput(path string) (*Input, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Input{report.Input{Name: path, Path: abs}, f, info}, nil
+	return &Input{report.Input{Name: path, Path: abs}, f, info, new(atomic.Int64)}, nil
 }
 
 // Spool copies a stream into a folder and opens the copy: a job reads its input several times, and a run that goes
@@ -96,7 +98,7 @@ func Keep(r io.Reader) (*Input, error) {
 	if err := errors.Join(err, failed); err != nil {
 		return nil, errors.Join(fmt.Errorf("the input cannot be kept: %w", err), file.Close())
 	}
-	return &Input{report.Input{Name: "-"}, file, info}, nil
+	return &Input{report.Input{Name: "-"}, file, info, new(atomic.Int64)}, nil
 }
 
 // keptHint says how a run whose input is another one by now goes on.
@@ -106,11 +108,26 @@ func keptHint(dir string) string {
 		text.ShellWord(filepath.Join(dir, report.InputName)), text.ShellWord(dir))
 }
 
-// Size is how many bytes the input has.
-func (in *Input) Size() int { return int(in.info.Size()) }
+// Percent is how much of the input has been read through the last Reader, for who waits.
+func (in *Input) Percent() int { return int(100 * in.read.Load() / max(1, in.info.Size())) }
 
 // Reader reads the input from its first byte. Readers are independent of each other.
-func (in *Input) Reader() io.Reader { return io.NewSectionReader(in.file, 0, in.info.Size()) }
+func (in *Input) Reader() io.Reader {
+	in.read.Store(0)
+	return &counted{io.NewSectionReader(in.file, 0, in.info.Size()), in.read}
+}
+
+// counted is a reader that counts.
+type counted struct {
+	io.Reader
+	n *atomic.Int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
 
 // changed says whether the file at the input's path is still the one that was opened, as long as it was. A rewrite in
 // place that keeps the length is not seen here: the chunks' digests see it.

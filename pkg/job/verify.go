@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -73,10 +74,11 @@ func (f *Findings) unchecked(format string, args ...any) {
 
 // Expect is what a folder is held to besides itself.
 type Expect struct {
-	Input   string     // where the input is now; "": where it was
-	Protect Protection // the lists that the first run was given, where protect.csv was erased; nil: protect.csv
-	Hash    string     // that the audit's last row has to have; "": not known
-	Program string     // the version of bulkdelete that verifies
+	Input   string            // where the input is now; "": where it was
+	Protect Protection        // the lists that the first run was given, where protect.csv was erased; nil: protect.csv
+	Hash    string            // that the audit's last row has to have; "": not known
+	Program string            // the version of bulkdelete that verifies
+	Step    func(what string) // told what is checked next; may be nil
 
 	Signers     *attest.Signers     // who may sign the seal; nil: not known
 	Authorities *attest.Authorities // who may say when it was there; nil: not known
@@ -105,10 +107,17 @@ func Verify(ctx context.Context, dir string, want Expect) (_ *View, err error) {
 		}
 	}
 	// From what all else rests on to what is made from it.
-	for _, check := range []func(context.Context) error{
-		v.checkAudit, v.checkPlan, v.checkFiles, v.checkBackup, v.checkSeal,
+	for _, step := range []struct {
+		what  string
+		check func(context.Context) error
+	}{
+		{"the audit's chain", v.checkAudit}, {"the audit against the input", v.checkPlan},
+		{"the files made from the audit", v.checkFiles}, {"the backup", v.checkBackup}, {"the seal", v.checkSeal},
 	} {
-		if err := check(ctx); err != nil {
+		if want.Step != nil {
+			want.Step(step.what)
+		}
+		if err := step.check(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -354,8 +363,9 @@ func (v *View) checkSeal(context.Context) error {
 }
 
 // FindLiving asks the API for every accepted user, workers calls at a time, and calls found, one at a time, for each
-// who exists, with what the audit says of them, "" where that is nothing yet. Nothing in the folder is touched.
-func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int,
+// who exists, with what the audit says of them, "" where that is nothing yet. read counts who were asked about. Nothing
+// in the folder is touched.
+func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int, read *atomic.Int64,
 	found func(line int, id string, said report.Outcome)) error {
 	pool, ctx := errgroup.WithContext(ctx)
 	pool.SetLimit(workers)
@@ -372,6 +382,7 @@ func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int,
 			if err != nil {
 				return fmt.Errorf("chunk %d: %w", chunk.Number, err)
 			}
+			read.Add(int64(len(chunk.IDs)))
 			turn.Lock()
 			defer turn.Unlock()
 			rows, err := v.index.Chunk(chunk.Number)
