@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/sandbox"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
@@ -192,7 +194,7 @@ func (o *jobOptions) flags() []cli.Flag {
 		toggle(&o.backup, guardFlags, "backup", "save each user's profile before deleting the user"),
 		toggle(&o.verify, guardFlags, "verify", "read each chunk back after deleting it"),
 		toggle(&o.sandbox, apiFlags, "sandbox", "an embedded sandbox with FILE's users: no account needed"),
-		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25% or outage=20s@30%"),
+		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: bulkdelete help faults"),
 		word(&o.out, outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in "+
 			"(default: FILE's name + .bulkdelete)"),
 		uploadFlag(&o.upload),
@@ -246,6 +248,9 @@ func (o *jobOptions) check() error {
 	}
 	if _, err := job.ParseLimit(o.maxDeletes); err != nil {
 		return fmt.Errorf("--max-deletes: %w", err)
+	}
+	if _, err := sandbox.ParseFaults(o.faults); err != nil {
+		return fmt.Errorf("--faults: %w", err)
 	}
 	return nil
 }
@@ -366,6 +371,11 @@ func (o *apiOptions) config() (client.Config, error) {
 		return cfg, fmt.Errorf("--timeout %s: give a time above 0", o.timeout)
 	}
 	var err error
-	cfg.RootCAs, err = rootCAs(o.caCert)
+	if cfg.RootCAs, err = rootCAs(o.caCert); err != nil {
+		return cfg, err
+	}
+	trial := cfg // nothing is sent by making a client
+	trial.AccessKeyID, trial.AccessKeySecret, trial.Host = "any", "any", cmp.Or(cfg.Host, defaultHost)
+	_, err = client.New(trial)
 	return cfg, err
 }

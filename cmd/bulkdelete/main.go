@@ -117,10 +117,11 @@ func asError(err error) *job.Error {
 func (p *process) newApp() *cli.Command {
 	return &cli.Command{
 		Name:    "bulkdelete",
-		Usage:   "delete the users a CSV names from a GenAuth user pool, and prove it row by row",
+		Usage:   "delete a CSV's users from a GenAuth pool, proved row by row",
 		Version: version(),
-		Description: `Try it without an account:
-   bulkdelete run --sandbox samples/offboarding.csv`,
+		Description: `Try it without an account, with users that are made up:
+   seq -f user%g@example.com 500 > try.csv
+   bulkdelete run try.csv --sandbox --id-type email`,
 		Commands: withHelp(p.runCommand(), p.planCommand(), reportCommand(), verifyCommand(), p.restoreCommand(),
 			statusCommand(), paceCommand(), p.probeCommand(), sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
 		HideHelpCommand:                 true, // its own knows topics too

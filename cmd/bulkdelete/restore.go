@@ -25,7 +25,7 @@ func (p *process) restoreCommand() *cli.Command {
 	var o jobOptions
 	return &cli.Command{
 		Name:      "restore",
-		Usage:     "create the users of a run with --backup again, with an audit of its own",
+		Usage:     "create the users of a run with --backup again, with its own audit",
 		ArgsUsage: "DIR",
 		Description: `Examples:
    bulkdelete restore users.bulkdelete --dry-run  # lists who can come back

@@ -25,7 +25,7 @@ func (p *process) runCommand() *cli.Command {
 		Usage:     "check a CSV, ask, delete its users, and prove what became of each",
 		ArgsUsage: "FILE|URL",
 		Description: `Examples:
-   bulkdelete run --sandbox samples/offboarding.csv  # no account needed
+   bulkdelete run users.csv --sandbox                # no account needed
    bulkdelete run users.csv --stop-after 50          # a trial
    bulkdelete run users.csv                          # goes on with the others
    bulkdelete run users.csv --match email,name       # only whom the rows mean

@@ -35,8 +35,8 @@ func (o *sandboxOptions) flags() []cli.Flag {
 		toggle(&o.public, apiFlags, "public", "any address: for private networks, its secret is none"),
 		word(&o.cert, apiFlags, "tls-cert", "", "`FILE`: serve https with this certificate"),
 		word(&o.key, apiFlags, "tls-key", "", "`FILE`: the certificate's private key"),
-		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25%,latency=20ms,seed=7"),
-		word(&o.unknown, apiFlags, "unknown", "success", "`HOW`: success, not-found, partial[-422]"),
+		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25%,seed=7; bulkdelete help faults"),
+		word(&o.unknown, apiFlags, "unknown", "success", "`HOW`: success, not-found, partial or partial-422"),
 		fraction(&o.limit, apiFlags, "limit", 0, "`R`: calls a second before it answers 429"),
 	)
 }
@@ -47,7 +47,7 @@ func sandboxCommand() *cli.Command {
 		Name:  "sandbox",
 		Usage: "serve an imitation of the GenAuth API for rehearsals",
 		Description: `Examples: rehearse against 5% throttling and 2% errors; in a container
-   bulkdelete sandbox --users samples/offboarding.csv --faults 429=5%,503=2%
+   bulkdelete sandbox --users users.csv --faults 429=5%,503=2%
    bulkdelete sandbox --public --addr :8443 --tls-cert FILE --tls-key FILE`,
 		Flags: o.flags(),
 		Action: func(ctx context.Context, c *cli.Command) error {

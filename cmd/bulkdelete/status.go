@@ -21,7 +21,7 @@ func statusCommand() *cli.Command {
 	var watch bool
 	return &cli.Command{
 		Name:      "status",
-		Usage:     "say how the run on a folder stands, and what holds it up; changes nothing",
+		Usage:     "say how a run stands, and what holds it up; changes nothing",
 		ArgsUsage: "DIR",
 		Description: `Examples:
    bulkdelete status users.bulkdelete

@@ -170,6 +170,16 @@ func (f *Faults) set(name, value string) (err error) {
 	return f.share(name, value)
 }
 
+// Examples are all words that ParseFaults takes, each with a value.
+func Examples() []string {
+	words := []string{"all=25%", "outage=20s@30%", "revoke=30%", "latency=20ms", "jitter=10ms", "readable=3s", "others=5",
+		"seed=7"}
+	for _, each := range faults {
+		words = append(words, each.name+"=5%")
+	}
+	return append(words, quirks...)
+}
+
 // share sets how often a fault strikes, or all of them.
 func (f *Faults) share(name, value string) error {
 	share, err := parseShare(value)
