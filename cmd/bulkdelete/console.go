@@ -118,7 +118,7 @@ func (k *console) confirm(ctx context.Context, verb string, users, left int, inp
 		defer tty.Close()
 		in = tty
 	}
-	question := fmt.Sprintf("Type %d to %s %s users", users, verb, text.Count(users))
+	question := fmt.Sprintf("Type %d to %s %s", users, verb, text.Things(users, "user"))
 	if users < left {
 		question = fmt.Sprintf("Trial: type %d to %s the first %s of %s", users, verb, text.Count(users),
 			text.Count(left))
@@ -177,7 +177,10 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	row("not saved", s.NotSaved, "deleted, and not in the backup")
 	always(kind, s.Rows, "in "+s.Input.Name)
 	if s.LastRowHash != "" { // shards have chains of their own
-		took := time.Duration(s.Seconds * float64(time.Second)).Round(time.Second)
+		took := "less than a second"
+		if s.Seconds >= 1 {
+			took = time.Duration(s.Seconds * float64(time.Second)).Round(time.Second).String()
+		}
 		fmt.Fprintf(b, "It took %s; to see it, open %s\n", took, in(report.PageName))
 		fmt.Fprintf(b, "The proof is in %s; its last row's hash is\n%s\n", in(report.AuditName), s.LastRowHash)
 	}

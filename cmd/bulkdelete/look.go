@@ -256,7 +256,7 @@ func poolLeft(s *report.Summary) string {
 	case s.PoolBefore != nil && s.PoolAfter != nil:
 		return fmt.Sprintf("  %-10s %12s  users left, of %s before\n", "pool", text.Count(*s.PoolAfter),
 			text.Count(*s.PoolBefore))
-	case s.Deed == report.Delete && s.Finished() && len(s.Shards) == 0:
+	case s.Deed == report.Delete && s.Finished() && len(s.Shards) == 0 && s.Accepted > 0:
 		return fmt.Sprintf("  %-10s %12s  they could not be counted\n", "pool", "unknown")
 	}
 	return ""

@@ -352,7 +352,7 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 
 // unfinished adds who is left to why a run stopped. resume is the command that goes on.
 func unfinished(code job.Code, hint string, why error, s *report.Summary, resume string) error {
-	e := job.Fail(code, hint, "%w; %s of %s users are left", why, text.Count(s.Remaining), text.Count(s.Accepted))
+	e := job.Fail(code, hint, "%w; %s", why, text.Of(s.Remaining, s.Accepted, "user", "is left", "are left"))
 	e.Next = resume
 	return e
 }
@@ -367,9 +367,10 @@ func verdict(s *report.Summary, dir, again string) error {
 	case s.Deed == report.Restore:
 		hint := fmt.Sprintf("%s/%s says why; to try again, move %s away and restore anew: who is there by now is left as is",
 			dir, report.FailedName, dir)
-		return job.Fail(job.Code(s.ExitCode), hint,
-			"%s users could not be restored, %s may have been, %s were not in the backup",
-			text.Count(s.Failed), text.Count(s.Unknown), text.Count(s.NotSaved))
+		return job.Fail(job.Code(s.ExitCode), hint, "%s", text.Clauses(
+			text.Clause(s.Failed, "user", "could not be restored", "could not be restored"),
+			text.Clause(s.Unknown, "user", "may have been restored", "may have been restored"),
+			text.Clause(s.NotSaved, "user", "was not in the backup", "were not in the backup")))
 	}
 	hint := report.RejectedName + " says how to mend each row"
 	if s.Mismatched > 0 {
@@ -378,10 +379,12 @@ func verdict(s *report.Summary, dir, again string) error {
 	if s.Failed+s.Unknown > 0 {
 		hint = report.FailedName + " says why; to try them again: " + again
 	}
-	other := ""
-	if s.Mismatched > 0 {
-		other = fmt.Sprintf(", %s describe somebody else", text.Count(s.Mismatched))
-	}
-	return job.Fail(job.Code(s.ExitCode), hint, "%s users failed, %s are unknown, %s rows were invalid%s",
-		text.Count(s.Failed), text.Count(s.Unknown), text.Count(s.Invalid), other)
+	return job.Fail(job.Code(s.ExitCode), hint, "%s", wrong(s.Failed, s.Unknown, s.Invalid, s.Mismatched))
+}
+
+// wrong says what of a finished run is not as it should be.
+func wrong(failed, unknown, invalid, mismatched int) string {
+	return text.Clauses(text.Clause(failed, "user", "failed", "failed"),
+		text.Clause(unknown, "user", "is unknown", "are unknown"), text.Clause(invalid, "row", "is invalid", "are invalid"),
+		text.Clause(mismatched, "row", "describes somebody else", "describe somebody else"))
 }

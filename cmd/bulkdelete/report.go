@@ -180,8 +180,8 @@ func (o *reportOptions) joinShards(ctx context.Context, k *console, dirs []strin
 	}
 	return job.Fail(job.Code(summary.ExitCode),
 		"each shard's own command goes on with it; failed.csv says why rows failed",
-		"%s of %s users are left, %s failed, %s are unknown", text.Count(summary.Remaining),
-		text.Count(summary.Accepted), text.Count(summary.Failed), text.Count(summary.Unknown))
+		"%s", text.Clauses(text.Clause(summary.Remaining, "user", "is left", "are left"),
+			wrong(summary.Failed, summary.Unknown, summary.Invalid, summary.Mismatched)))
 }
 
 // folderOf is the one folder that the command line names.

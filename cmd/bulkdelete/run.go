@@ -337,8 +337,8 @@ func (d *deletion) checkRejected() error {
 	limit, err := job.ParseLimit(d.maxRejected)
 	if n, p := d.planned.AllRejected, d.planned; err == nil && limit.Reached(n, p.AllRows, 20) {
 		return job.Fail(job.Guard, "is it the right file, --column and --id-type? bulkdelete plan shows what is wrong; "+
-			"nothing was sent", "%s of %s rows are invalid or duplicates, and --max-rejected is %s",
-			text.Count(n), text.Count(p.AllRows), limit)
+			"nothing was sent", "%s, and --max-rejected is %s",
+			text.Of(n, p.AllRows, "row", "is invalid or a duplicate", "are invalid or duplicates"), limit)
 	}
 	return err
 }
@@ -349,7 +349,7 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 	all := d.planned.AllAccepted // shards are parts of one job, which the guards are about
 	if d.expect != none && d.expect != all {
 		return job.Fail(job.Guard, "look at the input, or correct --expect; nothing was sent",
-			"%d users would be deleted, not the %d of --expect", all, d.expect)
+			"%s would be deleted, not the %d of --expect", text.Things(all, "user"), d.expect)
 	}
 	limit, err := job.ParseLimit(d.maxDeletes)
 	if err != nil {
@@ -370,7 +370,7 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 	}
 	if !limit.Allows(all, total) {
 		return job.Fail(job.Guard, "look at the input, or raise the limit; nothing was sent",
-			"%s users%s would be deleted, more than --max-deletes %s allows", text.Count(all), of, limit)
+			"%s%s would be deleted, more than --max-deletes %s allows", text.Things(all, "user"), of, limit)
 	}
 	if d.plan != "" {
 		d.approval, err = job.CheckPlan(d.plan, job.Whole(d.want, d.planned),

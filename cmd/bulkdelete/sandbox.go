@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"bulkdelete/internal/sandbox"
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
@@ -145,7 +146,7 @@ func serveUntil(ctx context.Context, out io.Writer, server *sandbox.Server,
 	if err := stop(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%d of %d users are left\n", server.Len(), began)
+	_, err := fmt.Fprintf(out, "%s\n", text.Of(server.Len(), began, "user", "is left", "are left"))
 	return err
 }
 

@@ -72,6 +72,6 @@ func (k *console) copyFolder(ctx context.Context, dir string, to *objects.Folder
 			dir, text.ShellWord(dir), text.ShellWord(to.Given()))
 		return job.Fail(code, hint, "the folder is not copied: %w", err)
 	}
-	k.say("%d files copied to %s", n, u.To)
+	k.say("%s copied to %s", text.Things(n, "file"), u.To)
 	return nil
 }

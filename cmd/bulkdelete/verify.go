@@ -116,19 +116,14 @@ func (o *verifyOptions) lists(dir string) (job.Protection, error) {
 func (k *console) showFindings(f *job.Findings) {
 	if f.LastRowHash != "" {
 		k.find("the audit is whole: %s; the last one's hash is\n%s", text.Things(f.AuditRows, "row"), f.LastRowHash)
-		done := fmt.Sprintf("%s deleted, %s absent", text.Count(f.Deleted), text.Count(f.Absent))
-		if f.Spared > 0 {
-			done += fmt.Sprintf(", %s spared", text.Count(f.Spared))
-		}
-		if restored, exist := f.Users[report.Restored], f.Users[report.Exists]; f.Restored == nil && restored+exist > 0 {
-			done = fmt.Sprintf("%s restored, %s exist", text.Count(restored), text.Count(exist))
-		}
-		k.find("%s, %s failed, %s unknown, %s without an outcome",
-			done, text.Count(f.Failed), text.Count(f.Unknown), text.Count(f.Remaining))
+		k.find("%s", cmp.Or(text.Clauses(counted(f.Deleted, "deleted"), counted(f.Absent, "absent"),
+			counted(f.Spared, "spared"), counted(f.Users[report.Restored], "restored"),
+			counted(f.Users[report.Exists], "exist"), counted(f.Failed, "failed"), counted(f.Unknown, "unknown"),
+			counted(f.Remaining, "without an outcome")), "nobody was accepted"))
 	}
 	if f.Saved != nil && f.Whole {
-		k.find("the backup is whole: %s users, everybody deleted among them; %s were restored",
-			text.Count(*f.Saved), text.Count(*f.Restored))
+		k.find("the backup is whole: %s", strings.TrimSuffix(text.Things(*f.Saved, "user")+
+			", everybody deleted among them; "+counted(*f.Restored, "were restored"), "; "))
 	}
 	if f.Torn > 0 {
 		k.find("%s at the audit's end: a run died while it wrote; "+
@@ -167,9 +162,11 @@ func judge(f *job.Findings, dir string) error {
 		return job.Fail(job.Incomplete, "spared.csv has them: compare the list with its source",
 			"whole, but %s describe somebody else", text.Things(f.Mismatched, "row"))
 	case f.Failed+f.Unknown+f.Invalid > 0:
-		return job.Fail(job.Incomplete, "failed.csv and rejected.csv say why",
-			"whole, but %s failed, %s are unknown and %s invalid",
-			text.Count(f.Failed), text.Count(f.Unknown), text.Are(f.Invalid, "row"))
+		why := report.RejectedName + " says how to mend each row"
+		if f.Failed+f.Unknown > 0 {
+			why = report.FailedName + " says why"
+		}
+		return job.Fail(job.Incomplete, why, "whole, but %s", wrong(f.Failed, f.Unknown, f.Invalid, f.Mismatched))
 	case f.Living != nil && *f.Living > 0:
 		return job.Fail(job.Incomplete, "they may have been created again since; look at the lines above",
 			"%s still exist", text.Things(*f.Living, "user"))
