@@ -253,10 +253,12 @@ func (d *deletion) reasons() string {
 // poolLeft says how many users the pool has now.
 func poolLeft(s *report.Summary) string {
 	switch {
+	case len(s.Shards) > 0: // each counted the pool when it began
+		return ""
 	case s.PoolBefore != nil && s.PoolAfter != nil:
 		return fmt.Sprintf("  %-10s %12s  users left, of %s before\n", "pool", text.Count(*s.PoolAfter),
 			text.Count(*s.PoolBefore))
-	case s.Deed == report.Delete && s.Finished() && len(s.Shards) == 0 && s.Accepted > 0:
+	case s.Deed == report.Delete && s.Finished() && s.Accepted > 0:
 		return fmt.Sprintf("  %-10s %12s  they could not be counted\n", "pool", "unknown")
 	}
 	return ""

@@ -347,6 +347,9 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 		o.console.say("To create the users again from the backup, with new user IDs: %s",
 			o.commandLine("restore", dir, apiNames...))
 	}
+	if s.ExitCode == 0 && !o.console.json {
+		o.console.say("To check the proof: %s", o.commandLine("verify", dir))
+	}
 	return verdict(s, dir, o.commandLine("run", dir+"/"+report.FailedName, retryNames...))
 }
 

@@ -175,8 +175,14 @@ func (o *reportOptions) joinShards(ctx context.Context, k *console, dirs []strin
 	if err != nil {
 		return err
 	}
-	if err := k.showSummary(summary, cmp.Or(o.out, "each shard's folder")); err != nil || summary.ExitCode == 0 {
+	if err := k.showSummary(summary, cmp.Or(o.out, "each shard's folder")); err != nil {
 		return err
+	}
+	if o.out != "" {
+		k.find("To see it, open %s", filepath.Join(o.out, report.PageName))
+	}
+	if summary.ExitCode == 0 {
+		return nil
 	}
 	return job.Fail(job.Code(summary.ExitCode),
 		"each shard's own command goes on with it; failed.csv says why rows failed",

@@ -268,6 +268,10 @@ func (w *work) unanswered(places []int, t trail, began time.Time, cause error) e
 }
 
 func outOfReach(cause error) *Error {
+	if errors.Is(cause, client.ServerError) {
+		return Fail(Halted, "the API itself fails, for everybody: ask those who run it, then "+againHint,
+			"the API answers nobody: %w", cause)
+	}
 	return Fail(Halted, "check the network and --host, then "+againHint, "the API is out of reach: %w", cause)
 }
 
