@@ -226,7 +226,8 @@ func TestNothingIsLeftElsewhere(t *testing.T) {
 	}
 }
 
-// A folder that may not be written is a matter of configuration, and the message says whose it is and who we are.
+// A folder that may not be written, or an input that may not be read, is a matter of configuration, and the message says
+// whose it is, who we are, and how that is mended.
 func TestAFolderWithoutPermission(t *testing.T) {
 	if os.Geteuid() != 0 {
 		aloud.Skip(t, "only root can become another user")
@@ -250,10 +251,19 @@ func TestAFolderWithoutPermission(t *testing.T) {
 	if err := os.Chmod(binary, 0o755); err != nil { // whatever the umask
 		t.Fatal(err)
 	}
-	c := p.command(dir, "run", "all.csv", "--yes")
-	c.Path = binary
-	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
-	wants(t, c, 2, "belongs to user 0 (root)", "this is user 65532", "permission denied")
+	as := func(args ...string) *exec.Cmd {
+		c := p.command(dir, args...)
+		c.Path = binary
+		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
+		return c
+	}
+	wants(t, as("run", "all.csv", "--yes"), 2, "belongs to user 0 (root)", "this is user 65532", "permission denied",
+		"hint: chown 65532 . (on the host, where a container mounts it), or choose another folder with --out")
+	if err := os.Chmod(filepath.Join(dir, "all.csv"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, as("plan", "all.csv"), 2, "all.csv belongs to user 0 (root) (mode 0600), and this is user 65532",
+		"hint: chown 65532 "+filepath.Join(dir, "all.csv"))
 	if p.sent() > 0 {
 		t.Errorf("%d calls were sent", p.sent())
 	}

@@ -31,6 +31,10 @@ func OpenInput(path string) (*Input, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	f, err := os.Open(abs)
+	if errors.Is(err, fs.ErrPermission) {
+		said, mend := whose(abs)
+		return nil, Fail(Usage, mend+"; nothing was sent", "cannot open the input: %w; %s", err, said)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the input: %w", err)
 	}
