@@ -9,6 +9,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/unicode"
 
 	"bulkdelete/internal/aloud"
 )
@@ -302,5 +306,43 @@ func TestAScheduleCompletesWhatDiedAtItsEnd(t *testing.T) {
 	wants(t, p.command(dir, "verify", "runs/2026-01-01"), 0)
 	if found, _ := filepath.Glob(filepath.Join(dir, "runs", "*")); len(found) != 1 {
 		t.Errorf("there are %v", fmt.Sprint(found))
+	}
+}
+
+// What is written is UTF-8, and begins with a byte order mark only where the input did or was not UTF-8: rows of an input
+// that has none stay what they were, to the first byte.
+func TestByteOrderMarks(t *testing.T) {
+	const mark = "\ufeff"
+	text := "userId,name\n" + userID(1) + ",Jürgen 王\nnot an ID,Zoë\n"
+	utf16, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gbk, err := simplifiedchinese.GBK.NewEncoder().String(strings.NewReplacer("ü", "u", "ë", "e").Replace(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		input, encoding string
+		marked          bool
+	}{
+		"utf-8": {text, "", false}, "utf-8 with a mark": {mark + text, "", true}, "utf-16": {utf16, "", true},
+		"gbk": {gbk, "gbk", true},
+	} {
+		p, dir := newPool(t, 10, ""), t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "all.csv"), []byte(c.input), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, p.command(dir, "run", "all.csv", "--yes", "--max-rejected", "50%", "--encoding", c.encoding), 1)
+		for _, file := range []string{"deleted.csv", "failed.csv", "rejected.csv"} {
+			got, err := os.ReadFile(filepath.Join(dir, "all.bulkdelete", file))
+			if err != nil || strings.HasPrefix(string(got), mark) != c.marked || strings.Count(string(got), mark) > 1 ||
+				!utf8.Valid(got) {
+				t.Errorf("%s: %s begins with %q: %v", name, file, got[:min(len(got), 20)], err)
+			}
+			if file == "deleted.csv" && !strings.Contains(string(got), "王") {
+				t.Errorf("%s: the row is not what it was: %s", name, got)
+			}
+		}
 	}
 }
