@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"regexp"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +24,7 @@ func TestHeldBy(t *testing.T) {
 	}
 	ana := &report.PaceChange{By: "ana@ops", At: time.Date(1999, 12, 31, 23, 56, 20, 0, time.UTC)} // 4 minutes before
 	one, many := client.PerSecond(1), client.PerSecond(100)
+	page := docsPage(t, "docs/operating.md")
 	for want, c := range map[string]struct {
 		each    client.Attempt // twenty of them, one a second
 		holding holding
@@ -50,6 +53,11 @@ func TestHeldBy(t *testing.T) {
 			c.holding.workers = 16
 			if got := p.heldBy(c.holding); got != want {
 				t.Errorf("held by %q, want %q", got, want)
+			}
+			// The page has each with other numbers.
+			quoted := regexp.MustCompile(`[\d.]+m?s?`).ReplaceAllString(regexp.QuoteMeta(want), `[\dms]+`)
+			if !regexp.MustCompile("(?m)^\\| `(" + quoted + ")`").MatchString(strings.ReplaceAll(page, "`, `", "` |\n| `")) {
+				t.Errorf("docs/operating.md does not explain %q", want)
 			}
 			if ails := p.ails(); (ails != "") != (c.each.Err != nil) {
 				t.Errorf("%s: the API is said to be %q", want, ails)
