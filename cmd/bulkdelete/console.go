@@ -146,12 +146,9 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	if k.json {
 		return k.showJSON(s)
 	}
-	b, kind, state := &strings.Builder{}, "rows", "Finished."
+	b, kind := &strings.Builder{}, "rows"
 	in := func(name string) string { return filepath.Join(dir, name) }
-	if !s.Finished() {
-		state = "Unfinished: " + s.Reason
-	}
-	b.WriteString(state + "\n")
+	b.WriteString(ending(s) + "\n")
 	always := func(name string, n int, note string) {
 		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, text.Count(n), note), " ") + "\n")
 	}
@@ -177,15 +174,25 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	row("not saved", s.NotSaved, "deleted, and not in the backup")
 	always(kind, s.Rows, "in "+s.Input.Name)
 	if s.LastRowHash != "" { // shards have chains of their own
-		took := "less than a second"
-		if s.Seconds >= 1 {
-			took = time.Duration(s.Seconds * float64(time.Second)).Round(time.Second).String()
-		}
-		fmt.Fprintf(b, "It took %s; to see it, open %s\n", took, in(report.PageName))
+		fmt.Fprintf(b, "It took %s; to see it, open %s\n", took(s), in(report.PageName))
 		fmt.Fprintf(b, "The proof is in %s; its last row's hash is\n%s\n", in(report.AuditName), s.LastRowHash)
 	}
 	_, err := io.WriteString(k.out, text.CleanLines(b.String()))
 	return closedPipe(err)
+}
+
+func ending(s *report.Summary) string {
+	if s.Finished() {
+		return "Finished."
+	}
+	return "Unfinished: " + s.Reason
+}
+
+func took(s *report.Summary) string {
+	if s.Seconds < 1 {
+		return "less than a second"
+	}
+	return time.Duration(s.Seconds * float64(time.Second)).Round(time.Second).String()
 }
 
 // closedPipe drops the error of a reader, such as head, that closed the pipe early.

@@ -14,7 +14,6 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"bulkdelete/internal/sandbox"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
@@ -222,8 +221,7 @@ func (o *jobOptions) check() error {
 		return fmt.Errorf("--expect %d: give a number of users", o.expect)
 	case o.maxDuration < 0:
 		return fmt.Errorf("--max-duration %s: give a time above 0", o.maxDuration)
-	}
-	if o.sample < 0 {
+	case o.sample < 0:
 		return fmt.Errorf("--sample %d: give a number of rows, or 0 for none", o.sample)
 	}
 	if _, err := who.ParseMatch(o.match); err != nil {
@@ -234,25 +232,20 @@ func (o *jobOptions) check() error {
 			return fmt.Errorf("--only %w", err)
 		}
 	}
-	paths := map[string]string{"out": o.out, "plan": o.plan, "ca-cert": o.caCert, "metrics-file": o.metrics.file}
-	for flag, path := range paths {
+	for flag, path := range map[string]string{"out": o.out, "plan": o.plan, "ca-cert": o.caCert,
+		"metrics-file": o.metrics.file} {
 		if err := onlyFile(flag, path); err != nil {
 			return err
 		}
 	}
-	if _, err := job.ParseLimit(o.maxFailures); err != nil {
-		return fmt.Errorf("--max-failures: %w", err)
+	for flag, limit := range map[string]string{"max-failures": o.maxFailures, "max-rejected": o.maxRejected,
+		"max-deletes": o.maxDeletes} {
+		if _, err := job.ParseLimit(limit); err != nil {
+			return fmt.Errorf("--%s: %w", flag, err)
+		}
 	}
-	if _, err := job.ParseLimit(o.maxRejected); err != nil {
-		return fmt.Errorf("--max-rejected: %w", err)
-	}
-	if _, err := job.ParseLimit(o.maxDeletes); err != nil {
-		return fmt.Errorf("--max-deletes: %w", err)
-	}
-	if _, err := sandbox.ParseFaults(o.faults); err != nil {
-		return fmt.Errorf("--faults: %w", err)
-	}
-	return nil
+	_, err := parseFaults(o.faults)
+	return err
 }
 
 // guards are the flags that could have refused or stopped a run, as run.json keeps them.

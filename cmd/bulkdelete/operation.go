@@ -211,6 +211,11 @@ func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted
 	} else if err := a.show(); err != nil {
 		return err
 	}
+	return o.work(ctx, d, folder, a)
+}
+
+// work does what was approved, and makes the files.
+func (o *operation) work(ctx context.Context, d job.Deed, folder *job.Adopted, a approval) (err error) {
 	j := o.newJob(d, folder.Path, a.resume)
 	o.heart = o.newHeart(j, folder)
 	defer func() { o.heart.end(asError(err).Code) }()
@@ -225,14 +230,16 @@ func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted
 	}
 	o.heart.now(o.through("making the files"))
 	summary, err := job.WriteFiles(d)
-	if err != nil {
-		return errors.Join(ended, err)
-	}
 	o.heart.hide()
 	o.heart.now(func() string { return "copying the folder" })
 	resume := a.resume
 	if last := folder.Run.Last(); last != nil {
 		resume = last.Resume // which keeps a pace that was changed
+	}
+	if err != nil {
+		e := asError(errors.Join(ended, err))
+		e.Next = resume
+		return e
 	}
 	return o.finish(ctx, d, folder.Path, false, o.result(summary, folder.Path, ended, resume))
 }

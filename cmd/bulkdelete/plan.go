@@ -159,6 +159,19 @@ func (d *deletion) showInput(t *table, w io.Writer, left int) {
 	if showUsers {
 		t.rows(first, d.first)
 	}
+	d.showRejected(t)
+	if showUsers {
+		t.rows("", d.refused)
+	}
+	if d.client == nil || !d.protection.LooksUp(d.chunks.IDType) { // else who they are is said with the pool
+		d.showProtect(t, false)
+	}
+	d.showRules(t)
+}
+
+// showRejected counts the rows that are never sent.
+func (d *deletion) showRejected(t *table) {
+	p := d.planned
 	why := text.Clauses(counted(p.Invalid, "invalid"), counted(p.Duplicates, "duplicate"),
 		counted(p.Protected, "protected"))
 	if why != "" {
@@ -168,13 +181,6 @@ func (d *deletion) showInput(t *table, w io.Writer, left int) {
 	if reasons := d.reasons(); reasons != "" {
 		t.row("", "by reason: %s", reasons)
 	}
-	if showUsers {
-		t.rows("", d.refused)
-	}
-	if d.client == nil || !d.protection.LooksUp(d.chunks.IDType) { // else who they are is said with the pool
-		d.showProtect(t, false)
-	}
-	d.showRules(t)
 }
 
 // counted is a number of rows with a word for them, "" for none.

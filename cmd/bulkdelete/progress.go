@@ -94,7 +94,8 @@ func (k *console) besideBar(room int, s *report.Status) string {
 	all, failed := k.pulse.count()
 	wrong := fmt.Sprintf(" failed %d", failed)
 	if !usual.MatchString(s.HeldBy) {
-		return fitting(room, " "+s.HeldBy+wrong, " "+s.HeldBy, " "+s.State)
+		held := " " + s.HeldBy
+		return fitting(room, held+wrong, held, fit(held, max(room, 1)))
 	}
 	pace := fmt.Sprintf(" %.0f calls/s", s.Pace)
 	left := " ETA " + eta(s)

@@ -231,7 +231,8 @@ func (p *pulse) heldBy(h holding) string {
 	case h.limit < 0.95*most:
 		return fmt.Sprintf("throttled: the API allows about %.3g calls a second", h.limit)
 	case reach < 0.97*most && float64(did.calls)/of < 0.97*most:
-		return fmt.Sprintf("%s reach %.0f calls a second at %s", text.Things(h.workers, "worker"), reach, each.Round(time.Millisecond))
+		return fmt.Sprintf("%s reach %.0f calls a second at %s", text.Things(h.workers, "worker"), reach,
+			each.Round(time.Millisecond))
 	}
 	if float64(did.calls)/of < most/2 && p.within(minute-1).retries > 0 {
 		return "calls that failed wait for their next attempt"

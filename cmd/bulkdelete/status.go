@@ -129,10 +129,8 @@ later keeps to it, unless it is given a --rate of its own.`,
 					"give a run's folder DIR, and RATE, pause or resume")
 			}
 			dir, rate := c.Args().Get(0), c.Args().Get(1)
-			if rate != report.Pause && rate != report.Resume {
-				if _, err := client.ParseRate(rate); err != nil {
-					return fmt.Errorf("%w; or give pause or resume", err)
-				}
+			if _, err := client.ParseRate(rate); err != nil && rate != report.Pause && rate != report.Resume {
+				return fmt.Errorf("%w; or give pause or resume", err)
 			}
 			defer k.whileSlow(func() string { return "waiting for the run on " + dir + " to obey" })()
 			s, err := job.Repace(ctx, dir, report.PaceChange{At: time.Now().UTC(), By: job.Operator(), Rate: rate})

@@ -170,7 +170,7 @@ func TestBarFitsTheTerminal(t *testing.T) {
 				t.Fatalf("exit code %d:\n%s", code, term)
 			}
 			bar := regexp.MustCompile(`^[\d,]+/1,000 \[[=> ]+\]` +
-				`(( \d+ calls/s)?( ETA [\dms?]+)?( throttled 0 retries 0)?| (making|counting) [^(]*\d%| running)( failed 0)?$`)
+				`(( \d+ calls/s)?( ETA [\dms?]+)?( throttled 0 retries 0)?| (making|counting|reading) .*)( failed 0)?$`)
 			bars := 0
 			for _, l := range strings.FieldsFunc(escapes.ReplaceAllString(term.String(), ""),
 				func(r rune) bool { return r == '\r' || r == '\n' }) {

@@ -66,18 +66,8 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 	if err != nil {
 		return err
 	}
-	if n := len(o.hash); n > 0 && n != 2*sha256.Size {
-		return job.Fail(job.Usage, "give the whole hash, as the run's last lines and its page show it",
-			"--expect-hash has %d characters of %d", n, 2*sha256.Size)
-	}
-	want := job.Expect{Input: o.input, Hash: strings.ToLower(o.hash), Program: version()}
-	if want.Signers, err = readSigners(o.signers); err != nil {
-		return err
-	}
-	if want.Protect, err = o.lists(dir); err != nil {
-		return err
-	}
-	if want.Authorities, err = readAuthorities(o.tsaCerts); err != nil {
+	want, err := o.expect(dir)
+	if err != nil {
 		return err
 	}
 	var step atomic.Value
@@ -101,6 +91,23 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 		return err
 	}
 	return judge(f, dir)
+}
+
+// expect reads what the folder is held to besides itself.
+func (o *verifyOptions) expect(dir string) (want job.Expect, err error) {
+	if n := len(o.hash); n > 0 && n != 2*sha256.Size {
+		return want, job.Fail(job.Usage, "give the whole hash, as the run's last lines and its page show it",
+			"--expect-hash has %d characters of %d", n, 2*sha256.Size)
+	}
+	want = job.Expect{Input: o.input, Hash: strings.ToLower(o.hash), Program: version()}
+	if want.Signers, err = readSigners(o.signers); err != nil {
+		return want, err
+	}
+	if want.Protect, err = o.lists(dir); err != nil {
+		return want, err
+	}
+	want.Authorities, err = readAuthorities(o.tsaCerts)
+	return want, err
 }
 
 // lists reads what --protect names, whose kind of ID goes by the run's.
@@ -216,12 +223,17 @@ func (k *console) showLiving(ctx context.Context, v *job.View, cfg client.Config
 	if err := samePool(v.Run, cfg.Host, pool); err != nil {
 		return err
 	}
+	return k.readBack(ctx, v, api, cfg.Workers, f)
+}
+
+// readBack shows who of the accepted exists.
+func (k *console) readBack(ctx context.Context, v *job.View, api *client.Client, workers int, f *job.Findings) error {
 	living := 0
 	var read atomic.Int64
 	stop := k.whileSlow(func() string {
 		return fmt.Sprintf("reading users back: %s of %s", text.Count(int(read.Load())), text.Count(v.Plan.Accepted))
 	})
-	err = v.FindLiving(ctx, api, cfg.Workers, &read, func(line int, id string, said report.Outcome) {
+	err := v.FindLiving(ctx, api, workers, &read, func(line int, id string, said report.Outcome) {
 		if said == report.Spared { // who was to live
 			return
 		}

@@ -199,7 +199,7 @@ func refuse(path string, err error) error {
 		return Fail(Usage, mend+", or "+anotherHint+"; nothing was sent",
 			"the folder %s cannot be written: %w; %s", path, err, said)
 	case errors.Is(err, syscall.EROFS):
-		return Fail(Usage, "mount a volume that can be written, and name a folder on it with --out; nothing was sent",
+		return Fail(Halted, "mount it so that it can be written, then "+againHint,
 			"the folder %s cannot be written: %w", path, err)
 	case errors.Is(err, journal.ErrNotRegular):
 		return Fail(Guard, "a run's own files are plain files: "+anotherHint,
