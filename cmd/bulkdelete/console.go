@@ -105,6 +105,15 @@ func (k *console) find(format string, args ...any) {
 	fmt.Fprintln(k.out, text.CleanLines(fmt.Sprintf(format, args...)))
 }
 
+// mayAsk refuses what has to be confirmed where nobody can be asked; look is what to do first.
+func (k *console) mayAsk(yes bool, look string) error {
+	if yes || k.interactive {
+		return nil
+	}
+	return job.Fail(job.Guard, "answer on a terminal, or give --yes"+look,
+		"not confirmed: there is no terminal to ask on, and no --yes")
+}
+
 // confirm asks for the number of users, who are all that are left or, for a trial, the next of them. Where standard
 // input is the data, the terminal itself is asked.
 func (k *console) confirm(ctx context.Context, verb string, users, left int, inputIsStdin bool) error {
@@ -223,7 +232,7 @@ func (k *console) row(r report.Row) {
 // attempt counts a call on the wire; chunk is the one that it was for, or 0.
 func (k *console) attempt(chunk int, a client.Attempt) {
 	k.pulse.attempt(a)
-	if k.waiting.Load() && a.Again {
+	if k.waiting.Load() && a.Again && k.progress != "none" {
 		k.say("%s: %s; %s in %s", a.Call, troubleOf(a), nextOf(a), a.Wait.Round(time.Second))
 	}
 	if a.Err != nil {

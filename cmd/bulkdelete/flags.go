@@ -14,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/sandbox"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
@@ -244,7 +245,7 @@ func (o *jobOptions) check() error {
 			return fmt.Errorf("--%s: %w", flag, err)
 		}
 	}
-	_, err := parseFaults(o.faults)
+	_, err := sandbox.ParseFaults(o.faults)
 	return err
 }
 

@@ -262,7 +262,7 @@ func TestAFolderWithoutPermission(t *testing.T) {
 		return c
 	}
 	wants(t, as("run", "all.csv", "--yes"), 2, "belongs to user 0 (root)", "this is user 65532", "permission denied",
-		"hint: chown 65532 . (on the host, where a container mounts it), or choose another folder with --out")
+		"hint: chown 65532 "+dir+" (on the host, where a container mounts it), or choose another folder with --out")
 	if err := os.Chmod(filepath.Join(dir, "all.csv"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -174,9 +174,8 @@ type approval struct {
 
 // approve is every check before the first call that changes something, the person's own last.
 func (o *operation) approve(ctx context.Context, folder *job.Adopted, a approval) error {
-	if !o.yes && !o.console.interactive {
-		return job.Fail(job.Guard, "answer on a terminal, or give --yes; look first with bulkdelete plan or --dry-run",
-			"not confirmed: there is no terminal to ask on, and no --yes")
+	if err := o.console.mayAsk(o.yes, "; look first with --dry-run"); err != nil {
+		return err
 	}
 	if err := a.check(ctx); err != nil {
 		return err

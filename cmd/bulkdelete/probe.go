@@ -65,9 +65,8 @@ func (o *probeOptions) flags() []cli.Flag {
 
 // probe asks for leave, asks the API, and removes the three, whatever has happened meanwhile.
 func (o *operation) probe(ctx context.Context, file string) error {
-	if !o.yes && !o.console.interactive {
-		return job.Fail(job.Guard, "answer on a terminal, or give --yes",
-			"not confirmed: there is no terminal to ask on, and no --yes")
+	if err := o.console.mayAsk(o.yes, ""); err != nil {
+		return err
 	}
 	kept, err := openNames(file)
 	if err != nil {

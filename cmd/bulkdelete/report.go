@@ -123,9 +123,8 @@ func (o *reportOptions) redactOne(ctx context.Context, k *console, dir string, a
 	if len(r.Lists) > 0 && !o.yes {
 		k.say("These are erased for good, and nobody can be restored or looked up by them any more:\n  %s",
 			strings.Join(r.Lists, "\n  "))
-		if !k.interactive {
-			return nil, job.Fail(job.Guard, "answer on a terminal, or give --yes",
-				"not confirmed: there is no terminal to ask on, and no --yes")
+		if err := k.mayAsk(o.yes, ""); err != nil {
+			return nil, err
 		}
 		users := r.Run.Asked.Plan.Accepted
 		if err := k.confirm(ctx, "erase the lists of", users, users, false); err != nil {

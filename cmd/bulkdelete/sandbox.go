@@ -163,7 +163,7 @@ func serve(on net.Listener, handler http.Handler) (stop func() error) {
 
 func newSandbox(cfg sandbox.Config, faults, addr string) (*sandbox.Server, net.Listener, error) {
 	var err error
-	if cfg.Faults, err = parseFaults(faults); err != nil {
+	if cfg.Faults, err = sandbox.ParseFaults(faults); err != nil {
 		return nil, nil, err
 	}
 	server, err := sandbox.New(cfg)
@@ -175,13 +175,6 @@ func newSandbox(cfg sandbox.Config, faults, addr string) (*sandbox.Server, net.L
 		return nil, nil, fmt.Errorf("the sandbox cannot listen: %w", err)
 	}
 	return server, listener, nil
-}
-
-func parseFaults(faults string) (f sandbox.Faults, err error) {
-	if f, err = sandbox.ParseFaults(faults); err != nil {
-		err = fmt.Errorf("--faults: %w", err)
-	}
-	return f, err
 }
 
 // startSandbox serves an embedded sandbox over a loopback socket: the client is the same as for the real API.

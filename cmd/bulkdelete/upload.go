@@ -58,7 +58,7 @@ func (k *console) copyFolder(ctx context.Context, dir string, to *objects.Folder
 	if err != nil {
 		return err
 	}
-	defer k.whileSlow(func() string { return fmt.Sprintf("copying %s to %s: %s", dir, u.To, u.At()) })()
+	defer k.whileSlow(func() string { return fmt.Sprintf("copying %s to %s", dir, u.To) })()
 	if again && u.Done(ctx) {
 		return nil
 	}

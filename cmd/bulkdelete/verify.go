@@ -70,9 +70,7 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 	if err != nil {
 		return err
 	}
-	var step atomic.Value
-	want.Step = func(what string) { step.Store(what) }
-	stop := k.whileSlow(func() string { return fmt.Sprintf("checking %s: %s", dir, step.Load()) })
+	stop := k.whileSlow(func() string { return "checking " + dir + ", from the audit's chain to the seal" })
 	v, err := job.Verify(ctx, dir, want)
 	stop()
 	if err != nil {

@@ -129,7 +129,7 @@ func ParseFaults(s string) (Faults, error) {
 		}
 		name, value, _ := strings.Cut(word, "=")
 		if err := f.set(name, value); err != nil {
-			return f, fmt.Errorf("%q: %w", word, err)
+			return f, fmt.Errorf("--faults: %q: %w", word, err)
 		}
 	}
 	sum := 0.0
@@ -137,7 +137,7 @@ func ParseFaults(s string) (Faults, error) {
 		sum += share
 	}
 	if sum > 1+1e-9 {
-		return f, fmt.Errorf("the shares add up to %.0f%%", 100*sum)
+		return f, fmt.Errorf("--faults: the shares add up to %.0f%%", 100*sum)
 	}
 	return f, nil
 }

@@ -21,7 +21,7 @@ type Input struct {
 	report.Input // but for what planning finds out: its size and SHA-256
 	file         *os.File
 	info         os.FileInfo
-	read         *atomic.Int64 // bytes that the last Reader has given
+	last         atomic.Pointer[Meter] // the last Reader
 }
 
 // OpenInput opens a regular file. Errors are fit for exit code 2.
@@ -45,7 +45,7 @@ func OpenInput(path string) (*Input, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Input{report.Input{Name: path, Path: abs}, f, info, new(atomic.Int64)}, nil
+	return &Input{Input: report.Input{Name: path, Path: abs}, file: f, info: info}, nil
 }
 
 // Spool copies a stream into a folder and opens the copy: a job reads its input several times, and a run that goes
@@ -92,7 +92,8 @@ func (f *Folder) spool(r io.Reader, name string) (*Input, error) {
 func Keep(r io.Reader) (*Input, error) {
 	file, err := os.CreateTemp("", "bulkdelete-")
 	if err != nil {
-		return nil, fmt.Errorf("the input cannot be kept: %w", err)
+		return nil, Fail(Usage, "set TMPDIR to a folder that can be written; nothing was sent",
+			"the input cannot be kept: %w", err)
 	}
 	err = os.Remove(file.Name())
 	if err == nil {
@@ -102,7 +103,7 @@ func Keep(r io.Reader) (*Input, error) {
 	if err := errors.Join(err, failed); err != nil {
 		return nil, errors.Join(fmt.Errorf("the input cannot be kept: %w", err), file.Close())
 	}
-	return &Input{report.Input{Name: "-"}, file, info, new(atomic.Int64)}, nil
+	return &Input{Input: report.Input{Name: "-"}, file: file, info: info}, nil
 }
 
 // keptHint says how a run whose input is another one by now goes on.
@@ -113,25 +114,35 @@ func keptHint(dir string) string {
 }
 
 // Percent is how much of the input has been read through the last Reader, for who waits.
-func (in *Input) Percent() int { return int(100 * in.read.Load() / max(1, in.info.Size())) }
+func (in *Input) Percent() int {
+	m := in.last.Load()
+	if m == nil {
+		return 0
+	}
+	return int(100 * m.Count() / max(1, in.info.Size()))
+}
 
 // Reader reads the input from its first byte. Readers are independent of each other.
 func (in *Input) Reader() io.Reader {
-	in.read.Store(0)
-	return &counted{io.NewSectionReader(in.file, 0, in.info.Size()), in.read}
+	m := &Meter{Reader: io.NewSectionReader(in.file, 0, in.info.Size())}
+	in.last.Store(m)
+	return m
 }
 
-// counted is a reader that counts.
-type counted struct {
+// Meter is a reader that counts for who waits.
+type Meter struct {
 	io.Reader
-	n *atomic.Int64
+	n atomic.Int64
 }
 
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.Reader.Read(p)
-	c.n.Add(int64(n))
+func (m *Meter) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	m.n.Add(int64(n))
 	return n, err
 }
+
+// Count is how many bytes were read so far.
+func (m *Meter) Count() int64 { return m.n.Load() }
 
 // changed says whether the file at the input's path is still the one that was opened, as long as it was. A rewrite in
 // place that keeps the length is not seen here: the chunks' digests see it.

@@ -45,7 +45,10 @@ func trusted(dir *journal.Dir) error {
 
 // whose says who owns a file or a folder, or the nearest one above that is there, who we are, and how it is made ours.
 func whose(path string) (said, mend string) {
-	path, mend = filepath.Clean(path), "make it readable and writable"
+	if abs, err := filepath.Abs(path); err == nil { // else the working directory is gone
+		path = abs
+	}
+	mend = "make it readable and writable"
 	info, err := os.Stat(path)
 	for ; err != nil && path != filepath.Dir(path); info, err = os.Stat(path) {
 		path = filepath.Dir(path)
@@ -66,6 +69,9 @@ func whose(path string) (said, mend string) {
 }
 
 func userName(id int) string {
+	if id == 0 {
+		return "user 0 (root)" // also where no file says so, as in a container
+	}
 	if u, err := user.LookupId(strconv.Itoa(id)); err == nil {
 		return fmt.Sprintf("user %d (%s)", id, u.Username)
 	}

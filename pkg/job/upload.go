@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 
 	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/objects"
@@ -21,16 +20,6 @@ import (
 type Upload struct {
 	Dir string // the run's folder
 	To  *objects.Folder
-
-	at atomic.Pointer[string] // the file under way
-}
-
-// At is the file that is being copied, for who waits; "" before the first.
-func (u *Upload) At() string {
-	if name := u.at.Load(); name != nil {
-		return *name
-	}
-	return ""
 }
 
 // NewUpload gives the copy of dir in a store's folder, as cp -r dir to/ would make it.
@@ -39,7 +28,7 @@ func NewUpload(dir string, to *objects.Folder) (*Upload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	return &Upload{Dir: dir, To: to.In(filepath.Base(abs))}, nil
+	return &Upload{dir, to.In(filepath.Base(abs))}, nil
 }
 
 // Begin finds out, before anybody is deleted, whether the copy can be written: it writes run.json, and takes the
@@ -144,7 +133,6 @@ func (u *Upload) names() (names []string, err error) {
 }
 
 func (u *Upload) put(ctx context.Context, name string) error {
-	u.at.Store(&name)
 	f, err := os.Open(filepath.Join(u.Dir, filepath.FromSlash(name)))
 	if err != nil {
 		return err

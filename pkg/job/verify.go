@@ -9,9 +9,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"bulkdelete/pkg/attest"
 	"bulkdelete/pkg/chunker"
+	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
@@ -69,11 +74,10 @@ func (f *Findings) unchecked(format string, args ...any) {
 
 // Expect is what a folder is held to besides itself.
 type Expect struct {
-	Input   string            // where the input is now; "": where it was
-	Protect Protection        // the lists that the first run was given, where protect.csv was erased; nil: protect.csv
-	Hash    string            // that the audit's last row has to have; "": not known
-	Program string            // the version of bulkdelete that verifies
-	Step    func(what string) // told what is checked next; may be nil
+	Input   string     // where the input is now; "": where it was
+	Protect Protection // the lists that the first run was given, where protect.csv was erased; nil: protect.csv
+	Hash    string     // that the audit's last row has to have; "": not known
+	Program string     // the version of bulkdelete that verifies
 
 	Signers     *attest.Signers     // who may sign the seal; nil: not known
 	Authorities *attest.Authorities // who may say when it was there; nil: not known
@@ -101,8 +105,13 @@ func Verify(ctx context.Context, dir string, want Expect) (_ *View, err error) {
 			v.Redacted = append(v.Redacted, was.Name)
 		}
 	}
-	if err := v.check(ctx); err != nil {
-		return nil, err
+	// From what all else rests on to what is made from it.
+	for _, check := range []func(context.Context) error{
+		v.checkAudit, v.checkPlan, v.checkFiles, v.checkBackup, v.checkSeal,
+	} {
+		if err := check(ctx); err != nil {
+			return nil, err
+		}
 	}
 	v.Whole = len(v.Problems) == 0
 	if v.seal.IsRedacted() && v.Run.Asked.Deed == report.Restore {
@@ -110,25 +119,6 @@ func Verify(ctx context.Context, dir string, want Expect) (_ *View, err error) {
 	}
 	v.Finished = v.index != nil && v.Remaining == 0 && v.Run.Begun() && !v.Run.Open
 	return v, nil
-}
-
-// check goes from what all else rests on to what is made from it.
-func (v *View) check(ctx context.Context) error {
-	for _, step := range []struct {
-		what  string
-		check func(context.Context) error
-	}{
-		{"the audit's chain", v.checkAudit}, {"the audit against the input", v.checkPlan},
-		{"the files made from the audit", v.checkFiles}, {"the backup", v.checkBackup}, {"the seal", v.checkSeal},
-	} {
-		if v.want.Step != nil {
-			v.want.Step(step.what)
-		}
-		if err := step.check(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Close closes what Verify opened.
@@ -362,4 +352,45 @@ func (v *View) checkSeal(context.Context) error {
 		v.problem("%s %s", name, wrong[name])
 	}
 	return v.checkVouched()
+}
+
+// FindLiving asks the API for every accepted user, workers calls at a time, and calls found, one at a time, for each
+// who exists, with what the audit says of them, "" where that is nothing yet. read counts who were asked about. Nothing
+// in the folder is touched.
+func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int, read *atomic.Int64,
+	found func(line int, id string, said report.Outcome)) error {
+	pool, ctx := errgroup.WithContext(ctx)
+	pool.SetLimit(workers)
+	var turn sync.Mutex // of found, and of the index
+	for chunk, err := range v.deed.chunks() {
+		if err != nil {
+			return errors.Join(err, pool.Wait())
+		}
+		if ctx.Err() != nil {
+			break // the pool knows why
+		}
+		pool.Go(func() error {
+			living, _, err := api.Existing(ctx, v.Plan.Options.IDType, chunk.IDs)
+			if err != nil {
+				return fmt.Errorf("chunk %d: %w", chunk.Number, err)
+			}
+			read.Add(int64(len(chunk.IDs)))
+			turn.Lock()
+			defer turn.Unlock()
+			rows, err := v.index.Chunk(chunk.Number)
+			for i, id := range chunk.IDs {
+				var said report.Outcome
+				for _, r := range rows {
+					if r.From <= i+1 && i+1 <= r.To {
+						said = r.Outcome
+					}
+				}
+				if slices.Contains(living, id) {
+					found(chunk.Lines[i], id, said)
+				}
+			}
+			return err
+		})
+	}
+	return pool.Wait()
 }
