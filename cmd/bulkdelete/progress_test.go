@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -85,9 +87,17 @@ func TestWhoeverIsWaitedForIsNamed(t *testing.T) {
 	t.Cleanup(func() { mute.Close() })
 	url := "http://" + mute.Addr().String()
 	p, dir := newPool(t, 10, ""), t.TempDir()
+	var lame atomic.Bool // no reading is answered any more
+	p.proxied(t, func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+		if lame.Load() && strings.HasSuffix(r.URL.Path, "/get-user-batch") {
+			<-r.Context().Done()
+		}
+		return false
+	})
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 10)
 	writeUsers(t, filepath.Join(dir, "new.csv"), 1, 10)
 	wants(t, p.command(dir, "run", "all.csv", "--yes", "--backup"), 0)
+	lame.Store(true)
 	for _, c := range []struct {
 		says string
 		args []string
@@ -99,8 +109,11 @@ func TestWhoeverIsWaitedForIsNamed(t *testing.T) {
 		{"logging in to " + url, []string{"probe", "--yes"}},
 		{"fetching " + url + "/users.csv: 0 bytes so far", []string{"run", url + "/users.csv", "--yes"}},
 		{"fetching " + url + "/users.csv: 0 bytes so far", []string{"plan", url + "/users.csv"}},
+		{"asking the pool who some of the users are", []string{"plan", "new.csv", "--host", p.url}},
+		{"asking the pool who some of the users are", []string{"run", "new.csv", "--yes", "--host", p.url, "--out", "other"}},
+		{"reading users back: 0 of 10", []string{"verify", "all.bulkdelete", "--live", "--host", p.url}},
 	} {
-		t.Run(strings.Join(c.args[:2], " "), func(t *testing.T) {
+		t.Run(c.args[0]+" "+c.says, func(t *testing.T) {
 			t.Parallel()
 			cmd := p.command(dir, c.args...)
 			cmd.Env = append(cmd.Env, "GENAUTH_HOST="+url)
