@@ -143,7 +143,7 @@ func TestCtrlC(t *testing.T) {
 		t.Errorf("at the question: exit code %d:\n%s", code, term)
 	}
 	term = atTerminal(t, 2000, "latency=100ms", 80, nil, "--yes", "--rate", "40")
-	term.wait(t, "/2,000 [")
+	term.wait(t, "50/2,000 [")
 	term.write(t, key)
 	if code := term.end(t); code != 5 {
 		t.Errorf("at work: exit code %d:\n%s", code, term)
