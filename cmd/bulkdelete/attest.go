@@ -91,7 +91,9 @@ func (o *operation) signer() string {
 // finish does what follows the files of a run that ended with result: it has the seal vouched for and copies the
 // folder. again: the run had ended before. It goes on where a signal stopped the deleting.
 func (o *operation) finish(ctx context.Context, d job.Deed, dir string, again bool, result error) error {
+	stop := o.console.whileSlow(func() string { return "having the seal signed and stamped" })
 	err := o.attestor.Vouch(context.WithoutCancel(ctx), d)
+	stop()
 	return o.finishUpload(ctx, dir, again, o.besides(result, err, "nobody vouches for the seal"))
 }
 

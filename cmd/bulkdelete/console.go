@@ -20,7 +20,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v3"
-	"golang.org/x/term"
 
 	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
@@ -32,35 +31,34 @@ import (
 type console struct {
 	in          io.Reader
 	out         io.Writer
-	stderr      io.Writer // itself
-	err         *redirect // standard error; goes above the bar while there is one
-	interactive bool      // a person can be asked
-	terminal    bool      // standard error is a terminal
-	cursor      bool      // and one that can move its cursor and show colours
-	progress    string    // bar, plain or none
+	err         *stderr
+	interactive bool   // a person can be asked
+	terminal    bool   // standard error is a terminal
+	cursor      bool   // and one that can move its cursor and show colours
+	progress    string // bar, plain or none
 	json        bool
 	log         zerolog.Logger
 
 	pulse    *pulse
-	attempts int         // at a call, at the most
 	waiting  atomic.Bool // nothing shows how the run goes yet, or any more: what does not work is said
 	stopping atomic.Bool
 }
 
 func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	root := c.Root()
-	k := &console{in: root.Reader, out: root.Writer, stderr: root.ErrWriter, err: &redirect{w: root.ErrWriter},
-		json: o.json, progress: o.progress, pulse: &pulse{}}
+	k := &console{in: root.Reader, out: root.Writer, err: root.ErrWriter.(*stderr), json: o.json, progress: o.progress,
+		pulse: &pulse{}}
 	k.waiting.Store(true)
-	k.terminal = isTerminal(root.ErrWriter)
+	k.terminal = isTerminal(k.err)
 	k.cursor = k.terminal && os.Getenv("TERM") != "dumb"
 	k.interactive = k.terminal && (isTerminal(root.Reader) || isStdin(c.Args().First()))
 	switch {
 	case !slices.Contains([]string{"", "auto", "bar", "plain", "none"}, o.progress): // "": the command has no --progress
 		return nil, fmt.Errorf("--progress %q: give auto, bar, plain or none", o.progress)
-	case o.progress == "auto" && k.cursor:
+	case o.progress == "bar" || o.progress == "none":
+	case k.cursor && o.progress != "plain":
 		k.progress = "bar"
-	case o.progress == "auto":
+	default:
 		k.progress = "plain"
 	}
 	level, err := zerolog.ParseLevel(o.logLevel)
@@ -74,9 +72,7 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	case format == "console" || format == "" && k.terminal:
 		w = zerolog.ConsoleWriter{Out: k.err, NoColor: !k.cursor || os.Getenv("NO_COLOR") != "", TimeFormat: time.TimeOnly}
 	case format == "json":
-		if s, ok := root.ErrWriter.(*stderr); ok {
-			s.inJSON(run)
-		}
+		k.err.inJSON(run)
 		if k.progress == "bar" {
 			k.progress = "plain"
 		}
@@ -85,14 +81,6 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	}
 	k.log = zerolog.New(w).Level(level).With().Timestamp().Str("run", run).Logger()
 	return k, nil
-}
-
-func isTerminal(stream any) bool {
-	if s, ok := stream.(*stderr); ok {
-		stream = s.Writer
-	}
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // say writes a line for a person to standard error.
@@ -113,7 +101,17 @@ func (k *console) find(format string, args ...any) {
 		k.say(format, args...)
 		return
 	}
+	k.err.draw("")
 	fmt.Fprintln(k.out, text.CleanLines(fmt.Sprintf(format, args...)))
+}
+
+// mayAsk refuses what has to be confirmed where nobody can be asked; look is what to do first.
+func (k *console) mayAsk(yes bool, look string) error {
+	if yes || k.interactive {
+		return nil
+	}
+	return job.Fail(job.Guard, "answer on a terminal, or give --yes"+look,
+		"not confirmed: there is no terminal to ask on, and no --yes")
 }
 
 // confirm asks for the number of users, who are all that are left or, for a trial, the next of them. Where standard
@@ -129,7 +127,7 @@ func (k *console) confirm(ctx context.Context, verb string, users, left int, inp
 		defer tty.Close()
 		in = tty
 	}
-	question := fmt.Sprintf("Type %d to %s %s users", users, verb, text.Count(users))
+	question := fmt.Sprintf("Type %d to %s %s", users, verb, text.Things(users, "user"))
 	if users < left {
 		question = fmt.Sprintf("Trial: type %d to %s the first %s of %s", users, verb, text.Count(users),
 			text.Count(left))
@@ -157,12 +155,9 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	if k.json {
 		return k.showJSON(s)
 	}
-	b, kind, state := &strings.Builder{}, "rows", "Finished."
+	b, kind := &strings.Builder{}, "rows"
 	in := func(name string) string { return filepath.Join(dir, name) }
-	if !s.Finished() {
-		state = "Unfinished: " + s.Reason
-	}
-	b.WriteString(state + "\n")
+	b.WriteString(ending(s) + "\n")
 	always := func(name string, n int, note string) {
 		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, text.Count(n), note), " ") + "\n")
 	}
@@ -188,12 +183,25 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	row("not saved", s.NotSaved, "deleted, and not in the backup")
 	always(kind, s.Rows, "in "+s.Input.Name)
 	if s.LastRowHash != "" { // shards have chains of their own
-		took := time.Duration(s.Seconds * float64(time.Second)).Round(time.Second)
-		fmt.Fprintf(b, "It took %s; to see it, open %s\n", took, in(report.PageName))
+		fmt.Fprintf(b, "It took %s; to see it, open %s\n", took(s), in(report.PageName))
 		fmt.Fprintf(b, "The proof is in %s; its last row's hash is\n%s\n", in(report.AuditName), s.LastRowHash)
 	}
 	_, err := io.WriteString(k.out, text.CleanLines(b.String()))
 	return closedPipe(err)
+}
+
+func ending(s *report.Summary) string {
+	if s.Finished() {
+		return "Finished."
+	}
+	return "Unfinished: " + s.Reason
+}
+
+func took(s *report.Summary) string {
+	if s.Seconds < 1 {
+		return "less than a second"
+	}
+	return time.Duration(s.Seconds * float64(time.Second)).Round(time.Second).String()
 }
 
 // closedPipe drops the error of a reader, such as head, that closed the pipe early.
@@ -224,8 +232,8 @@ func (k *console) row(r report.Row) {
 // attempt counts a call on the wire; chunk is the one that it was for, or 0.
 func (k *console) attempt(chunk int, a client.Attempt) {
 	k.pulse.attempt(a)
-	if k.waiting.Load() && a.Again {
-		k.say("%s: %s; attempt %d of %d in %s", a.Call, troubleOf(a), a.Number+1, k.attempts, a.Wait.Round(time.Second))
+	if k.waiting.Load() && a.Again && k.progress != "none" {
+		k.say("%s: %s; %s in %s", a.Call, troubleOf(a), nextOf(a), a.Wait.Round(time.Second))
 	}
 	if a.Err != nil {
 		k.log.Debug().Str("call", a.Call).Int("chunk", chunk).Int("attempt", a.Number).
@@ -256,9 +264,6 @@ func (k *console) fewWorkers(workers int, rate float64) string {
 // draining says how a run is ending; signalled: because of a signal.
 func (k *console) draining(calls int, signalled bool) {
 	k.stopping.Store(true)
-	if k.cursor { // the ^C that the terminal shows stands where the bar begins
-		fmt.Fprint(k.err, "\r\x1b[K")
-	}
 	words := "stopping: no new call starts"
 	if calls > 0 {
 		words += fmt.Sprintf("; %d in flight will be finished and recorded", calls)

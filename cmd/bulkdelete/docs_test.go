@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -254,5 +255,38 @@ func TestDocsSamples(t *testing.T) {
 		}
 		args = append(args, "--rate", "500", "--out", fmt.Sprintf("job-%d", i))
 		wants(t, (&pool{}).command(dir, args...), int(m[2][0]-'0'))
+	}
+}
+
+// The operator's table quotes what the program says: each part of it stands in the program.
+func TestSymptomsAreWhatTheProgramSays(t *testing.T) {
+	var program strings.Builder
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			var text []byte
+			text, err = os.ReadFile(path)
+			program.Write(text)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := regexp.MustCompile(`" \+\n\s*"`).ReplaceAllString(program.String(), "") // a text in two lines is one
+	_, table, _ := strings.Cut(docsPage(t, "docs/operating.md"), "| exit code | it says | what to do |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	quotes := 0
+	for row := range strings.Lines(table) {
+		for _, quote := range regexp.MustCompile("`[^`]+`").FindAllString(strings.Split(row, "|")[2], -1) {
+			for part := range strings.SplitSeq(strings.Trim(quote, "`"), "…") {
+				if part = strings.Trim(part, " :()"); part != "" && !strings.Contains(source, part) {
+					t.Errorf("nothing says %q of %s", part, quote)
+				}
+			}
+			quotes++
+		}
+	}
+	if quotes < 30 {
+		t.Errorf("the table has %d messages", quotes)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/sandbox"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
@@ -192,7 +194,7 @@ func (o *jobOptions) flags() []cli.Flag {
 		toggle(&o.backup, guardFlags, "backup", "save each user's profile before deleting the user"),
 		toggle(&o.verify, guardFlags, "verify", "read each chunk back after deleting it"),
 		toggle(&o.sandbox, apiFlags, "sandbox", "an embedded sandbox with FILE's users: no account needed"),
-		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25% or outage=20s@30%"),
+		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: bulkdelete help faults"),
 		word(&o.out, outputFlags, "out", "", "`DIR`: the run's folder; {date}, {time}, {input}, {shard} are filled in "+
 			"(default: FILE's name + .bulkdelete)"),
 		uploadFlag(&o.upload),
@@ -220,8 +222,7 @@ func (o *jobOptions) check() error {
 		return fmt.Errorf("--expect %d: give a number of users", o.expect)
 	case o.maxDuration < 0:
 		return fmt.Errorf("--max-duration %s: give a time above 0", o.maxDuration)
-	}
-	if o.sample < 0 {
+	case o.sample < 0:
 		return fmt.Errorf("--sample %d: give a number of rows, or 0 for none", o.sample)
 	}
 	if _, err := who.ParseMatch(o.match); err != nil {
@@ -232,22 +233,20 @@ func (o *jobOptions) check() error {
 			return fmt.Errorf("--only %w", err)
 		}
 	}
-	paths := map[string]string{"out": o.out, "plan": o.plan, "ca-cert": o.caCert, "metrics-file": o.metrics.file}
-	for flag, path := range paths {
+	for flag, path := range map[string]string{"out": o.out, "plan": o.plan, "ca-cert": o.caCert,
+		"metrics-file": o.metrics.file} {
 		if err := onlyFile(flag, path); err != nil {
 			return err
 		}
 	}
-	if _, err := job.ParseLimit(o.maxFailures); err != nil {
-		return fmt.Errorf("--max-failures: %w", err)
+	for flag, limit := range map[string]string{"max-failures": o.maxFailures, "max-rejected": o.maxRejected,
+		"max-deletes": o.maxDeletes} {
+		if _, err := job.ParseLimit(limit); err != nil {
+			return fmt.Errorf("--%s: %w", flag, err)
+		}
 	}
-	if _, err := job.ParseLimit(o.maxRejected); err != nil {
-		return fmt.Errorf("--max-rejected: %w", err)
-	}
-	if _, err := job.ParseLimit(o.maxDeletes); err != nil {
-		return fmt.Errorf("--max-deletes: %w", err)
-	}
-	return nil
+	_, err := sandbox.ParseFaults(o.faults)
+	return err
 }
 
 // guards are the flags that could have refused or stopped a run, as run.json keeps them.
@@ -366,6 +365,11 @@ func (o *apiOptions) config() (client.Config, error) {
 		return cfg, fmt.Errorf("--timeout %s: give a time above 0", o.timeout)
 	}
 	var err error
-	cfg.RootCAs, err = rootCAs(o.caCert)
+	if cfg.RootCAs, err = rootCAs(o.caCert); err != nil {
+		return cfg, err
+	}
+	trial := cfg // nothing is sent by making a client
+	trial.AccessKeyID, trial.AccessKeySecret, trial.Host = "any", "any", cmp.Or(cfg.Host, defaultHost)
+	_, err = client.New(trial)
 	return cfg, err
 }

@@ -9,6 +9,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/unicode"
 
 	"bulkdelete/internal/aloud"
 )
@@ -226,7 +230,8 @@ func TestNothingIsLeftElsewhere(t *testing.T) {
 	}
 }
 
-// A folder that may not be written is a matter of configuration, and the message says whose it is and who we are.
+// A folder that may not be written, or an input that may not be read, is a matter of configuration, and the message says
+// whose it is, who we are, and how that is mended.
 func TestAFolderWithoutPermission(t *testing.T) {
 	if os.Geteuid() != 0 {
 		aloud.Skip(t, "only root can become another user")
@@ -250,10 +255,19 @@ func TestAFolderWithoutPermission(t *testing.T) {
 	if err := os.Chmod(binary, 0o755); err != nil { // whatever the umask
 		t.Fatal(err)
 	}
-	c := p.command(dir, "run", "all.csv", "--yes")
-	c.Path = binary
-	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
-	wants(t, c, 2, "belongs to user 0 (root)", "this is user 65532", "permission denied")
+	as := func(args ...string) *exec.Cmd {
+		c := p.command(dir, args...)
+		c.Path = binary
+		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
+		return c
+	}
+	wants(t, as("run", "all.csv", "--yes"), 2, "belongs to user 0 (root)", "this is user 65532", "permission denied",
+		"hint: chown 65532 "+dir+" (on the host, where a container mounts it), or choose another folder with --out")
+	if err := os.Chmod(filepath.Join(dir, "all.csv"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, as("plan", "all.csv"), 2, "all.csv belongs to user 0 (root) (mode 0600), and this is user 65532",
+		"hint: chown 65532 "+filepath.Join(dir, "all.csv"))
 	if p.sent() > 0 {
 		t.Errorf("%d calls were sent", p.sent())
 	}
@@ -292,5 +306,43 @@ func TestAScheduleCompletesWhatDiedAtItsEnd(t *testing.T) {
 	wants(t, p.command(dir, "verify", "runs/2026-01-01"), 0)
 	if found, _ := filepath.Glob(filepath.Join(dir, "runs", "*")); len(found) != 1 {
 		t.Errorf("there are %v", fmt.Sprint(found))
+	}
+}
+
+// What is written is UTF-8, and begins with a byte order mark only where the input did or was not UTF-8: rows of an input
+// that has none stay what they were, to the first byte.
+func TestByteOrderMarks(t *testing.T) {
+	const mark = "\ufeff"
+	text := "userId,name\n" + userID(1) + ",Jürgen 王\nnot an ID,Zoë\n"
+	utf16, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gbk, err := simplifiedchinese.GBK.NewEncoder().String(strings.NewReplacer("ü", "u", "ë", "e").Replace(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		input, encoding string
+		marked          bool
+	}{
+		"utf-8": {text, "", false}, "utf-8 with a mark": {mark + text, "", true}, "utf-16": {utf16, "", true},
+		"gbk": {gbk, "gbk", true},
+	} {
+		p, dir := newPool(t, 10, ""), t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "all.csv"), []byte(c.input), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, p.command(dir, "run", "all.csv", "--yes", "--max-rejected", "50%", "--encoding", c.encoding), 1)
+		for _, file := range []string{"deleted.csv", "failed.csv", "rejected.csv"} {
+			got, err := os.ReadFile(filepath.Join(dir, "all.bulkdelete", file))
+			if err != nil || strings.HasPrefix(string(got), mark) != c.marked || strings.Count(string(got), mark) > 1 ||
+				!utf8.Valid(got) {
+				t.Errorf("%s: %s begins with %q: %v", name, file, got[:min(len(got), 20)], err)
+			}
+			if file == "deleted.csv" && !strings.Contains(string(got), "王") {
+				t.Errorf("%s: the row is not what it was: %s", name, got)
+			}
+		}
 	}
 }

@@ -22,10 +22,10 @@ type heart struct {
 	job    *job.Job
 	folder *job.Adopted
 	stop   func() // nil: it has not started
-	shown  func() // ends the progress on the screen
+	shown  func() // ends what is shown of it on the screen; nil: nothing is
 
 	mu     sync.Mutex
-	stage  string             // what is done besides calling
+	stage  func() string      // what is done besides calling, "" for nothing
 	rate   client.Rate        // but for a pause
 	pause  *report.PaceChange // nil: it is not paused
 	seen   time.Time          // when the last change was asked for
@@ -36,7 +36,7 @@ type heart struct {
 
 // newHeart makes the heart of a run. It beats from start on.
 func (o *operation) newHeart(j *job.Job, folder *job.Adopted) *heart {
-	h := &heart{o: o, job: j, folder: folder, rate: o.config.Rate}
+	h := &heart{o: o, job: j, folder: folder, rate: o.config.Rate, stage: onlyCalls}
 	_, h.pause = j.Session.Kept()
 	h.status = report.Status{PID: os.Getpid(), By: j.Session.By, StartedAt: now(),
 		Users: folder.Run.Asked.Plan.Accepted}
@@ -54,14 +54,24 @@ func (h *heart) start() {
 	h.o.console.pulse.start()
 	h.beat()
 	h.o.console.waiting.Store(false)
-	h.stop, h.shown = every(tick, h.tick), func() {}
+	h.stop = every(tick, tick, h.tick)
 	if h.folder.Remaining() > 0 {
+		h.hide()
 		h.shown = h.o.console.showProgress(h)
 	}
 }
 
+// hide ends what is shown on the screen.
+func (h *heart) hide() {
+	h.now(onlyCalls)
+	if h.shown != nil {
+		h.shown()
+	}
+	h.shown = nil
+}
+
 // now says what is done besides calling.
-func (h *heart) now(stage string) {
+func (h *heart) now(stage func() string) {
 	h.mu.Lock()
 	h.stage = stage
 	h.mu.Unlock()
@@ -69,12 +79,14 @@ func (h *heart) now(stage string) {
 
 // end writes the last heartbeat.
 func (h *heart) end(code job.Code) {
+	h.hide()
 	if h.stop == nil {
 		return
 	}
 	h.stop()
+	h.tick() // for what was asked last
 	h.mu.Lock()
-	h.status.State, h.status.ExitCode, h.stage = report.Over, int(code), "ended"
+	h.status.State, h.status.ExitCode, h.stage = report.Over, int(code), func() string { return "ended" }
 	h.mu.Unlock()
 	h.beat()
 }
@@ -173,12 +185,22 @@ func (h *heart) look() *report.Status {
 
 // heldBy says what keeps the run from being faster. The caller holds the lock.
 func (h *heart) heldBy() string {
-	held := holding{stage: h.stage, stopping: h.o.console.stopping.Load(), rate: h.rate, pause: h.pause,
-		workers: h.o.config.Workers, attempts: h.o.config.Retries + 1}
+	held := holding{stage: h.stage(), stopping: h.o.console.stopping.Load(), rate: h.rate, pause: h.pause,
+		workers: h.o.config.Workers}
 	if h.o.client != nil {
 		held.inFlight, held.limit = h.o.client.InFlight(), h.o.client.Limit()
 	}
 	return h.o.console.pulse.heldBy(held)
 }
+
+// doing is what is done besides calling, for who waits.
+func (h *heart) doing() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stage()
+}
+
+// onlyCalls is the stage in which nothing is done besides.
+func onlyCalls() string { return "" }
 
 func now() time.Time { return time.Now().UTC() }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/sandbox"
 	"bulkdelete/pkg/job"
 )
 
@@ -20,6 +21,9 @@ const helpWidth = 80 // columns
 
 //go:embed help
 var help embed.FS
+
+// topics are what help knows besides the commands.
+var topics = []string{"exit-codes", "audit", "faults"}
 
 // topic is the text of bulkdelete help NAME where NAME is no command; "": there is none.
 func topic(name string) string {
@@ -29,8 +33,8 @@ func topic(name string) string {
 
 func helpCommand() *cli.Command {
 	return &cli.Command{
-		Name: "help", Aliases: []string{"h"}, ArgsUsage: "[COMMAND | exit-codes | audit]",
-		Usage: "help with a command, or the tables of exit-codes and audit",
+		Name: "help", Aliases: []string{"h"}, ArgsUsage: "[COMMAND | " + strings.Join(topics, " | ") + "]",
+		Usage: "help with a command, or with exit-codes, audit and faults",
 		Action: func(ctx context.Context, c *cli.Command) error {
 			root, name := c.Root(), c.Args().First()
 			switch {
@@ -76,7 +80,7 @@ func manualPage(root *cli.Command) string {
 			fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(head), roff(usage))
 		})
 	}
-	for _, t := range []string{"exit-codes", "audit"} {
+	for _, t := range topics {
 		title, text, _ := strings.Cut(topic(t), "\n")
 		title, first, _ := strings.Cut(title, ": ")
 		fmt.Fprintf(&b, ".SH %s\n%s\n.nf\n%s.fi\n", strings.ToUpper(title), roff(first), roff(text))
@@ -91,7 +95,10 @@ func roff(text string) string {
 }
 
 func noSuchCommand(root *cli.Command, name string) error {
-	known := append(slices.Clone(root.Commands), &cli.Command{Name: "exit-codes"}, &cli.Command{Name: "audit"})
+	known := slices.Clone(root.Commands)
+	for _, t := range topics {
+		known = append(known, &cli.Command{Name: t})
+	}
 	hint := "bulkdelete help lists the commands"
 	near := cli.SuggestCommand(known, name)
 	if slices.Contains([]string{"delete", "remove", "rm", "erase"}, name) {
@@ -157,7 +164,7 @@ func plainUsage(err error) error {
 func withHelp(commands ...*cli.Command) []*cli.Command {
 	for _, c := range commands {
 		c.CustomHelpTemplate = helpText(c)
-		c.OnUsageError = usageError
+		c.OnUsageError, c.ShellComplete = usageError, completeValues
 		if hasFlags(c) {
 			c.Before = func(ctx context.Context, c *cli.Command) (context.Context, error) {
 				return ctx, checkEnvironment(c.Root(), os.Environ())
@@ -165,6 +172,37 @@ func withHelp(commands ...*cli.Command) []*cli.Command {
 		}
 	}
 	return commands
+}
+
+// listed is how the help of a flag says which values there are.
+var listed = regexp.MustCompile("^`[A-Z]+`: [a-z0-9_-]+( \\(default\\))?((, | or )[a-z0-9_-]+)+( \\(.*\\))?$")
+
+// values are those of a flag that its help lists.
+func values(f cli.Flag) []string {
+	usage := f.(cli.DocGenerationFlag).GetUsage() // all of the library's are
+	if f.Names()[0] == "faults" {
+		return sandbox.Examples()
+	}
+	if !listed.MatchString(usage) {
+		return nil
+	}
+	_, usage, _ = strings.Cut(regexp.MustCompile(` \(.*?\)`).ReplaceAllString(usage, ""), ": ")
+	return strings.Split(strings.ReplaceAll(usage, " or ", ", "), ", ")
+}
+
+// completeValues completes the value of a flag that stands last, and else what the library does.
+func completeValues(ctx context.Context, c *cli.Command) {
+	last := ""
+	if n := c.NArg(); n > 0 {
+		last = c.Args().Get(n - 1)
+	}
+	for _, f := range c.Flags {
+		if v := values(f); len(v) > 0 && last == "--"+f.Names()[0] {
+			fmt.Fprintln(c.Root().Writer, strings.Join(v, "\n"))
+			return
+		}
+	}
+	cli.DefaultCompleteWithFlags(ctx, c)
 }
 
 // describeCompletion gives the library's own command the same kind of help and errors.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -13,13 +14,14 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/sandbox"
 	"bulkdelete/pkg/job"
 )
 
 func say(t *testing.T, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if code := (&process{errOut: &errs}).run(context.Background(), append([]string{"bulkdelete"}, args...),
+	if code := (&process{errOut: &stderr{w: &errs}}).run(context.Background(), append([]string{"bulkdelete"}, args...),
 		strings.NewReader(""), &out); code != 0 {
 		t.Fatalf("%v ends with %d: %s", args, code, &errs)
 	}
@@ -180,6 +182,82 @@ func TestHelpAnywhere(t *testing.T) {
 	}
 }
 
+// The help of --faults explains every word that it takes.
+func TestEveryFaultIsExplained(t *testing.T) {
+	text := say(t, "help", "faults")
+	for _, example := range sandbox.Examples() {
+		name, _, _ := strings.Cut(example, "=")
+		if !regexp.MustCompile(`(?m)^([\w-]+, )*` + regexp.QuoteMeta(name) + `[ =,]`).MatchString(text) {
+			t.Errorf("%s is not explained", name)
+		}
+		if _, err := sandbox.ParseFaults(example); err != nil {
+			t.Errorf("%s is no example: %v", example, err)
+		}
+	}
+}
+
+// Completion knows the values of flags that have few; what is completed is what the shells' scripts ask for.
+func TestCompletionKnowsValues(t *testing.T) {
+	for line, want := range map[string]string{
+		"run x.csv --id-type":              idTypes,
+		"plan --auth":                      "token, signature",
+		"verify --signature-dialect":       "authing, genauth",
+		"run --encoding":                   "utf-8, utf-16, gbk, gb18030",
+		"sandbox --delimiter":              "comma, semicolon, tab, pipe",
+		"report --progress":                "auto, bar, plain, none",
+		"restore --log-format":             "console, json",
+		"status --log-level":               "debug, info, warn, error",
+		"sandbox --unknown":                "success, not-found, partial, partial-422",
+		"run x.csv --sandbox --yes --faul": "--faults:`SPEC`: what goes wrong: bulkdelete help faults",
+		"run --faults":                     strings.Join(sandbox.Examples(), ", "),
+	} {
+		got := strings.Split(strings.TrimSpace(say(t, append(strings.Fields(line), "--generate-shell-completion")...)), "\n")
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s is completed with %q, want %s", line, got, want)
+		}
+	}
+}
+
+// What the first help of all says to try works anywhere.
+func TestRootHelpCanBeTried(t *testing.T) {
+	text := say(t, "help")
+	for line := range strings.Lines(text) {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > helpWidth {
+			t.Errorf("a line of %d columns: %s", n, line)
+		}
+	}
+	_, example, _ := strings.Cut(text, "made up:\n")
+	example, _, _ = strings.Cut(example, "\n\n")
+	dir := t.TempDir()
+	c := exec.Command("sh", "-c", strings.Replace(example, "bulkdelete", `"$PROGRAM"`, 1)+" --yes --rate 1000")
+	own := newPool(t, 1, "").command(dir) // without its arguments
+	c.Dir, c.Env = dir, append(own.Env, "PROGRAM="+own.Path)
+	wants(t, c, 0, "deleted             500")
+}
+
+// A value that cannot be meant is refused before anything else, on a folder that is finished as well.
+func TestMalformedValuesAreRefusedFirst(t *testing.T) {
+	dir := t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 10)
+	p := newPool(t, 10, "")
+	wants(t, p.command(dir, "run", "all.csv", "--yes"), 0)
+	for _, bad := range []string{"--max-deletes=abc", "--max-rejected=abc", "--max-failures=abc", "--auth=abc", "--host=abc",
+		"--shard=abc", "--only=abc", "--match=,", "--rate=abc", "--chunk-size=0", "--encoding=abc", "--delimiter=abc",
+		"--id-type=abc", "--progress=abc", "--log-level=abc", "--log-format=abc", "--timeout=0s", "--sample=-1",
+		"--expect=-2", "--stop-after=0", "--upload=abc", "--timestamp=abc", "--metrics-addr=abc", "--faults=abc"} {
+		args := []string{"run", "all.csv", "--yes", bad}
+		if bad == "--faults=abc" {
+			args = append(args, "--sandbox", "--out", "another")
+		}
+		if said := wants(t, p.command(dir, args...), 2); strings.Contains(said, "nothing to do") {
+			t.Errorf("%s:\n%s", bad, said)
+		}
+	}
+	for _, verb := range []string{"report", "status", "verify", "restore"} {
+		wants(t, p.command(dir, verb, "nosuch"), 2, "nosuch is not a run's folder")
+	}
+}
+
 // A mistake on the command line is answered with the nearest right one, in one or two lines.
 func TestMistakesAreAnswered(t *testing.T) {
 	for line, want := range map[string]string{
@@ -209,7 +287,7 @@ func checkMistake(t *testing.T, line, want string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	args := append([]string{"bulkdelete"}, strings.Fields(line)...)
-	code := (&process{errOut: &errs}).run(context.Background(), args, strings.NewReader(""), &out)
+	code := (&process{errOut: &stderr{w: &errs}}).run(context.Background(), args, strings.NewReader(""), &out)
 	said := errs.String()
 	if code != job.Usage || !strings.Contains(said, want) || strings.Count(said, "\n") > 3 || out.Len() > 0 {
 		t.Errorf("%s: exit code %d, want %q:\n%s%s", line, code, want, &errs, &out)

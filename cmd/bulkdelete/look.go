@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
-	"time"
 
-	"golang.org/x/term"
-	"golang.org/x/text/width"
+	eastasian "golang.org/x/text/width"
 
 	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
@@ -34,16 +31,13 @@ func (d *deletion) meet(lists map[string]string, id []byte) {
 	}
 }
 
-// silence is how long a person may wait without a word.
-const silence = 2 * time.Second
-
 // lookAtPool finds out who some of the users are before anybody is asked to confirm: those on the lists of --protect
 // that name them by another kind of ID, and a sample of those to be deleted. It refuses what is plainly a list of other
 // people.
 func (d *deletion) lookAtPool(ctx context.Context, settled func(chunk, place int) bool) (err error) {
-	defer time.AfterFunc(silence, func() {
-		d.console.say("asking the pool who some of the users are, before anything is sent")
-	}).Stop()
+	defer d.console.whileSlow(func() string {
+		return "asking the pool who some of the users are, before anything is sent"
+	})()
 	if n, err := d.client.CountUsers(ctx); err == nil {
 		d.poolUsers = &n
 	} else if d.uncounted = err; ctx.Err() != nil {
@@ -51,7 +45,7 @@ func (d *deletion) lookAtPool(ctx context.Context, settled func(chunk, place int
 	}
 	if d.protection.LooksUp(d.chunks.IDType) {
 		if err := d.protection.LookUp(ctx, d.client, d.chunks.IDType); err != nil {
-			return d.unreadable(ctx, err)
+			return unreadable(ctx, err)
 		}
 		if err := d.meetLooked(); err != nil {
 			return err
@@ -92,7 +86,7 @@ func (d *deletion) blind(ctx context.Context, err error) error {
 	needed := d.match != "" || len(d.only) > 0 || d.backup || d.protection.LooksUp(d.chunks.IDType)
 	if needed || ctx.Err() != nil || !isAny(err, client.Credentials, client.Payment, client.Unsupported, client.Refused,
 		client.NotFound, client.Blind) {
-		return d.unreadable(ctx, err)
+		return unreadable(ctx, err)
 	}
 	if !d.console.terminal {
 		return job.Fail(job.Guard, "allow the access key to read users, or give --sample 0 to do without",
@@ -102,12 +96,8 @@ func (d *deletion) blind(ctx context.Context, err error) error {
 	return nil
 }
 
-func (d *deletion) unreadable(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return job.Fail(job.Halted, "check that the access key may read users; nothing was sent",
-		"the users cannot be looked at: %w", err)
+func unreadable(ctx context.Context, err error) error {
+	return unasked(ctx, err, "the users cannot be looked at", "check that the access key may read users")
 }
 
 func isAny(err error, kinds ...client.Kind) bool {
@@ -140,7 +130,7 @@ func (d *deletion) judgeSample() error {
 // showSampleOnly shows on a terminal why the list is refused.
 func (d *deletion) showSampleOnly() error {
 	t := &table{}
-	d.showSample(t, terminalWidth(d.console, d.console.err))
+	d.showSample(t, terminalWidth(d.console.err))
 	t.WriteString("\n")
 	return t.print(d.console.err)
 }
@@ -211,7 +201,7 @@ func cell(s string, wide int) string {
 func columns(s string) (n int) {
 	for _, r := range s {
 		n++
-		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+		if k := eastasian.LookupRune(r).Kind(); k == eastasian.EastAsianWide || k == eastasian.EastAsianFullwidth {
 			n++
 		}
 	}
@@ -263,10 +253,12 @@ func (d *deletion) reasons() string {
 // poolLeft says how many users the pool has now.
 func poolLeft(s *report.Summary) string {
 	switch {
+	case len(s.Shards) > 0: // each counted the pool when it began
+		return ""
 	case s.PoolBefore != nil && s.PoolAfter != nil:
 		return fmt.Sprintf("  %-10s %12s  users left, of %s before\n", "pool", text.Count(*s.PoolAfter),
 			text.Count(*s.PoolBefore))
-	case s.Deed == report.Delete && s.Finished() && len(s.Shards) == 0:
+	case s.Deed == report.Delete && s.Finished() && s.Accepted > 0:
 		return fmt.Sprintf("  %-10s %12s  they could not be counted\n", "pool", "unknown")
 	}
 	return ""
@@ -274,23 +266,12 @@ func poolLeft(s *report.Summary) string {
 
 // terminalWidth is how many columns a writer has that shows its text to a person alone; 0: what is written may be kept,
 // and names nobody.
-func terminalWidth(k *console, w io.Writer) int {
-	stream := any(w)
-	if w == k.err {
-		stream = k.stderr
-	}
-	if !isTerminal(stream) {
+func terminalWidth(w io.Writer) int {
+	if s, ok := w.(*stderr); !isTerminal(w) || ok && s.run != "" { // a log is one, whoever reads it
 		return 0
 	}
-	if s, ok := stream.(*stderr); ok && s.run != "" {
-		return 0 // it is a log, whoever reads it
-	} else if ok {
-		stream = s.Writer
+	if wide := width(w); wide >= 60 {
+		return wide
 	}
-	f := stream.(*os.File) // as a terminal is
-	wide, _, err := term.GetSize(int(f.Fd()))
-	if err != nil || wide < 60 {
-		return 80
-	}
-	return wide
+	return 80
 }

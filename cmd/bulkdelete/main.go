@@ -24,7 +24,7 @@ import (
 )
 
 func main() {
-	p := &process{errOut: &stderr{Writer: os.Stderr}}
+	p := &process{errOut: &stderr{w: os.Stderr}}
 	ctx, stop := p.untilSignal(context.Background())
 	code := p.run(ctx, os.Args, os.Stdin, os.Stdout)
 	stop()
@@ -33,22 +33,52 @@ func main() {
 
 // process is one run of the program.
 type process struct {
-	errOut io.Writer
+	errOut *stderr
 	sent   atomic.Bool // calls that change something may have been sent: from then on no exit code says otherwise
 }
 
-// run carries out one command line. Only here do errors become messages and exit codes, and only here does a
-// mistake in the program become an error.
-func (p *process) run(ctx context.Context, args []string, in io.Reader, out io.Writer) (code job.Code) {
-	defer func() {
-		if mistake := recover(); mistake != nil {
-			code = p.explain(job.Fail(job.Usage, "please report this, with the lines below\n"+string(debug.Stack()),
-				"internal error: %v", mistake))
-		}
-	}()
+// run carries out one command line. Only here do errors become messages and exit codes.
+func (p *process) run(ctx context.Context, args []string, in io.Reader, out io.Writer) job.Code {
 	app := p.newApp()
 	app.Reader, app.Writer, app.ErrWriter = in, out, p.errOut
-	return p.explain(app.Run(ctx, helpFirst(args)))
+	return p.explain(p.await(ctx, func() error { return app.Run(ctx, helpFirst(args)) }))
+}
+
+// hurry is how long what a signal stops may go on while nothing is sent that counts.
+const hurry = 700 * time.Millisecond
+
+// await gives what f gives. When ctx ends, what does not hear of that, such as a disk or a server that does not answer a
+// login, is left behind, which is as safe as a crash; but once calls that change something may be under way, it is
+// waited for.
+func (p *process) await(ctx context.Context, f func() error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- guarded(f) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(hurry):
+			if !p.sent.Load() {
+				return context.Cause(ctx)
+			}
+		}
+	}
+}
+
+// guarded makes an error of a mistake in the program.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if mistake := recover(); mistake != nil {
+			err = job.Fail(job.Usage, "please report this, with the lines below\n"+string(debug.Stack()),
+				"internal error: %v", mistake)
+		}
+	}()
+	return f()
 }
 
 // explain says what an error is about and gives the exit code it leads to.
@@ -87,10 +117,11 @@ func asError(err error) *job.Error {
 func (p *process) newApp() *cli.Command {
 	return &cli.Command{
 		Name:    "bulkdelete",
-		Usage:   "delete the users a CSV names from a GenAuth user pool, and prove it row by row",
+		Usage:   "delete a CSV's users from a GenAuth pool, proved row by row",
 		Version: version(),
-		Description: `Try it without an account:
-   bulkdelete run --sandbox samples/offboarding.csv`,
+		Description: `Try it without an account, with users that are made up:
+   seq -f user%g@example.com 500 > try.csv
+   bulkdelete run try.csv --sandbox --id-type email`,
 		Commands: withHelp(p.runCommand(), p.planCommand(), reportCommand(), verifyCommand(), p.restoreCommand(),
 			statusCommand(), paceCommand(), p.probeCommand(), sandboxCommand(), versionCommand(), helpCommand(), manCommand()),
 		HideHelpCommand:                 true, // its own knows topics too

@@ -38,6 +38,7 @@ type operation struct {
 	heart     *heart              // nil: nothing is done to a folder
 	host      string              // as run.json has it
 	pool      string              // "": nobody has logged in
+	input     *job.Input          // nil: what is asked for is not in one
 	client    *client.Client
 	before    *report.Sample   // of the users, looked up before; nil: none was
 	poolUsers *int             // in the pool, before; nil: not counted
@@ -62,7 +63,6 @@ func (p *process) newOperation(c *cli.Command, o *jobOptions) (*operation, error
 	if op.config, err = o.config(); err != nil {
 		return nil, err
 	}
-	k.attempts = op.config.Retries + 1
 	op.metrics, _ = newMetrics(metricsOptions{}, nil) // until run has its own
 	op.config.Observe = func(ctx context.Context, a client.Attempt) {
 		k.attempt(job.ChunkOf(ctx), a)
@@ -79,6 +79,16 @@ func (p *process) newOperation(c *cli.Command, o *jobOptions) (*operation, error
 	}
 	op.attestor, err = o.attestOptions.open(op.config.RootCAs)
 	return op, err
+}
+
+// through says what is being done, and how much of the input has been read for it.
+func (o *operation) through(what string) func() string {
+	return func() string {
+		if o.input == nil {
+			return what
+		}
+		return fmt.Sprintf("%s: %d%%", what, o.input.Percent())
+	}
 }
 
 // end closes everything that is open, the last opened first.
@@ -102,7 +112,7 @@ func (o *operation) connect(ctx context.Context, like sandbox.Config) error {
 		fmt.Fprintf(o.console.err, "--rate pauses now, until %s\n", o.config.Rate.Next(now).Format("15:04 MST"))
 	}
 	var err error
-	if o.client, o.pool, err = logIn(ctx, o.config); err != nil {
+	if o.client, o.pool, err = o.console.logIn(ctx, o.config); err != nil {
 		return err
 	}
 	o.close = append(o.close, func() error { o.client.Close(); return nil })
@@ -110,28 +120,38 @@ func (o *operation) connect(ctx context.Context, like sandbox.Config) error {
 }
 
 // logIn makes a client, and learns whose user pool it is for. Signed calls do not say; the key does.
-func logIn(ctx context.Context, cfg client.Config) (*client.Client, string, error) {
+func (k *console) logIn(ctx context.Context, cfg client.Config) (*client.Client, string, error) {
 	api, err := client.New(cfg)
 	if err != nil {
 		return nil, "", err
 	}
+	defer k.whileSlow(func() string { return "logging in to " + cfg.Host })()
 	pool, err := api.Login(ctx)
-	switch {
-	case err == nil:
-		return api, cmp.Or(pool, cfg.AccessKeyID), nil
-	case ctx.Err() != nil:
-		err = context.Cause(ctx)
-	case errors.Is(err, client.Unavailable):
-		err = job.Fail(job.Halted, "check the network and --host; nothing was sent", "the API is out of reach: %w", err)
-	case errors.Is(err, client.Postponed):
-		err = job.Fail(job.Halted, "run the same command again then; nothing was sent", "cannot log in: %w", err)
-	case errors.Is(err, client.WrongPool):
-		err = job.Fail(job.Halted,
-			"give the credentials of that pool, or correct --user-pool-id; nothing was sent", "%w", err)
-	default:
-		err = job.Fail(job.Halted, "check "+credentialID+" and "+credentialSK+"; nothing was sent", "cannot log in: %w", err)
+	if err != nil {
+		return nil, "", unasked(ctx, err, "cannot log in", "check "+credentialID+" and "+credentialSK)
 	}
-	return nil, "", err
+	return api, cmp.Or(pool, cfg.AccessKeyID), nil
+}
+
+// unasked says that an API which has to be asked before anything is sent did not answer; denied is what to do where it
+// refuses.
+func unasked(ctx context.Context, err error, what, denied string) error {
+	hint := denied
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, client.Unavailable):
+		what, hint = "the API is out of reach", "check the network and --host"
+	case errors.Is(err, client.ServerError):
+		hint = "the API itself fails, whatever the credentials: run the same command again later"
+	case errors.Is(err, client.Postponed):
+		hint = "run the same command again then"
+	case errors.Is(err, client.WrongPool):
+		hint = "give the credentials of that pool, or correct --user-pool-id"
+	case errors.Is(err, client.Unsupported):
+		hint = "the error says what is missing"
+	}
+	return job.Fail(job.Halted, hint+"; nothing was sent", what+": %w", err)
 }
 
 // poolName is the user pool for people, who are told where nothing but the access key's ID has named it.
@@ -154,9 +174,8 @@ type approval struct {
 
 // approve is every check before the first call that changes something, the person's own last.
 func (o *operation) approve(ctx context.Context, folder *job.Adopted, a approval) error {
-	if !o.yes && !o.console.interactive {
-		return job.Fail(job.Guard, "answer on a terminal, or give --yes; look first with bulkdelete plan or --dry-run",
-			"not confirmed: there is no terminal to ask on, and no --yes")
+	if err := o.console.mayAsk(o.yes, "; look first with --dry-run"); err != nil {
+		return err
 	}
 	if err := a.check(ctx); err != nil {
 		return err
@@ -191,24 +210,35 @@ func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted
 	} else if err := a.show(); err != nil {
 		return err
 	}
+	return o.work(ctx, d, folder, a)
+}
+
+// work does what was approved, and makes the files.
+func (o *operation) work(ctx context.Context, d job.Deed, folder *job.Adopted, a approval) (err error) {
 	j := o.newJob(d, folder.Path, a.resume)
 	o.heart = o.newHeart(j, folder)
 	defer func() { o.heart.end(asError(err).Code) }()
+	o.heart.now(o.through("reading what earlier runs wrote in " + folder.Path))
+	o.heart.shown = o.console.whileSlow(o.heart.doing)
 	ended := o.carryOut(ctx, j, folder.Remaining())
+	o.heart.now(o.through("counting the pool's users"))
 	if o.poolUsers != nil && ctx.Err() == nil && asError(ended).Code != job.Halted {
 		if n, err := o.client.CountUsers(ctx); err == nil { // else it is not known
 			ended = errors.Join(ended, folder.NotePool(n))
 		}
 	}
-	o.heart.now("making the files")
+	o.heart.now(o.through("making the files"))
 	summary, err := job.WriteFiles(d)
-	if err != nil {
-		return errors.Join(ended, err)
-	}
-	o.heart.now("copying the folder")
+	o.heart.hide()
+	o.heart.now(func() string { return "copying the folder" })
 	resume := a.resume
 	if last := folder.Run.Last(); last != nil {
 		resume = last.Resume // which keeps a pace that was changed
+	}
+	if err != nil {
+		e := asError(errors.Join(ended, err))
+		e.Next = resume
+		return e
 	}
 	return o.finish(ctx, d, folder.Path, false, o.result(summary, folder.Path, ended, resume))
 }
@@ -285,9 +315,6 @@ func (o *operation) carryOut(ctx context.Context, j *job.Job, users int) error {
 	}
 	j.Draining = func(calls int) { o.console.draining(calls, ctx.Err() != nil) }
 	err := j.Run(ctx)
-	if o.heart.shown != nil {
-		o.heart.shown()
-	}
 	if hint := o.console.fewWorkers(o.config.Workers, o.config.Rate.At(time.Now())); hint != "" {
 		o.console.say("%s", hint)
 	}
@@ -296,7 +323,9 @@ func (o *operation) carryOut(ctx context.Context, j *job.Job, users int) error {
 
 // finishedBefore answers for a folder that has nothing left to do, without a single call to the API.
 func (o *operation) finishedBefore(ctx context.Context, d job.Deed, dir string) error {
+	stop := o.console.whileSlow(o.through("comparing the files in " + dir + " with the audit"))
 	summary, notes, err := job.Refresh(d)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -324,12 +353,15 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 		o.console.say("To create the users again from the backup, with new user IDs: %s",
 			o.commandLine("restore", dir, apiNames...))
 	}
+	if s.ExitCode == 0 && !o.console.json {
+		o.console.say("To check the proof: %s", o.commandLine("verify", dir))
+	}
 	return verdict(s, dir, o.commandLine("run", dir+"/"+report.FailedName, retryNames...))
 }
 
 // unfinished adds who is left to why a run stopped. resume is the command that goes on.
 func unfinished(code job.Code, hint string, why error, s *report.Summary, resume string) error {
-	e := job.Fail(code, hint, "%w; %s of %s users are left", why, text.Count(s.Remaining), text.Count(s.Accepted))
+	e := job.Fail(code, hint, "%w; %s", why, text.Of(s.Remaining, s.Accepted, "user", "is left", "are left"))
 	e.Next = resume
 	return e
 }
@@ -344,9 +376,10 @@ func verdict(s *report.Summary, dir, again string) error {
 	case s.Deed == report.Restore:
 		hint := fmt.Sprintf("%s/%s says why; to try again, move %s away and restore anew: who is there by now is left as is",
 			dir, report.FailedName, dir)
-		return job.Fail(job.Code(s.ExitCode), hint,
-			"%s users could not be restored, %s may have been, %s were not in the backup",
-			text.Count(s.Failed), text.Count(s.Unknown), text.Count(s.NotSaved))
+		return job.Fail(job.Code(s.ExitCode), hint, "%s", text.Clauses(
+			text.Clause(s.Failed, "user", "could not be restored", "could not be restored"),
+			text.Clause(s.Unknown, "user", "may have been restored", "may have been restored"),
+			text.Clause(s.NotSaved, "user", "was not in the backup", "were not in the backup")))
 	}
 	hint := report.RejectedName + " says how to mend each row"
 	if s.Mismatched > 0 {
@@ -355,10 +388,12 @@ func verdict(s *report.Summary, dir, again string) error {
 	if s.Failed+s.Unknown > 0 {
 		hint = report.FailedName + " says why; to try them again: " + again
 	}
-	other := ""
-	if s.Mismatched > 0 {
-		other = fmt.Sprintf(", %s describe somebody else", text.Count(s.Mismatched))
-	}
-	return job.Fail(job.Code(s.ExitCode), hint, "%s users failed, %s are unknown, %s rows were invalid%s",
-		text.Count(s.Failed), text.Count(s.Unknown), text.Count(s.Invalid), other)
+	return job.Fail(job.Code(s.ExitCode), hint, "%s", wrong(s.Failed, s.Unknown, s.Invalid, s.Mismatched))
+}
+
+// wrong says what of a finished run is not as it should be.
+func wrong(failed, unknown, invalid, mismatched int) string {
+	return text.Clauses(text.Clause(failed, "user", "failed", "failed"),
+		text.Clause(unknown, "user", "is unknown", "are unknown"), text.Clause(invalid, "row", "is invalid", "are invalid"),
+		text.Clause(mismatched, "row", "describes somebody else", "describe somebody else"))
 }

@@ -74,7 +74,7 @@ func (d *deletion) look(ctx context.Context) error {
 	}
 	if n := d.planned.Invalid; n > 0 {
 		return job.Fail(job.Incomplete, "mend the rows above, or let run set them aside in rejected.csv",
-			"%s of %s rows are invalid", text.Count(n), text.Count(d.planned.Rows))
+			"%s", text.Of(n, d.planned.Rows, "row", "is invalid", "are invalid"))
 	}
 	return nil
 }
@@ -131,11 +131,15 @@ func (t *table) print(w io.Writer) error {
 // showInput says what the input names, to who reads w. left is how many users earlier runs on the folder have not done.
 func (d *deletion) showInput(t *table, w io.Writer, left int) {
 	p, k := d.planned, d.console
-	undo := "This cannot be undone."
-	if d.backup {
-		undo = "Their profiles are saved first."
+	undo := " This cannot be undone."
+	switch {
+	case p.Accepted == 0:
+		undo = ""
+	case d.backup:
+		undo = " Their profiles are saved first."
 	}
-	fmt.Fprintf(t, "%s of %s rows name users to delete. %s\n\n", text.Count(p.Accepted), text.Count(p.Rows), undo)
+	fmt.Fprintf(t, "%s.%s\n\n",
+		text.Of(p.Accepted, p.Rows, "row", "names a user to delete", "name users to delete"), undo)
 	t.row("file", "%s, %s bytes, SHA-256 %x", d.input.Name, text.Count(int(p.Bytes)), p.SHA256[:6])
 	t.row("column", "%d %s, read as %s", p.Column, cmp.Or(text.Clean(p.ColumnName), "(no header)"), p.Options.IDType)
 	for _, note := range p.Notes {
@@ -155,11 +159,7 @@ func (d *deletion) showInput(t *table, w io.Writer, left int) {
 	if showUsers {
 		t.rows(first, d.first)
 	}
-	t.row("rejected", "%s (%s invalid, %s duplicate, %s protected)",
-		text.Count(p.Rows-p.Accepted), text.Count(p.Invalid), text.Count(p.Duplicates), text.Count(p.Protected))
-	if reasons := d.reasons(); reasons != "" {
-		t.row("", "by reason: %s", reasons)
-	}
+	d.showRejected(t)
 	if showUsers {
 		t.rows("", d.refused)
 	}
@@ -167,6 +167,28 @@ func (d *deletion) showInput(t *table, w io.Writer, left int) {
 		d.showProtect(t, false)
 	}
 	d.showRules(t)
+}
+
+// showRejected counts the rows that are never sent.
+func (d *deletion) showRejected(t *table) {
+	p := d.planned
+	why := text.Clauses(counted(p.Invalid, "invalid"), counted(p.Duplicates, "duplicate"),
+		counted(p.Protected, "protected"))
+	if why != "" {
+		why = " (" + why + ")"
+	}
+	t.row("rejected", "%s%s", text.Count(p.Rows-p.Accepted), why)
+	if reasons := d.reasons(); reasons != "" {
+		t.row("", "by reason: %s", reasons)
+	}
+}
+
+// counted is a number of rows with a word for them, "" for none.
+func counted(n int, word string) string {
+	if n == 0 {
+		return ""
+	}
+	return text.Count(n) + " " + word
 }
 
 // showRules says whom of the accepted the run is about.
@@ -196,7 +218,7 @@ func (d *deletion) showPool(t *table, w io.Writer, left int) {
 			d.showProtect(t, true)
 		}
 		d.showCounts(t, left)
-		d.showSample(t, terminalWidth(d.console, w))
+		d.showSample(t, terminalWidth(w))
 	}
 	d.showCalls(t, left)
 	t.WriteString("\n")
@@ -217,6 +239,9 @@ func (d *deletion) showCounts(t *table, left int) {
 
 // showCalls says how the users are deleted.
 func (d *deletion) showCalls(t *table, left int) {
+	if left == 0 {
+		return
+	}
 	size := d.planned.Options.ChunkSize
 	calls, reads, also := (left+size-1)/size, 0, ""
 	perChunk := (size + client.ReadBatch - 1) / client.ReadBatch
@@ -232,7 +257,9 @@ func (d *deletion) showCalls(t *table, left int) {
 	if reads > 0 {
 		also = fmt.Sprintf(" and %s reads", text.Count(reads))
 	}
-	took := d.config.Rate.Takes(calls+reads, time.Now()).Round(time.Second)
-	t.row("calls", "%s of up to %d users%s, at most %s a second: %s or more",
-		text.Count(calls), size, also, d.config.Rate, took)
+	least := ""
+	if took := d.config.Rate.Takes(calls+reads, time.Now()).Round(time.Second); took > 0 {
+		least = fmt.Sprintf(": %s or more", took)
+	}
+	t.row("calls", "%s of up to %d users%s, at most %s a second%s", text.Count(calls), size, also, d.config.Rate, least)
 }

@@ -65,9 +65,8 @@ func (o *probeOptions) flags() []cli.Flag {
 
 // probe asks for leave, asks the API, and removes the three, whatever has happened meanwhile.
 func (o *operation) probe(ctx context.Context, file string) error {
-	if !o.yes && !o.console.interactive {
-		return job.Fail(job.Guard, "answer on a terminal, or give --yes",
-			"not confirmed: there is no terminal to ask on, and no --yes")
+	if err := o.console.mayAsk(o.yes, ""); err != nil {
+		return err
 	}
 	kept, err := openNames(file)
 	if err != nil {
@@ -94,8 +93,14 @@ func (o *operation) probe(ctx context.Context, file string) error {
 	if err := kept.keep(names{Host: o.host, Pool: o.pool, Names: asked.Names}); err != nil {
 		return err
 	}
+	stop := o.console.whileSlow(func() string {
+		all, _ := o.console.pulse.count()
+		return "asking the API: " + text.Things(all.calls, "call") + " so far"
+	})
 	err = o.stopped(ctx, asked.Ask(ctx))
-	return errors.Join(o.removeProbe(ctx, asked.Names, kept), err, o.showProbe(asked))
+	err = errors.Join(o.removeProbe(ctx, asked.Names, kept), err)
+	stop()
+	return errors.Join(err, o.showProbe(asked))
 }
 
 // agree says what is about to happen, and asks.

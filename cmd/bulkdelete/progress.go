@@ -2,115 +2,87 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"regexp"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"time"
-
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"bulkdelete/internal/text"
 	"bulkdelete/pkg/report"
 )
 
-// plainEvery is how often progress is said where there is no terminal.
-const plainEvery = 5 * time.Second
+const (
+	patience   = 2 * time.Second        // that a person waits before a screen that says nothing
+	plainEvery = 5 * time.Second        // how often it is said how a run goes, where there is no terminal
+	slowEvery  = 10 * time.Second       // and what else takes long
+	redraw     = 150 * time.Millisecond // on a terminal
+	barLeast   = 10                     // columns that the bar itself has before texts beside it are shortened
+)
 
-// barLeast is how many columns the bar itself has before texts beside it are shortened.
-const barLeast = 10
-
-// redirect is a writer whose target can be changed: standard error, or the lines above the bar.
-type redirect struct {
-	mu sync.Mutex
-	w  io.Writer
+// every calls f after some time, and then again and again until stop is called.
+func every(first, then time.Duration, f func()) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for wait := first; ; wait = then {
+			select {
+			case <-time.After(wait):
+				f()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
 }
 
-func (r *redirect) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.w.Write(p)
-}
-
-func (r *redirect) to(w io.Writer) (before io.Writer) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	before, r.w = r.w, w
-	return before
+// whileSlow says what the program is doing, and for how long, once that has taken too long to say nothing, and then
+// again and again until stop is called.
+func (k *console) whileSlow(what func() string) (stop func()) {
+	began := time.Now()
+	line := func() string { return fmt.Sprintf("%s (%s)", what(), time.Since(began).Round(time.Second)) }
+	switch k.progress {
+	case "none":
+		return func() {}
+	case "bar":
+		end := every(patience, redraw, func() { k.err.draw(fit(text.Clean(line()), max(1, width(k.err)-1))) })
+		return func() { end(); k.err.draw("") }
+	}
+	return every(patience, slowEvery, func() { k.say("%s", line()) })
 }
 
 // showProgress shows how far the run is until stop is called.
 func (k *console) showProgress(h *heart) (stop func()) {
 	switch k.progress {
+	case "none":
+		return func() {}
 	case "bar":
-		return k.bar(h)
-	case "plain":
-		return k.plain(h)
+		draw := func() string { return k.bar(max(1, width(k.err)-1), h.look()) }
+		end := every(0, redraw, func() { k.err.draw(draw()) })
+		return func() { end(); k.say("%s", draw()) }
 	}
-	return func() {}
+	say := func() { k.logProgress(h.look()) }
+	end := every(plainEvery, plainEvery, say)
+	return func() { end(); say() }
 }
 
-// every calls f again and again until stop is called, and once more then.
-func every(d time.Duration, f func()) (stop func()) {
-	ticker := time.NewTicker(d)
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-ticker.C:
-				f()
-			case <-done:
-				f()
-				return
-			}
-		}
-	}()
-	return func() { ticker.Stop(); close(done); <-ended }
+func (k *console) logProgress(s *report.Status) {
+	all, failed := k.pulse.count()
+	k.log.Info().Int("done", s.Done).Int("of", s.Users).Float64("calls_per_second", s.Pace).
+		Str("eta", eta(s)).Int("failed", failed).Int("retries", all.retries).Int("throttled", all.throttled).
+		Str("held_by", s.HeldBy).Msg("progress")
 }
 
-// plain says it in a log line every few seconds.
-func (k *console) plain(h *heart) (stop func()) {
-	return every(plainEvery, func() {
-		s := h.look()
-		all, failed := k.pulse.count()
-		k.log.Info().Int("done", s.Done).Int("of", s.Users).Float64("calls_per_second", s.Pace).
-			Str("eta", eta(s)).Int("failed", failed).Int("retries", all.retries).Int("throttled", all.throttled).
-			Str("held_by", s.HeldBy).Msg("progress")
-	})
-}
-
-// bar draws it, with log lines above.
-func (k *console) bar(h *heart) (stop func()) {
-	var s atomic.Pointer[report.Status]
-	s.Store(h.look())
-	terminal := k.err.to(io.Discard)
-	out := terminal
-	if s, ok := out.(*stderr); ok {
-		out = s.Writer // whose width the bar has to know
+// bar is how far a run is, in so many columns.
+func (k *console) bar(wide int, s *report.Status) string {
+	left := fmt.Sprintf("%s/%s [", text.Count(s.Done), text.Count(s.Users))
+	right := k.besideBar(wide-len(left)-len("]")-barLeast, s)
+	room := max(1, wide-len(left)-len("]")-columns(right))
+	full := room * s.Done / max(1, s.Users)
+	drawn := strings.Repeat("=", full)
+	if full > 0 && full < room {
+		drawn = drawn[1:] + ">"
 	}
-	p := mpb.New(mpb.WithOutput(out), mpb.ForceTTY(), mpb.WithAutoRefresh(),
-		mpb.WithRefreshRate(150*time.Millisecond))
-	bar := p.New(int64(s.Load().Users), mpb.BarStyle().Lbound(" [").Filler("=").Tip(">").Padding(" ").Rbound("]"),
-		mpb.BarFillerTrim(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
-			return fmt.Sprintf("%s/%s", text.Count(s.Load().Done), text.Count(s.Load().Users))
-		})),
-		mpb.AppendDecorators(decor.Any(func(d decor.Statistics) string {
-			return k.besideBar(d.AvailableWidth-barLeast, s.Load())
-		})),
-	)
-	k.err.to(p)
-	stopTicks := every(100*time.Millisecond, func() {
-		s.Store(h.look())
-		bar.SetCurrent(int64(s.Load().Done))
-	})
-	return func() {
-		stopTicks()
-		bar.Abort(false) // does nothing to a bar that is complete
-		p.Wait()
-		k.err.to(terminal)
-	}
+	return fit(fmt.Sprintf("%s%-*s]%s", left, room, drawn, right), wide)
 }
 
 // usual is what holds a run up when nothing is wrong.
@@ -122,7 +94,8 @@ func (k *console) besideBar(room int, s *report.Status) string {
 	all, failed := k.pulse.count()
 	wrong := fmt.Sprintf(" failed %d", failed)
 	if !usual.MatchString(s.HeldBy) {
-		return fitting(room, " "+s.HeldBy+wrong, " "+s.HeldBy, " "+s.State)
+		held := " " + s.HeldBy
+		return fitting(room, held+wrong, held, fit(held, max(room, 1)))
 	}
 	pace := fmt.Sprintf(" %.0f calls/s", s.Pace)
 	left := " ETA " + eta(s)
@@ -133,7 +106,7 @@ func (k *console) besideBar(room int, s *report.Status) string {
 // fitting gives the first of some texts that is at most as wide as what is left of the line, the longest first.
 func fitting(width int, texts ...string) string {
 	for _, text := range texts {
-		if len(text) <= width {
+		if columns(text) <= width {
 			return text
 		}
 	}

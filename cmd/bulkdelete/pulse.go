@@ -103,6 +103,14 @@ func troubleOf(a client.Attempt) string {
 	return fmt.Sprintf("HTTP %d", a.HTTPStatus)
 }
 
+// nextOf says which attempt follows one that failed.
+func nextOf(a client.Attempt) string {
+	if a.Most == 0 {
+		return fmt.Sprintf("attempt %d", a.Number+1)
+	}
+	return fmt.Sprintf("attempt %d of %d", a.Number+1, a.Most)
+}
+
 // count gives what happened so far, and how many users failed.
 func (p *pulse) count() (all second, failed int) {
 	p.mu.Lock()
@@ -159,14 +167,14 @@ func (p *pulse) ails() string {
 }
 
 // next says which attempt follows the last one that failed, and when.
-func (p *pulse) next(attempts int) string {
+func (p *pulse) next() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.failing == nil || !p.failing.Again {
 		return ""
 	}
 	in := max(0, p.failing.Wait-time.Since(p.failAt)).Round(time.Second)
-	return fmt.Sprintf(", attempt %d of %d in %s", p.failing.Number+1, attempts, in)
+	return fmt.Sprintf(", %s in %s", nextOf(*p.failing), in)
 }
 
 // trouble is the last attempt that failed, nil if none has.
@@ -194,7 +202,6 @@ type holding struct {
 	pause    *report.PaceChange // nil: it is not paused
 	limit    float64            // calls a second that the client allows itself
 	workers  int
-	attempts int // at a call
 }
 
 // heldBy says in one sentence what keeps a run from being faster.
@@ -218,13 +225,14 @@ func (p *pulse) heldBy(h holding) string {
 	case most == 0:
 		return "--rate pauses until " + h.rate.Next(now).Format("15:04 MST")
 	case ails != "":
-		return ails + p.next(h.attempts)
+		return ails + p.next()
 	case h.limit < 0.95*most && !p.wasThrottled():
 		return fmt.Sprintf("starting gently: %.3g calls a second so far", h.limit)
 	case h.limit < 0.95*most:
 		return fmt.Sprintf("throttled: the API allows about %.3g calls a second", h.limit)
 	case reach < 0.97*most && float64(did.calls)/of < 0.97*most:
-		return fmt.Sprintf("%d workers reach %.0f calls a second at %s", h.workers, reach, each.Round(time.Millisecond))
+		return fmt.Sprintf("%s reach %.0f calls a second at %s", text.Things(h.workers, "worker"), reach,
+			each.Round(time.Millisecond))
 	}
 	if float64(did.calls)/of < most/2 && p.within(minute-1).retries > 0 {
 		return "calls that failed wait for their next attempt"

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"regexp"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,7 +14,7 @@ import (
 
 // What holds a run up is said in one sentence.
 func TestHeldBy(t *testing.T) {
-	refusedConnection := client.Attempt{Number: 6, Again: true, Wait: 12 * time.Second,
+	refusedConnection := client.Attempt{Number: 6, Again: true, Most: 9, Wait: 12 * time.Second,
 		Err: errors.New("dial tcp 192.0.2.1:443: connect: connection refused")}
 	good := client.Attempt{Number: 1, HTTPStatus: 200, StatusCode: 200, Duration: 500 * time.Millisecond}
 	throttled := client.Attempt{Number: 1, HTTPStatus: 429, StatusCode: 429, Throttled: true}
@@ -22,6 +24,7 @@ func TestHeldBy(t *testing.T) {
 	}
 	ana := &report.PaceChange{By: "ana@ops", At: time.Date(1999, 12, 31, 23, 56, 20, 0, time.UTC)} // 4 minutes before
 	one, many := client.PerSecond(1), client.PerSecond(100)
+	page := docsPage(t, "docs/operating.md")
 	for want, c := range map[string]struct {
 		each    client.Attempt // twenty of them, one a second
 		holding holding
@@ -47,9 +50,14 @@ func TestHeldBy(t *testing.T) {
 				time.Sleep(time.Second)
 				p.attempt(c.each)
 			}
-			c.holding.workers, c.holding.attempts = 16, 9
+			c.holding.workers = 16
 			if got := p.heldBy(c.holding); got != want {
 				t.Errorf("held by %q, want %q", got, want)
+			}
+			// The page has each with other numbers.
+			quoted := regexp.MustCompile(`[\d.]+m?s?`).ReplaceAllString(regexp.QuoteMeta(want), `[\dms]+`)
+			if !regexp.MustCompile("(?m)^\\| `(" + quoted + ")`").MatchString(strings.ReplaceAll(page, "`, `", "` |\n| `")) {
+				t.Errorf("docs/operating.md does not explain %q", want)
 			}
 			if ails := p.ails(); (ails != "") != (c.each.Err != nil) {
 				t.Errorf("%s: the API is said to be %q", want, ails)

@@ -93,7 +93,7 @@ func TestRedactedFoldersNameNobody(t *testing.T) {
 	gossip(t, p, bad[0], says)
 	folder := filepath.Join(dir, "all.bulkdelete")
 	said := wants(t, p.command(dir, "run", "all.csv", "--yes", "--rate", "500", "--column", "userId", "--sample", "0",
-		"--backup", "--protect", "admins.csv", "--sign-key", "ann", "--workers", "1"), 1, "1 users failed")
+		"--backup", "--protect", "admins.csv", "--sign-key", "ann", "--workers", "1"), 1, "1 user failed")
 	if !strings.Contains(said, "whose phone is ***, is a boss of ***") || strings.Contains(said, bad[0]) {
 		t.Errorf("the log does not say why, or names somebody:\n%s", said)
 	}
@@ -103,7 +103,7 @@ func TestRedactedFoldersNameNobody(t *testing.T) {
 		t.Errorf("%v: the audit keeps nothing of the API's message:\n%s", err, audit)
 	}
 	verify := []string{"verify", "all.bulkdelete", "--allowed-signers", "allowed_signers"}
-	wants(t, p.command(dir, verify...), 1, "1 failed", "whole, but 1 failed")
+	wants(t, p.command(dir, verify...), 1, "1 failed", "whole, but 1 user failed")
 
 	before := snapshot(t, folder)
 	wants(t, p.command(dir, "report", "all.bulkdelete", "--redact"), 3, "not confirmed", "deleted.csv",
@@ -114,7 +114,7 @@ func TestRedactedFoldersNameNobody(t *testing.T) {
 	if err := os.Rename(filepath.Join(dir, "all.csv"), filepath.Join(dir, "moved.csv")); err != nil {
 		t.Fatal(err)
 	}
-	wants(t, p.command(dir, "report", "all.bulkdelete", "--redact", "--yes", "--sign-key", "ann"), 1, "1 users failed")
+	wants(t, p.command(dir, "report", "all.bulkdelete", "--redact", "--yes", "--sign-key", "ann"), 1, "1 user failed")
 	holds(t, folder, append(names, "stranger@mail.example.com"))
 	left := slices.Sorted(func(yield func(string) bool) {
 		for name := range snapshot(t, folder) {
@@ -135,9 +135,9 @@ func TestRedactedFoldersNameNobody(t *testing.T) {
 	}
 
 	wants(t, p.command(dir, verify...), 1, "redacted: ", "unchecked: the users behind", "signed by ann@",
-		"whole, but 1 failed")
+		"whole, but 1 user failed")
 	whole := append(verify, "--input", "moved.csv", "--protect", "admins.csv")
-	printed := wants(t, p.command(dir, whole...), 1, "whole, but 1 failed")
+	printed := wants(t, p.command(dir, whole...), 1, "whole, but 1 user failed")
 	if strings.Contains(printed, "unchecked: the users behind") {
 		t.Errorf("with the lists given back:\n%s", printed)
 	}

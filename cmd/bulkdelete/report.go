@@ -24,7 +24,7 @@ type folderOptions struct {
 }
 
 func (o *folderOptions) flags() []cli.Flag {
-	return append(named(o.outputOptions.flags(), "json", "log-level"),
+	return append(named(o.outputOptions.flags(), "progress", "json", "log-level"),
 		word(&o.input, inputFlags, "input", "", "where the input `FILE` is now, if it was moved"))
 }
 
@@ -88,7 +88,9 @@ func (o *reportOptions) reportOne(ctx context.Context, k *console, dir string) e
 	if o.redact || job.IsRedacted(dir) {
 		summary, err = o.redactOne(ctx, k, dir, attestor)
 	} else {
+		stop := k.whileSlow(func() string { return "making the files in " + dir + " from its input and audit" })
 		summary, notes, err = refresh(ctx, dir, o.input, attestor)
+		stop()
 	}
 	if err != nil {
 		return err
@@ -111,7 +113,9 @@ func (o *reportOptions) redactOne(ctx context.Context, k *console, dir string, a
 	if o.redact && o.upload != "" {
 		return nil, job.Fail(job.Usage, "erase them there, too", "--upload does not take away what a copy holds already")
 	}
+	stop := k.whileSlow(func() string { return "holding " + dir + " to its seal" })
 	r, err := job.OpenRedaction(ctx, dir)
+	stop()
 	if err != nil {
 		return nil, err
 	}
@@ -119,15 +123,15 @@ func (o *reportOptions) redactOne(ctx context.Context, k *console, dir string, a
 	if len(r.Lists) > 0 && !o.yes {
 		k.say("These are erased for good, and nobody can be restored or looked up by them any more:\n  %s",
 			strings.Join(r.Lists, "\n  "))
-		if !k.interactive {
-			return nil, job.Fail(job.Guard, "answer on a terminal, or give --yes",
-				"not confirmed: there is no terminal to ask on, and no --yes")
+		if err := k.mayAsk(o.yes, ""); err != nil {
+			return nil, err
 		}
 		users := r.Run.Asked.Plan.Accepted
 		if err := k.confirm(ctx, "erase the lists of", users, users, false); err != nil {
 			return nil, err
 		}
 	}
+	defer k.whileSlow(func() string { return "erasing the lists in " + dir })()
 	return r.Erase(ctx, a)
 }
 
@@ -162,17 +166,27 @@ func (o *reportOptions) joinShards(ctx context.Context, k *console, dirs []strin
 		return job.Fail(job.Usage, "give them to each shard's run, or one folder DIR here",
 			"--upload, --sign-key, --timestamp and --redact are for one run's folder; there are %d", len(dirs))
 	}
+	stop := k.whileSlow(func() string {
+		return "making the files of " + text.Things(len(dirs), "shard") + " and of the whole"
+	})
 	summary, err := job.Join(ctx, dirs, o.out, o.input)
+	stop()
 	if err != nil {
 		return err
 	}
-	if err := k.showSummary(summary, cmp.Or(o.out, "each shard's folder")); err != nil || summary.ExitCode == 0 {
+	if err := k.showSummary(summary, cmp.Or(o.out, "each shard's folder")); err != nil {
 		return err
+	}
+	if o.out != "" {
+		k.find("To see it, open %s", filepath.Join(o.out, report.PageName))
+	}
+	if summary.ExitCode == 0 {
+		return nil
 	}
 	return job.Fail(job.Code(summary.ExitCode),
 		"each shard's own command goes on with it; failed.csv says why rows failed",
-		"%s of %s users are left, %s failed, %s are unknown", text.Count(summary.Remaining),
-		text.Count(summary.Accepted), text.Count(summary.Failed), text.Count(summary.Unknown))
+		"%s", text.Clauses(text.Clause(summary.Remaining, "user", "is left", "are left"),
+			wrong(summary.Failed, summary.Unknown, summary.Invalid, summary.Mismatched)))
 }
 
 // folderOf is the one folder that the command line names.

@@ -25,7 +25,7 @@ func (p *process) restoreCommand() *cli.Command {
 	var o jobOptions
 	return &cli.Command{
 		Name:      "restore",
-		Usage:     "create the users of a run with --backup again, with an audit of its own",
+		Usage:     "create the users of a run with --backup again, with its own audit",
 		ArgsUsage: "DIR",
 		Description: `Examples:
    bulkdelete restore users.bulkdelete --dry-run  # lists who can come back
@@ -63,7 +63,9 @@ account came from, and what refers to a user ID: roles, groups, permissions`
 
 // restore goes from a run's folder to the last file of the restore's.
 func (o *operation) restore(ctx context.Context, dir string) error {
+	stop := o.console.whileSlow(func() string { return "reading the backup in " + dir })
 	r, err := job.OpenRestore(ctx, dir)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -78,7 +80,9 @@ func (o *operation) restore(ctx context.Context, dir string) error {
 		}
 		return nil
 	}
+	stop = o.console.whileSlow(func() string { return "looking in the backup for who can come back" })
 	p, err := r.Foresee(nil)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -124,7 +128,7 @@ func (o *operation) showRestore(r *job.Restore, p *job.Prospect) error {
 	for _, n := range p.Never {
 		never += n
 	}
-	fmt.Fprintf(t, "%s users can be created again.\n\n", text.Count(r.Users-never))
+	fmt.Fprintf(t, "%s can be created again.\n\n", text.Things(r.Users-never, "user"))
 	backup := filepath.Join(filepath.Dir(r.Folder.Path), report.BackupName)
 	t.row("backup", "%s, made by the run of %s", backup, r.Run.Asked.At)
 	t.row("users", "%s whom that run deleted, or may have", text.Count(r.Users))
@@ -141,14 +145,14 @@ func (o *operation) showRestore(r *job.Restore, p *job.Prospect) error {
 	t.row("user pool", "%s", o.poolName(r.Run.Asked.UserPool))
 	t.row("looked for", "each user first: who is there is left as is")
 	t.rows("lost", strings.Split(lostForEver, "\n"))
-	t.rows("lost too", counted(p.Lost, "of %s"))
-	t.rows("warning", counted(p.Sealed, "of %s looks encrypted or masked, and would be created as it stands"))
+	t.rows("lost too", perUsers(p.Lost, "of %s"))
+	t.rows("warning", perUsers(p.Sealed, "of %s looks encrypted or masked, and would be created as it stands"))
 	_, err := fmt.Fprintln(o.console.err, t.String())
 	return err
 }
 
-// counted puts names and numbers of users into lines.
-func counted(users map[string]int, format string) (lines []string) {
+// perUsers puts names and numbers of users into lines.
+func perUsers(users map[string]int, format string) (lines []string) {
 	for _, name := range slices.Sorted(maps.Keys(users)) {
 		lines = append(lines, text.Clean(name)+" "+fmt.Sprintf(format, text.Things(users[name], "user")))
 	}

@@ -25,7 +25,7 @@ func (p *process) runCommand() *cli.Command {
 		Usage:     "check a CSV, ask, delete its users, and prove what became of each",
 		ArgsUsage: "FILE|URL",
 		Description: `Examples:
-   bulkdelete run --sandbox samples/offboarding.csv  # no account needed
+   bulkdelete run users.csv --sandbox                # no account needed
    bulkdelete run users.csv --stop-after 50          # a trial
    bulkdelete run users.csv                          # goes on with the others
    bulkdelete run users.csv --match email,name       # only whom the rows mean
@@ -62,7 +62,6 @@ type deletion struct {
 	object  *objects.Object // the input where it is a URL
 	dir     string          // the run's folder; run only
 	chunks  chunker.Options
-	input   *job.Input
 	planned *chunker.Plan
 	first   []string       // accepted rows, to show
 	refused []string       // rejected rows, to show
@@ -186,6 +185,7 @@ func (d *deletion) run(ctx context.Context) error {
 // findNext finds the first users whose turn has not come, to show.
 func (d *deletion) findNext(folder *job.Adopted) error {
 	d.first = nil
+	defer d.console.whileSlow(d.through("looking for the next users in " + d.input.Name))()
 	for row, err := range d.planned.All(d.input.Reader()) {
 		if err != nil {
 			return err
@@ -217,6 +217,7 @@ func (d *deletion) read(ctx context.Context) (*job.Record, error) {
 	if err := d.readInput(ctx, folder); err != nil {
 		return nil, err
 	}
+	defer d.console.whileSlow(d.through("comparing the audit in " + d.dir + " with the input"))()
 	return folder.Adopt(d.want, d.planned, d.input, d.protection)
 }
 
@@ -263,6 +264,11 @@ func (d *deletion) connectToPool(ctx context.Context) error {
 // open opens the input. What is no file is copied first, since it is read more than once: into the folder; where there
 // is no folder, into a file without a name.
 func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
+	if d.object != nil {
+		defer d.console.whileSlow(func() string {
+			return fmt.Sprintf("fetching %s: %s bytes so far", d.object, text.Count(d.object.Came()))
+		})()
+	}
 	switch {
 	case d.object != nil && f == nil:
 		d.input, err = job.Look(ctx, d.object)
@@ -275,8 +281,11 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 	default:
 		d.input, err = job.OpenInput(d.name)
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		d.close = append(d.close, d.input.Close)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	}
 	return err
 }
@@ -284,11 +293,8 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 // scan is the first pass over the input.
 func (d *deletion) scan(ctx context.Context) (err error) {
 	lists := d.protection.Spelled(d.chunks.IDType, false)
-	in := &meter{Reader: d.input.Reader()}
-	defer d.console.whileSlow(func() string {
-		return fmt.Sprintf("reading %s: %s of its %s bytes", d.input.Name, text.Count(in.count()), text.Count(d.input.Size()))
-	})()
-	d.planned, err = chunker.Scan(ctx, in, d.chunks, func(row chunker.Row) error {
+	defer d.console.whileSlow(d.through("reading " + d.input.Name))()
+	d.planned, err = chunker.Scan(ctx, d.input.Reader(), d.chunks, func(row chunker.Row) error {
 		if row.Reject == nil {
 			d.sampler.Add(row)
 		} else {
@@ -331,8 +337,8 @@ func (d *deletion) checkRejected() error {
 	limit, err := job.ParseLimit(d.maxRejected)
 	if n, p := d.planned.AllRejected, d.planned; err == nil && limit.Reached(n, p.AllRows, 20) {
 		return job.Fail(job.Guard, "is it the right file, --column and --id-type? bulkdelete plan shows what is wrong; "+
-			"nothing was sent", "%s of %s rows are invalid or duplicates, and --max-rejected is %s",
-			text.Count(n), text.Count(p.AllRows), limit)
+			"nothing was sent", "%s, and --max-rejected is %s",
+			text.Of(n, p.AllRows, "row", "is invalid or a duplicate", "are invalid or duplicates"), limit)
 	}
 	return err
 }
@@ -343,7 +349,7 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 	all := d.planned.AllAccepted // shards are parts of one job, which the guards are about
 	if d.expect != none && d.expect != all {
 		return job.Fail(job.Guard, "look at the input, or correct --expect; nothing was sent",
-			"%d users would be deleted, not the %d of --expect", all, d.expect)
+			"%s would be deleted, not the %d of --expect", text.Things(all, "user"), d.expect)
 	}
 	limit, err := job.ParseLimit(d.maxDeletes)
 	if err != nil {
@@ -364,7 +370,7 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 	}
 	if !limit.Allows(all, total) {
 		return job.Fail(job.Guard, "look at the input, or raise the limit; nothing was sent",
-			"%s users%s would be deleted, more than --max-deletes %s allows", text.Count(all), of, limit)
+			"%s%s would be deleted, more than --max-deletes %s allows", text.Things(all, "user"), of, limit)
 	}
 	if d.plan != "" {
 		d.approval, err = job.CheckPlan(d.plan, job.Whole(d.want, d.planned),

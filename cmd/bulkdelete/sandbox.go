@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"bulkdelete/internal/sandbox"
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
@@ -35,8 +36,8 @@ func (o *sandboxOptions) flags() []cli.Flag {
 		toggle(&o.public, apiFlags, "public", "any address: for private networks, its secret is none"),
 		word(&o.cert, apiFlags, "tls-cert", "", "`FILE`: serve https with this certificate"),
 		word(&o.key, apiFlags, "tls-key", "", "`FILE`: the certificate's private key"),
-		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25%,latency=20ms,seed=7"),
-		word(&o.unknown, apiFlags, "unknown", "success", "`HOW`: success, not-found, partial[-422]"),
+		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25%,seed=7; bulkdelete help faults"),
+		word(&o.unknown, apiFlags, "unknown", "success", "`HOW`: success, not-found, partial or partial-422"),
 		fraction(&o.limit, apiFlags, "limit", 0, "`R`: calls a second before it answers 429"),
 	)
 }
@@ -47,14 +48,20 @@ func sandboxCommand() *cli.Command {
 		Name:  "sandbox",
 		Usage: "serve an imitation of the GenAuth API for rehearsals",
 		Description: `Examples: rehearse against 5% throttling and 2% errors; in a container
-   bulkdelete sandbox --users samples/offboarding.csv --faults 429=5%,503=2%
+   bulkdelete sandbox --users users.csv --faults 429=5%,503=2%
    bulkdelete sandbox --public --addr :8443 --tls-cert FILE --tls-key FILE`,
-		Flags:  o.flags(),
-		Action: func(ctx context.Context, c *cli.Command) error { return o.serve(ctx, c.Root().Writer) },
+		Flags: o.flags(),
+		Action: func(ctx context.Context, c *cli.Command) error {
+			k, err := newConsole(c, outputOptions{logLevel: "info"})
+			if err != nil {
+				return err
+			}
+			return o.serve(ctx, k)
+		},
 	}
 }
 
-func (o *sandboxOptions) serve(ctx context.Context, out io.Writer) error {
+func (o *sandboxOptions) serve(ctx context.Context, k *console) error {
 	if err := checkAddr(o.addr, o.public); err != nil {
 		return err
 	}
@@ -63,6 +70,7 @@ func (o *sandboxOptions) serve(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	cfg := sandbox.Config{Unknown: o.unknown, RateLimit: o.limit, IDType: o.idType}
+	stop := k.whileSlow(func() string { return "making the users of " + o.users })
 	if o.users != "" {
 		input, err := job.OpenInput(o.users)
 		if err != nil {
@@ -74,10 +82,11 @@ func (o *sandboxOptions) serve(ctx context.Context, out io.Writer) error {
 		}
 	}
 	server, listener, err := newSandbox(cfg, o.faults, o.addr)
+	stop()
 	if err != nil {
 		return err
 	}
-	return serveUntil(ctx, out, server, listener, cert)
+	return serveUntil(ctx, k.out, server, listener, cert)
 }
 
 // seed lets the users exist that a file names.
@@ -137,7 +146,7 @@ func serveUntil(ctx context.Context, out io.Writer, server *sandbox.Server,
 	if err := stop(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%d of %d users are left\n", server.Len(), began)
+	_, err := fmt.Fprintf(out, "%s\n", text.Of(server.Len(), began, "user", "is left", "are left"))
 	return err
 }
 
@@ -155,7 +164,7 @@ func serve(on net.Listener, handler http.Handler) (stop func() error) {
 func newSandbox(cfg sandbox.Config, faults, addr string) (*sandbox.Server, net.Listener, error) {
 	var err error
 	if cfg.Faults, err = sandbox.ParseFaults(faults); err != nil {
-		return nil, nil, fmt.Errorf("--faults: %w", err)
+		return nil, nil, err
 	}
 	server, err := sandbox.New(cfg)
 	if err != nil {
@@ -171,6 +180,7 @@ func newSandbox(cfg sandbox.Config, faults, addr string) (*sandbox.Server, net.L
 // startSandbox serves an embedded sandbox over a loopback socket: the client is the same as for the real API.
 func (o *operation) startSandbox(cfg sandbox.Config) error {
 	cfg.UserPool = o.userPool
+	defer o.console.whileSlow(func() string { return "making the sandbox's users" })()
 	server, listener, err := newSandbox(cfg, o.faults, "127.0.0.1:0")
 	if err != nil {
 		return err

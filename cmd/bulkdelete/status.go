@@ -21,7 +21,7 @@ func statusCommand() *cli.Command {
 	var watch bool
 	return &cli.Command{
 		Name:      "status",
-		Usage:     "say how the run on a folder stands, and what holds it up; changes nothing",
+		Usage:     "say how a run stands, and what holds it up; changes nothing",
 		ArgsUsage: "DIR",
 		Description: `Examples:
    bulkdelete status users.bulkdelete
@@ -46,7 +46,9 @@ Exit codes: that of the run's state; running counts as 5, died as 4.`,
 // showStatus says how a run stands, again and again where that is wanted. Its exit code is that of the state.
 func (k *console) showStatus(ctx context.Context, dir string, watch bool) error {
 	for {
+		stop := k.whileSlow(func() string { return "waiting for a heartbeat in " + dir })
 		s, err := job.Status(ctx, dir)
+		stop()
 		if err != nil {
 			return err
 		}
@@ -127,11 +129,10 @@ later keeps to it, unless it is given a --rate of its own.`,
 					"give a run's folder DIR, and RATE, pause or resume")
 			}
 			dir, rate := c.Args().Get(0), c.Args().Get(1)
-			if rate != report.Pause && rate != report.Resume {
-				if _, err := client.ParseRate(rate); err != nil {
-					return fmt.Errorf("%w; or give pause or resume", err)
-				}
+			if _, err := client.ParseRate(rate); err != nil && rate != report.Pause && rate != report.Resume {
+				return fmt.Errorf("%w; or give pause or resume", err)
 			}
+			defer k.whileSlow(func() string { return "waiting for the run on " + dir + " to obey" })()
 			s, err := job.Repace(ctx, dir, report.PaceChange{At: time.Now().UTC(), By: job.Operator(), Rate: rate})
 			if err != nil {
 				return err

@@ -2,20 +2,64 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/term"
 )
 
-// stderr is standard error. Asked for JSON, it makes a line of JSON of each line that is none, so that a program can
-// read all of it. It may be used by any number of goroutines.
+// stderr is standard error. On a terminal its last line may be one that is drawn again and again: whatever is written
+// goes above that. Asked for JSON, it makes a line of JSON of each line that is none, so that a program can read all of
+// it. It may be used by any number of goroutines.
 type stderr struct {
-	io.Writer
+	w io.Writer
+
 	mu      sync.Mutex
+	drawn   bool   // there is a line that is drawn again and again
 	run     string // its ID, once JSON is asked for
 	pending []byte // of a line that has not ended
+}
+
+// isTerminal says whether a person reads a stream.
+func isTerminal(stream any) bool {
+	f, ok := under(stream).(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// width is how many columns a stream's terminal has, 80 where that is not known.
+func width(stream any) int {
+	if f, ok := under(stream).(*os.File); ok {
+		if wide, _, err := term.GetSize(int(f.Fd())); err == nil && wide > 0 {
+			return wide
+		}
+	}
+	return 80
+}
+
+// under is what a stream writes to in the end.
+func under(stream any) any {
+	if s, ok := stream.(*stderr); ok {
+		return s.w
+	}
+	return stream
+}
+
+// draw draws the last line; "" takes it away.
+func (s *stderr) draw(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.put(line)
+}
+
+func (s *stderr) put(line string) {
+	if line != "" || s.drawn {
+		fmt.Fprintf(s.w, "\r%s\x1b[K", line)
+	}
+	s.drawn = line != ""
 }
 
 // inJSON is for --log-format json. The lines get the run's ID.
@@ -25,12 +69,13 @@ func (s *stderr) inJSON(run string) {
 	s.run = run
 }
 
-// Write takes any text; of a line that has not ended it keeps the beginning.
+// Write takes any text; of a line of JSON that has not ended it keeps the beginning.
 func (s *stderr) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.put("")
 	if s.run == "" {
-		return s.Writer.Write(p)
+		return s.w.Write(p)
 	}
 	s.pending = append(s.pending, p...)
 	for {
@@ -48,7 +93,7 @@ func (s *stderr) Write(p []byte) (int, error) {
 // line writes one. Those of the log are JSON already.
 func (s *stderr) line(line string) error {
 	if strings.HasPrefix(line, "{") {
-		_, err := io.WriteString(s.Writer, line+"\n")
+		_, err := io.WriteString(s.w, line+"\n")
 		return err
 	}
 	level, message := zerolog.InfoLevel, strings.TrimSpace(line)
@@ -56,7 +101,7 @@ func (s *stderr) line(line string) error {
 		level, message = zerolog.ErrorLevel, words
 	}
 	if message != "" {
-		log := zerolog.New(s.Writer).With().Timestamp().Str("run", s.run).Logger()
+		log := zerolog.New(s.w).With().Timestamp().Str("run", s.run).Logger()
 		log.WithLevel(level).Msg(message)
 	}
 	return nil

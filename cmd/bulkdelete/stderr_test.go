@@ -49,7 +49,8 @@ func TestLoginThatCannotWork(t *testing.T) {
 	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 1)
 	wrong := "https://" + strings.TrimPrefix(p.url, "http://")
 	code, printed := exit(t, p.command(dir, "run", "all.csv", "--yes", "--retries", "8", "--host", wrong))
-	if code != 4 || !strings.Contains(printed, "TLS handshake") || strings.Contains(printed, "attempt 2") {
+	if code != 4 || !strings.Contains(printed, "it does not speak TLS: is the port right?") ||
+		strings.Contains(printed, "attempt 2") {
 		t.Errorf("another protocol: exit code %d:\n%s", code, printed)
 	}
 	code, printed = exit(t, p.command(dir, "run", "all.csv", "--yes", "--retries", "1", "--host", "https://127.0.0.1:1"))

@@ -277,7 +277,8 @@ func TestDiskFull(t *testing.T) {
 	folder := filepath.Join(mount, "job")
 	args := []string{"run", "all.csv", "--yes", "--rate", "5000", "--workers", "4", "--out", folder}
 	code, printed := exit(t, p.command(dir, args...))
-	if code != 4 || !strings.Contains(printed, "no space left") {
+	last := "run all.csv --yes --rate 5000 --workers 4 --out " + folder
+	if code != 4 || !strings.Contains(printed, "no space left") || !strings.HasSuffix(strings.TrimSpace(printed), last) {
 		t.Fatalf("exit code %d:\n%s", code, printed)
 	}
 	sent := p.sent()

@@ -7,10 +7,9 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"bulkdelete/internal/text"
+	"bulkdelete/pkg/job"
 )
 
 // isStdin says whether a name is standard input's.
@@ -31,12 +30,12 @@ func isStream(name string) bool {
 func (d *deletion) stream(ctx context.Context) io.Reader {
 	r, w := io.Pipe()
 	context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })
-	in := &meter{Reader: d.console.in}
+	in := &job.Meter{Reader: d.console.in}
 	stop := d.console.whileSlow(func() string {
-		if in.count() == 0 {
+		if in.Count() == 0 {
 			return "waiting for whoever writes to " + d.given
 		}
-		return fmt.Sprintf("reading %s: %s bytes so far", d.given, text.Count(in.count()))
+		return fmt.Sprintf("reading %s: %s bytes so far", d.given, text.Count(int(in.Count())))
 	})
 	go func() { // nothing interrupts the opening of a FIFO, or a read from it: then this ends with the process
 		defer stop()
@@ -53,42 +52,4 @@ func (d *deletion) stream(ctx context.Context) io.Reader {
 		w.CloseWithError(err)
 	}()
 	return r
-}
-
-// meter counts what is read through it.
-type meter struct {
-	io.Reader
-	n atomic.Int64
-}
-
-func (m *meter) Read(p []byte) (int, error) {
-	n, err := m.Reader.Read(p)
-	m.n.Add(int64(n))
-	return n, err
-}
-
-func (m *meter) count() int { return int(m.n.Load()) }
-
-// patience is how long a person waits before a screen that says nothing.
-const patience = 2 * time.Second
-
-// whileSlow says what the program is doing once that has taken too long to say nothing, and then again and again, until
-// stop is called.
-func (k *console) whileSlow(what func() string) (stop func()) {
-	done, ended := make(chan struct{}), make(chan struct{})
-	if k.progress == "none" {
-		return func() {}
-	}
-	go func() {
-		defer close(ended)
-		for wait := patience; ; wait = 5 * patience {
-			select {
-			case <-time.After(wait):
-				k.say("%s", what())
-			case <-done:
-				return
-			}
-		}
-	}()
-	return func() { close(done); <-ended }
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"bulkdelete/pkg/job"
 )
@@ -47,23 +45,5 @@ func TestFIFOWithoutAWriterHearsTheFirstSignal(t *testing.T) {
 		if left, _ := filepath.Glob(filepath.Join(dir, "job*")); len(left) > 0 {
 			t.Errorf("%v leaves %v", args, left)
 		}
-	}
-}
-
-// What takes longer than two seconds says what it is doing, and again every ten; what does not says nothing.
-func TestWhatIsSlowSaysWhatItIsDoing(t *testing.T) {
-	for after, want := range map[time.Duration]int{
-		1900 * time.Millisecond: 0, 2100 * time.Millisecond: 1, 11 * time.Second: 1, 13 * time.Second: 2,
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			var printed strings.Builder
-			k := &console{err: &redirect{w: &printed}}
-			stop := k.whileSlow(func() string { return "reading" })
-			time.Sleep(after) // the bubble's clock
-			stop()
-			if got := strings.Count(printed.String(), "reading\n"); got != want {
-				t.Errorf("after %s it was said %d times, want %d", after, got, want)
-			}
-		})
 	}
 }

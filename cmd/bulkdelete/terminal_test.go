@@ -143,7 +143,7 @@ func TestCtrlC(t *testing.T) {
 		t.Errorf("at the question: exit code %d:\n%s", code, term)
 	}
 	term = atTerminal(t, 2000, "latency=100ms", 80, nil, "--yes", "--rate", "40")
-	term.wait(t, "/2,000 [")
+	term.wait(t, "50/2,000 [")
 	term.write(t, key)
 	if code := term.end(t); code != 5 {
 		t.Errorf("at work: exit code %d:\n%s", code, term)
@@ -170,7 +170,7 @@ func TestBarFitsTheTerminal(t *testing.T) {
 				t.Fatalf("exit code %d:\n%s", code, term)
 			}
 			bar := regexp.MustCompile(`^[\d,]+/1,000 \[[=> ]+\]` +
-				`( \d+ calls/s)?( ETA [\dms?]+)?( throttled 0 retries 0)?( failed 0)?$`)
+				`(( \d+ calls/s)?( ETA [\dms?]+)?( throttled 0 retries 0)?| (making|counting|reading) .*)( failed 0)?$`)
 			bars := 0
 			for _, l := range strings.FieldsFunc(escapes.ReplaceAllString(term.String(), ""),
 				func(r rune) bool { return r == '\r' || r == '\n' }) {

@@ -38,6 +38,7 @@ func (o *operation) beginUpload(ctx context.Context, dir string, run *report.Run
 	if err != nil {
 		return err
 	}
+	defer o.console.whileSlow(func() string { return "trying whether " + u.To.String() + " can be written" })()
 	return u.Begin(ctx, run)
 }
 
@@ -54,8 +55,12 @@ func (o *operation) finishUpload(ctx context.Context, dir string, again bool, re
 // stop it; a second one does.
 func (k *console) copyFolder(ctx context.Context, dir string, to *objects.Folder, again bool) error {
 	u, err := job.NewUpload(dir, to)
-	if err != nil || again && u.Done(ctx) {
+	if err != nil {
 		return err
+	}
+	defer k.whileSlow(func() string { return fmt.Sprintf("copying %s to %s", dir, u.To) })()
+	if again && u.Done(ctx) {
+		return nil
 	}
 	n, err := u.Finish(context.WithoutCancel(ctx))
 	if err != nil {
@@ -67,6 +72,6 @@ func (k *console) copyFolder(ctx context.Context, dir string, to *objects.Folder
 			dir, text.ShellWord(dir), text.ShellWord(to.Given()))
 		return job.Fail(code, hint, "the folder is not copied: %w", err)
 	}
-	k.say("%d files copied to %s", n, u.To)
+	k.say("%s copied to %s", text.Things(n, "file"), u.To)
 	return nil
 }

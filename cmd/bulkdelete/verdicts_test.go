@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bulkdelete/internal/sandbox"
 )
 
 // verify ends with 0 for a run that finished without a row that failed, is unknown or was invalid, and says which it
@@ -21,7 +23,7 @@ func TestWhatVerifyMakesOfAFinishedRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		wants(t, p.command(dir, "run", "all.csv", "--yes"), 1)
-		wants(t, p.command(dir, "verify", "all.bulkdelete"), 1, "whole, but 0 failed, 0 are unknown and 1 row is invalid")
+		wants(t, p.command(dir, "verify", "all.bulkdelete"), 1, "whole, but 1 row is invalid\n")
 	})
 	t.Run("unknown users", func(t *testing.T) {
 		p, dir := newPool(t, 10, ""), t.TempDir()
@@ -34,7 +36,7 @@ func TestWhatVerifyMakesOfAFinishedRun(t *testing.T) {
 		})
 		writeUsers(t, filepath.Join(dir, "all.csv"), 1, 10)
 		wants(t, p.command(dir, "run", "all.csv", "--yes", "--auth", "signature", "--retries", "0", "--sample", "0"), 1)
-		wants(t, p.command(dir, "verify", "all.bulkdelete"), 1, "whole, but 0 failed, 10 are unknown and 0 rows are invalid")
+		wants(t, p.command(dir, "verify", "all.bulkdelete"), 1, "whole, but 10 users are unknown\n")
 	})
 	t.Run("a hash in capitals, and no input", func(t *testing.T) {
 		p, dir := newPool(t, 10, ""), t.TempDir()
@@ -151,6 +153,47 @@ func TestTheWayBackIsAWholeCommand(t *testing.T) {
 			if !strings.Contains(hint, strings.TrimPrefix(flag, "--")) {
 				t.Errorf("the hint lacks --%s:\n%s", flag, printed)
 			}
+		}
+	}
+}
+
+// Advice fits what happened: nobody is sent to look at keys where the API fails by itself, nor at rights where nothing is
+// answered.
+func TestAdviceFitsWhatHappened(t *testing.T) {
+	cut := func(call string) func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+		return func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+			if strings.HasSuffix(r.URL.Path, call) {
+				panic(http.ErrAbortHandler)
+			}
+			return false
+		}
+	}
+	const keys, rights, network = credentialSK, "check that the access key may read users", "check the network and --host"
+	fails := func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
+		w.Write([]byte(`{"statusCode":500,"message":"on fire"}`))
+		return true
+	}
+	for name, c := range map[string]struct {
+		first     func(w http.ResponseWriter, r *http.Request, body []byte) bool
+		env       string
+		says, not string
+	}{
+		"a wrong key":               {nil, credentialSK + "=wrong", keys, network},
+		"an API that fails":         {fails, "", "the API itself fails, whatever the credentials", keys},
+		"no answer to the login":    {cut("get-management-token"), "", network, keys},
+		"no answer to a look":       {cut("get-user-batch"), "", network, rights},
+		"a refusal to show anybody": {nil, "", rights, network},
+	} {
+		denied := func(cfg *sandbox.Config) { cfg.ReadDenied = name == "a refusal to show anybody" }
+		p, dir := newPool(t, 10, "", denied), t.TempDir()
+		if c.first != nil {
+			p.proxied(t, c.first)
+		}
+		writeUsers(t, filepath.Join(dir, "all.csv"), 1, 10)
+		run := p.command(dir, "run", "all.csv", "--yes", "--retries", "0", "--match", "name")
+		run.Env = append(run.Env, c.env)
+		if said := wants(t, run, 4, c.says); strings.Contains(said, c.not) || p.sent() > 0 {
+			t.Errorf("%s: %d calls, and\n%s", name, p.sent(), said)
 		}
 	}
 }

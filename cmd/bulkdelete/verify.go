@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/urfave/cli/v3"
 
@@ -65,21 +66,13 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 	if err != nil {
 		return err
 	}
-	if n := len(o.hash); n > 0 && n != 2*sha256.Size {
-		return job.Fail(job.Usage, "give the whole hash, as the run's last lines and its page show it",
-			"--expect-hash has %d characters of %d", n, 2*sha256.Size)
-	}
-	want := job.Expect{Input: o.input, Hash: strings.ToLower(o.hash), Program: version()}
-	if want.Signers, err = readSigners(o.signers); err != nil {
+	want, err := o.expect(dir)
+	if err != nil {
 		return err
 	}
-	if want.Protect, err = o.lists(dir); err != nil {
-		return err
-	}
-	if want.Authorities, err = readAuthorities(o.tsaCerts); err != nil {
-		return err
-	}
+	stop := k.whileSlow(func() string { return "checking " + dir + ", from the audit's chain to the seal" })
 	v, err := job.Verify(ctx, dir, want)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -98,6 +91,23 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 	return judge(f, dir)
 }
 
+// expect reads what the folder is held to besides itself.
+func (o *verifyOptions) expect(dir string) (want job.Expect, err error) {
+	if n := len(o.hash); n > 0 && n != 2*sha256.Size {
+		return want, job.Fail(job.Usage, "give the whole hash, as the run's last lines and its page show it",
+			"--expect-hash has %d characters of %d", n, 2*sha256.Size)
+	}
+	want = job.Expect{Input: o.input, Hash: strings.ToLower(o.hash), Program: version()}
+	if want.Signers, err = readSigners(o.signers); err != nil {
+		return want, err
+	}
+	if want.Protect, err = o.lists(dir); err != nil {
+		return want, err
+	}
+	want.Authorities, err = readAuthorities(o.tsaCerts)
+	return want, err
+}
+
 // lists reads what --protect names, whose kind of ID goes by the run's.
 func (o *verifyOptions) lists(dir string) (job.Protection, error) {
 	run, err := job.Asked(dir)
@@ -111,19 +121,14 @@ func (o *verifyOptions) lists(dir string) (job.Protection, error) {
 func (k *console) showFindings(f *job.Findings) {
 	if f.LastRowHash != "" {
 		k.find("the audit is whole: %s; the last one's hash is\n%s", text.Things(f.AuditRows, "row"), f.LastRowHash)
-		done := fmt.Sprintf("%s deleted, %s absent", text.Count(f.Deleted), text.Count(f.Absent))
-		if f.Spared > 0 {
-			done += fmt.Sprintf(", %s spared", text.Count(f.Spared))
-		}
-		if restored, exist := f.Users[report.Restored], f.Users[report.Exists]; f.Restored == nil && restored+exist > 0 {
-			done = fmt.Sprintf("%s restored, %s exist", text.Count(restored), text.Count(exist))
-		}
-		k.find("%s, %s failed, %s unknown, %s without an outcome",
-			done, text.Count(f.Failed), text.Count(f.Unknown), text.Count(f.Remaining))
+		k.find("%s", cmp.Or(text.Clauses(counted(f.Deleted, "deleted"), counted(f.Absent, "absent"),
+			counted(f.Spared, "spared"), counted(f.Users[report.Restored], "restored"),
+			counted(f.Users[report.Exists], "exist"), counted(f.Failed, "failed"), counted(f.Unknown, "unknown"),
+			counted(f.Remaining, "without an outcome")), "nobody was accepted"))
 	}
 	if f.Saved != nil && f.Whole {
-		k.find("the backup is whole: %s users, everybody deleted among them; %s were restored",
-			text.Count(*f.Saved), text.Count(*f.Restored))
+		k.find("the backup is whole: %s", strings.TrimSuffix(text.Things(*f.Saved, "user")+
+			", everybody deleted among them; "+counted(*f.Restored, "were restored"), "; "))
 	}
 	if f.Torn > 0 {
 		k.find("%s at the audit's end: a run died while it wrote; "+
@@ -162,9 +167,11 @@ func judge(f *job.Findings, dir string) error {
 		return job.Fail(job.Incomplete, "spared.csv has them: compare the list with its source",
 			"whole, but %s describe somebody else", text.Things(f.Mismatched, "row"))
 	case f.Failed+f.Unknown+f.Invalid > 0:
-		return job.Fail(job.Incomplete, "failed.csv and rejected.csv say why",
-			"whole, but %s failed, %s are unknown and %s invalid",
-			text.Count(f.Failed), text.Count(f.Unknown), text.Are(f.Invalid, "row"))
+		why := report.RejectedName + " says how to mend each row"
+		if f.Failed+f.Unknown > 0 {
+			why = report.FailedName + " says why"
+		}
+		return job.Fail(job.Incomplete, why, "whole, but %s", wrong(f.Failed, f.Unknown, f.Invalid, f.Mismatched))
 	case f.Living != nil && *f.Living > 0:
 		return job.Fail(job.Incomplete, "they may have been created again since; look at the lines above",
 			"%s still exist", text.Things(*f.Living, "user"))
@@ -206,7 +213,7 @@ func (k *console) showLiving(ctx context.Context, v *job.View, cfg client.Config
 	if err := credentials(&cfg); err != nil {
 		return err
 	}
-	api, pool, err := logIn(ctx, cfg)
+	api, pool, err := k.logIn(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -214,8 +221,17 @@ func (k *console) showLiving(ctx context.Context, v *job.View, cfg client.Config
 	if err := samePool(v.Run, cfg.Host, pool); err != nil {
 		return err
 	}
+	return k.readBack(ctx, v, api, cfg.Workers, f)
+}
+
+// readBack shows who of the accepted exists.
+func (k *console) readBack(ctx context.Context, v *job.View, api *client.Client, workers int, f *job.Findings) error {
 	living := 0
-	err = v.FindLiving(ctx, api, cfg.Workers, func(line int, id string, said report.Outcome) {
+	var read atomic.Int64
+	stop := k.whileSlow(func() string {
+		return fmt.Sprintf("reading users back: %s of %s", text.Count(int(read.Load())), text.Count(v.Plan.Accepted))
+	})
+	err := v.FindLiving(ctx, api, workers, &read, func(line int, id string, said report.Outcome) {
 		if said == report.Spared { // who was to live
 			return
 		}
@@ -223,6 +239,7 @@ func (k *console) showLiving(ctx context.Context, v *job.View, cfg client.Config
 			k.find("line %d: %s still exists (the audit says: %s)", line, id, cmp.Or(string(said), "nothing yet"))
 		}
 	})
+	stop()
 	if err != nil {
 		return job.Fail(job.Halted, "run the same command again", "not everybody could be read back: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -125,6 +126,41 @@ func TestMisspeltFieldIsFound(t *testing.T) {
 		if _, err := decode(path); err == nil {
 			t.Errorf("%s is not found", wrong)
 		}
+	}
+}
+
+// A Pushgateway keeps one run's metrics for each group: two schedules that push to the same one, or to its root, overwrite
+// each other, and the alerts are about the last of them alone.
+func TestNoTwoSchedulesPushToOneGroup(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(kubernetes, "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pushes := map[string]string{} // who pushes, by where to
+	for _, path := range files {
+		objects, err := decode(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range objects {
+			c, ok := o.(*batchv1.CronJob)
+			if !ok {
+				continue
+			}
+			for _, arg := range c.Spec.JobTemplate.Spec.Template.Spec.Containers[0].Args {
+				url, push := strings.CutPrefix(arg, "--metrics-push=")
+				if !push {
+					continue
+				}
+				if _, group, _ := strings.Cut(url, "/metrics/job/"); group == "" || pushes[url] != "" {
+					t.Errorf("%s and %q push to %s: give each /metrics/job/ and its own name", c.Name, pushes[url], url)
+				}
+				pushes[url] = c.Name
+			}
+		}
+	}
+	if len(pushes) == 0 {
+		t.Error("no schedule pushes metrics")
 	}
 }
 

@@ -129,7 +129,7 @@ func ParseFaults(s string) (Faults, error) {
 		}
 		name, value, _ := strings.Cut(word, "=")
 		if err := f.set(name, value); err != nil {
-			return f, fmt.Errorf("%q: %w", word, err)
+			return f, fmt.Errorf("--faults: %q: %w", word, err)
 		}
 	}
 	sum := 0.0
@@ -137,7 +137,7 @@ func ParseFaults(s string) (Faults, error) {
 		sum += share
 	}
 	if sum > 1+1e-9 {
-		return f, fmt.Errorf("the shares add up to %.0f%%", 100*sum)
+		return f, fmt.Errorf("--faults: the shares add up to %.0f%%", 100*sum)
 	}
 	return f, nil
 }
@@ -168,6 +168,16 @@ func (f *Faults) set(name, value string) (err error) {
 		return nil
 	}
 	return f.share(name, value)
+}
+
+// Examples are all words that ParseFaults takes, each with a value.
+func Examples() []string {
+	words := []string{"all=25%", "outage=20s@30%", "revoke=30%", "latency=20ms", "jitter=10ms", "readable=3s", "others=5",
+		"seed=7"}
+	for _, each := range faults {
+		words = append(words, each.name+"=5%")
+	}
+	return append(words, quirks...)
 }
 
 // share sets how often a fault strikes, or all of them.

@@ -3,6 +3,7 @@
 package text
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -66,6 +67,30 @@ func Are(n int, noun string) string {
 		return Things(n, noun) + " is"
 	}
 	return Things(n, noun) + " are"
+}
+
+// Of is what is said of some among all: 1 of 3 rows is invalid, 2 of 3 rows are invalid.
+func Of(n, all int, noun, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return Count(n) + " of " + Things(all, noun) + " " + many
+}
+
+// Clause is what is said of so many things, "" of none: 1 row is invalid, 2 rows are invalid.
+func Clause(n int, noun, one, many string) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		many = one
+	}
+	return Things(n, noun) + " " + many
+}
+
+// Clauses joins those that say something.
+func Clauses(each ...string) string {
+	return strings.Join(slices.DeleteFunc(each, func(s string) bool { return s == "" }), ", ")
 }
 
 // ShellWord quotes a text so that a POSIX shell takes it for one word.

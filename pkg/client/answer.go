@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -177,8 +178,8 @@ func (a *call) words(response *http.Response, body []byte, isJSON bool) string {
 }
 
 // hint is what a person can do, "" for nothing.
-func (l *Attempt) hint() string {
-	switch {
+func (a *call) hint() string {
+	switch l := &a.last; {
 	case l.apiCode == 2224:
 		return "is the access key of this deployment, and of the pool that is named?"
 	case l.apiCode == 1305 && !l.date.IsZero():
@@ -193,6 +194,8 @@ func (l *Attempt) hint() string {
 		return "the user pool's plan does not include this call"
 	case l.kind == Postponed:
 		return "it asks to wait until " + time.Now().Add(l.retryAfter).UTC().Format("2006-01-02 15:04 UTC")
+	case l.untrusted && a.client.cfg.RootCAs != nil:
+		return "the root that signed it is not in the file of --ca-cert"
 	case l.untrusted:
 		return "if it is your own deployment, name its root with --ca-cert"
 	}
@@ -207,11 +210,19 @@ func (a *call) lost(err error) {
 	dns, isDNS := errors.AsType[*net.DNSError](err)
 	_, isPlain := errors.AsType[tls.RecordHeaderError](err) // or http.Transport's words for it
 	isPlain = isPlain || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
-	_, l.untrusted = errors.AsType[*tls.CertificateVerificationError](err)
-	l.kind, l.inDoubt = Unavailable, !l.untrusted && !isDNS && !isPlain && !(isOp && op.Op == "dial")
+	certificate, isBad := errors.AsType[*tls.CertificateVerificationError](err)
+	_, l.untrusted = errors.AsType[x509.UnknownAuthorityError](err)
+	l.kind, l.inDoubt = Unavailable, !isBad && !isDNS && !isPlain && !(isOp && op.Op == "dial")
 	// A name that is not there may come back, once it has been there.
-	l.hopeless = l.untrusted || isPlain || isDNS && dns.IsNotFound && !a.client.heard.Load()
+	l.hopeless = isBad || isPlain || isDNS && dns.IsNotFound && !a.client.heard.Load()
 	words := err.Error()
+	switch {
+	case isPlain:
+		words = "it does not speak TLS: is the port right?"
+	case isBad:
+		words, _, _ = strings.Cut(certificate.Err.Error(), " (possibly")
+		words = "its certificate is not accepted: " + words
+	}
 	if a.auth == nil { // net/http quotes of an answer what it cannot read
 		words, _, _ = strings.Cut(words, `"`)
 		if _, malformed := errors.AsType[textproto.ProtocolError](err); malformed {

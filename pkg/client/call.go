@@ -36,6 +36,7 @@ type Attempt struct {
 	Err        error         // nil: success. It may quote the API's words: not for logs at info
 	Limit      float64       // the pace afterwards, in attempts a second
 	Again      bool          // another attempt follows
+	Most       int           // attempts there will be if it goes on like that; 0: as many as it takes
 	Wait       time.Duration // until that, and then for a slot of the pace
 
 	started    time.Time // zero: nothing was sent
@@ -124,7 +125,7 @@ func (a *call) failure() error {
 	if a.auth == nil && (kind == Refused || kind == NotFound) {
 		kind = Credentials // a login that is refused for good, in whatever way
 	}
-	if hint := l.hint(); hint != "" {
+	if hint := a.hint(); hint != "" {
 		return fmt.Errorf("%w: %v (%s)", kind, l.Err, hint)
 	}
 	return fmt.Errorf("%w: %v", kind, l.Err)
@@ -263,7 +264,7 @@ func (a *call) decide() bool {
 		return false
 	case l.kind == Unavailable:
 		a.passing++
-		return a.passing <= most
+		return a.within(a.passing, most)
 	}
 	a.server++
 	switch {
@@ -275,7 +276,13 @@ func (a *call) decide() bool {
 	default:
 		most = min(most, serverRetries)
 	}
-	return a.server <= most
+	return a.within(a.server, most)
+}
+
+// within says whether so many failures may be followed by another attempt.
+func (a *call) within(failures, most int) bool {
+	a.last.Most = a.last.Number + 1 + most - failures
+	return failures <= most
 }
 
 // backoff waits exponentially longer with full jitter (Brooker, "Exponential Backoff And Jitter", 2015), or as long as

@@ -17,21 +17,28 @@ import (
 	"testing/synctest"
 )
 
-// A certificate that is not accepted is told by its error's type: another attempt is no use, and nothing was sent.
+// A certificate that is not accepted is told by its error's type: another attempt is no use, and nothing was sent. What
+// is advised is what helps: --ca-cert only where the root is not known and none was given.
 func TestCertificates(t *testing.T) {
+	const name, own = "name its root with --ca-cert", "is not in the file of --ca-cert"
 	for _, c := range []struct {
 		err     error
+		roots   *x509.CertPool
 		refused bool
+		advice  string
 	}{
-		{&tls.CertificateVerificationError{Err: errors.New("any words")}, true},
-		{fmt.Errorf("wrapped: %w", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), true},
-		{errors.New("x509: tls: failed to verify certificate"), false}, // the words of somebody else
+		{&tls.CertificateVerificationError{Err: errors.New("expired")}, nil, true, ""},
+		{fmt.Errorf("wrapped: %w", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), nil, true, name},
+		{&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, x509.NewCertPool(), true, own},
+		{errors.New("x509: tls: failed to verify certificate"), nil, false, ""}, // the words of somebody else
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			client := newClient(t, nil, func(cfg *Config) { cfg.Auth, cfg.Transport = "signature", leaky{c.err} })
+			client := newClient(t, nil, func(cfg *Config) {
+				cfg.Auth, cfg.Transport, cfg.RootCAs = "signature", leaky{c.err}, c.roots
+			})
 			r, err := client.DeleteUsers(t.Context(), "user_id", []string{"a"})
 			if !errors.Is(err, Unavailable) || (r.Attempts == 1) != c.refused || r.InDoubt == c.refused ||
-				strings.Contains(err.Error(), "--ca-cert") != c.refused {
+				strings.Contains(err.Error(), "--ca-cert") != (c.advice != "") || !strings.Contains(err.Error(), c.advice) {
 				t.Errorf("%T: %v, %+v", c.err, err, r)
 			}
 		})

@@ -99,10 +99,8 @@ func (w *work) erase(places []int, t trail) error {
 		return w.refused(places, t)
 	case errors.Is(err, client.Unavailable), errors.Is(err, client.ServerError):
 		return w.unanswered(places, t, began, err)
-	case errors.Is(err, client.Postponed):
-		return w.leave(t, Fail(Halted, "wait until then; "+againHint, "the API postpones this job: %w", err))
-	default: // credentials, payment, unsupported: it will not get better
-		return w.leave(t, Fail(Halted, "mend that, then "+againHint, "the API refuses this job: %w", err))
+	default: // credentials, payment, unsupported, postponed: it will not get better
+		return w.leave(t, refused(err, "mend that, then "+againHint, "the API refuses this job"))
 	}
 }
 
@@ -270,6 +268,10 @@ func (w *work) unanswered(places []int, t trail, began time.Time, cause error) e
 }
 
 func outOfReach(cause error) *Error {
+	if errors.Is(cause, client.ServerError) {
+		return Fail(Halted, "the API itself fails, for everybody: ask those who run it, then "+againHint,
+			"the API answers nobody: %w", cause)
+	}
 	return Fail(Halted, "check the network and --host, then "+againHint, "the API is out of reach: %w", cause)
 }
 

@@ -195,8 +195,12 @@ func (f *Folder) signLock() error {
 func refuse(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return Fail(Usage, "give it to the user who runs this, or choose another folder with --out; nothing was sent",
-			"the folder %s cannot be written: %w; %s", path, err, whose(path))
+		said, mend := whose(path)
+		return Fail(Usage, mend+", or "+anotherHint+"; nothing was sent",
+			"the folder %s cannot be written: %w; %s", path, err, said)
+	case errors.Is(err, syscall.EROFS):
+		return Fail(Halted, "mount it so that it can be written, then "+againHint,
+			"the folder %s cannot be written: %w", path, err)
 	case errors.Is(err, journal.ErrNotRegular):
 		return Fail(Guard, "a run's own files are plain files: "+anotherHint,
 			"the folder %s cannot be trusted: %w", path, err)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"bulkdelete/internal/text"
 	"bulkdelete/pkg/report"
@@ -20,6 +21,7 @@ type Input struct {
 	report.Input // but for what planning finds out: its size and SHA-256
 	file         *os.File
 	info         os.FileInfo
+	last         atomic.Pointer[Meter] // the last Reader
 }
 
 // OpenInput opens a regular file. Errors are fit for exit code 2.
@@ -29,6 +31,10 @@ func OpenInput(path string) (*Input, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	f, err := os.Open(abs)
+	if errors.Is(err, fs.ErrPermission) {
+		said, mend := whose(abs)
+		return nil, Fail(Usage, mend+"; nothing was sent", "cannot open the input: %w; %s", err, said)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the input: %w", err)
 	}
@@ -39,7 +45,7 @@ func OpenInput(path string) (*Input, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Input{report.Input{Name: path, Path: abs}, f, info}, nil
+	return &Input{Input: report.Input{Name: path, Path: abs}, file: f, info: info}, nil
 }
 
 // Spool copies a stream into a folder and opens the copy: a job reads its input several times, and a run that goes
@@ -86,7 +92,8 @@ func (f *Folder) spool(r io.Reader, name string) (*Input, error) {
 func Keep(r io.Reader) (*Input, error) {
 	file, err := os.CreateTemp("", "bulkdelete-")
 	if err != nil {
-		return nil, fmt.Errorf("the input cannot be kept: %w", err)
+		return nil, Fail(Usage, "set TMPDIR to a folder that can be written; nothing was sent",
+			"the input cannot be kept: %w", err)
 	}
 	err = os.Remove(file.Name())
 	if err == nil {
@@ -96,7 +103,7 @@ func Keep(r io.Reader) (*Input, error) {
 	if err := errors.Join(err, failed); err != nil {
 		return nil, errors.Join(fmt.Errorf("the input cannot be kept: %w", err), file.Close())
 	}
-	return &Input{report.Input{Name: "-"}, file, info}, nil
+	return &Input{Input: report.Input{Name: "-"}, file: file, info: info}, nil
 }
 
 // keptHint says how a run whose input is another one by now goes on.
@@ -106,11 +113,36 @@ func keptHint(dir string) string {
 		text.ShellWord(filepath.Join(dir, report.InputName)), text.ShellWord(dir))
 }
 
-// Size is how many bytes the input has.
-func (in *Input) Size() int { return int(in.info.Size()) }
+// Percent is how much of the input has been read through the last Reader, for who waits.
+func (in *Input) Percent() int {
+	m := in.last.Load()
+	if m == nil {
+		return 0
+	}
+	return int(100 * m.Count() / max(1, in.info.Size()))
+}
 
 // Reader reads the input from its first byte. Readers are independent of each other.
-func (in *Input) Reader() io.Reader { return io.NewSectionReader(in.file, 0, in.info.Size()) }
+func (in *Input) Reader() io.Reader {
+	m := &Meter{Reader: io.NewSectionReader(in.file, 0, in.info.Size())}
+	in.last.Store(m)
+	return m
+}
+
+// Meter is a reader that counts for who waits.
+type Meter struct {
+	io.Reader
+	n atomic.Int64
+}
+
+func (m *Meter) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	m.n.Add(int64(n))
+	return n, err
+}
+
+// Count is how many bytes were read so far.
+func (m *Meter) Count() int64 { return m.n.Load() }
 
 // changed says whether the file at the input's path is still the one that was opened, as long as it was. A rewrite in
 // place that keeps the length is not seen here: the chunks' digests see it.

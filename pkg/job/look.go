@@ -155,11 +155,19 @@ func (w *work) unreadable(t trail, began time.Time, err error, rule, hint string
 	case errors.Is(err, client.Stopped):
 		return w.leave(t, nil)
 	case errors.Is(err, client.Blind), hopeless(err):
-		return w.leave(t, Fail(Halted, hint, "the API refuses to show users, and %s: %w", rule, err))
+		return w.leave(t, refused(err, hint, "the API refuses to show users, and "+rule))
 	case errors.Is(err, client.Unavailable) && !w.job.answersSince(began):
 		return w.leave(t, outOfReach(err))
 	}
 	return nil
+}
+
+// refused is why a job stops whose calls will not be answered any better, and how that is mended.
+func refused(err error, mend, what string) *Error {
+	if errors.Is(err, client.Postponed) {
+		return Fail(Halted, "wait until then; "+againHint, "the API postpones this job: %w", err)
+	}
+	return Fail(Halted, mend, "%s: %w", what, err)
 }
 
 // hopeless says whether no call of this kind will be answered any better.

@@ -160,7 +160,7 @@ func (w *work) create(places []int, t trail) error {
 	case errors.Is(err, client.Stopped):
 		return w.leave(t, nil)
 	case hopeless(err):
-		return w.leave(t, Fail(Halted, "mend that, then "+againHint, "the API refuses this restore: %w", err))
+		return w.leave(t, refused(err, "mend that, then "+againHint, "the API refuses this restore"))
 	case len(places) > 1:
 		return w.divide(places, t, w.recreate)
 	case t.InDoubt:

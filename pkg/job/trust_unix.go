@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/journal"
 )
 
@@ -26,8 +27,8 @@ func trusted(dir *journal.Dir) error {
 		return nil
 	}
 	if int(s.Uid) != os.Geteuid() {
-		return Fail(Guard, fmt.Sprintf("chown %d %s, or choose another folder with --out", os.Geteuid(), dir.Path),
-			"the folder %s cannot be trusted: %s", dir.Path, whose(dir.Path))
+		said, mend := whose(dir.Path)
+		return Fail(Guard, mend+", or "+anotherHint, "the folder %s cannot be trusted: %s", dir.Path, said)
 	}
 	groups, err := os.Getgroups()
 	if err != nil {
@@ -42,25 +43,35 @@ func trusted(dir *journal.Dir) error {
 	return nil
 }
 
-// whose says who owns a folder, or the nearest one above that is there, and who we are.
-func whose(path string) string {
-	path = filepath.Clean(path)
+// whose says who owns a file or a folder, or the nearest one above that is there, who we are, and how it is made ours.
+func whose(path string) (said, mend string) {
+	if abs, err := filepath.Abs(path); err == nil { // else the working directory is gone
+		path = abs
+	}
+	mend = "make it readable and writable"
 	info, err := os.Stat(path)
 	for ; err != nil && path != filepath.Dir(path); info, err = os.Stat(path) {
 		path = filepath.Dir(path)
 	}
+	us := os.Geteuid()
 	if err != nil {
-		return "this is " + userName(os.Geteuid())
+		return "this is " + userName(us), mend
 	}
 	owner := "somebody"
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		owner = userName(int(s.Uid))
+		if owner = userName(int(s.Uid)); int(s.Uid) == us {
+			mend = "chmod u+rwX " + text.ShellWord(path)
+		} else {
+			mend = fmt.Sprintf("chown %d %s (on the host, where a container mounts it)", us, text.ShellWord(path))
+		}
 	}
-	return fmt.Sprintf("%s belongs to %s (mode %04o), and this is %s",
-		path, owner, info.Mode().Perm(), userName(os.Geteuid()))
+	return fmt.Sprintf("%s belongs to %s (mode %04o), and this is %s", path, owner, info.Mode().Perm(), userName(us)), mend
 }
 
 func userName(id int) string {
+	if id == 0 {
+		return "user 0 (root)" // also where no file says so, as in a container
+	}
 	if u, err := user.LookupId(strconv.Itoa(id)); err == nil {
 		return fmt.Sprintf("user %d (%s)", id, u.Username)
 	}

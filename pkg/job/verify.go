@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -354,8 +355,9 @@ func (v *View) checkSeal(context.Context) error {
 }
 
 // FindLiving asks the API for every accepted user, workers calls at a time, and calls found, one at a time, for each
-// who exists, with what the audit says of them, "" where that is nothing yet. Nothing in the folder is touched.
-func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int,
+// who exists, with what the audit says of them, "" where that is nothing yet. read counts who were asked about. Nothing
+// in the folder is touched.
+func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int, read *atomic.Int64,
 	found func(line int, id string, said report.Outcome)) error {
 	pool, ctx := errgroup.WithContext(ctx)
 	pool.SetLimit(workers)
@@ -372,6 +374,7 @@ func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int,
 			if err != nil {
 				return fmt.Errorf("chunk %d: %w", chunk.Number, err)
 			}
+			read.Add(int64(len(chunk.IDs)))
 			turn.Lock()
 			defer turn.Unlock()
 			rows, err := v.index.Chunk(chunk.Number)

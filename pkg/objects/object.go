@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"bulkdelete/internal/text"
@@ -19,7 +20,11 @@ var ErrUnchanged = errors.New("the object has not changed")
 type Object struct {
 	url  *url.URL
 	open func(ctx context.Context, have string) (*Content, error)
+	came atomic.Int64
 }
+
+// Came is how many bytes have come so far.
+func (o *Object) Came() int { return int(o.came.Load()) }
 
 // New reads an object's URL. roots are the certificates to trust; nil: the system's. Nothing is asked over the
 // network. Errors are fit for exit code 2.
@@ -29,7 +34,7 @@ func New(raw string, roots *x509.CertPool) (*Object, error) {
 		return nil, err
 	}
 	if u.Scheme != "s3" {
-		return &Object{u, newWeb(u, roots)}, nil
+		return &Object{url: u, open: newWeb(u, roots)}, nil
 	}
 	if lastElement(u) == "" {
 		return nil, fmt.Errorf("%s names no object: give s3://BUCKET/KEY", show(u))
@@ -38,7 +43,7 @@ func New(raw string, roots *x509.CertPool) (*Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Object{u, f.get}, nil
+	return &Object{url: u, open: f.get}, nil
 }
 
 // String gives the URL without its query.
@@ -57,6 +62,7 @@ type Content struct {
 	size   int64 // in bytes; -1: not known beforehand
 	body   io.ReadCloser
 	read   int64
+	came   *atomic.Int64 // of the object
 	silent *time.Timer
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -79,7 +85,7 @@ func (o *Object) Open(ctx context.Context, have string) (*Content, error) {
 	if text.Clean(c.ETag) != c.ETag || len(c.ETag) > mostETag {
 		c.ETag = "" // as if there were none
 	}
-	c.ctx, c.cancel, c.silent = ctx, cancel, silent
+	c.ctx, c.cancel, c.silent, c.came = ctx, cancel, silent, &o.came
 	return c, nil
 }
 
@@ -96,6 +102,7 @@ func (c *Content) Read(p []byte) (int, error) {
 	n, err := c.body.Read(p)
 	c.silent.Stop()
 	c.read += int64(n)
+	c.came.Add(int64(n))
 	switch {
 	case err == nil:
 		return n, nil

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -219,7 +220,7 @@ func TestSilence(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		body := &slow{ctx: ctx, waits: []time.Duration{50 * time.Second, 50 * time.Second, time.Hour}}
 		silent := time.AfterFunc(patience, func() { cancel(errSilent) })
-		c := &Content{size: -1, body: body, ctx: ctx, cancel: cancel, silent: silent}
+		c := &Content{size: -1, body: body, ctx: ctx, cancel: cancel, silent: silent, came: new(atomic.Int64)}
 		began := time.Now()
 		text, err := io.ReadAll(c)
 		if !errors.Is(err, errSilent) || len(text) != 2 || time.Since(began) != 160*time.Second {
