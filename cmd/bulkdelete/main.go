@@ -123,31 +123,6 @@ func noCommand(_ context.Context, c *cli.Command) error {
 	return noSuchCommand(c, c.Args().First())
 }
 
-func versionCommand() *cli.Command {
-	return &cli.Command{
-		Name: "version", Usage: "print the version",
-		Action: func(_ context.Context, c *cli.Command) error {
-			_, err := fmt.Fprintf(c.Root().Writer, "bulkdelete %s\n", version())
-			return err
-		},
-	}
-}
-
-// release is the version that a build is given with -ldflags "-X main.release=v1.2.3".
-var release string
-
-// version is the release, or what the Go toolchain recorded of the module.
-func version() string {
-	if release != "" {
-		return release
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "(devel)" {
-		return job.Unversioned
-	}
-	return info.Main.Version
-}
-
 // sameSignal is how long after the first signal another one of its kind is taken for the same: timeout(1) sends two.
 const sameSignal = 2 * time.Second
 
