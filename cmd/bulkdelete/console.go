@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -15,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -53,7 +51,7 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 		json: o.json, progress: o.progress, pulse: &pulse{}}
 	k.waiting.Store(true)
 	k.terminal = isTerminal(root.ErrWriter)
-	k.cursor = k.terminal && os.Getenv("TERM") != "dumb"
+	k.cursor = k.terminal && hasCursor(root.ErrWriter)
 	k.interactive = k.terminal && (isTerminal(root.Reader) || isStdin(c.Args().First()))
 	switch {
 	case !slices.Contains([]string{"", "auto", "bar", "plain", "none"}, o.progress): // "": the command has no --progress
@@ -121,7 +119,7 @@ func (k *console) find(format string, args ...any) {
 func (k *console) confirm(ctx context.Context, verb string, users, left int, inputIsStdin bool) error {
 	in := k.in
 	if inputIsStdin {
-		tty, err := os.Open("/dev/tty")
+		tty, err := os.Open(ownTerminal)
 		if err != nil {
 			return job.Fail(job.Guard, "give --yes",
 				"not confirmed: standard input is the data and there is no terminal to ask on")
@@ -198,7 +196,7 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 
 // closedPipe drops the error of a reader, such as head, that closed the pipe early.
 func closedPipe(err error) error {
-	if errors.Is(err, syscall.EPIPE) {
+	if isClosedPipe(err) {
 		return nil
 	}
 	return err

@@ -252,7 +252,7 @@ func TestAFolderWithoutPermission(t *testing.T) {
 	}
 	c := p.command(dir, "run", "all.csv", "--yes")
 	c.Path = binary
-	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
+	c.SysProcAttr = asUser(65532)
 	wants(t, c, 2, "belongs to user 0 (root)", "this is user 65532", "permission denied")
 	if p.sent() > 0 {
 		t.Errorf("%d calls were sent", p.sent())

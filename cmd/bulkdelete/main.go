@@ -165,15 +165,6 @@ func (p *process) heed(signals <-chan os.Signal, done <-chan struct{},
 	}
 }
 
-// leave ends the process as the system does when nobody listens for a signal.
-func leave(s os.Signal) {
-	signal.Reset()
-	number := s.(syscall.Signal)
-	syscall.Kill(os.Getpid(), number) //nolint:errcheck // the last line
-	<-time.After(time.Second)         // it is on its way
-	os.Exit(128 + int(number))
-}
-
 // dump shows what the program is doing and ends it, as Go programs do on SIGQUIT, but for the exit code: 2 would
 // say that nothing was sent.
 func (p *process) dump() {
