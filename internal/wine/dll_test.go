@@ -1,4 +1,6 @@
-package wine
+//go:build linux
+
+package wine_test
 
 import (
 	"bytes"
