@@ -100,7 +100,7 @@ func TestWindows(t *testing.T) {
 func (w *windows) testPackages(t *testing.T) {
 	for pkg, which := range map[string]string{
 		"journal": ".",
-		"job":     "StopAndGoOn|FolderInUse|StatusOfTheDead|LargestWorkerCount|DoubtIsCarriedOn|WhoWasSavedBefore",
+		"job":     "WhoMayWrite|StopAndGoOn|FolderInUse|StatusOfTheDead|LargestWorkerCount|DoubtIsCarriedOn|WhoWasSavedBefore",
 	} {
 		exe := w.build(t, pkg+".exe", "test -c", "bulkdelete/pkg/"+pkg)
 		c := exec.Command("wine", exe, "-test.short", "-test.v", "-test.run", which)
@@ -133,6 +133,12 @@ func (w *windows) testKills(t *testing.T) {
 		if code, out := s.command(args...); code != 0 {
 			t.Fatalf("%s ends with %d:\n%s", args[0], code, out)
 		}
+	}
+	if err := os.Chmod(s.inFolder(""), 0o777); err != nil { // wine makes a list of access of it
+		t.Fatal(err)
+	}
+	if code, out := s.command("run", s.list); code != 3 || !strings.Contains(out, "others may write into it (everybody)") {
+		t.Errorf("a folder that everybody may write: %d\n%s", code, out)
 	}
 	deleted, err := os.ReadFile(s.inFolder("deleted.csv"))
 	if err != nil {

@@ -2,15 +2,55 @@ package job
 
 import (
 	"errors"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 
 	"bulkdelete/pkg/journal"
 )
 
-// trusted would look at who may write into the folder. Here that is said by lists of access, which a folder has from
-// the one above it.
-func trusted(*journal.Dir) error { return nil }
+// trusted refuses a folder into which everybody may write, or every user of the machine: they could have put anything
+// there.
+func trusted(dir *journal.Dir) error {
+	info, err := windows.GetNamedSecurityInfo(dir.Path, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return refuse(dir.Path, err)
+	}
+	who := "everybody" // where there is no list, as on FAT
+	if list, _, err := info.DACL(); err == nil && list != nil {
+		if who, err = writers(list); err != nil {
+			return refuse(dir.Path, err)
+		}
+	}
+	if who == "" {
+		return nil
+	}
+	return Fail(Guard, "choose a folder below your own profile with --out, or take the right away once it is known to be whole",
+		"the folder %s cannot be trusted: others may write into it (%s)", dir.Path, who)
+}
+
+// writers names a group of all users that a list of access lets write; "": there is none.
+func writers(list *windows.ACL) (string, error) {
+	const writes = windows.FILE_WRITE_DATA | windows.FILE_APPEND_DATA | windows.DELETE | windows.WRITE_DAC |
+		windows.WRITE_OWNER | windows.GENERIC_WRITE | windows.GENERIC_ALL
+	for i := range uint32(list.AceCount) {
+		var entry *windows.ACCESS_ALLOWED_ACE
+		if err := windows.GetAce(list, i, &entry); err != nil {
+			return "", err
+		}
+		if entry.Header.AceType != windows.ACCESS_ALLOWED_ACE_TYPE || entry.Mask&writes == 0 {
+			continue
+		}
+		group := (*windows.SID)(unsafe.Pointer(&entry.SidStart))
+		switch {
+		case group.IsWellKnown(windows.WinWorldSid):
+			return "everybody", nil
+		case group.IsWellKnown(windows.WinAuthenticatedUserSid), group.IsWellKnown(windows.WinBuiltinUsersSid):
+			return "every user of this machine", nil
+		}
+	}
+	return "", nil
+}
 
 func whose(string) string { return "it is another user's, or read-only" }
 

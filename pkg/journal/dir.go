@@ -38,7 +38,7 @@ func MakeDir(path string) (made []string, err error) {
 	if made, err = MakeDir(parent); err != nil {
 		return made, err
 	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := mkdir(path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return made, err
 	}
 	return append(made, path), syncFolder(os.Open(parent))

@@ -17,6 +17,9 @@ func syncFolder(f *os.File, err error) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
+// mkdir makes a folder that only its owner may enter.
+func mkdir(path string) error { return os.Mkdir(path, 0o700) }
+
 // replace gives a file the name of another one, in the place of that. Sync makes it durable.
 func (d *Dir) replace(from, to string) error { return d.root.Rename(from, to) }
 

@@ -20,6 +20,24 @@ func syncFolder(f *os.File, err error) error {
 	return f.Close()
 }
 
+// mkdir makes a folder that only its owner, the administrators and the system may enter, with what will be in it.
+func mkdir(path string) error {
+	access, err := windows.SecurityDescriptorFromString("D:P(A;OICI;FA;;;OW)(A;OICI;FA;;;BA)(A;OICI;FA;;;SY)")
+	if err != nil {
+		return err
+	}
+	name, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		return err
+	}
+	as := &windows.SecurityAttributes{SecurityDescriptor: access}
+	as.Length = uint32(unsafe.Sizeof(*as))
+	if err := windows.CreateDirectory(name, as); err != nil {
+		return &os.PathError{Op: "mkdir", Path: path, Err: err}
+	}
+	return nil
+}
+
 // patience is how long a file is waited for that another program has open: scanners and indexers look at each new one
 // for moments, and so does whoever reads a run's status.
 const patience = 2 * time.Second
