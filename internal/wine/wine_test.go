@@ -52,7 +52,11 @@ func newWindows(t *testing.T) *windows {
 // not know the newer of two calls.
 func writeOverlay(t *testing.T, dir string) string {
 	t.Helper()
-	source := filepath.Join(runtime.GOROOT(), "src/internal/syscall/windows/at_windows.go")
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := filepath.Join(strings.TrimSpace(string(root)), "src/internal/syscall/windows/at_windows.go")
 	text, err := os.ReadFile(source)
 	if err != nil {
 		t.Fatal(err)
