@@ -90,7 +90,8 @@ func buildImage() (image, error) {
 		i.made = append(i.made, before)
 	}
 	// Without a cache all layers are this build's own, and may be removed, even if others build the same.
-	c := exec.Command("docker", "build", "--no-cache", "--force-rm", "--build-arg", "VERSION="+version, "--tag", i.name, "..")
+	c := exec.Command("docker", "build", "--no-cache", "--force-rm", "--build-arg", "VERSION="+version,
+		"--tag", i.name, "..")
 	out, err := c.CombinedOutput()
 	i.made = append(i.made, layersOf(string(out))...)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"bulkdelete/internal/aloud"
 )
 
-// The command of CONTRIBUTING.md that gives the module another path leaves one that builds, and nothing of the old path.
+// The command of CONTRIBUTING.md that gives the module another path leaves one that builds, and nothing of the old one.
 func TestDocsAnotherModulePath(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it compiles everything once more")
@@ -34,7 +34,8 @@ func TestDocsAnotherModulePath(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, line := range []string{command[1], "go build ./...", "go test -run TestArrows ./pkg/job", "go -C deploy/check list ."} {
+	for _, line := range []string{command[1], "go build ./...", "go test -run TestArrows ./pkg/job",
+		"go -C deploy/check list ."} {
 		c := exec.Command("sh", "-c", line)
 		c.Dir = dir
 		out, err := c.CombinedOutput()

@@ -138,7 +138,8 @@ func (o *operation) removeProbe(ctx context.Context, who []string, kept *keptNam
 	if err != nil {
 		why = ": " + err.Error()
 	}
-	return job.Fail(job.Halted, "run probe again, which tries to remove them first; if they are gone, remove "+kept.dir.Name(kept.name),
+	return job.Fail(job.Halted,
+		"run probe again, which tries to remove them first; if they are gone, remove "+kept.dir.Name(kept.name),
 		"could not be removed: %s%s", strings.Join(left, ", "), why)
 }
 
@@ -211,7 +212,8 @@ func (k *keptNames) load(path string) error {
 	d := json.NewDecoder(bytes.NewReader(saved))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&k.names); err != nil || len(k.Names) == 0 || !job.AreProbeNames(k.Names) || trailing(d) {
-		return job.Fail(job.Guard, "give another --names; nothing was changed", "%s is there, and holds no probe's names", path)
+		return job.Fail(job.Guard, "give another --names; nothing was changed",
+			"%s is there, and holds no probe's names", path)
 	}
 	if k.Host == sandboxHost { // it ended with its process
 		k.names = names{}

@@ -12,8 +12,8 @@ import (
 // ownTerminal is the console that this process has, even where its standard streams lead elsewhere.
 const ownTerminal = "CONIN$"
 
-// leave ends the process. Ctrl-C and Ctrl-Break are an interrupt here; a console that is closed, a user who logs off and
-// a machine that goes down are a SIGTERM, with some seconds to end.
+// leave ends the process. Ctrl-C and Ctrl-Break are an interrupt here; a console that is closed, a user who logs off
+// and a machine that goes down are a SIGTERM, with some seconds to end.
 func leave(s os.Signal) { os.Exit(128 + int(s.(syscall.Signal))) }
 
 // isClosedPipe says whether nobody reads any more what is written.

@@ -1,5 +1,5 @@
-// Command release makes what a release of bulkdelete consists of: archives and packages for each system, their checksums
-// and a list of what is in them. Given the same sources and the same Go, it makes the same bytes.
+// Command release makes what a release of bulkdelete consists of: archives and packages for each system, their
+// checksums and a list of what is in them. Given the same sources and the same Go, it makes the same bytes.
 package main
 
 import (
@@ -164,7 +164,8 @@ func (r *release) target(system, processor string) (made []string, err error) {
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	name := r.name(system, processor)
 	archive := map[bool]archiver{false: {".tar.gz", tarball}, true: {".zip", zipped}}[system == "windows"]
-	if err := r.create(name+archive.ending, func(w *os.File) error { return archive.write(w, name, files, r.at) }); err != nil {
+	err = r.create(name+archive.ending, func(w *os.File) error { return archive.write(w, name, files, r.at) })
+	if err != nil {
 		return nil, err
 	}
 	made = []string{name + archive.ending, name + ".cdx.json"}

@@ -93,7 +93,8 @@ func tarNames(t *testing.T, path string) (names []string) {
 		if err == io.EOF {
 			return names
 		}
-		if err != nil || head.Size == 0 || head.Uname != "" || (head.Mode == 0o755) != strings.HasSuffix(head.Name, "/bulkdelete") {
+		program := err == nil && strings.HasSuffix(head.Name, "/bulkdelete")
+		if err != nil || head.Size == 0 || head.Uname != "" || (head.Mode == 0o755) != program {
 			t.Fatalf("%+v: %v", head, err)
 		}
 		_, name, _ := strings.Cut(head.Name, "/")
@@ -107,12 +108,13 @@ func (r *release) testLists(t *testing.T) {
 	if out, err := check.CombinedOutput(); err != nil || strings.Count(string(out), ": OK") != 6 {
 		t.Errorf("%v\n%s", err, out)
 	}
-	for system, module := range map[string]string{"linux": "github.com/prometheus/procfs", "windows": "github.com/urfave/cli/v3"} {
+	for system, module := range map[string]string{"linux": "github.com/prometheus/procfs", "windows": "golang.org/x/sys"} {
 		bill, err := os.ReadFile(filepath.Join(r.dist, "bulkdelete_9.8.7_"+system+"_amd64.cdx.json"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{`"bomFormat": "CycloneDX"`, `"v9.8.7"`, "pkg:golang/" + module + "@", "pkg:golang/std@"} {
+		for _, want := range []string{`"bomFormat": "CycloneDX"`, `"v9.8.7"`, "pkg:golang/" + module + "@",
+			"pkg:golang/std@"} {
 			if !bytes.Contains(bill, []byte(want)) {
 				t.Errorf("the bill for %s has no %s", system, want)
 			}
@@ -125,15 +127,7 @@ func (r *release) testDeb(t *testing.T) {
 	if _, err := exec.LookPath("dpkg"); err != nil || runtime.GOARCH != "amd64" {
 		t.Skip("there is no dpkg, or no amd64 to run the program")
 	}
-	root := t.TempDir()
-	for _, dir := range []string{"etc", "var/lib/dpkg/updates", "var/lib/dpkg/info", "var/lib/dpkg/triggers"} {
-		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(root, "var/lib/dpkg/status"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	root := packageRoot(t)
 	dpkg := func(args ...string) {
 		t.Helper()
 		c := exec.Command("dpkg", append([]string{"--root=" + root, "--force-script-chrootless", "--force-not-root",
@@ -144,8 +138,9 @@ func (r *release) testDeb(t *testing.T) {
 		}
 	}
 	dpkg("--install", filepath.Join(r.dist, "bulkdelete_9.8.7_amd64.deb"))
-	if out, err := exec.Command(filepath.Join(root, "usr/bin/bulkdelete"), "version").Output(); string(out) != "bulkdelete v9.8.7\n" {
-		t.Errorf("the program says %q (%v)", out, err)
+	said, err := exec.Command(filepath.Join(root, "usr/bin/bulkdelete"), "version").Output()
+	if string(said) != "bulkdelete v9.8.7\n" {
+		t.Errorf("the program says %q (%v)", said, err)
 	}
 	unit, err := os.ReadFile(filepath.Join(root, "usr/lib/systemd/system/bulkdelete.service"))
 	if err != nil || !strings.Contains(string(unit), "\nExecStart=/usr/bin/bulkdelete run ") {
@@ -159,6 +154,21 @@ func (r *release) testDeb(t *testing.T) {
 	if left := below(t, filepath.Join(root, "usr")); len(installed) != 11 || len(left) > 0 {
 		t.Errorf("installed were %q, and left are %q", installed, left)
 	}
+}
+
+// packageRoot is a folder that dpkg takes for a system without a package.
+func packageRoot(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, dir := range []string{"etc", "var/lib/dpkg/updates", "var/lib/dpkg/info", "var/lib/dpkg/triggers"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, "var/lib/dpkg/status"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return root
 }
 
 // below are the files in a folder; without the folder there are none.

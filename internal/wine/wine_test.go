@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package wine_test runs the program as Windows does, under wine: the tests of the file layer, the job's tests of going on,
-// and a run that is killed. What wine does not show, Windows' own disks and consoles, nothing here tests.
+// Package wine_test runs the program as Windows does, under wine: the tests of the file layer, the job's tests of going
+// on, and a run that is killed. What wine does not show, Windows' own disks and consoles, nothing here tests.
 package wine_test
 
 import (
@@ -34,7 +34,8 @@ func newWindows(t *testing.T) *windows {
 	}
 	w := &windows{dir: t.TempDir()}
 	prefix := filepath.Join(w.dir, "prefix")
-	w.env = append(os.Environ(), "WINEPREFIX="+prefix, "WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree=;mshtml=;winemenubuilder.exe=")
+	w.env = append(os.Environ(), "WINEPREFIX="+prefix, "WINEDEBUG=-all",
+		"WINEDLLOVERRIDES=mscoree=;mshtml=;winemenubuilder.exe=")
 	t.Cleanup(func() { w.run(exec.Command("wineserver", "-k", "-w")) }) //nolint:errcheck // it may have ended by itself
 	if out, err := w.run(exec.Command("wine", "wineboot", "--init")); err != nil {
 		t.Fatalf("wine cannot be set up: %v\n%s", err, out)
@@ -104,7 +105,8 @@ func TestWindows(t *testing.T) {
 func (w *windows) testPackages(t *testing.T) {
 	for pkg, which := range map[string]string{
 		"journal": ".",
-		"job":     "WhoMayWrite|StopAndGoOn|FolderInUse|StatusOfTheDead|LargestWorkerCount|DoubtIsCarriedOn|WhoWasSavedBefore",
+		"job": "WhoMayWrite|StopAndGoOn|FolderInUse|StatusOfTheDead|LargestWorkerCount|DoubtIsCarriedOn|" +
+			"WhoWasSavedBefore",
 	} {
 		exe := w.build(t, pkg+".exe", "test -c", "bulkdelete/pkg/"+pkg)
 		c := exec.Command("wine", exe, "-test.short", "-test.v", "-test.run", which)

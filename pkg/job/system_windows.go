@@ -25,7 +25,8 @@ func trusted(dir *journal.Dir) error {
 	if who == "" {
 		return nil
 	}
-	return Fail(Guard, "choose a folder below your own profile with --out, or take the right away once it is known to be whole",
+	return Fail(Guard,
+		"choose a folder below your own profile with --out, or take the right away once it is known to be whole",
 		"the folder %s cannot be trusted: others may write into it (%s)", dir.Path, who)
 }
 
