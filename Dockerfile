@@ -1,5 +1,5 @@
 # syntax is plain: it builds with any engine, with or without BuildKit.
-# Base images are arguments, so that a mirror or a stand-in can be used instead.
+# Base images are arguments, so that a mirror, a stand-in, or one by its digest can be used instead.
 ARG BUILD_IMAGE=golang:1.26
 ARG CERTS_IMAGE=${BUILD_IMAGE}
 
@@ -20,6 +20,11 @@ COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
 WORKDIR /data
 VOLUME /data
+ARG VERSION=
+LABEL org.opencontainers.image.title="bulkdelete" \
+      org.opencontainers.image.description="Delete the users a CSV names from a GenAuth user pool, and prove it row by row" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}"
 # Where plan keeps standard input, or what a URL names, while it reads it.
 ENV TMPDIR=/data
 ENTRYPOINT ["/bulkdelete"]

@@ -31,6 +31,10 @@ func TestImageIsSmallAndNotRoot(t *testing.T) {
 	if user := docker(t, "image", "inspect", "--format", "{{.Config.User}}", name); user != "65532:65532" {
 		t.Errorf("the image's user is %q", user)
 	}
+	label := docker(t, "image", "inspect", "--format", `{{index .Config.Labels "org.opencontainers.image.version"}}`, name)
+	if said := docker(t, "run", "--rm", name, "version"); label != version || said != "bulkdelete "+version {
+		t.Errorf("the image's label says %q, and the program %q", label, said)
+	}
 }
 
 // A scheduled container: everything goes well, the second start does nothing, and nobody learns the secret.

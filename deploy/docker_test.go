@@ -90,7 +90,8 @@ func buildImage() (image, error) {
 		i.made = append(i.made, before)
 	}
 	// Without a cache all layers are this build's own, and may be removed, even if others build the same.
-	c := exec.Command("docker", "build", "--no-cache", "--force-rm", "--tag", i.name, "..")
+	c := exec.Command("docker", "build", "--no-cache", "--force-rm", "--build-arg", "VERSION="+version,
+		"--tag", i.name, "..")
 	out, err := c.CombinedOutput()
 	i.made = append(i.made, layersOf(string(out))...)
 	if err != nil {
@@ -102,6 +103,9 @@ func buildImage() (image, error) {
 
 // base is what the Dockerfile starts from.
 const base = "golang:1.26"
+
+// version is what the image is told to be.
+const version = "v0.0.0-test"
 
 // idOf gives the ID of an image, "" if there is none of that name.
 func idOf(name string) string {

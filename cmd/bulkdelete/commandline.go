@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -30,10 +32,14 @@ func commandLineOf(args []string) string {
 
 // programName is how the program was called. The binary of go run is gone by the time that a hint is read.
 func programName(name string) string {
-	if strings.Contains(name, "/go-build") {
+	if strings.Contains(filepath.ToSlash(name), "/go-build") {
 		return "go run ./cmd/bulkdelete"
 	}
-	return text.ShellWord(name)
+	word := text.ShellWord(name)
+	if runtime.GOOS == "windows" && word != name {
+		return "& " + word // as PowerShell wants it, which is who gives programs their whole path for a name
+	}
+	return word
 }
 
 var urlArgument = regexp.MustCompile(`(?is)^(-[^=]*=)?(https?://.*)$`)
@@ -62,7 +68,7 @@ func withoutURLSecrets(message string) string {
 
 // withoutFlag leaves a flag and its value out of a command line.
 func withoutFlag(command, name string) string {
-	return regexp.MustCompile(` --?`+name+`[= ]('[^']*'|\S+)`).ReplaceAllString(command, "")
+	return regexp.MustCompile(` --?`+name+`[= ]('[^']*'|"[^"]*"|\S+)`).ReplaceAllString(command, "")
 }
 
 // commandLine is the command that does something else with the same run: with those flags of this one that were given.

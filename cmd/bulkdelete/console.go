@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -15,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -50,7 +48,7 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 		pulse: &pulse{}}
 	k.waiting.Store(true)
 	k.terminal = isTerminal(k.err)
-	k.cursor = k.terminal && os.Getenv("TERM") != "dumb"
+	k.cursor = k.terminal && hasCursor(k.err)
 	k.interactive = k.terminal && (isTerminal(root.Reader) || isStdin(c.Args().First()))
 	switch {
 	case !slices.Contains([]string{"", "auto", "bar", "plain", "none"}, o.progress): // "": the command has no --progress
@@ -119,7 +117,7 @@ func (k *console) mayAsk(yes bool, look string) error {
 func (k *console) confirm(ctx context.Context, verb string, users, left int, inputIsStdin bool) error {
 	in := k.in
 	if inputIsStdin {
-		tty, err := os.Open("/dev/tty")
+		tty, err := os.Open(ownTerminal)
 		if err != nil {
 			return job.Fail(job.Guard, "give --yes",
 				"not confirmed: standard input is the data and there is no terminal to ask on")
@@ -206,7 +204,7 @@ func took(s *report.Summary) string {
 
 // closedPipe drops the error of a reader, such as head, that closed the pipe early.
 func closedPipe(err error) error {
-	if errors.Is(err, syscall.EPIPE) {
+	if isClosedPipe(err) {
 		return nil
 	}
 	return err

@@ -17,7 +17,7 @@ import (
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	for _, pattern := range strings.Fields("README.md docs/*.md samples/README.md deploy/README.md bench/README.md") {
+	for _, pattern := range strings.Fields("*.md docs/*.md samples/README.md deploy/README.md bench/README.md") {
 		paths, err := filepath.Glob(filepath.Join("../..", pattern))
 		if err != nil || len(paths) == 0 {
 			t.Fatalf("%s: %v", pattern, err)

@@ -258,7 +258,7 @@ func TestAFolderWithoutPermission(t *testing.T) {
 	as := func(args ...string) *exec.Cmd {
 		c := p.command(dir, args...)
 		c.Path = binary
-		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
+		c.SysProcAttr = asUser(65532)
 		return c
 	}
 	wants(t, as("run", "all.csv", "--yes"), 2, "belongs to user 0 (root)", "this is user 65532", "permission denied",

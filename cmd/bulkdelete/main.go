@@ -154,31 +154,6 @@ func noCommand(_ context.Context, c *cli.Command) error {
 	return noSuchCommand(c, c.Args().First())
 }
 
-func versionCommand() *cli.Command {
-	return &cli.Command{
-		Name: "version", Usage: "print the version",
-		Action: func(_ context.Context, c *cli.Command) error {
-			_, err := fmt.Fprintf(c.Root().Writer, "bulkdelete %s\n", version())
-			return err
-		},
-	}
-}
-
-// release is the version that a build is given with -ldflags "-X main.release=v1.2.3".
-var release string
-
-// version is the release, or what the Go toolchain recorded of the module.
-func version() string {
-	if release != "" {
-		return release
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "(devel)" {
-		return job.Unversioned
-	}
-	return info.Main.Version
-}
-
 // sameSignal is how long after the first signal another one of its kind is taken for the same: timeout(1) sends two.
 const sameSignal = 2 * time.Second
 
@@ -219,15 +194,6 @@ func (p *process) heed(signals <-chan os.Signal, done <-chan struct{},
 			return
 		}
 	}
-}
-
-// leave ends the process as the system does when nobody listens for a signal.
-func leave(s os.Signal) {
-	signal.Reset()
-	number := s.(syscall.Signal)
-	syscall.Kill(os.Getpid(), number) //nolint:errcheck // the last line
-	<-time.After(time.Second)         // it is on its way
-	os.Exit(128 + int(number))
 }
 
 // dump shows what the program is doing and ends it, as Go programs do on SIGQUIT, but for the exit code: 2 would

@@ -90,7 +90,10 @@ func (d *deletion) unfinished() (left []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	pattern = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(pattern)
+	pattern = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]").Replace(pattern)
+	if filepath.Separator != '\\' {
+		pattern = strings.ReplaceAll(pattern, `\`, `\\`)
+	}
 	for name, m := range moments {
 		pattern = strings.ReplaceAll(pattern, name, m.pattern)
 	}

@@ -8,16 +8,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/gofrs/flock"
 	"github.com/urfave/cli/v3"
 
 	"bulkdelete/internal/sandbox"
 	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/journal"
 )
 
 // probeOptions are the flags of probe.
@@ -142,7 +143,8 @@ func (o *operation) removeProbe(ctx context.Context, who []string, kept *keptNam
 	if err != nil {
 		why = ": " + err.Error()
 	}
-	return job.Fail(job.Halted, "run probe again, which tries to remove them first; if they are gone, remove "+kept.Path(),
+	return job.Fail(job.Halted,
+		"run probe again, which tries to remove them first; if they are gone, remove "+kept.dir.Name(kept.name),
 		"could not be removed: %s%s", strings.Join(left, ", "), why)
 }
 
@@ -179,37 +181,49 @@ type names struct {
 
 // keptNames is the file that has them from before they are created until they are gone. One process at a time holds it.
 type keptNames struct {
-	*flock.Flock
 	names
+	dir     *journal.Dir
+	name    string
+	release func() error
 }
 
-func openNames(path string) (*keptNames, error) {
+func openNames(path string) (_ *keptNames, err error) {
 	if err := onlyFile("names", path); err != nil {
 		return nil, err
 	}
-	k := &keptNames{Flock: flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR))}
-	if ok, err := k.TryLock(); err != nil {
+	k := &keptNames{name: filepath.Base(path)}
+	if k.dir, err = journal.OpenDir(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("--names: %w", err)
-	} else if !ok {
-		return nil, job.Fail(job.Guard, "wait for it", "another probe works with %s", path)
 	}
-	saved, err := os.ReadFile(path)
+	if k.release, err = k.dir.Lock(k.name); errors.Is(err, journal.ErrInUse) {
+		err = job.Fail(job.Guard, "wait for it", "another probe works with %s", path)
+	} else if err != nil {
+		err = fmt.Errorf("--names: %w", err)
+	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("--names: %w", err), k.Unlock())
+		return nil, errors.Join(err, k.dir.Close())
 	}
-	if len(saved) == 0 {
-		return k, nil
+	if err := k.load(path); err != nil {
+		return nil, errors.Join(fmt.Errorf("--names: %w", err), k.release(), k.dir.Close())
+	}
+	return k, nil
+}
+
+func (k *keptNames) load(path string) error {
+	saved, err := k.dir.ReadFile(k.name, 1<<20)
+	if err != nil || len(saved) == 0 {
+		return err
 	}
 	d := json.NewDecoder(bytes.NewReader(saved))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&k.names); err != nil || len(k.Names) == 0 || !job.AreProbeNames(k.Names) || trailing(d) {
-		return nil, errors.Join(job.Fail(job.Guard, "give another --names; nothing was changed",
-			"%s is there, and holds no probe's names", path), k.Unlock())
+		return job.Fail(job.Guard, "give another --names; nothing was changed",
+			"%s is there, and holds no probe's names", path)
 	}
 	if k.Host == sandboxHost { // it ended with its process
 		k.names = names{}
 	}
-	return k, nil
+	return nil
 }
 
 func trailing(d *json.Decoder) bool {
@@ -223,7 +237,7 @@ func (k *keptNames) keep(n names) (err error) {
 	if len(n.Names) > 0 {
 		line, _ = json.Marshal(n) // plain strings
 	}
-	f, err := os.OpenFile(k.Path(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := k.dir.OpenFile(k.name, os.O_WRONLY|os.O_TRUNC)
 	if err != nil {
 		return err
 	}
@@ -238,7 +252,7 @@ func (k *keptNames) keep(n names) (err error) {
 func (k *keptNames) close() error {
 	var err error
 	if len(k.Names) == 0 {
-		err = os.Remove(k.Path())
+		err = k.dir.Remove(k.name)
 	}
-	return errors.Join(err, k.Unlock())
+	return errors.Join(err, k.release(), k.dir.Close())
 }

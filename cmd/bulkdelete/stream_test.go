@@ -15,9 +15,7 @@ import (
 func TestFIFOWithoutAWriterHearsTheFirstSignal(t *testing.T) {
 	p := newPool(t, 10, "")
 	dir := t.TempDir()
-	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	makeFIFO(t, filepath.Join(dir, "fifo"))
 	for _, args := range [][]string{
 		{"run", "fifo", "--yes", "--out", "job"}, {"plan", "fifo"}, {"run", "-", "--yes", "--out", "job"},
 	} {

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -261,7 +260,7 @@ func TestSummaryGoesToThePipe(t *testing.T) {
 	c := p.command(dir, "run", "all.csv", "--yes", "--rate", "50", "--json")
 	var out strings.Builder
 	c.Stdout = &out
-	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	c.SysProcAttr = ownSession()
 	term := openTerminal(t, c, 80)
 	if code := term.end(t); code != 0 {
 		t.Fatalf("exit code %d:\n%s", code, term)

@@ -8,12 +8,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/json"
@@ -31,6 +33,8 @@ func object(m metav1.TypeMeta) any {
 		return &batchv1.Job{}
 	case "v1 Secret":
 		return &corev1.Secret{}
+	case "networking.k8s.io/v1 NetworkPolicy":
+		return &networkingv1.NetworkPolicy{}
 	case "v1 PersistentVolumeClaim":
 		return &corev1.PersistentVolumeClaim{}
 	}
@@ -254,10 +258,66 @@ func TestPodsAreLockedDown(t *testing.T) {
 			"capabilities: drop ALL":       slices.Equal(c.SecurityContext.Capabilities.Drop, []corev1.Capability{"ALL"}),
 			"no capability added":          c.SecurityContext.Capabilities.Add == nil,
 			"memory limit":                 !c.Resources.Limits.Memory().IsZero(),
+			"ephemeral storage limit":      !c.Resources.Limits.StorageEphemeral().IsZero(),
+			"imagePullPolicy":              c.ImagePullPolicy == corev1.PullIfNotPresent,
 			"a minute and more for drains": *pod.TerminationGracePeriodSeconds >= 60,
 		} {
 			if !ok {
 				t.Errorf("%s lacks %s", name, what)
+			}
+		}
+	}
+}
+
+// The network policy is about every pod, and lets it reach names, the API and the gateway that it pushes to.
+func TestNetworkPolicyFits(t *testing.T) {
+	policy := manifest[networkingv1.NetworkPolicy](t, "networkpolicy.yaml").Spec
+	if len(policy.PolicyTypes) != 2 || len(policy.Ingress) > 0 {
+		t.Errorf("types %v, and %d rules for who may come in", policy.PolicyTypes, len(policy.Ingress))
+	}
+	var ports []int32
+	for _, rule := range policy.Egress {
+		if len(rule.To) == 0 {
+			t.Error("a rule lets everything out")
+		}
+		for _, p := range rule.Ports {
+			ports = append(ports, p.Port.IntVal)
+		}
+	}
+	if !slices.Equal(ports, []int32{53, 53, 443, 9091}) {
+		t.Errorf("reached are ports %v", ports)
+	}
+	gateway := regexp.MustCompile(`--metrics-push=http://pushgateway\.monitoring:9091\b`)
+	for name, job := range pods(t) {
+		for key, value := range policy.PodSelector.MatchLabels {
+			if job.Template.Labels[key] != value {
+				t.Errorf("the policy is not about the pods of %s", name)
+			}
+		}
+		args := strings.Join(job.Template.Spec.Containers[0].Args, " ")
+		if strings.Contains(args, "--metrics-push") && !gateway.MatchString(args) {
+			t.Errorf("%s pushes to where the policy does not lead: %s", name, args)
+		}
+	}
+}
+
+// docs/operating.md says of each exit code what the manifests say.
+func TestDocsSayWhatExitCodesLeadTo(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| (\\d) [^|]*\\| `(\\w+)`[^|]*\\| `(\\w+)`").FindAllStringSubmatch(string(page), -1)
+	if len(rows) != 5 {
+		t.Fatalf("the table has %d rows", len(rows))
+	}
+	for name, job := range pods(t) {
+		column := map[bool]int{true: 2, false: 3}[name != "indexed-job.yaml"]
+		for _, rule := range job.PodFailurePolicy.Rules[1:] {
+			for _, code := range rule.OnExitCodes.Values {
+				if row := rows[code-1]; row[1] != fmt.Sprint(code) || row[column] != string(rule.Action) {
+					t.Errorf("%s: %d leads to %s, and the page says %q", name, code, rule.Action, row)
+				}
 			}
 		}
 	}

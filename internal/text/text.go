@@ -3,6 +3,7 @@
 package text
 
 import (
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,13 +94,36 @@ func Clauses(each ...string) string {
 	return strings.Join(slices.DeleteFunc(each, func(s string) bool { return s == "" }), ", ")
 }
 
-// ShellWord quotes a text so that a POSIX shell takes it for one word.
+// ShellWord quotes a text so that this system's shell takes it for one word: a POSIX shell, or cmd and PowerShell.
 func ShellWord(s string) string {
-	special := func(r rune) bool {
-		return !strings.ContainsRune("-_./+,:@%=", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	if runtime.GOOS == "windows" {
+		return windowsWord(s)
 	}
-	if s != "" && !strings.ContainsFunc(s, special) {
+	return posixWord(s)
+}
+
+func posixWord(s string) string {
+	if isPlain(s, "-_./+,:@%=") {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// windowsWord quotes for both shells where there is a way to, else for PowerShell. Programs take a backslash before a
+// quotation mark for part of that.
+func windowsWord(s string) string {
+	if isPlain(s, `-_./+:%=\`) {
+		return s
+	}
+	if strings.ContainsAny(s, "\"$`") {
+		return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+	}
+	end := strings.Repeat(`\`, len(s)-len(strings.TrimRight(s, `\`)))
+	return `"` + s + end + `"`
+}
+
+func isPlain(s, also string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune(also, r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
 }

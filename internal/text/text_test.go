@@ -56,7 +56,15 @@ func TestShellWord(t *testing.T) {
 		"a.bulkdelete": "a.bulkdelete", "": "''", "it's": `'it'\''s'`, "$(x)": "'$(x)'",
 		"用户.bulkdelete": "用户.bulkdelete",
 	} {
-		if got := ShellWord(word); got != want {
+		if got := posixWord(word); got != want {
+			t.Errorf("%q becomes %s, want %s", word, got, want)
+		}
+	}
+	for word, want := range map[string]string{
+		`C:\用户\a.bulkdelete`: `C:\用户\a.bulkdelete`, "": `""`, `C:\My Lists\`: `"C:\My Lists\\"`, "it's": `"it's"`,
+		"email,name": `"email,name"`, "5%": "5%", "a&b|c": `"a&b|c"`, "it's $5": "'it''s $5'",
+	} {
+		if got := windowsWord(word); got != want {
 			t.Errorf("%q becomes %s, want %s", word, got, want)
 		}
 	}

@@ -1,11 +1,12 @@
 // Package client talks to the GenAuth (Authing) V3 management API, as far as deleting users needs it.
 //
-// Begin with [New] and [Client.DeleteUsers]. A call is repeated while that makes sense, at a pace that all calls of a
-// client share, and ends in one of two ways: a nil error, which means that the API said statusCode 200 and data.success
-// true and nothing less, or an error of a [Kind], which says what to do next. In both cases a [Receipt] says how many
-// attempts it took, what the last answer was, which request IDs came back, and whether some attempt may have been
-// carried out although its answer did not say so. [Client.Existing] says who exists, and believes that nobody does only
-// if the same means find a user who does: else the error is [Blind].
+// Begin with [New], which needs a host and an access key, and [Client.DeleteUsers]; pkg/example is a whole program. A
+// call is repeated while that makes sense, at a pace that all calls of a client share, and ends in one of two ways: a
+// nil error, which means that the API said statusCode 200 and data.success true and nothing less, or an error of a
+// [Kind], which says what to do next. In both cases a [Receipt] says how many attempts it took, what the last answer
+// was, which request IDs came back, and whether some attempt may have been carried out although its answer did not say
+// so. [Client.Existing] says who exists, and believes that nobody does only if the same means find a user who does:
+// else the error is [Blind].
 //
 // What leaves this machine: every attempt, whether first or repeated, deletion, reading or login, takes one slot of the
 // pace, is authorized afresh and sent once. Redirects are not followed, no Idempotency-Key is set (net/http would send

@@ -204,6 +204,8 @@ func refuse(path string, err error) error {
 	case errors.Is(err, journal.ErrNotRegular):
 		return Fail(Guard, "a run's own files are plain files: "+anotherHint,
 			"the folder %s cannot be trusted: %w", path, err)
+	case errors.Is(err, journal.ErrOpen):
+		return Fail(Guard, "then "+againHint, "the folder %s cannot be used: %w", path, err)
 	case errors.Is(err, syscall.ENOTDIR):
 		return Fail(Usage, anotherHint, "%s is not a folder", path)
 	}

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"bulkdelete/internal/text"
+	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
 
@@ -90,15 +91,12 @@ func (f *Folder) spool(r io.Reader, name string) (*Input, error) {
 
 // Keep copies a stream into a file that has no name and is gone when the process ends, however it ends.
 func Keep(r io.Reader) (*Input, error) {
-	file, err := os.CreateTemp("", "bulkdelete-")
+	file, err := journal.Nameless()
 	if err != nil {
 		return nil, Fail(Usage, "set TMPDIR to a folder that can be written; nothing was sent",
 			"the input cannot be kept: %w", err)
 	}
-	err = os.Remove(file.Name())
-	if err == nil {
-		_, err = io.Copy(file, r)
-	}
+	_, err = io.Copy(file, r)
 	info, failed := file.Stat()
 	if err := errors.Join(err, failed); err != nil {
 		return nil, errors.Join(fmt.Errorf("the input cannot be kept: %w", err), file.Close())

@@ -3,11 +3,9 @@ package job
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"bulkdelete/pkg/journal"
@@ -103,7 +101,7 @@ func lastKnown(run *report.Run) *report.Status {
 // gone says whether a process was of this machine, and is there no more.
 func gone(s *report.Status) bool {
 	host, err := os.Hostname()
-	return err == nil && s.Host == host && (s.PID <= 0 || errors.Is(syscall.Kill(s.PID, 0), syscall.ESRCH))
+	return err == nil && s.Host == host && (s.PID <= 0 || !isProcess(s.PID))
 }
 
 // standing is how a run on which nobody works stands.

@@ -9,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/gofrs/flock"
 )
 
 // Dir is a folder, opened once: everything is read and written in that very folder, wherever its path leads by
@@ -40,17 +38,10 @@ func MakeDir(path string) (made []string, err error) {
 	if made, err = MakeDir(parent); err != nil {
 		return made, err
 	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := mkdir(path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return made, err
 	}
 	return append(made, path), syncFolder(os.Open(parent))
-}
-
-func syncFolder(f *os.File, err error) error {
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // Name gives the path of a file of the folder.
@@ -63,9 +54,10 @@ func (d *Dir) Open(name string) (*os.File, error) { return d.OpenFile(name, os.O
 // file is refused.
 func (d *Dir) OpenFile(name string, flag int) (*os.File, error) {
 	if err := d.Regular(name); err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
-	return d.root.OpenFile(name, flag, 0o600)
+	f, err := d.root.OpenFile(name, flag, 0o600)
+	return f, explain(err)
 }
 
 // Regular is ErrNotRegular if something other than a file has that name.
@@ -80,8 +72,13 @@ func (d *Dir) Regular(name string) error {
 	return err
 }
 
-// ErrNotRegular says that a link, a folder or a device stands where a file was expected.
-var ErrNotRegular = errors.New("not a regular file")
+var (
+	// ErrNotRegular says that a link, a folder or a device stands where a file was expected.
+	ErrNotRegular = errors.New("not a regular file")
+	// ErrOpen says that a file cannot be read, written or replaced for as long as another program has it open, as
+	// Windows has it.
+	ErrOpen = errors.New("another program has it open, such as Excel: close it there")
+)
 
 // ReadFile reads a file of at most so many bytes.
 func (d *Dir) ReadFile(name string, most int64) ([]byte, error) {
@@ -178,7 +175,7 @@ type Pending struct {
 // Create begins a file. Of those that have one name, one at a time can be written.
 func (d *Dir) Create(name string) (*Pending, error) {
 	if err := d.Remove(temporaryName(name)); err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
 	f, err := d.root.OpenFile(temporaryName(name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -193,14 +190,14 @@ func temporaryName(name string) string { return "." + name + temporary }
 func (p *Pending) Commit() error {
 	f := p.file
 	defer p.Discard()
-	if err := errors.Join(p.Flush(), f.Sync()); err != nil {
+	if err := errors.Join(p.Flush(), f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("%s cannot be written: %w", p.name, err)
 	}
-	if err := p.dir.root.Rename(temporaryName(p.name), p.name); err != nil {
+	if err := p.dir.replace(temporaryName(p.name), p.name); err != nil {
 		return fmt.Errorf("%s cannot be put in its place: %w", p.name, err)
 	}
 	p.file = nil
-	return errors.Join(f.Close(), p.dir.Sync())
+	return p.dir.Sync()
 }
 
 // Discard forgets a file that has not been committed. A temporary file that cannot be removed harms nobody.
@@ -216,29 +213,28 @@ func (p *Pending) Discard() {
 // ErrInUse says that another process holds a file.
 var ErrInUse = errors.New("another process holds it")
 
-// Lock holds a file of the folder, which is made if need be, until unlock is called or the process ends, however it
+// Lock holds a file of the folder, which is made if need be, until release is called or the process ends, however it
 // ends. The error is ErrInUse if another process holds it, or holds another file that had this name.
-func (d *Dir) Lock(name string) (unlock func() error, err error) {
+func (d *Dir) Lock(name string) (release func() error, err error) {
 	f, err := d.OpenFile(name, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}
+	if err := d.hold(name, f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error { return errors.Join(unlock(f), f.Close()) }, nil
+}
+
+func (d *Dir) hold(name string, f *os.File) error {
+	if err := lock(f); err != nil {
+		return err
+	}
 	mine, err := f.Stat()
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, err
+	if err == nil && d.Leads(name, mine, 0) != nil {
+		err = ErrInUse
 	}
-	l := flock.New(d.Name(name), flock.SetPermissions(0o600), flock.SetFlag(os.O_RDWR))
-	locked, err := l.TryLock()
-	if err != nil {
-		return nil, err
-	}
-	if !locked {
-		return nil, ErrInUse
-	}
-	if info, err := l.Stat(); err != nil || !os.SameFile(info, mine) || d.Leads(name, mine, 0) != nil {
-		return nil, errors.Join(ErrInUse, l.Unlock())
-	}
-	return l.Unlock, nil
+	return err
 }
 
 // Leads says whether the folder's path still leads to a file: to f itself, with at least so many bytes.

@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -62,4 +63,35 @@ func Example() {
 	// found one
 	// found three
 	// torn: 0
+}
+
+// A file is written whole, in a folder that one process at a time holds.
+func ExampleDir_Lock() {
+	path, err := os.MkdirTemp("", "example")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(path)
+	dir, err := journal.OpenDir(path)
+	if err != nil {
+		panic(err)
+	}
+	defer dir.Close()
+
+	release, err := dir.Lock("lock")
+	if err != nil {
+		panic(err) // journal.ErrInUse: somebody else is at work
+	}
+	defer release()
+	if _, err := dir.Lock("lock"); errors.Is(err, journal.ErrInUse) {
+		fmt.Println("held")
+	}
+	if err := dir.WriteFile("state.json", []byte("{}")); err != nil { // a crash leaves the old one or this one
+		panic(err)
+	}
+	names, err := dir.Names()
+	fmt.Println(names, err)
+	// Output:
+	// held
+	// [lock state.json] <nil>
 }

@@ -1,8 +1,10 @@
 package report_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"bulkdelete/pkg/journal"
@@ -52,4 +54,46 @@ func Example() {
 	// Output:
 	// chunk 1 users 2 deleted
 	// left: 0
+}
+
+// An audit in which one figure was changed is not believed, and the error names the line.
+func ExampleReadIndex() {
+	path, err := os.MkdirTemp("", "example")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(path)
+	dir, err := journal.OpenDir(path)
+	if err != nil {
+		panic(err)
+	}
+	defer dir.Close()
+
+	run := &report.Run{Asked: report.Asked{Deed: report.Delete, Plan: report.Plan{Accepted: 100, Chunks: 2, ChunkSize: 50}}}
+	audit, _, err := report.OpenAudit(dir, run, func(report.Row) error { return nil })
+	if err != nil {
+		panic(err)
+	}
+	for chunk, outcome := range []report.Outcome{report.Failed, report.Deleted} {
+		row := report.Row{Chunk: chunk + 1, From: 1, To: 50, Users: 50, Outcome: outcome, Attempts: 1}
+		if err := audit.Append(row); err != nil {
+			panic(err)
+		}
+	}
+	if err := audit.Close(); err != nil {
+		panic(err)
+	}
+
+	text, err := os.ReadFile(dir.Name(report.AuditName))
+	if err != nil {
+		panic(err)
+	}
+	changed := strings.Replace(string(text), "failed", "absent", 1)
+	if err := os.WriteFile(dir.Name(report.AuditName), []byte(changed), 0o600); err != nil {
+		panic(err)
+	}
+	_, err = report.ReadIndex(dir, run, func(*report.Row) {})
+	damage, ok := errors.AsType[*report.DamageError](err)
+	fmt.Println(ok, damage.File, damage.Line)
+	// Output: true audit.csv 2
 }

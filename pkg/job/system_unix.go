@@ -1,8 +1,9 @@
-//go:build unix
+//go:build !windows
 
 package job
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -77,3 +78,6 @@ func userName(id int) string {
 	}
 	return fmt.Sprintf("user %d", id)
 }
+
+// isProcess says whether a process of that number is there.
+func isProcess(pid int) bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
