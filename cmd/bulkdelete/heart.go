@@ -148,10 +148,14 @@ func (h *heart) acknowledge() {
 	if h.obeyed == nil {
 		return
 	}
-	if err := h.job.Repaced(*h.obeyed, withoutFlag(h.job.Session.Resume, "rate")); err != nil {
+	noted, err := h.job.Repaced(*h.obeyed, withoutFlag(h.job.Session.Resume, "rate"))
+	if err != nil {
 		h.o.console.log.Warn().Err(err).Msg("the change of pace is not in run.json")
 	}
-	h.status.Obeyed, h.obeyed = h.obeyed.At, nil
+	if noted {
+		h.status.Obeyed = h.obeyed.At
+	}
+	h.obeyed = nil
 }
 
 // beat writes how the run stands. What cannot be written is left out: the next one follows, and whatever ails the disk

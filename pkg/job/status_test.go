@@ -109,3 +109,17 @@ func TestNoRunToSpeakOf(t *testing.T) {
 		}
 	})
 }
+
+// A change of pace that comes when the run has ended is not in run.json, and nobody is told that it was obeyed.
+func TestAChangeOfPaceAfterTheEnd(t *testing.T) {
+	b := newFixture(t, sandbox.Config{}, 100, 100)
+	var j *Job
+	b.adjust = func(running *Job) { j = running }
+	if _, err := b.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	noted, err := j.Repaced(report.PaceChange{Rate: report.Pause, At: time.Now()}, "")
+	if noted || err != nil || len(j.folder.Run.Last().Paces) > 0 {
+		t.Errorf("noted: %t, %v; run.json has %v", noted, err, j.folder.Run.Last().Paces)
+	}
+}
