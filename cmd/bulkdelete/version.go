@@ -61,7 +61,8 @@ func versionCommand() *cli.Command {
 		Description: `Examples:
    bulkdelete version
    bulkdelete version --json  # with Go's version, the commit and its date`,
-		Flags: []cli.Flag{toggle(&asJSON, outputFlags, "json", "print it as JSON, with the commit, and whether it was changed")},
+		Flags: []cli.Flag{toggle(&asJSON, outputFlags, "json",
+			"print it as JSON, with the commit, and whether it was changed")},
 		Action: func(_ context.Context, c *cli.Command) error {
 			if asJSON {
 				return json.NewEncoder(c.Root().Writer).Encode(thisBuild())
