@@ -58,8 +58,11 @@ func versionCommand() *cli.Command {
 	asJSON := false
 	return &cli.Command{
 		Name: "version", Usage: "print the version",
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Destination: &asJSON, HideDefault: true,
-			Usage: "with the Go version, the commit, its date, and whether there were changes beside it"}},
+		Description: `Examples:
+   bulkdelete version
+   bulkdelete version --json  # with Go's version, the commit and its date`,
+		Flags: []cli.Flag{toggle(&asJSON, outputFlags, "json",
+			"print it as JSON, with the commit, and whether it was changed")},
 		Action: func(_ context.Context, c *cli.Command) error {
 			if asJSON {
 				return json.NewEncoder(c.Root().Writer).Encode(thisBuild())
