@@ -107,7 +107,7 @@ var (
 	apiNames = []string{"host", "auth", "signature-dialect", "tenant-id", "user-pool-id", "ca-cert", "sandbox"}
 	// retryNames are those that a run of failed.csv needs: what the run was about, not how its input was written.
 	retryNames = append(slices.Clone(apiNames),
-		"column", "id-type", "delimiter", "no-validate", "protect", "match", "only", "sample", "backup", "verify",
+		"column", "id-type", "delimiter", "no-validate", "protect", "match", "only", "sample", "suspend", "backup", "verify",
 		"rate", "workers", "sign-key", "timestamp")
 )
 

@@ -153,9 +153,23 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	if k.json {
 		return k.showJSON(s)
 	}
-	b, kind := &strings.Builder{}, "rows"
+	b := &strings.Builder{}
 	in := func(name string) string { return filepath.Join(dir, name) }
 	b.WriteString(ending(s) + "\n")
+	countRows(b, s, in)
+	if s.Deleted+s.Suspended > 0 {
+		b.WriteString("Sessions were not ended: who is logged in may stay so.\n")
+	}
+	if s.LastRowHash != "" { // shards have chains of their own
+		fmt.Fprintf(b, "It took %s; to see it, open %s\n", took(s), in(report.PageName))
+		fmt.Fprintf(b, "The proof is in %s; its last row's hash is\n%s\n", in(report.AuditName), s.LastRowHash)
+	}
+	_, err := io.WriteString(k.out, text.CleanLines(b.String()))
+	return closedPipe(err)
+}
+
+// countRows says how many rows became what; in gives the path of a file.
+func countRows(b *strings.Builder, s *report.Summary, in func(name string) string) {
 	always := func(name string, n int, note string) {
 		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, text.Count(n), note), " ") + "\n")
 	}
@@ -164,28 +178,29 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 			always(name, n, note)
 		}
 	}
-	if s.Deed == report.Restore {
+	kind, exists := "rows", "a user with the same ID was there"
+	switch s.Deed {
+	case report.Reinstate:
+		exists = "changed meanwhile, left alone: " + in(report.AuditName) + " says how"
+		fallthrough
+	case report.Restore:
 		kind = "users"
 		row("restored", s.Restored, in(report.RestoredName))
-		row("exists", s.Exists, "a user with the same ID was there")
-	} else {
+		row("exists", s.Exists, exists)
+	case report.Suspend:
+		always("suspended", s.Suspended, "")
+	default:
 		always("deleted", s.Deleted, "")
-		row("absent", s.Absent, "no such user: never was, or gone already")
-		row("spared", s.Spared, in(report.SparedName))
 	}
+	row("absent", s.Absent, "no such user: never was, or gone already")
+	row("spared", s.Spared, in(report.SparedName))
 	row("failed", s.Failed, in(report.FailedName))
 	row("unknown", s.Unknown, in(report.FailedName))
 	row("rejected", s.Rejected, in(report.RejectedName))
 	row("remaining", s.Remaining, in(report.RemainingName))
 	b.WriteString(poolLeft(s))
-	row("not saved", s.NotSaved, "deleted, and not in the backup")
+	row("not saved", s.NotSaved, "of the run, and not in the backup")
 	always(kind, s.Rows, "in "+s.Input.Name)
-	if s.LastRowHash != "" { // shards have chains of their own
-		fmt.Fprintf(b, "It took %s; to see it, open %s\n", took(s), in(report.PageName))
-		fmt.Fprintf(b, "The proof is in %s; its last row's hash is\n%s\n", in(report.AuditName), s.LastRowHash)
-	}
-	_, err := io.WriteString(k.out, text.CleanLines(b.String()))
-	return closedPipe(err)
 }
 
 func ending(s *report.Summary) string {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"bulkdelete/internal/aloud"
 	"bulkdelete/internal/sandbox"
 	"bulkdelete/internal/text"
 )
@@ -266,4 +268,50 @@ func checkAllGone(t *testing.T, p *pool, dir string, users int) {
 			t.Errorf("%s is not empty: %v", name, err)
 		}
 	}
+}
+
+// The same for suspending and for the way back from that: nothing of anybody is touched but the status, and each has
+// the one of before in the end.
+func TestSuspendAndRestoreKilledAtRandomInstants(t *testing.T) {
+	users, kills := 50_000, 40
+	if os.Getenv("WHOLE_POOL") == "" {
+		aloud.Say("%s: 47,000 of 50,000 users, which take two minutes; WHOLE_POOL=1 takes them all", t.Name())
+		users, kills = 3000, 15
+	}
+	p := newPool(t, users, "none-shown")
+	dir, before := t.TempDir(), make([]map[string]any, users)
+	for i := range users {
+		before[i] = withoutTimes(p.Profile("user_id", userID(i+1)))
+	}
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, users)
+	flags := []string{"--yes", "--rate", "100000", "--workers", "8", "--max-failures", "", "--progress",
+		"none", "--stop-after"}
+	trial := fmt.Sprint(2 * users / kills)
+	suspended := killOften(t, p, dir, kills,
+		slices.Concat([]string{"run", "all.csv", "--suspend"}, flags, []string{fmt.Sprint(users)}), "--stop-after", trial)
+	for i := range users {
+		want := maps.Clone(before[i])
+		want["status"] = "Suspended"
+		if is := withoutTimes(p.Profile("user_id", userID(i+1))); !reflect.DeepEqual(is, want) {
+			t.Fatalf("user %d is suspended as %v\nand was %v", i+1, is, before[i])
+		}
+	}
+	restored := killOften(t, p, dir, kills, slices.Concat([]string{"restore", "all.suspend.bulkdelete"}, flags,
+		[]string{fmt.Sprint(users)}), "--stop-after", trial)
+	t.Logf("killed %d times while suspending, %d times while restoring", suspended, restored)
+	for i := range users {
+		if is := withoutTimes(p.Profile("user_id", userID(i+1))); !reflect.DeepEqual(is, before[i]) {
+			t.Fatalf("user %d is %v\nand was %v", i+1, is, before[i])
+		}
+	}
+	wants(t, p.command(dir, "verify", "all.suspend.bulkdelete"), 0,
+		fmt.Sprintf("the backup is whole: %[1]s users, everybody suspended among them; %[1]s were restored\n",
+			text.Count(users)))
+}
+
+// withoutTimes leaves out of a profile when it was changed.
+func withoutTimes(profile map[string]any) map[string]any {
+	delete(profile, "updatedAt")
+	delete(profile, "statusChangedAt")
+	return profile
 }

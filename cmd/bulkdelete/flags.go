@@ -18,6 +18,7 @@ import (
 	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/report"
 	"bulkdelete/pkg/who"
 )
 
@@ -158,11 +159,25 @@ type jobOptions struct {
 	chunkSize, expect, stopAfter           int
 	maxDuration                            time.Duration
 	yes, dryRun, backup, verify, sandbox   bool
+	suspend                                bool
 	shard, maxDeletes, maxFailures, reason string
 	maxRejected                            string
 	plan, save, faults, out, upload        string
 	attestOptions
 	allowedSigners string
+}
+
+// deed is what is done to users.
+func (o *jobOptions) deed() report.Deed {
+	if o.suspend {
+		return report.Suspend
+	}
+	return report.Delete
+}
+
+// readsFirst says whether each user is read before anything is done, but for people protected by another kind of ID.
+func (o *jobOptions) readsFirst() bool {
+	return o.suspend || o.backup || o.match != "" || len(o.only) > 0
 }
 
 // none is a number that was not given.
@@ -171,13 +186,13 @@ const none = -1
 func (o *jobOptions) flags() []cli.Flag {
 	return slices.Concat(o.inputOptions.flags(), o.apiOptions.flags(), o.metrics.flags(), []cli.Flag{
 		&cli.StringSliceFlag{Destination: &o.protect, Category: inputFlags, Name: "protect",
-			Usage: "`FILE`: people never to be deleted, by any kind of ID; repeatable", Sources: sources("protect")},
+			Usage: "`FILE`: people never to be touched, by any ID; repeatable", Sources: sources("protect")},
 		word(&o.match, guardFlags, "match", "", "delete only whose profile agrees with the row's `FIELDS`: "+
 			"email,name=Full name"),
 		&cli.StringSliceFlag{Destination: &o.only, Category: guardFlags, Name: "only",
 			Usage:   "delete only who fulfils `COND`: status=Suspended, last-login<90d-ago; repeatable",
 			Sources: sources("only")},
-		number(&o.sample, guardFlags, "sample", 100, "`N` rows whose users are looked up before you confirm; 0: none"),
+		number(&o.sample, guardFlags, "sample", 100, "`N` users looked up beforehand; 0: none"),
 		number(&o.chunkSize, paceFlags, "chunk-size", 50, "`N`: users per call, 1 to 50"),
 		span(&o.maxDuration, paceFlags, "max-duration", 0, "stop cleanly after `D`, such as 50m"),
 		toggle(&o.yes, guardFlags, "yes", "do not ask", "y"),
@@ -191,6 +206,7 @@ func (o *jobOptions) flags() []cli.Flag {
 		word(&o.plan, guardFlags, "plan", "", "refuse unless input and options are what `FILE` says"),
 		signersFlag(&o.allowedSigners, "who may have signed the plan"),
 		word(&o.reason, guardFlags, "reason", "", "`TEXT`: the ticket or ground, kept with the proof"),
+		toggle(&o.suspend, guardFlags, "suspend", "suspend instead of deleting; restore undoes it"),
 		toggle(&o.backup, guardFlags, "backup", "save each user's profile before deleting the user"),
 		toggle(&o.verify, guardFlags, "verify", "read each chunk back after deleting it"),
 		toggle(&o.sandbox, apiFlags, "sandbox", "an embedded sandbox with FILE's users: no account needed"),

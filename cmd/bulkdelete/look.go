@@ -83,14 +83,14 @@ func (d *deletion) meetLooked() error {
 // blind says what a run does whose key may not read users. One that has to look at each of them is refused; any other
 // one is, where nobody can be told.
 func (d *deletion) blind(ctx context.Context, err error) error {
-	needed := d.match != "" || len(d.only) > 0 || d.backup || d.protection.LooksUp(d.chunks.IDType)
+	needed := d.readsFirst() || d.protection.LooksUp(d.chunks.IDType)
 	if needed || ctx.Err() != nil || !isAny(err, client.Credentials, client.Payment, client.Unsupported, client.Refused,
 		client.NotFound, client.Blind) {
 		return unreadable(ctx, err)
 	}
 	if !d.console.terminal {
 		return job.Fail(job.Guard, "allow the access key to read users, or give --sample 0 to do without",
-			"nobody can look at who is about to be deleted: %w", err)
+			"nobody can look at who is about to be %s: %w", d.deed().Past(), err)
 	}
 	d.unlooked = err.Error()
 	return nil
@@ -253,7 +253,7 @@ func (d *deletion) reasons() string {
 // poolLeft says how many users the pool has now.
 func poolLeft(s *report.Summary) string {
 	switch {
-	case len(s.Shards) > 0: // each counted the pool when it began
+	case s.Deed == report.Suspend, len(s.Shards) > 0: // the pool stays as large; each shard counted it when it began
 		return ""
 	case s.PoolBefore != nil && s.PoolAfter != nil:
 		return fmt.Sprintf("  %-10s %12s  users left, of %s before\n", "pool", text.Count(*s.PoolAfter),

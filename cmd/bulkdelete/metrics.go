@@ -55,7 +55,8 @@ func newMetrics(o metricsOptions, ailing func() string) (*metrics, error) {
 	m := &metrics{registry: prometheus.NewRegistry(), file: o.file, push: o.push}
 	m.define()
 	m.startedAt.Set(unixTime())
-	for _, o := range []report.Outcome{report.Deleted, report.Absent, report.Spared, report.Failed, report.Unknown} {
+	for _, o := range []report.Outcome{report.Deleted, report.Suspended, report.Absent, report.Spared, report.Failed,
+		report.Unknown} {
 		m.users.WithLabelValues(string(o)) // so that a rate can be taken from the first user on
 	}
 	if err := m.remember(); err != nil {

@@ -164,7 +164,7 @@ func (o *operation) poolName(pool string) string {
 
 // approval is what stands between a plan and the first call that changes something.
 type approval struct {
-	verb     string                      // delete or create
+	verb     string                      // delete, suspend, create or set back
 	fromData bool                        // standard input is the data, so the terminal itself is asked
 	check    func(context.Context) error // connects, and refuses what was not meant
 	show     func() error                // says what is about to happen
@@ -310,8 +310,8 @@ func (o *operation) carryOut(ctx context.Context, j *job.Job, users int) error {
 		return err
 	}
 	j.Sealed = func(members []string) {
-		o.console.say("warning: the pool shows %s of users encrypted or masked, and so the backup holds it: "+
-			"restore could create them with that alone", strings.Join(members, ", "))
+		o.console.say("warning: the pool shows %s of users encrypted or masked, and so the backup holds it"+
+			": restore could create them with that alone", strings.Join(members, ", "))
 	}
 	j.Draining = func(calls int) { o.console.draining(calls, ctx.Err() != nil) }
 	err := j.Run(ctx)
@@ -349,9 +349,10 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 		}
 		return unfinished(e.Code, e.Hint, e, s, resume)
 	}
-	if o.backup && s.Deleted > 0 {
-		o.console.say("To create the users again from the backup, with new user IDs: %s",
-			o.commandLine("restore", dir, apiNames...))
+	if back := o.commandLine("restore", dir, apiNames...); s.Suspended > 0 {
+		o.console.say("To give the users back the status that they had: %s", back)
+	} else if o.backup && s.Deleted > 0 {
+		o.console.say("To create the users again from the backup, with new user IDs: %s", back)
 	}
 	if s.ExitCode == 0 && !o.console.json {
 		o.console.say("To check the proof: %s", o.commandLine("verify", dir))
@@ -373,7 +374,7 @@ func verdict(s *report.Summary, dir, again string) error {
 		return unfinished(job.Code(s.ExitCode), "", errors.New(s.Reason), s, s.Resume)
 	case s.ExitCode == 0:
 		return nil
-	case s.Deed == report.Restore:
+	case s.Deed.Undoes():
 		hint := fmt.Sprintf("%s/%s says why; to try again, move %s away and restore anew: who is there by now is left as is",
 			dir, report.FailedName, dir)
 		return job.Fail(job.Code(s.ExitCode), hint, "%s", text.Clauses(

@@ -28,7 +28,7 @@ var moments = map[string]struct{ layout, pattern string }{
 }
 
 // folder is the run's folder: --out, filled in, {date} and {time} in UTC, or the input's name with .bulkdelete for its
-// ending.
+// ending, behind .suspend where users are suspended.
 func (d *deletion) folder(now time.Time) (string, error) {
 	if d.out != "" {
 		out, err := d.fillOut()
@@ -43,6 +43,9 @@ func (d *deletion) folder(now time.Time) (string, error) {
 	name := strings.TrimSuffix(d.name, filepath.Ext(d.name))
 	if c := d.chunks; c.Shards > 1 {
 		name = fmt.Sprintf("%s.%d-of-%d", name, c.Shard, c.Shards)
+	}
+	if d.suspend {
+		name += ".suspend"
 	}
 	return name + ".bulkdelete", nil
 }

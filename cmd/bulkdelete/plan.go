@@ -131,15 +131,8 @@ func (t *table) print(w io.Writer) error {
 // showInput says what the input names, to who reads w. left is how many users earlier runs on the folder have not done.
 func (d *deletion) showInput(t *table, w io.Writer, left int) {
 	p, k := d.planned, d.console
-	undo := " This cannot be undone."
-	switch {
-	case p.Accepted == 0:
-		undo = ""
-	case d.backup:
-		undo = " Their profiles are saved first."
-	}
-	fmt.Fprintf(t, "%s.%s\n\n",
-		text.Of(p.Accepted, p.Rows, "row", "names a user to delete", "name users to delete"), undo)
+	fmt.Fprintf(t, "%s.%s\n\n", text.Of(p.Accepted, p.Rows, "row", fmt.Sprintf("names a user to %s", d.deed()),
+		fmt.Sprintf("name users to %s", d.deed())), d.undo())
 	t.row("file", "%s, %s bytes, SHA-256 %x", d.input.Name, text.Count(int(p.Bytes)), p.SHA256[:6])
 	t.row("column", "%d %s, read as %s", p.Column, cmp.Or(text.Clean(p.ColumnName), "(no header)"), p.Options.IDType)
 	for _, note := range p.Notes {
@@ -191,6 +184,19 @@ func counted(n int, word string) string {
 	return text.Count(n) + " " + word
 }
 
+// undo says whether there is a way back.
+func (d *deletion) undo() string {
+	switch {
+	case d.planned.Accepted == 0:
+		return ""
+	case d.suspend:
+		return " bulkdelete restore undoes it."
+	case d.backup:
+		return " Their profiles are saved first."
+	}
+	return " This cannot be undone."
+}
+
 // showRules says whom of the accepted the run is about.
 func (d *deletion) showRules(t *table) {
 	if a := d.approval; a != nil {
@@ -231,13 +237,16 @@ func (d *deletion) showCounts(t *table, left int) {
 		return
 	}
 	after, least := max(0, *d.poolUsers-left), ""
-	if d.match != "" || len(d.only) > 0 || d.protection.LooksUp(d.chunks.IDType) {
+	switch {
+	case d.suspend:
+		after = *d.poolUsers
+	case d.match != "" || len(d.only) > 0 || d.protection.LooksUp(d.chunks.IDType):
 		least = " or more"
 	}
 	t.row("users", "%s in the pool now, %s%s after", text.Count(*d.poolUsers), text.Count(after), least)
 }
 
-// showCalls says how the users are deleted.
+// showCalls says with how many calls it is done.
 func (d *deletion) showCalls(t *table, left int) {
 	if left == 0 {
 		return
@@ -245,10 +254,13 @@ func (d *deletion) showCalls(t *table, left int) {
 	size := d.planned.Options.ChunkSize
 	calls, reads, also := (left+size-1)/size, 0, ""
 	perChunk := (size + client.ReadBatch - 1) / client.ReadBatch
-	if d.backup {
+	switch {
+	case d.suspend:
+		t.row("status", "Suspended; restore gives back the status that each has now")
+	case d.backup:
 		t.row("backup", "restore can create users like them, not with their IDs and passwords")
 	}
-	if d.backup || d.match != "" || len(d.only) > 0 || d.protection.LooksUp(d.chunks.IDType) {
+	if d.readsFirst() || d.protection.LooksUp(d.chunks.IDType) {
 		reads += calls * perChunk
 	}
 	if d.verify {

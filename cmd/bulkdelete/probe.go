@@ -112,7 +112,7 @@ func (o *operation) agree(ctx context.Context, names, former []string) error {
 	t.rows("left over", former)
 	t.row("host", "%s", o.host)
 	t.row("user pool", "%s", o.poolName(o.pool))
-	t.row("calls", "some 40, at most %d a second", job.ProbeRate)
+	t.row("calls", "some 50, at most %d a second", job.ProbeRate)
 	if _, err := fmt.Fprintln(o.console.err, t.String()); err != nil || o.yes {
 		return err
 	}

@@ -142,7 +142,7 @@ func refresh(ctx context.Context, dir, input string, a job.Attestor) (s *report.
 		Close() error
 	}
 	run, err := job.Asked(dir)
-	if err == nil && run != nil && run.Asked.Deed == report.Restore {
+	if err == nil && run != nil && run.Asked.Deed.Undoes() {
 		d, err = job.OpenRestore(ctx, filepath.Dir(filepath.Clean(dir)))
 	} else {
 		d, err = job.Reopen(ctx, dir, input)

@@ -25,12 +25,14 @@ func (p *process) restoreCommand() *cli.Command {
 	var o jobOptions
 	return &cli.Command{
 		Name:      "restore",
-		Usage:     "create the users of a run with --backup again, with its own audit",
+		Usage:     "undo a run with --suspend or --backup, with its own audit",
 		ArgsUsage: "DIR",
 		Description: `Examples:
+   bulkdelete restore users.suspend.bulkdelete    # to each the status of before
    bulkdelete restore users.bulkdelete --dry-run  # lists who can come back
    bulkdelete restore users.bulkdelete            # asks, creates, proves it
-What does not come back: ` + lostForEver + `.`,
+What does not come back of those who are created again:
+` + lostForEver + `.`,
 		Flags: restoreFlags(&o),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			dir, err := folderOf(c, "")
@@ -74,9 +76,9 @@ func (o *operation) restore(ctx context.Context, dir string) error {
 	case o.dryRun:
 		return o.listRestore(r)
 	case r.Users == 0:
-		o.console.say("there is nobody to restore: %s deleted nobody who is in the backup", dir)
+		o.console.say("there is nobody to restore: %s %s nobody who is in the backup", dir, r.Run.Asked.Deed.Past())
 		if r.Unsaved > 0 {
-			return job.Fail(job.Incomplete, "", "%s deleted users are not in the backup", text.Count(r.Unsaved))
+			return job.Fail(job.Incomplete, "", "%s users are not in the backup", text.Count(r.Unsaved))
 		}
 		return nil
 	}
@@ -86,8 +88,12 @@ func (o *operation) restore(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	verb := "create"
+	if r.SetsBack() {
+		verb = "reinstate"
+	}
 	return o.perform(ctx, r, r.Folder, approval{
-		verb: "create", resume: commandLineOf(os.Args), never: p.Open,
+		verb: verb, resume: commandLineOf(os.Args), never: p.Open,
 		check: func(ctx context.Context) error { return o.checkRestore(ctx, r) },
 		show:  func() error { return o.showRestore(r, p) },
 	})
@@ -107,13 +113,20 @@ func (o *operation) checkRestore(ctx context.Context, r *job.Restore) (err error
 // listRestore writes who can come back to standard output, as CSV, and the rest to standard error.
 func (o *operation) listRestore(r *job.Restore) error {
 	w := csv.NewWriter(o.console.out)
-	w.Write([]string{"line", "chunk", "id", "old_user_id", "found_by", "obstacle"}) //nolint:errcheck // until Error
+	header := []string{"line", "chunk", "id", "old_user_id", "found_by", "obstacle"}
+	if r.SetsBack() {
+		header = []string{"line", "chunk", "id", "user_id", "status"}
+	}
+	w.Write(header) //nolint:errcheck // remembered until Error
 	p, err := r.Foresee(func(users []report.Saved, obstacle string) {
 		u := users[0]
 		idType, key := client.KeyOf(u.User)
-		foundBy := strings.TrimRight(idType+" "+text.Clean(report.Harmless(key)), " ")
-		w.Write([]string{strconv.Itoa(u.Line), strconv.Itoa(u.Chunk), //nolint:errcheck // remembered until Error
-			text.Clean(report.Harmless(u.ID)), client.UserIDOf(u.User), foundBy, obstacle})
+		more := []string{strings.TrimRight(idType+" "+text.Clean(report.Harmless(key)), " "), obstacle}
+		if r.SetsBack() {
+			more = []string{job.StatusOf(u.User)}
+		}
+		w.Write(append([]string{strconv.Itoa(u.Line), strconv.Itoa(u.Chunk), //nolint:errcheck // remembered until Error
+			text.Clean(report.Harmless(u.ID)), client.UserIDOf(u.User)}, more...))
 	})
 	if err != nil {
 		return err
@@ -128,10 +141,15 @@ func (o *operation) showRestore(r *job.Restore, p *job.Prospect) error {
 	for _, n := range p.Never {
 		never += n
 	}
-	fmt.Fprintf(t, "%s can be created again.\n\n", text.Things(r.Users-never, "user"))
+	creates := !r.SetsBack()
+	if creates {
+		fmt.Fprintf(t, "%s can be created again.\n\n", text.Things(r.Users-never, "user"))
+	} else {
+		fmt.Fprintf(t, "%s can get back the status of before.\n\n", text.Things(r.Users, "user"))
+	}
 	backup := filepath.Join(filepath.Dir(r.Folder.Path), report.BackupName)
 	t.row("backup", "%s, made by the run of %s", backup, r.Run.Asked.At)
-	t.row("users", "%s whom that run deleted, or may have", text.Count(r.Users))
+	t.row("users", "%s whom that run %s, or may have", text.Count(r.Users), r.Run.Asked.Deed.Past())
 	if left := r.Folder.Remaining(); left < r.Users {
 		t.row("", "%s of them were settled by earlier restores, %s are left", text.Count(r.Users-left), text.Count(left))
 	}
@@ -139,12 +157,17 @@ func (o *operation) showRestore(r *job.Restore, p *job.Prospect) error {
 		t.row("", "%s not created: %s", text.Are(p.Never[why], "user"), text.Clean(why))
 	}
 	if r.Unsaved > 0 {
-		t.row("", "%s more were deleted without being in the backup: they cannot come back", text.Count(r.Unsaved))
+		t.row("", "%s more are not in the backup: they cannot come back", text.Count(r.Unsaved))
 	}
 	t.row("host", "%s", r.Run.Asked.Host)
 	t.row("user pool", "%s", o.poolName(r.Run.Asked.UserPool))
-	t.row("looked for", "each user first: who is there is left as is")
-	t.rows("lost", strings.Split(lostForEver, "\n"))
+	if creates {
+		t.row("looked for", "each user first: who is there is left as is")
+		t.rows("lost", strings.Split(lostForEver, "\n"))
+	} else {
+		t.rows("status", perUsers(p.Status, "for %s"))
+		t.row("looked for", "each user first: who was changed since is left as is")
+	}
 	t.rows("lost too", perUsers(p.Lost, "of %s"))
 	t.rows("warning", perUsers(p.Sealed, "of %s looks encrypted or masked, and would be created as it stands"))
 	_, err := fmt.Fprintln(o.console.err, t.String())

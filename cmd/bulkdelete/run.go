@@ -28,6 +28,7 @@ func (p *process) runCommand() *cli.Command {
    bulkdelete run users.csv --sandbox                # no account needed
    bulkdelete run users.csv --stop-after 50          # a trial
    bulkdelete run users.csv                          # goes on with the others
+   bulkdelete run users.csv --suspend                # restore undoes it
    bulkdelete run users.csv --match email,name       # only whom the rows mean
    bulkdelete run users.csv --yes --max-deletes 500  # in a cron container`,
 		Flags: o.flags(),
@@ -163,7 +164,7 @@ func (d *deletion) run(ctx context.Context) error {
 	}
 	switch folder.Remaining() {
 	case 0:
-		d.offline = "there is nobody left to delete"
+		d.offline = fmt.Sprintf("there is nobody left to %s", d.deed())
 	case d.planned.Accepted:
 	default:
 		if err := d.findNext(folder); err != nil {
@@ -171,7 +172,7 @@ func (d *deletion) run(ctx context.Context) error {
 		}
 	}
 	return d.perform(ctx, record, folder, approval{
-		verb: "delete", fromData: isStdin(d.given), resume: d.resume(),
+		verb: string(d.deed()), fromData: isStdin(d.given), resume: d.resume(),
 		check: func(ctx context.Context) error { return d.check(ctx, folder) },
 		show: func() error {
 			t := &table{}
@@ -248,7 +249,7 @@ func (d *deletion) check(ctx context.Context, folder *job.Adopted) error {
 	if err := d.lookAtPool(ctx, folder.Settled); err != nil {
 		return err
 	}
-	return d.guard(ctx, folder.Users(report.Deleted))
+	return d.guard(ctx, folder.Users(report.Deleted)) // who is suspended is still of the pool
 }
 
 func (d *deletion) connectToPool(ctx context.Context) error {
@@ -323,7 +324,7 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 }
 
 func (d *deletion) describe() {
-	target := report.Asked{Host: d.host, UserPool: d.pool, TenantID: d.tenantID, Reason: d.reason,
+	target := report.Asked{Deed: d.deed(), Host: d.host, UserPool: d.pool, TenantID: d.tenantID, Reason: d.reason,
 		Options: job.AskWho(d.match, d.only), Protect: d.protection.Digest()}
 	if d.backup {
 		target.Backup = "true"
@@ -349,7 +350,7 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 	all := d.planned.AllAccepted // shards are parts of one job, which the guards are about
 	if d.expect != none && d.expect != all {
 		return job.Fail(job.Guard, "look at the input, or correct --expect; nothing was sent",
-			"%s would be deleted, not the %d of --expect", text.Things(all, "user"), d.expect)
+			"%s would be %s, not the %d of --expect", text.Things(all, "user"), d.deed().Past(), d.expect)
 	}
 	limit, err := job.ParseLimit(d.maxDeletes)
 	if err != nil {
@@ -370,7 +371,7 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 	}
 	if !limit.Allows(all, total) {
 		return job.Fail(job.Guard, "look at the input, or raise the limit; nothing was sent",
-			"%s%s would be deleted, more than --max-deletes %s allows", text.Things(all, "user"), of, limit)
+			"%s%s would be %s, more than --max-deletes %s allows", text.Things(all, "user"), of, d.deed().Past(), limit)
 	}
 	if d.plan != "" {
 		d.approval, err = job.CheckPlan(d.plan, job.Whole(d.want, d.planned),

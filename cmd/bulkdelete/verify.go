@@ -121,14 +121,14 @@ func (o *verifyOptions) lists(dir string) (job.Protection, error) {
 func (k *console) showFindings(f *job.Findings) {
 	if f.LastRowHash != "" {
 		k.find("the audit is whole: %s; the last one's hash is\n%s", text.Things(f.AuditRows, "row"), f.LastRowHash)
-		k.find("%s", cmp.Or(text.Clauses(counted(f.Deleted, "deleted"), counted(f.Absent, "absent"),
-			counted(f.Spared, "spared"), counted(f.Users[report.Restored], "restored"),
+		k.find("%s", cmp.Or(text.Clauses(counted(f.Deleted, "deleted"), counted(f.Suspended, "suspended"),
+			counted(f.Absent, "absent"), counted(f.Spared, "spared"), counted(f.Users[report.Restored], "restored"),
 			counted(f.Users[report.Exists], "exist"), counted(f.Failed, "failed"), counted(f.Unknown, "unknown"),
 			counted(f.Remaining, "without an outcome")), "nobody was accepted"))
 	}
 	if f.Saved != nil && f.Whole {
 		k.find("the backup is whole: %s", strings.TrimSuffix(text.Things(*f.Saved, "user")+
-			", everybody deleted among them; "+counted(*f.Restored, "were restored"), "; "))
+			", everybody "+f.Deed.Past()+" among them; "+counted(*f.Restored, "were restored"), "; "))
 	}
 	if f.Torn > 0 {
 		k.find("%s at the audit's end: a run died while it wrote; "+
@@ -173,8 +173,8 @@ func judge(f *job.Findings, dir string) error {
 		}
 		return job.Fail(job.Incomplete, why, "whole, but %s", wrong(f.Failed, f.Unknown, f.Invalid, f.Mismatched))
 	case f.Living != nil && *f.Living > 0:
-		return job.Fail(job.Incomplete, "they may have been created again since; look at the lines above",
-			"%s still exist", text.Things(*f.Living, "user"))
+		return job.Fail(job.Incomplete, "they may have been changed since; look at the lines above",
+			"%s %s", text.Things(*f.Living, "user"), left(f.Deed, "still exist", "are not suspended"))
 	}
 	return nil
 }
@@ -236,17 +236,32 @@ func (k *console) readBack(ctx context.Context, v *job.View, api *client.Client,
 			return
 		}
 		if living++; living <= mostLiving {
-			k.find("line %d: %s still exists (the audit says: %s)", line, id, cmp.Or(string(said), "nothing yet"))
+			k.find("line %d: %s %s (the audit says: %s)", line, id, left(f.Deed, "still exists", "is not suspended"),
+				cmp.Or(string(said), "nothing yet"))
 		}
 	})
 	stop()
 	if err != nil {
 		return job.Fail(job.Halted, "run the same command again", "not everybody could be read back: %w", err)
 	}
-	if f.Living = &living; living == 0 {
-		k.find("nobody of the %s accepted users exists any more", text.Count(v.Plan.Accepted-f.Spared))
-	} else {
-		k.find("%s of the %s accepted users still exist", text.Count(living), text.Count(v.Plan.Accepted-f.Spared))
-	}
+	f.Living = &living
+	k.showLeft(f, text.Count(v.Plan.Accepted-f.Spared))
 	return nil
+}
+
+func (k *console) showLeft(f *job.Findings, accepted string) {
+	if n := *f.Living; n > 0 {
+		k.find("%s of the %s accepted users %s", text.Count(n), accepted, left(f.Deed, "still exist", "are not suspended"))
+		return
+	}
+	k.find(left(f.Deed, "nobody of the %s accepted users exists any more",
+		"of the %s accepted users everybody who exists is suspended"), accepted)
+}
+
+// left chooses the words for users whom a deed has left as they were.
+func left(d report.Deed, deleting, suspending string) string {
+	if d == report.Suspend {
+		return suspending
+	}
+	return deleting
 }

@@ -241,7 +241,7 @@ func TestLogs(t *testing.T) {
 			t.Errorf("the line does not say which attempt: %s", line)
 		}
 		if l.Message == "chunk failed" && (l.Chunk == 0 || l.Outcome != "failed" || len(l.RequestIDs) == 0 ||
-			l.Reason != "the batch is refused because of one of its users") {
+			l.Reason != "the batch is refused because of one of its users; still there when read back") {
 			t.Errorf("the line does not say which chunk: %s", line)
 		}
 	}

@@ -81,8 +81,8 @@ func strictly(doc []byte, into any) error {
 	return errors.Join(append(strict, err)...)
 }
 
-// manifest gives the one object of that type in a file.
-func manifest[T any](t *testing.T, name string) *T {
+// manifests gives the objects of that type in a file.
+func manifests[T any](t *testing.T, name string) (all []*T) {
 	t.Helper()
 	objects, err := decode(filepath.Join(kubernetes, name))
 	if err != nil {
@@ -90,11 +90,21 @@ func manifest[T any](t *testing.T, name string) *T {
 	}
 	for _, o := range objects {
 		if found, ok := o.(*T); ok {
-			return found
+			all = append(all, found)
 		}
 	}
-	t.Fatalf("%s has no %T", name, *new(T))
-	return nil
+	if len(all) == 0 {
+		t.Fatalf("%s has no %T", name, *new(T))
+	}
+	return all
+}
+
+func manifest[T any](t *testing.T, name string) *T { return manifests[T](t, name)[0] }
+
+// cronJobs are all that run at their hours.
+func cronJobs(t *testing.T) []*batchv1.CronJob {
+	return append(manifests[batchv1.CronJob](t, "cronjob.yaml"),
+		manifests[batchv1.CronJob](t, "suspend-then-delete.yaml")...)
 }
 
 func TestManifestsAreStrictlyKubernetes(t *testing.T) {
@@ -169,15 +179,47 @@ func TestNoTwoSchedulesPushToOneGroup(t *testing.T) {
 }
 
 func TestCronJobNeverRunsTwiceAtOnce(t *testing.T) {
-	spec := manifest[batchv1.CronJob](t, "cronjob.yaml").Spec
-	if spec.ConcurrencyPolicy != batchv1.ForbidConcurrent {
-		t.Errorf("concurrencyPolicy is %q", spec.ConcurrencyPolicy)
+	for _, job := range cronJobs(t) {
+		spec := job.Spec
+		if spec.ConcurrencyPolicy != batchv1.ForbidConcurrent {
+			t.Errorf("%s: concurrencyPolicy is %q", job.Name, spec.ConcurrencyPolicy)
+		}
+		if p := spec.JobTemplate.Spec.PodReplacementPolicy; p == nil || *p != batchv1.Failed {
+			t.Errorf("%s: podReplacementPolicy is not Failed: a pod would be replaced while it drains", job.Name)
+		}
+		if spec.JobTemplate.Spec.BackoffLimit == nil || *spec.JobTemplate.Spec.BackoffLimit == 0 {
+			t.Errorf("%s: exit code 4 would not be tried again: backoffLimit is 0 or left to the default", job.Name)
+		}
 	}
-	if p := spec.JobTemplate.Spec.PodReplacementPolicy; p == nil || *p != batchv1.Failed {
-		t.Error("podReplacementPolicy is not Failed: a pod would be replaced while it drains")
+}
+
+// What one job writes no other one writes over: each has a name, an hour, a place for its folders and a group of
+// metrics of its own.
+func TestCronJobsAreApart(t *testing.T) {
+	seen := map[string]string{}
+	for _, job := range cronJobs(t) {
+		own := []string{job.Name}
+		for _, arg := range job.Spec.JobTemplate.Spec.Template.Spec.Containers[0].Args {
+			if strings.HasPrefix(arg, "--out=") || strings.HasPrefix(arg, "--metrics-push=") {
+				own = append(own, arg)
+			}
+		}
+		if len(own) != 3 {
+			t.Errorf("%s has %v", job.Name, own)
+		}
+		for _, word := range own {
+			if other := seen[word]; other != "" {
+				t.Errorf("%s and %s both have %s", other, job.Name, word)
+			}
+			seen[word] = job.Name
+		}
 	}
-	if spec.JobTemplate.Spec.BackoffLimit == nil || *spec.JobTemplate.Spec.BackoffLimit == 0 {
-		t.Error("exit code 4 would not be tried again: backoffLimit is 0 or left to the default")
+	pair := manifests[batchv1.CronJob](t, "suspend-then-delete.yaml")
+	for i, want := range []string{" --suspend ", " --only=status=Suspended --only=status-changed<30d-ago "} {
+		args := strings.Join(pair[i].Spec.JobTemplate.Spec.Template.Spec.Containers[0].Args, " ")
+		if !strings.Contains(args, want) || strings.Contains(args, "--suspend ") != (i == 0) {
+			t.Errorf("%s has %s", pair[i].Name, args)
+		}
 	}
 }
 
@@ -200,20 +242,21 @@ func TestIndexedJobHasAPodForEachShard(t *testing.T) {
 
 // pods are the templates of everything that runs.
 func pods(t *testing.T) map[string]batchv1.JobSpec {
-	return map[string]batchv1.JobSpec{
-		"cronjob.yaml":     manifest[batchv1.CronJob](t, "cronjob.yaml").Spec.JobTemplate.Spec,
-		"indexed-job.yaml": manifest[batchv1.Job](t, "indexed-job.yaml").Spec,
+	all := map[string]batchv1.JobSpec{"indexed-job.yaml": manifest[batchv1.Job](t, "indexed-job.yaml").Spec}
+	for _, job := range cronJobs(t) {
+		all[job.Name] = job.Spec.JobTemplate.Spec
 	}
+	return all
 }
 
 func TestEveryExitCodeHasOneAction(t *testing.T) {
 	const count, fail = batchv1.PodFailurePolicyActionCount, batchv1.PodFailurePolicyActionFailJob
 	const index = batchv1.PodFailurePolicyActionFailIndex
-	want := map[string]map[int32]batchv1.PodFailurePolicyAction{
-		"cronjob.yaml":     {1: fail, 2: fail, 3: fail, 4: count, 5: fail},
-		"indexed-job.yaml": {1: index, 2: fail, 3: fail, 4: count, 5: count},
-	}
 	for name, job := range pods(t) {
+		want := map[int32]batchv1.PodFailurePolicyAction{1: fail, 2: fail, 3: fail, 4: count, 5: fail}
+		if name == "indexed-job.yaml" {
+			want[1], want[5] = index, count
+		}
 		if job.Template.Spec.RestartPolicy != corev1.RestartPolicyNever {
 			t.Errorf("%s: podFailurePolicy needs restartPolicy Never, not %q", name, job.Template.Spec.RestartPolicy)
 		}
@@ -236,8 +279,8 @@ func TestEveryExitCodeHasOneAction(t *testing.T) {
 				got[code] = rule.Action
 			}
 		}
-		if fmt.Sprint(got) != fmt.Sprint(want[name]) {
-			t.Errorf("%s: exit codes lead to %v, want %v", name, got, want[name])
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: exit codes lead to %v, want %v", name, got, want)
 		}
 	}
 }

@@ -28,10 +28,17 @@ func (s *Server) getToken(q *request) *answer {
 }
 
 // members are the names that a call's body may have, letter by letter, those inside of objects with the way to them.
-// The users of create-users-batch have a check of their own.
+// The users of create-users-batch and update-user-batch have checks of their own.
 var members = map[string][]string{
 	"get-management-token": {"accessKeyId", "accessKeySecret"},
 	"delete-users-batch":   {"userIds", "options", "options.userIdType"},
+	"update-user-batch": strings.Fields("list options options.resetPasswordOnNextLogin " +
+		"options.passwordEncryptType options.autoGeneratePassword options.sendPasswordResetedNotification " +
+		"options.sendPasswordResetedNotification.sendDefaultEmailNotification " +
+		"options.sendPasswordResetedNotification.sendDefaultPhoneNotification " +
+		"options.sendPasswordResetedNotification.inputSendEmailNotification " +
+		"options.sendPasswordResetedNotification.inputSendPhoneNotification " +
+		"options.sendPasswordResetedNotification.appId"),
 	"list-users": strings.Fields("keywords advancedFilter searchQuery options " +
 		"options.pagination options.pagination.page options.pagination.limit options.sort " +
 		"options.fuzzySearchOn options.withCustomData options.withPost " +
@@ -91,10 +98,6 @@ func (s *Server) deleteUsers(q *request) *answer {
 	if q.half {
 		in.UserIDs = in.UserIDs[:len(in.UserIDs)/2]
 	}
-	unknown := refuse(404, 2004, "the user does not exist")
-	if s.cfg.Faults.Quirks["bare-404"] {
-		unknown.api = 0
-	}
 	for _, id := range in.UserIDs {
 		if status, ok := s.cfg.Refused[id]; ok {
 			return refuse(status, 0, "the batch is refused because of one of its users")
@@ -102,15 +105,12 @@ func (s *Server) deleteUsers(q *request) *answer {
 	}
 	for _, id := range in.UserIDs {
 		if _, ok := s.users.find(idType, id); !ok && s.cfg.Unknown == UnknownNotFound {
-			return unknown
+			return s.unknown()
 		}
-	}
-	if s.cfg.Unknown == UnknownPartial422 {
-		unknown = refuse(422, 0, "the user cannot be deleted")
 	}
 	for _, id := range in.UserIDs {
 		if !s.users.remove(idType, id) && s.cfg.Unknown != UnknownSucceeds {
-			return unknown
+			return s.unknown()
 		}
 	}
 	return &answer{status: 200, api: 20001, message: "success", data: map[string]any{"success": true}}

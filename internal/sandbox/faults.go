@@ -35,6 +35,9 @@ var quirks = []string{
 	"no-claim",     // tokens do not say whose user pool they are for
 	"other-pool",   // every token but the first says another one
 	"part-created", // create-users-batch leaves out whom it refuses, and succeeds
+	"part-shown",   // update-user-batch shows every other one of those it changed
+	"none-shown",   // it shows none
+	"resets",       // it loses some of what is not given
 	"encrypted",    // e-mail, phone, name and identity number are shown encrypted
 	"small-413",    // a body above 100 kB is answered with 413
 }

@@ -120,6 +120,16 @@ func (s *Server) Has(idType, id string) bool {
 	return ok
 }
 
+// Profile is all that is known of a user; nil: there is none.
+func (s *Server) Profile(idType, id string) map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i, ok := s.users.find(idType, id); ok {
+		return s.users.show(i)
+	}
+	return nil
+}
+
 // Deletions is how many times a user was deleted: more than once would be a mistake of this package's.
 func (s *Server) Deletions(id string) int {
 	s.mu.Lock()
@@ -163,6 +173,7 @@ var calls = map[string]struct {
 	"get-management-token": {http.MethodPost, (*Server).getToken},
 	"delete-users-batch":   {http.MethodPost, (*Server).deleteUsers},
 	"create-users-batch":   {http.MethodPost, (*Server).createUsers},
+	"update-user-batch":    {http.MethodPost, (*Server).updateUsers},
 	"get-user-batch":       {http.MethodGet, (*Server).getUsers},
 	"list-users":           {http.MethodPost, (*Server).listUsers},
 	"list-archived-users":  {http.MethodGet, (*Server).listArchived},
@@ -198,9 +209,15 @@ func (s *Server) observe(q *request) {
 		ids = []string{one}
 	}
 	if q.Method == http.MethodPost {
-		var in struct{ UserIDs []string }
+		var in struct {
+			UserIDs []string
+			List    []struct{ UserID string }
+		}
 		json.Unmarshal(q.body, &in) //nolint:errcheck // what cannot be read names nobody
 		ids = in.UserIDs
+		for _, change := range in.List {
+			ids = append(ids, change.UserID)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

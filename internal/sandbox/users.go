@@ -33,13 +33,15 @@ type users struct {
 	custom  map[string]bool // the keys of custom data that the pool defines; none: any
 	living  int
 	given   given
+	changed map[int]created // what update-user-batch has changed, by the user's number
 }
 
 // created is a user of create-users-batch: what came, and what the API added.
 type created map[string]any
 
 func newUsers(idType string, ids iter.Seq[string]) *users {
-	u := &users{idType: idType, numbers: map[string]int32{}, byID: map[string]int{}}
+	u := &users{idType: idType, numbers: map[string]int32{}, byID: map[string]int{},
+		changed: map[int]created{}}
 	if ids == nil {
 		return u
 	}
@@ -156,6 +158,7 @@ func (u *users) show(i int) map[string]any {
 	} else {
 		maps.Copy(out, u.first(i))
 	}
+	maps.Copy(out, u.changed[i])
 	return out
 }
 

@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// Question is a call that is made to learn how the API answers it: delete-users-batch or, unless Delete is set,
-// get-user-batch.
+// Question is a call that is made to learn how the API answers it: delete-users-batch if Delete is set,
+// update-user-batch, which names users by user_id, if there is a Status, and else get-user-batch.
 type Question struct {
 	Delete  bool
+	Status  string
 	IDType  string
 	IDs     []string
 	Broken  bool     // with authority that cannot be good
@@ -23,7 +24,7 @@ type Answer struct {
 	HTTPStatus, StatusCode, APICode int
 	Success                         bool     // it is one by all that is known (docs/genauth-api.md, "Answers")
 	NoData                          bool     // statusCode 200, and no data
-	UserIDs                         []string // of those whom get-user-batch found
+	UserIDs                         []string // of those whom the answer shows
 	RequestID                       string
 	Date                            time.Time // of the server's clock; zero: it did not say
 }
@@ -34,7 +35,15 @@ func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	var users []user
 	a := &call{client: c, auth: altered{c.auth, q}, name: "get-user-batch", method: http.MethodGet, asks: true,
 		reads: true, params: params{{"userIds", q.IDs}, {"userIdType", q.IDType}}, succeeded: parseInto(&users)}
-	if q.Delete {
+	switch {
+	case q.Status != "":
+		var list []UserStatus
+		for _, id := range q.IDs {
+			list = append(list, UserStatus{id, q.Status})
+		}
+		a = &call{client: c, auth: a.auth, name: "update-user-batch", method: http.MethodPost, asks: true, once: true,
+			params: statuses(list), succeeded: a.succeeded}
+	case q.Delete:
 		a = &call{client: c, auth: a.auth, name: "delete-users-batch", method: http.MethodPost, asks: true, once: true,
 			params: params{{"userIds", q.IDs}, {"options", params{{"userIdType", q.IDType}}}}, succeeded: saysSuccess}
 	}

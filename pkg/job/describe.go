@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -16,6 +17,9 @@ import (
 	"bulkdelete/pkg/report"
 )
 
+// Unversioned is the version of a build that does not know its own.
+const Unversioned = "devel"
+
 // Operator names who runs the program, for the auditor: user@machine, as far as the system knows.
 func Operator() string {
 	who, where := "unknown", "unknown"
@@ -29,10 +33,15 @@ func Operator() string {
 }
 
 // Describe writes down what is asked for: what every run on a folder has to agree with. target says whose users are
-// deleted (host, pool and tenant), which of them (AskWho, Protection.Digest), whether after a backup, and why.
+// deleted (host, pool and tenant), which of them (AskWho, Protection.Digest), whether after a backup, and why; a deed
+// stands there if it is another one. Suspending always saves.
 func Describe(in *Input, plan *chunker.Plan, target report.Asked) *report.Run {
 	asked := target.Copy()
-	asked.Deed, asked.By, asked.At = report.Delete, Operator(), time.Now().UTC().Format(time.RFC3339)
+	asked.Deed = cmp.Or(target.Deed, report.Delete)
+	if asked.Deed == report.Suspend {
+		asked.Backup = "true"
+	}
+	asked.By, asked.At = Operator(), time.Now().UTC().Format(time.RFC3339)
 	asked.Input = in.Input
 	asked.Input.Bytes, asked.Input.SHA256 = plan.Bytes, hex.EncodeToString(plan.SHA256[:])
 	asked.Plan = report.Plan{Digest: hex.EncodeToString(plan.Digest[:]), Rows: plan.Rows, Accepted: plan.Accepted,

@@ -68,11 +68,18 @@
 // again: who is gone by then, and is in the backup, was deleted by the run that died. A reading that finds nobody is
 // believed only if the same means find somebody who exists (client.Blind).
 //
+// Suspending is deleting with another call, and the same by all that stands here: what a call does to users, what
+// reading says of that and what it is called is a value (change) which one engine sends, reads back and splits. Naming
+// a user twice does no harm there either. Each is looked at first, since the call takes user_ids, and saved; a suspect
+// who is suspended by now, and was saved as something else, was suspended by the run that died. That profile is kept:
+// saved anew, it would say that there is nothing to set back.
+//
 // A [Restore] goes through the same chunks and places with an audit of its own and by the same argument, with one
 // difference: naming a user twice in a creation may do harm. So nobody is created who was not looked for right before,
 // the client does not repeat a creation in doubt, and after one everybody is looked for again. Those whom the API does
 // not create, because they have no ID that lasts, are named in no creation. The new profiles are on disk before the
-// audit says restored.
+// audit says restored. Setting a status back may be repeated; nobody's is whose status has been changed since, which is
+// told by the status and by when the API says that it was changed, noted in the audit's rows.
 //
 // # Doubt
 //

@@ -41,6 +41,19 @@ func (b *fixture) falselyAbsent() (ids []string) {
 	return ids
 }
 
+// Who is refused alone after a batch that may have been carried out in part is read back before being called failed:
+// the fixture holds the run to that nobody who failed is gone.
+func TestALoneRefusalIsReadBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFixture(t, sandbox.Config{Unknown: sandbox.UnknownPartial422}, 120, 120)
+		b.replaceInInput(id(30), id(9030))
+		s, err := b.run(t.Context())
+		if err != nil || s.Failed > 0 || b.api.Len() != 1 {
+			t.Errorf("%d failed, %d users are left, %v", s.Failed, b.api.Len(), err)
+		}
+	})
+}
+
 // An API may delete a part of a batch and then refuse it: at the first user it does not know, or after half. Those are
 // deleted, not absent, and come back from the backup.
 func TestABatchThatIsDeletedInPart(t *testing.T) {

@@ -71,6 +71,7 @@ type fixture struct {
 	cfg        client.Config
 	chunk      int // users a chunk; 0: 50
 	backup     bool
+	suspend    bool
 	match      string     // of --match
 	only       []string   // of --only
 	protect    Protection // of --protect
@@ -89,7 +90,7 @@ func newFixture(t *testing.T, cfg sandbox.Config, pool, rows int) *fixture {
 		}
 	}
 	cfg.Observe = func(c sandbox.Call) {
-		if c.Name != "delete-users-batch" {
+		if c.Name != "delete-users-batch" && c.Name != "update-user-batch" {
 			return
 		}
 		if len(c.IDs) > 50 {
@@ -141,6 +142,9 @@ func (b *fixture) run(ctx context.Context) (*report.Summary, error) {
 	if b.backup {
 		target.Backup = "true"
 	}
+	if b.suspend {
+		target.Deed = report.Suspend
+	}
 	record, err := folder.Adopt(Describe(in, plan, target), plan, in, protection)
 	if err != nil {
 		return nil, errors.Join(err, folder.Close(), in.Close())
@@ -169,17 +173,25 @@ func (b *fixture) run(ctx context.Context) (*report.Summary, error) {
 // gone, what is said to have failed is there, and the chain holds.
 func (b *fixture) check(s *report.Summary) {
 	b.t.Helper()
-	if s.Rows != s.Accepted+s.Rejected || s.Accepted != s.Deleted+s.Absent+s.Spared+s.Failed+s.Unknown+s.Remaining {
+	if s.Rows != s.Accepted+s.Rejected ||
+		s.Accepted != s.Deleted+s.Suspended+s.Absent+s.Spared+s.Failed+s.Unknown+s.Remaining {
 		b.t.Errorf("the summary does not add up: %+v", s)
 	}
-	seen, total := map[string]int{}, 0
-	for _, name := range []string{"deleted.csv", "failed.csv", "rejected.csv", "spared.csv", "remaining.csv"} {
+	seen, total, done := map[string]int{}, 0, "deleted.csv"
+	if b.suspend {
+		done = "suspended.csv"
+	}
+	for _, name := range []string{done, "failed.csv", "rejected.csv", "spared.csv", "remaining.csv"} {
 		for _, row := range b.rows(name) {
 			if total++; name == "rejected.csv" {
 				continue
 			}
 			seen[row["user_id"]]++
-			switch exists := b.api.Has("user_id", row["user_id"]); {
+			profile := b.api.Profile("user_id", row["user_id"])
+			is := profile != nil && profile["status"] == "Suspended"
+			switch exists := profile != nil; {
+			case name == "suspended.csv" && (row["outcome"] == "suspended") != is, name == "failed.csv" && b.suspend && is:
+				b.t.Fatalf("%s is %v: %v", row["user_id"], profile, row)
 			case name == "deleted.csv" && exists:
 				b.t.Fatalf("%s is called %s and lives; the audit says %v", row["user_id"], row["outcome"], b.rows("audit.csv")[0])
 			case name == "spared.csv" && (!exists || b.named[row["user_id"]] > 0):

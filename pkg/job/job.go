@@ -16,8 +16,8 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// Deed is what is done to users, chunk by chunk: deleting those of a [Record], or creating those of a [Restore]
-// again. A [Job] carries out either.
+// Deed is what is done to users, chunk by chunk: deleting or suspending those of a [Record], or undoing that to those
+// of a [Restore]. A [Job] carries out either.
 type Deed interface {
 	adopted() *Adopted
 	prepare() error                          // called once, before the first call

@@ -29,23 +29,30 @@ func (r *Record) lookFirst(w *work, places []int, t trail) error {
 	t = t.addRead(receipt)
 	profiles := byPlace(places, list)
 	send, missing, spared := r.decide(w, places, profiles)
+	var already []int
+	if r.Run.Asked.Deed == report.Suspend {
+		if send, already, err = w.suspend(send, profiles, t); err != nil {
+			return err
+		}
+	}
 	if w.job.backup != nil {
-		users := w.saved(send, profiles)
+		users := w.saved(slices.Concat(send, already), profiles)
 		if err := w.job.backup.Append(users); err != nil {
-			return w.leave(t, Fail(Halted, roomHint, "the backup cannot be written, so nobody more is deleted: %w", err))
+			return w.leave(t, Fail(Halted, roomHint, "the backup cannot be written, so nobody more is %s: %w", r.past(), err))
 		}
 		w.job.lookForSealed(users)
 	}
-	for _, reason := range slices.Sorted(maps.Keys(spared)) {
-		if err := w.spare(spared[reason], t, reason); err != nil {
-			return err
-		}
+	if err := w.recordEach(spared, report.Spared, t); err != nil {
+		return err
+	}
+	if err := w.record(already, report.Suspended, t, "suspended already; nothing was sent"); err != nil {
+		return err
 	}
 	if err := w.missing(missing, t); err != nil || len(send) == 0 {
 		return err
 	}
 	t.InDoubt, t.seen = false, true // they are there now
-	return w.erase(send, t)
+	return w.send(send, t)
 }
 
 // decide says who of those at places is deleted, who is not there, and who is spared for which reason.
@@ -75,10 +82,18 @@ func (r *Record) decide(w *work, places []int, profiles map[int][]json.RawMessag
 	return send, missing, spared
 }
 
-// spare records users who are there and are not whom the run is about. The reason begins the row's message.
-func (w *work) spare(places []int, t trail, reason string) error {
+// past is what the run does to users, such as deleted.
+func (r *Record) past() string { return r.Run.Asked.Deed.Past() }
+
+// recordEach records users who are there and are named in no call, by the reason, which begins the row's message.
+func (w *work) recordEach(by map[string][]int, o report.Outcome, t trail) error {
 	t.Receipt = client.Receipt{StartedAt: t.StartedAt, RequestIDs: t.RequestIDs}
-	return w.record(places, report.Spared, t, reason)
+	for _, reason := range slices.Sorted(maps.Keys(by)) {
+		if err := w.record(by[reason], o, t, reason); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *work) saved(places []int, profiles map[int][]json.RawMessage) (users []report.Saved) {
@@ -105,7 +120,10 @@ func (j *Job) lookForSealed(users []report.Saved) {
 // call are deleted; where it saved whom it named, no others are.
 func (w *work) missing(places []int, t trail) error {
 	const sentNothing = "not found when read; nothing was sent"
-	if w.job.backup == nil {
+	switch {
+	case w.change.outcome == report.Suspended: // which makes nobody absent
+		return w.record(places, report.Absent, t, sentNothing)
+	case w.job.backup == nil:
 		return w.gone(places, t, sentNothing)
 	}
 	before := w.job.backup.Places(w.chunk.Number)
@@ -126,7 +144,10 @@ func (r *Record) notRead(w *work, places []int, t trail, receipt client.Receipt,
 	t = t.add(receipt)
 	rule := "nobody is deleted who was not looked at, as --match, --only and --protect by another kind of ID ask"
 	hint := "allow the access key to read users, or run without them into another folder (--out)"
-	if w.job.backup != nil {
+	switch {
+	case r.Run.Asked.Deed == report.Suspend:
+		rule, hint = "nobody is suspended whose status was not saved", "allow the access key to read users"
+	case w.job.backup != nil:
 		rule = "--backup deletes nobody who was not saved"
 		hint = "allow the access key to read users, or run without --backup into another folder (--out)"
 	}
@@ -134,32 +155,32 @@ func (r *Record) notRead(w *work, places []int, t trail, receipt client.Receipt,
 		return w.leave(t, Fail(Halted, "check that the access key may read users, then run the same command again",
 			"the API shows none of these users, nor anybody else, and %s: %w", rule, err))
 	}
-	left := w.unreadable(t, receipt.StartedAt, err, rule, hint)
-	switch {
-	case left != nil:
-		return left
-	case len(places) > 1 && !errors.Is(err, client.Unavailable):
-		return w.divide(places, t, func(half []int, t trail) error { return r.lookFirst(w, half, t) })
-	case t.InDoubt:
-		return w.record(places, report.Unknown, t, "an earlier run may have deleted them; they cannot be read")
-	case w.job.backup != nil:
-		return w.record(places, report.Failed, t, "could not be saved, so not deleted")
+	failed := "could not be looked at, so not " + r.past()
+	if w.job.backup != nil {
+		failed = "could not be saved, so not " + r.past()
 	}
-	return w.record(places, report.Failed, t, "could not be looked at, so not deleted")
+	return w.unread(places, t, receipt.StartedAt, err, [3]string{rule, hint, failed},
+		func(half []int, t trail) error { return r.lookFirst(w, half, t) })
 }
 
-// unreadable leaves the chunk to the next run where a reading failed for a reason that is about more than its users;
-// else it gives nil.
-func (w *work) unreadable(t trail, began time.Time, err error, rule, hint string) error {
+// unread isolates users who cannot be read, and records them: nothing is done to them, but maybe an earlier call has. A
+// failure for a reason that is about more than them leaves the chunk to the next run. words are the rule by which
+// nothing is done, what to do next, and what to say of who failed. again does to a part of them what is to be done.
+func (w *work) unread(places []int, t trail, began time.Time, err error, words [3]string,
+	again func([]int, trail) error) error {
 	switch {
 	case errors.Is(err, client.Stopped):
 		return w.leave(t, nil)
 	case errors.Is(err, client.Blind), hopeless(err):
-		return w.leave(t, refused(err, hint, "the API refuses to show users, and "+rule))
+		return w.leave(t, refused(err, words[1], "the API refuses to show users, and "+words[0]))
 	case errors.Is(err, client.Unavailable) && !w.job.answersSince(began):
 		return w.leave(t, outOfReach(err))
+	case len(places) > 1 && !errors.Is(err, client.Unavailable):
+		return w.divide(places, t, again)
+	case t.InDoubt:
+		return w.record(places, report.Unknown, t, "an earlier call may have been carried out, and they cannot be read")
 	}
-	return nil
+	return w.record(places, report.Failed, t, words[2])
 }
 
 // refused is why a job stops whose calls will not be answered any better, and how that is mended.

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"os"
@@ -14,10 +15,11 @@ import (
 
 // savedPlan is plan.json: what a second person approves.
 type savedPlan struct {
-	Version   int    `json:"version"` // 2
-	Program   string `json:"program"`
-	CreatedAt string `json:"created_at"` // RFC 3339
-	By        string `json:"by"`
+	Version   int         `json:"version"` // 2
+	Program   string      `json:"program"`
+	CreatedAt string      `json:"created_at"` // RFC 3339
+	By        string      `json:"by"`
+	Deed      report.Deed `json:"deed,omitempty"` // "": delete
 	Input     struct {
 		Name   string `json:"name"`
 		Bytes  int64  `json:"bytes"`
@@ -58,6 +60,9 @@ func MarshalPlan(run *report.Run) ([]byte, error) {
 		Host: a.Host, UserPool: a.UserPool, TenantID: a.TenantID,
 	}
 	s.Input.Name, s.Input.Bytes, s.Input.SHA256 = a.Input.Name, a.Input.Bytes, a.Input.SHA256
+	if a.Deed != report.Delete {
+		s.Deed = a.Deed
+	}
 	s.Digest = s.digest()
 	text, err := json.MarshalIndent(s, "", "  ")
 	return append(text, '\n'), err
@@ -66,7 +71,7 @@ func MarshalPlan(run *report.Run) ([]byte, error) {
 // run describes what was approved, as far as a run has to agree with it.
 func (s savedPlan) run() *report.Run {
 	return &report.Run{Asked: report.Asked{
-		Deed: report.Delete, Input: report.Input{SHA256: s.Input.SHA256},
+		Deed: cmp.Or(s.Deed, report.Delete), Input: report.Input{SHA256: s.Input.SHA256},
 		Plan: report.Plan{Digest: s.PlanDigest, Rows: s.Rows, Accepted: s.Accepted}, Options: s.Options,
 		Protect: s.Protect, Backup: s.Backup, Host: s.Host, UserPool: s.UserPool, TenantID: s.TenantID,
 	}}

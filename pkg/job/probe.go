@@ -74,12 +74,11 @@ func (p *Probe) Ask(ctx context.Context) error {
 		return err
 	}
 	for _, ask := range []func(context.Context) error{p.askReading, p.askAbsent, p.askHowMany, p.askHeaders, p.askRefusal,
-		p.askUnknown, p.askTwice, p.askBatch} {
+		p.askUpdate, p.askUnknown, p.askTwice, p.askBatch} {
 		if err := ask(ctx); err != nil {
 			return err
 		}
 	}
-	p.found("does update-user-batch keep the other fields?", "not asked", "")
 	p.found("does a deletion end the user's sessions?", "not asked: nobody logs in as one of the three",
 		"take it that sessions were not ended until you have tried it")
 	return nil

@@ -25,11 +25,19 @@ func (p *Probe) until(ctx context.Context, most time.Duration, wanted func(clien
 		if err != nil || denied || wanted(a) || time.Since(began) >= most {
 			return a, err
 		}
-		select {
-		case <-time.After(time.Second / 2):
-		case <-ctx.Done():
+		if !moment(ctx) {
 			return a, client.Stopped
 		}
+	}
+}
+
+// moment waits for half a second; false: the probe is ending.
+func moment(ctx context.Context) bool {
+	select {
+	case <-time.After(time.Second / 2):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -181,10 +189,7 @@ func RemoveProbe(ctx context.Context, api *client.Client, names []string) (left 
 		case time.Since(began) > longestLook:
 			return living, err
 		}
-		left = living
-		select {
-		case <-time.After(time.Second / 2):
-		case <-ctx.Done():
+		if left = living; !moment(ctx) {
 			return left, context.Cause(ctx)
 		}
 	}

@@ -30,7 +30,7 @@ func probed(t *testing.T, cfg sandbox.Config, adjust ...func(*client.Config)) (*
 	cfg.IDs = slices.Values(all)
 	cfg.Observe = func(c sandbox.Call) {
 		calls = append(calls, c.At)
-		if c.Name == "delete-users-batch" {
+		if c.Name == "delete-users-batch" || c.Name == "update-user-batch" {
 			named = append(named, c.IDs...)
 		}
 	}
@@ -122,7 +122,9 @@ func TestProbeNamesWhatTheAPIDoes(t *testing.T) {
 							"do successes have a request ID?":                     "yes",
 							"what is a deletion that names an ID twice answered?": twice(how),
 							"how far are the clocks apart?":                       "2 seconds at the most",
-							"does update-user-batch keep the other fields?":       "not asked",
+							"does update-user-batch keep the other fields?":       "yes",
+							"does its answer name every user?":                    "2 of 2",
+							"does it note when the status was changed?":           "yes",
 							"does a deletion end the user's sessions?":            "not asked"}
 						if more == "bare-404" && (how == sandbox.UnknownNotFound || how == sandbox.UnknownPartial) {
 							wants[aloneOf] = "refused (HTTP 200, statusCode 404)"
@@ -151,6 +153,45 @@ func twice(unknown string) string {
 		return "success"
 	}
 	return "the user is deleted, and the answer is a failure" // the second mention is of a user who is gone
+}
+
+// Whether update-user-batch keeps what it does not name, whom its answer names, and whether it works at all.
+func TestProbeOfUpdates(t *testing.T) {
+	const fields, names = "does update-user-batch keep the other fields?", "does its answer name every user?"
+	for spec, want := range map[string][2]string{
+		"part-shown": {"yes", "1 of 2"}, "none-shown": {"yes", "0 of 2"}, "encrypted": {"yes", "2 of 2"},
+		"resets": {"no: other ones afterwards are name", "2 of 2"},
+	} {
+		inBubble(t, spec, func(t *testing.T) {
+			p, got := probed(t, sandbox.Config{Faults: seeded(t, spec)})
+			if got[fields] != want[0] || !strings.HasPrefix(got[names], want[1]) || p.Open > 0 {
+				t.Errorf("%q, %q", got[fields], got[names])
+			}
+		})
+	}
+	for answer, want := range map[string]string{
+		`{"statusCode":403,"message":"no"}`:            "refused (HTTP 200, statusCode 403)",
+		`{"statusCode":200,"message":"","data":[]}`:    "success, and the status is as it was",
+		`{"statusCode":500,"message":"","data":"odd"}`: "refused (HTTP 200, statusCode 500)",
+	} {
+		inBubble(t, want, func(t *testing.T) {
+			api, err := sandbox.New(sandbox.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := &Probe{Names: ProbeNames()}
+			p.Client = probeClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "update-user-batch") {
+					io.WriteString(w, answer)
+					return
+				}
+				api.ServeHTTP(w, r)
+			}))
+			if err := p.Ask(t.Context()); err != nil || !strings.Contains(fmt.Sprint(p.Findings), "{"+fields+" "+want+" ") {
+				t.Errorf("%v: %v", err, p.Findings)
+			}
+		})
+	}
 }
 
 // An API that refuses what names an ID twice, or shows the deleted for long, is told from the others.

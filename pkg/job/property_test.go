@@ -3,6 +3,7 @@ package job
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -19,7 +20,7 @@ import (
 type trial struct {
 	rows, pool, copies, invalid int
 	faults, unknown             string
-	readDenied                  bool
+	readDenied, suspend         bool
 	workers, chunk              int
 	stops                       []time.Duration // each run but the last ends after that long
 	killed                      []bool          // or rather dies: nobody wrote down how it ended
@@ -36,6 +37,7 @@ func drawTrial(rt *rapid.T) trial {
 		workers:    rapid.IntRange(1, 6).Draw(rt, "workers"),
 		chunk:      rapid.SampledFrom([]int{1, 7, 50}).Draw(rt, "chunk"),
 	}
+	c.suspend = !c.readDenied && rapid.IntRange(0, 2).Draw(rt, "suspend") == 0
 	c.pool = c.rows - rapid.IntRange(0, min(c.rows, 4)).Draw(rt, "missing")
 	c.faults = fmt.Sprintf("all=%d%%,latency=%dms,seed=%d", rapid.IntRange(0, 30).Draw(rt, "share"),
 		rapid.IntRange(0, 80).Draw(rt, "latency"), rapid.Uint64Range(0, 1<<20).Draw(rt, "seed"))
@@ -62,7 +64,7 @@ func tryOut(t *testing.T, c trial) {
 		t.Fatal(err)
 	}
 	b := newFixture(t, sandbox.Config{Faults: faults, Unknown: c.unknown, ReadDenied: c.readDenied}, c.pool, c.rows)
-	b.cfg.Workers, b.chunk = c.workers, c.chunk
+	b.cfg.Workers, b.chunk, b.suspend = c.workers, c.chunk, c.suspend
 	var more strings.Builder
 	for i := range min(c.copies, c.rows) {
 		fmt.Fprintln(&more, id(i+1))
@@ -89,6 +91,10 @@ func tryOut(t *testing.T, c trial) {
 	if s.Accepted != c.rows || s.Duplicates != min(c.copies, c.rows) || s.Invalid != c.invalid || s.Remaining != 0 {
 		t.Errorf("%+v: %+v", c, s)
 	}
+	if c.suspend {
+		comeBack(t, b, c)
+		return
+	}
 	if c.unknown != sandbox.UnknownPartial { // there a user whom a refused batch deleted looks like one who never was
 		for _, row := range b.rows("deleted.csv") {
 			if row["outcome"] == string(report.Absent) && b.api.Deletions(row["user_id"]) > 0 {
@@ -100,6 +106,40 @@ func tryOut(t *testing.T, c trial) {
 		if b.named[id(n)] > 0 {
 			t.Errorf("user %d was not planned and is named", n)
 		}
+	}
+}
+
+// comeBack kills restores as often as runs were killed before. In the end nobody is suspended any more but whom the
+// files name.
+func comeBack(t *testing.T, b *fixture, c trial) {
+	var err error
+	for _, stop := range append(c.stops, make([]time.Duration, 20)...) { // 0: to the end
+		b.adjust = func(j *Job) { j.MaxDuration = stop }
+		if _, err = b.restore(t.Context()); err == nil && stop == 0 {
+			break
+		}
+		if stop > 0 && err != nil {
+			kill(t, filepath.Join(b.dir, report.RestoreName))
+		}
+	}
+	failed := map[string]bool{}
+	if err == nil && b.runJSON().Asked.Plan.Accepted > 0 {
+		for _, row := range b.returns("failed.csv") {
+			failed[row["id"]] = true
+		}
+		for _, row := range b.returns("restored.csv") {
+			if row["outcome"] != string(report.Restored) { // nobody else has changed anything
+				t.Fatalf("%+v: %v", c, row)
+			}
+		}
+	}
+	for n := 1; n <= c.pool && err == nil; n++ {
+		if is := b.api.Profile("user_id", id(n)); is["status"] != "Activated" && !failed[id(n)] {
+			t.Fatalf("%+v: user %d is still %s", c, n, is["status"])
+		}
+	}
+	if err != nil {
+		t.Errorf("%+v: %v", c, err)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"bulkdelete/pkg/who"
 )
 
-// Record is a run that deletes: its folder, its input and the plan made from that.
+// Record is a run that deletes or suspends: its folder, its input and the plan made from that.
 type Record struct {
 	*Adopted   // nil: nobody holds the folder
 	Input      *Input
@@ -117,12 +117,13 @@ func (r *Record) cells(w *work) (cells []string) {
 	return append(cells, w.chunk.IDs...)
 }
 
-// do deletes the users at a chunk's places, after a look at who they are where that was asked for.
+// do deletes or suspends the users at a chunk's places, after a look at who they are where that was asked for.
 func (r *Record) do(w *work, places []int, t trail) error {
+	w.change = w.deletion()
 	if r.looks(w.job) {
 		return r.lookFirst(w, places, t)
 	}
-	return w.erase(places, t)
+	return w.send(places, t)
 }
 
 func (r *Record) layout() report.Layout {

@@ -11,8 +11,8 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// do creates everybody at places who is not there and can be created. Where an ID named several users, which of them
-// to create is for a person to say.
+// do creates everybody at places who is not there and can be created, or sets back the status of those who were
+// suspended. Where an ID named several users, which of them to create is for a person to say.
 func (r *Restore) do(w *work, places []int, t trail) error {
 	users, err := r.backup.Chunk(w.chunk.Number)
 	if w.users = users; err != nil {
@@ -22,6 +22,9 @@ func (r *Restore) do(w *work, places []int, t trail) error {
 	w.chunk.IDs, w.chunk.Lines = make([]string, size), make([]int, size)
 	for place, u := range users {
 		w.chunk.IDs[place-1], w.chunk.Lines[place-1] = u[0].ID, u[0].Line
+	}
+	if r.SetsBack() {
+		return r.setBack(w, places, t)
 	}
 	single, several := split(places, func(place int) bool { return len(users[place]) == 1 })
 	if err := w.never(several, trail{Receipt: client.Receipt{StartedAt: time.Now()}}); err != nil {
@@ -65,11 +68,11 @@ func (w *work) never(places []int, t trail) error {
 	return nil
 }
 
-// key finds the user of a place who is back. Who has no ID that lasts is never created, and is found by the old user_id
-// if never gone.
+// key finds the user of a place who is back, or is suspended. Who has no ID that lasts is never created, and is found
+// by the old user_id if never gone.
 func (w *work) key(place int) (idType, id string) {
 	user := w.users[place][0].User
-	if idType, id = client.KeyOf(user); id != "" {
+	if idType, id = client.KeyOf(user); id != "" && w.job.folder.Run.Asked.Deed == report.Restore {
 		return idType, id
 	}
 	return chunker.UserID, client.UserIDOf(user)
@@ -81,7 +84,7 @@ func (w *work) recreate(places []int, t trail) error {
 	if len(places) == 0 {
 		return nil
 	}
-	found, t, err := w.lookUp(places, t)
+	found, t, err := w.lookUp(places, t, w.recreate)
 	if err != nil || found == nil {
 		return err
 	}
@@ -104,9 +107,11 @@ func (w *work) recreate(places []int, t trail) error {
 	return w.create(missing, t)
 }
 
-// lookUp finds those who exist. found is nil if that could not be had and the places are recorded: they were not
-// created.
-func (w *work) lookUp(places []int, t trail) (found map[int]json.RawMessage, _ trail, err error) {
+// lookUp finds those who exist. found is nil if that could not be had and the places are recorded: nothing was done to
+// them. again does what there is to do to a part of them.
+func (w *work) lookUp(places []int, t trail, again func([]int, trail) error) (
+	found map[int]json.RawMessage, _ trail, err error,
+) {
 	byType, ids := map[string][]int{}, map[string][]string{}
 	for _, place := range places {
 		idType, id := w.key(place)
@@ -119,7 +124,8 @@ func (w *work) lookUp(places []int, t trail) (found map[int]json.RawMessage, _ t
 		w.job.heard(err)
 		t = t.addRead(receipt)
 		if err != nil {
-			return nil, t, w.blind(places, t, began, err)
+			return nil, t, w.unread(places, t, began, err, [3]string{"nobody is restored unseen",
+				"allow the access key to read users", "left alone: it could not be seen how the user is now"}, again)
 		}
 		for place, users := range byPlace(some, profiles) {
 			if len(users) > 0 {
@@ -128,21 +134,6 @@ func (w *work) lookUp(places []int, t trail) (found map[int]json.RawMessage, _ t
 		}
 	}
 	return found, t, nil
-}
-
-// blind isolates those who cannot be looked up, and records them: they were not created.
-func (w *work) blind(places []int, t trail, began time.Time, err error) error {
-	left := w.unreadable(t, began, err, "nobody is created who may exist", "allow the access key to read users")
-	switch {
-	case left != nil:
-		return left
-	case len(places) > 1 && !errors.Is(err, client.Unavailable):
-		return w.divide(places, t, w.recreate)
-	case t.InDoubt:
-		return w.record(places, report.Unknown, t, "looking did not settle it: "+err.Error())
-	}
-	const why = "not created, because it could not be seen whether the user exists: "
-	return w.record(places, report.Failed, t, why+err.Error())
 }
 
 // create sends one call for users who are not there.

@@ -15,16 +15,18 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// Restore creates users again whom a run deleted, from its backup. It works on a folder inside the run's as a Job
-// does, in the same chunks and places, so that the rows of both audits can be laid side by side.
+// Restore creates users again whom a run deleted, from its backup, or gives those whom it suspended the status that
+// they had. It works on a folder inside the run's as a Job does, in the same chunks and places, so that the rows of
+// both audits can be laid side by side.
 type Restore struct {
 	Folder  *Adopted    // its own; nil: nobody holds that
 	Run     *report.Run // whose users come back
-	Users   int         // in the backup whom the run deleted, or may have
-	Unsaved int         // deleted users who are not in the backup
+	Users   int         // in the backup whom the run deleted or suspended, or may have
+	Unsaved int         // such users who are not in the backup
 
 	backup  *report.Profiles
-	keep    []uint64 // places of each chunk; the first is for no chunk
+	since   [][]stretch // of each chunk, when its users' status was changed, as far as that is known
+	keep    []uint64    // places of each chunk; the first is for no chunk
 	closers []func() error
 }
 
@@ -38,8 +40,8 @@ func OpenRestore(ctx context.Context, dir string) (_ *Restore, err error) {
 	}
 	r.closers = append(r.closers, of.Close)
 	if of.Run.Asked.Backup == "" {
-		return nil, Fail(Usage, "only a run with --backup can be restored",
-			"there is nothing to restore: the run in %s had no --backup", dir)
+		return nil, Fail(Usage, "only a run with --backup or --suspend can be restored",
+			"there is nothing to restore: the run in %s had neither --backup nor --suspend", dir)
 	}
 	if err := r.read(of.dir, of.Run); err != nil {
 		return nil, auditError(of.dir, err)
@@ -67,7 +69,8 @@ func OpenRestore(ctx context.Context, dir string) (_ *Restore, err error) {
 	return r, index.Close()
 }
 
-// read finds out who of a run can come back: who is in the backup, but for those whom the run did not delete.
+// read finds out who of a run can come back: who is in the backup, but for those whom the run did not delete or
+// suspend.
 func (r *Restore) read(dir *journal.Dir, of *report.Run) (err error) {
 	r.Run = of
 	var closer func() error
@@ -76,14 +79,20 @@ func (r *Restore) read(dir *journal.Dir, of *report.Run) (err error) {
 	}
 	r.closers = append(r.closers, closer)
 	r.keep = make([]uint64, of.Asked.Plan.Chunks+1)
+	r.since = make([][]stretch, len(r.keep))
 	for n := range r.keep {
-		r.keep[n] = r.backup.Places(n)
+		if r.keep[n], err = r.toChange(n); err != nil {
+			return err
+		}
 	}
 	index, err := report.ReadIndex(dir, of, func(row *report.Row) {
 		mask := report.PlacesMask(row.From, row.To)
 		switch row.Outcome {
-		case report.Deleted:
-			r.Unsaved += bits.OnesCount64(mask &^ r.keep[row.Chunk])
+		case report.Deleted, report.Suspended:
+			r.Unsaved += bits.OnesCount64(mask &^ r.backup.Places(row.Chunk))
+			if at := sinceOf(row.Message); !at.IsZero() {
+				r.since[row.Chunk] = append(r.since[row.Chunk], stretch{mask, at})
+			}
 		case report.Absent, report.Failed, report.Spared:
 			r.keep[row.Chunk] &^= mask
 		}
@@ -95,6 +104,24 @@ func (r *Restore) read(dir *journal.Dir, of *report.Run) (err error) {
 		r.Users += bits.OnesCount64(places)
 	}
 	return index.Close()
+}
+
+// SetsBack says whether users get back a status, and are not created.
+func (r *Restore) SetsBack() bool { return r.Run.Asked.Deed == report.Suspend }
+
+// toChange gives the places of a chunk whose users were saved as a run to be undone found them: not suspended by
+// others.
+func (r *Restore) toChange(n int) (places uint64, err error) {
+	if places = r.backup.Places(n); !r.SetsBack() {
+		return places, nil
+	}
+	users, err := r.backup.Chunk(n)
+	for place, u := range users {
+		if StatusOf(u[0].User) == suspended {
+			places &^= report.PlacesMask(place, place)
+		}
+	}
+	return places, err
 }
 
 // places are those of a chunk whose users come back, bit p-1 for place p.
@@ -111,7 +138,11 @@ func (r *Restore) describe(of *journal.Dir) (*report.Run, error) {
 		path = abs
 	}
 	asked := r.Run.Asked.Copy()
-	asked.Deed, asked.Backup, asked.Protect = report.Restore, "", ""
+	asked.Deed = report.Restore
+	if r.SetsBack() {
+		asked.Deed = report.Reinstate
+	}
+	asked.Backup, asked.Protect = "", ""
 	asked.Input = report.Input{Name: report.BackupName, Path: path, Bytes: backup.Bytes, SHA256: backup.SHA256}
 	p := &asked.Plan
 	p.Rows, p.Invalid, p.Duplicates, p.Protected = r.Users, r.Unsaved, 0, 0
@@ -147,15 +178,22 @@ type Prospect struct {
 	Lost   map[string]int // users who come back without something, by what it is called in the profile
 	Sealed map[string]int // users with something that looks encrypted or masked, by the same
 	Open   int            // of those who are never created: whom no earlier restore has settled
+	Status map[string]int // users who get back that status; they are not created
 }
 
 // Foresee reads the backup through and calls each, unless it is nil, with what stands in the way of creating the users
 // that an ID named: "" for nothing.
 func (r *Restore) Foresee(each func(users []report.Saved, obstacle string)) (*Prospect, error) {
-	p := &Prospect{Never: map[string]int{}, Lost: map[string]int{}, Sealed: map[string]int{}}
+	p := &Prospect{Never: map[string]int{}, Lost: map[string]int{}, Sealed: map[string]int{}, Status: map[string]int{}}
 	for users, err := range r.All() {
 		if err != nil {
 			return nil, err
+		}
+		if r.SetsBack() {
+			if p.Status[StatusOf(users[0].User)]++; each != nil {
+				each(users, "")
+			}
+			continue
 		}
 		why := obstacle(users)
 		if each != nil {
@@ -179,13 +217,22 @@ func (r *Restore) Foresee(each func(users []report.Saved, obstacle string)) (*Pr
 }
 
 func (r *Restore) layout() report.Layout {
+	if r.SetsBack() {
+		return report.Layout{Header: []byte("id,user_id,status"), Columns: 3, Column: 1, Delimiter: ','}
+	}
 	return report.Layout{Header: []byte("id,old_user_id,new_user_id"), Columns: 3, Column: 1, Delimiter: ','}
 }
 
-// lines gives everybody who can come back with the new user_id, if there is one, from what a restore wrote in dir.
+// lines gives everybody who can come back with the new user_id, if there is one, from what a restore wrote in dir;
+// those who were suspended with the status that they had.
 func (r *Restore) lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line, error] {
 	return func(yield func(report.Line, error) bool) {
-		created, closer, err := report.ReadProfiles(dir, run, report.CreatedName)
+		var created *report.Profiles
+		var err error
+		closer := func() error { return nil }
+		if !r.SetsBack() {
+			created, closer, err = report.ReadProfiles(dir, run, report.CreatedName)
+		}
 		if err != nil {
 			yield(report.Line{}, err)
 			return
@@ -197,13 +244,15 @@ func (r *Restore) lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line
 			if err == nil {
 				u = users[0]
 			}
-			if err == nil && u.Chunk != chunk {
+			if err == nil && created != nil && u.Chunk != chunk {
 				chunk = u.Chunk
 				news, err = created.Chunk(chunk)
 			}
-			is := ""
+			is := StatusOf(u.User)
 			if n := news[u.Place]; len(n) > 0 {
 				is = client.UserIDOf(n[len(n)-1].User)
+			} else if created != nil {
+				is = ""
 			}
 			raw := report.CSVRow(u.ID, client.UserIDOf(u.User), is)
 			if !yield(report.Line{Line: u.Line, Raw: raw, ID: []byte(u.ID), Chunk: u.Chunk, Place: u.Place}, err) || err != nil {

@@ -39,15 +39,17 @@ type View struct {
 
 // Findings are what verifying a folder came to.
 type Findings struct {
-	Finished  bool     `json:"finished"`  // every accepted row has an outcome, and the last run ended in order
-	Whole     bool     `json:"whole"`     // there is no problem
-	Unchecked []string `json:"unchecked"` // what could not be checked, and why
-	Problems  []string `json:"problems"`  // what does not hold
+	Deed      report.Deed `json:"deed"`
+	Finished  bool        `json:"finished"`  // every accepted row has an outcome, and the last run ended in order
+	Whole     bool        `json:"whole"`     // there is no problem
+	Unchecked []string    `json:"unchecked"` // what could not be checked, and why
+	Problems  []string    `json:"problems"`  // what does not hold
 
 	AuditRows   int                    `json:"audit_rows"`
 	LastRowHash string                 `json:"last_row_hash"`
 	Users       map[report.Outcome]int `json:"-"`
 	Deleted     int                    `json:"deleted"`
+	Suspended   int                    `json:"suspended"`
 	Absent      int                    `json:"absent"`
 	Spared      int                    `json:"spared"`
 	Mismatched  int                    `json:"mismatched"` // of the spared: --match found somebody else
@@ -57,8 +59,8 @@ type Findings struct {
 	Remaining   int                    `json:"remaining"`          // accepted users without an outcome
 	Torn        int                    `json:"torn"`               // half written rows at the audit's end
 	Saved       *int                   `json:"saved,omitempty"`    // users in the backup
-	Restored    *int                   `json:"restored,omitempty"` // and created again
-	Living      *int                   `json:"living,omitempty"`   // with --live: who still exists
+	Restored    *int                   `json:"restored,omitempty"` // and created again, or set back
+	Living      *int                   `json:"living,omitempty"`   // with --live: who still exists, or is not suspended
 
 	Redacted  []string `json:"redacted,omitempty"`   // lists of people that were erased
 	SignedBy  string   `json:"signed_by,omitempty"`  // the seal: who, and the key's fingerprint
@@ -99,6 +101,7 @@ func Verify(ctx context.Context, dir string, want Expect) (_ *View, err error) {
 	if v.Run == nil {
 		return nil, Fail(Usage, folderHint, "%s is not a run's folder: it has no %s", dir, report.RunName)
 	}
+	v.Deed = v.Run.Asked.Deed
 	v.seal, v.lost = report.LoadSeal(v.dir)
 	if v.seal.IsRedacted() {
 		for _, was := range v.seal.Redacted {
@@ -114,7 +117,7 @@ func Verify(ctx context.Context, dir string, want Expect) (_ *View, err error) {
 		}
 	}
 	v.Whole = len(v.Problems) == 0
-	if v.seal.IsRedacted() && v.Run.Asked.Deed == report.Restore {
+	if v.seal.IsRedacted() && v.Run.Asked.Deed.Undoes() {
 		v.Remaining = 0 // whom it was about stood in the backup; only finished ones are redacted
 	}
 	v.Finished = v.index != nil && v.Remaining == 0 && v.Run.Begun() && !v.Run.Open
@@ -138,7 +141,8 @@ func (v *View) checkAudit(context.Context) error {
 	v.index, v.close = index, append(v.close, index.Close)
 	v.AuditRows, v.LastRowHash, v.Torn = index.Rows, index.LastHash, index.Torn
 	v.Users, v.Remaining, v.Invalid = index.Users, index.Left(), v.Run.Asked.Plan.Invalid
-	v.Deleted, v.Absent = v.Users[report.Deleted], v.Users[report.Absent]
+	v.Deleted, v.Suspended = v.Users[report.Deleted], v.Users[report.Suspended]
+	v.Absent = v.Users[report.Absent]
 	v.Spared, v.Mismatched = v.Users[report.Spared], index.Mismatched
 	v.Failed, v.Unknown = v.Users[report.Failed], v.Users[report.Unknown]
 	if hash := v.want.Hash; hash != "" && hash != index.LastHash {
@@ -153,7 +157,7 @@ func (v *View) checkPlan(ctx context.Context) error {
 	if v.index == nil {
 		return nil
 	}
-	if v.Run.Asked.Deed == report.Restore {
+	if v.Run.Asked.Deed.Undoes() {
 		if err := v.openRestore(); err != nil {
 			v.unchecked(behind, err)
 		}
@@ -262,15 +266,14 @@ func (v *View) sealDecides(name string) bool {
 	return err == nil && v.seal != nil && slices.Contains(v.seal.Files, is)
 }
 
-// Unversioned is the version of a build that does not know its own.
-const Unversioned = "devel"
-
 // checkBackup reads what was saved, and holds a backup to the audit: everybody deleted is in it.
 func (v *View) checkBackup(ctx context.Context) (err error) {
 	r := &Restore{}
 	v.close = append(v.close, r.Close)
-	restore := v.Run.Asked.Deed == report.Restore
+	restore := v.Run.Asked.Deed.Undoes()
 	switch {
+	case v.Run.Asked.Deed == report.Reinstate: // which creates nobody
+		return nil
 	case v.seal.IsRedacted() && !restore && v.Run.Asked.Backup != "":
 		return v.checkRestored(ctx)
 	case v.seal.IsRedacted():
@@ -293,7 +296,7 @@ func (v *View) checkBackup(ctx context.Context) (err error) {
 		return Fail(Halted, diskHint, "the backup cannot be read: %w", err)
 	}
 	if v.Saved = &r.backup.Users; r.Unsaved > 0 {
-		v.problem("%d users were deleted and are not in the backup", r.Unsaved)
+		v.problem("%d users were %s and are not in the backup", r.Unsaved, v.Run.Asked.Deed.Past())
 	}
 	return v.checkRestored(ctx)
 }
@@ -355,8 +358,8 @@ func (v *View) checkSeal(context.Context) error {
 }
 
 // FindLiving asks the API for every accepted user, workers calls at a time, and calls found, one at a time, for each
-// who exists, with what the audit says of them, "" where that is nothing yet. read counts who were asked about. Nothing
-// in the folder is touched.
+// who exists (and is not suspended, where that was the deed), with what the audit says of them, "" where that is
+// nothing yet. read counts who were asked about. Nothing in the folder is touched.
 func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int, read *atomic.Int64,
 	found func(line int, id string, said report.Outcome)) error {
 	pool, ctx := errgroup.WithContext(ctx)
@@ -370,7 +373,7 @@ func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int, 
 			break // the pool knows why
 		}
 		pool.Go(func() error {
-			living, _, err := api.Existing(ctx, v.Plan.Options.IDType, chunk.IDs)
+			living, err := v.living(ctx, api, chunk.IDs)
 			if err != nil {
 				return fmt.Errorf("chunk %d: %w", chunk.Number, err)
 			}

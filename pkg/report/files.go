@@ -58,9 +58,10 @@ func (l Layout) bare(raw []byte) []byte {
 	return l.Bare(raw)
 }
 
-// Write makes a run's files again in its folder, from the input's lines and the audit alone: deleted.csv or
-// restored.csv, failed.csv, rejected.csv, spared.csv, remaining.csv (only while rows remain), report.html, summary.json.
-// Each is written whole; when anything fails none of the CSV files is replaced. Memory grows by some 100 bytes a chunk.
+// Write makes a run's files again in its folder, from the input's lines and the audit alone: deleted.csv, suspended.csv
+// or restored.csv, failed.csv, rejected.csv, spared.csv, remaining.csv (only while rows remain), report.html,
+// summary.json. Each is written whole; when anything fails none of the CSV files is replaced. Memory grows by some 100
+// bytes a chunk.
 func Write(dir *journal.Dir, run *Run, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
 	return makeFiles(target{dir: dir}, run, []*Shard{{Run: run, Folder: dir}}, layout, lines)
 }
@@ -219,7 +220,7 @@ func createFiles(t target, from source) (out *files, err error) {
 	header = string(l.bare([]byte(header)))
 	out.failed = create(FailedName, header, "bulkdelete_line", "bulkdelete_outcome", "bulkdelete_reason",
 		"bulkdelete_request_id")
-	if !words.rejectsNobody {
+	if !from.run.Asked.Deed.Undoes() {
 		out.rejected = create(RejectedName, header, "bulkdelete_line", "bulkdelete_reason")
 		out.spared = create(SparedName, header, "bulkdelete_line", "bulkdelete_reason")
 	}
@@ -323,6 +324,6 @@ func CSVRow(cells ...string) []byte {
 // IsMade says whether a file of that name is made from a run's input and audit.
 func IsMade(name string) bool {
 	return journal.IsTemporary(name) ||
-		slices.Contains([]string{DeletedName, RestoredName, FailedName, RejectedName, SparedName, RemainingName,
-			SummaryName, PageName}, name)
+		slices.Contains([]string{DeletedName, SuspendedName, RestoredName, FailedName, RejectedName, SparedName,
+			RemainingName, SummaryName, PageName}, name)
 }

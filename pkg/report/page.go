@@ -111,16 +111,25 @@ func some[T any](all []T) (shown []T, more int) {
 	return all[:n], len(all) - n
 }
 
+// done is what was done to all users.
+func done(s *Summary, word string) string {
+	did, besides := s.Accepted-s.Spared, ""
+	if s.Deed == Suspend && s.Absent > 0 { // who does not exist is gone, and not suspended
+		did, besides = did-s.Absent, ", "+text.Count(s.Absent)+" absent"
+	}
+	switch {
+	case s.Spared > 0 && s.Spared == s.Accepted:
+		return text.Are(s.Spared, "user") + " spared, none is " + word
+	case s.Spared > 0:
+		besides += ", " + text.Count(s.Spared) + " spared"
+	}
+	return text.Are(did, "user") + " " + word + besides
+}
+
 // verdict is what happened, in one sentence.
 func verdict(s *Summary) (class, sentence string) {
 	w := s.Deed.words()
-	open, done := s.Failed+s.Unknown, text.Are(s.Accepted-s.Spared, "user")+" "+w.done
-	switch {
-	case s.Spared > 0 && s.Spared == s.Accepted:
-		done = text.Are(s.Spared, "user") + " spared, none is " + w.done
-	case s.Spared > 0:
-		done += ", " + text.Count(s.Spared) + " spared"
-	}
+	open, done := s.Failed+s.Unknown, done(s, w.done)
 	switch {
 	case s.State == unfinished:
 		class = "bad"
@@ -142,7 +151,7 @@ func verdict(s *Summary) (class, sentence string) {
 		return "fair", fmt.Sprintf("Finished: %s, %s of them because the list describes somebody else.",
 			done, text.Count(s.Mismatched))
 	case s.NotSaved > 0:
-		missing := text.Are(s.NotSaved, "more deleted user")
+		missing := text.Are(s.NotSaved, "more user")
 		return "fair", fmt.Sprintf("Finished: %s, but %s not in the backup.", done, missing)
 	}
 	return "good", fmt.Sprintf("Finished: %s.", done)
@@ -151,12 +160,12 @@ func verdict(s *Summary) (class, sentence string) {
 // parts are the sets that every input row stands in exactly one of.
 func parts(s *Summary) (all []part) {
 	for _, o := range outcomes {
-		if cmp.Or(s.Deed, Delete).has(o.Outcome) {
+		if o.deeds == nil || slices.Contains(o.deeds, cmp.Or(s.Deed, Delete)) {
 			all = append(all, part{string(o.Outcome), o.class, o.meaning, *s.of(o.Outcome)})
 		}
 	}
 	all = append(all, part{"remaining", "remaining", "their turn has not come", s.Remaining})
-	if !s.Deed.words().rejectsNobody {
+	if !s.Deed.Undoes() {
 		all = append(all, part{"rejected", "rejected", "never sent", s.Rejected})
 	}
 	return all

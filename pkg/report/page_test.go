@@ -73,7 +73,7 @@ func TestPageShowsEveryCountOfTheSummary(t *testing.T) {
 		f, n := v.Field(i), 10_007+1_111*i
 		switch v.Type().Field(i).Name {
 		case "Schema": // of the file summary.json
-		case "Restored", "Exists", "NotSaved": // of a restore
+		case "Suspended", "Restored", "Exists", "NotSaved": // of other deeds
 		case "ExitCode":
 			f.SetInt(77)
 			want = append(want, "<dd>77</dd>")
@@ -124,6 +124,13 @@ func TestPageSaysWhatHappenedInOneSentence(t *testing.T) {
 			"Unfinished: 1,007 of 5,000 users done, 3,993 still to come."},
 		{Summary{State: unfinished, ExitCode: 5, Accepted: 300, Deleted: 50, Remaining: 250}, "fair",
 			"Unfinished: 50 of 300 users done, 250 still to come."},
+		{Summary{Deed: Suspend, State: finished, Accepted: 60, Suspended: 50, Absent: 7, Spared: 3}, "good",
+			"Finished: 50 users are suspended, 7 absent, 3 spared."},
+		{Summary{Deed: Suspend, State: finished, Accepted: 50, Suspended: 48, Failed: 2}, "bad",
+			"Finished, but 2 of 50 users may still log in."},
+		{Summary{Deed: Suspend, State: finished}, "good", "Finished: there was no user to suspend."},
+		{Summary{Deed: Reinstate, State: finished, Accepted: 50, Restored: 48, Exists: 2}, "good",
+			"Finished: 50 users are no longer suspended by the run."},
 	} {
 		if class, got := verdict(&c.s); class != c.class || got != c.want {
 			t.Errorf("got %s, %q; want %s, %q", class, got, c.class, c.want)

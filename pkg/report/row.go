@@ -30,31 +30,36 @@ const (
 	Failed  Outcome = "failed"  // the API refused for good
 	Unknown Outcome = "unknown" // the last attempt ended without an answer and reading back did not tell
 
+	Suspended Outcome = "suspended" // with --suspend, in the place of deleted
+
 	// Of a restore's audit, besides failed and unknown.
-	Restored Outcome = "restored" // created again
-	Exists   Outcome = "exists"   // not created: a user with the same ID is there
+	Restored Outcome = "restored" // created again, or the status set back
+	Exists   Outcome = "exists"   // left alone: a user with the same ID is there, or was changed meanwhile
 )
 
 // outcomes are all there are, in the order in which the page shows them.
 var outcomes = []struct {
 	Outcome
-	deed           Deed   // that alone has it; "": each
+	deeds          []Deed // that have it; nil: each
 	class, meaning string // on the page
 }{
-	{Deleted, Delete, "deleted", "the API said that it deleted them"},
-	{Absent, Delete, "absent", "the API says that no such user exists"},
-	{Spared, Delete, "spared", "found, and not sent: not whom the list or a condition means"},
-	{Restored, Restore, "deleted", "there again"},
-	{Exists, Restore, "absent", "a user with the same ID was there: left alone"},
-	{Failed, "", "failed", "the API refused for good"},
-	{Unknown, "", "unknown", "no answer, and reading back did not settle it"},
+	{Deleted, []Deed{Delete}, "deleted", "the API said that it deleted them"},
+	{Suspended, []Deed{Suspend}, "deleted", "the API said that it suspended them, or reading shows it"},
+	{Absent, []Deed{Delete, Suspend}, "absent", "the API says that no such user exists"},
+	{Spared, []Deed{Delete, Suspend}, "spared", "found, and not sent: not whom the list or a condition means"},
+	{Restored, []Deed{Restore}, "deleted", "there again"},
+	{Exists, []Deed{Restore}, "absent", "a user with the same ID was there: left alone"},
+	{Restored, []Deed{Reinstate}, "deleted", "they have the status that they had"},
+	{Exists, []Deed{Reinstate}, "absent", "changed meanwhile: left alone"},
+	{Failed, nil, "failed", "the API refused for good"},
+	{Unknown, nil, "unknown", "no answer, and reading back did not settle it"},
 }
 
 // has says whether o is one of a deed's outcomes.
 func (d Deed) has(o Outcome) bool {
 	for _, known := range outcomes {
-		if known.Outcome == o {
-			return known.deed == "" || known.deed == d
+		if known.Outcome == o && (known.deeds == nil || slices.Contains(known.deeds, d)) {
+			return true
 		}
 	}
 	return false
@@ -86,8 +91,8 @@ func (r *Row) isMismatch() bool { return r.Outcome == Spared && strings.HasPrefi
 const (
 	onTheWay = "on the way: " // begins what a message says of attempts before the last one
 
-	Split    = "split in two"    // what befell a chunk before one of its parts had its outcome
-	ReadBack = "read back: gone" // says no more than was hoped for
+	Split    = "split in two" // what befell a chunk before one of its parts had its outcome
+	ReadBack = "read back: "  // and what reading shows: no more than was hoped for
 )
 
 // OnTheWay writes down what attempts met before users had their outcome: how often each trouble.
@@ -124,7 +129,7 @@ func (r *Row) attention() int {
 	switch {
 	case r.Outcome == Failed || r.Outcome == Unknown:
 		return 2
-	case strings.Contains(r.Message, onTheWay) || done && r.Message != "" && r.Message != ReadBack:
+	case strings.Contains(r.Message, onTheWay) || done && r.Message != "" && !strings.HasPrefix(r.Message, ReadBack):
 		return 1
 	}
 	return 0

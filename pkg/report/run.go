@@ -19,6 +19,7 @@ const (
 	RunName       = "run.json"
 	AuditName     = "audit.csv"
 	DeletedName   = "deleted.csv"
+	SuspendedName = "suspended.csv"
 	RestoredName  = "restored.csv"
 	FailedName    = "failed.csv"
 	RejectedName  = "rejected.csv"
@@ -44,9 +45,17 @@ type Deed string
 
 // The deeds.
 const (
-	Delete  Deed = "delete"
-	Restore Deed = "restore"
+	Delete    Deed = "delete"
+	Suspend   Deed = "suspend"
+	Restore   Deed = "restore"   // what Delete did: the users are created again
+	Reinstate Deed = "reinstate" // what Suspend did: they get the status that they had
 )
+
+// Undoes says whether the deed undoes another run's, in a folder inside of that one's.
+func (d Deed) Undoes() bool { return d == Restore || d == Reinstate }
+
+// Past is what has happened to users whom the deed was done to, such as deleted.
+func (d Deed) Past() string { return d.words().past }
 
 // Run is run.json: what was asked, which never changes, and what a run that goes on has to know besides the audit.
 type Run struct {

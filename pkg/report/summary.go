@@ -32,6 +32,7 @@ type Summary struct {
 	Duplicates int `json:"duplicates"`
 	Protected  int `json:"protected"`
 	Deleted    int `json:"deleted"`
+	Suspended  int `json:"suspended"`
 	Absent     int `json:"absent"`
 	Spared     int `json:"spared"`
 	Mismatched int `json:"mismatched"` // of the spared: --match found somebody else under the ID
@@ -40,7 +41,7 @@ type Summary struct {
 	Failed     int `json:"failed"`
 	Unknown    int `json:"unknown"`
 	Remaining  int `json:"remaining"`
-	NotSaved   int `json:"not_saved"` // of a restore: deleted users who are not in the backup
+	NotSaved   int `json:"not_saved"` // of a restore: users of the run who are not in the backup
 
 	PoolBefore *int `json:"pool_before,omitempty"` // users in the pool, where they could be counted
 	PoolAfter  *int `json:"pool_after,omitempty"`
@@ -84,23 +85,31 @@ func (s *Summary) Finished() bool { return s.State == finished }
 
 // deedWords are how a deed is called in files.
 type deedWords struct {
-	file          string // of those it was done to
-	past          string
-	done, undone  string // of users
-	Noun, List    string // what has one for each of them
-	Again         string // what to do about those who failed
-	Harmless      string // why doing it to those who are unknown does no harm
-	rejectsNobody bool
+	file         string // of those it was done to
+	past         string
+	done, undone string // of users
+	Noun, List   string // what has one for each of them
+	Again        string // what to do about those who failed
+	Harmless     string // why doing it to those who are unknown does no harm
 }
 
 func (d Deed) words() deedWords {
-	if d == Restore {
+	again := "bulkdelete run takes that file as it is"
+	switch d {
+	case Suspend:
+		return deedWords{file: SuspendedName, past: "suspended", done: "suspended", undone: "log in", Noun: "row",
+			List: "input", Again: again, Harmless: "suspending twice does no harm"}
+	case Restore:
 		return deedWords{file: RestoredName, past: "restored", done: "there again", undone: "be missing", Noun: "user",
 			List: "backup", Again: "move this folder away and restore anew",
-			Harmless: "who is there by now is left as is", rejectsNobody: true}
+			Harmless: "who is there by now is left as is"}
+	case Reinstate:
+		return deedWords{file: RestoredName, past: "restored", done: "no longer suspended by the run",
+			undone: "be suspended", Noun: "user", List: "backup", Again: "move this folder away and restore anew",
+			Harmless: "who was set back by now is left as is"}
 	}
 	return deedWords{file: DeletedName, past: "deleted", done: "gone", undone: "exist", Noun: "row", List: "input",
-		Again: "bulkdelete run takes that file as it is", Harmless: "naming a user who is gone does no harm"}
+		Again: again, Harmless: "naming a user who is gone does no harm"}
 }
 
 func newSummary(run *Run) *Summary {
@@ -109,7 +118,7 @@ func newSummary(run *Run) *Summary {
 		TenantID: a.TenantID, IDType: a.Options["id_type"], Asked: a.Reason, Chunks: a.Plan.Chunks,
 		RejectedBy: map[string]int{}, SparedBy: map[string]int{}, FailedBy: map[string]int{}}
 	s.stats.whole = a.Plan.ChunkSize
-	if a.Deed == Restore {
+	if a.Deed.Undoes() {
 		s.NotSaved = a.Plan.Invalid
 	}
 	if len(run.Runs) > 0 {
@@ -123,9 +132,8 @@ func newSummary(run *Run) *Summary {
 
 // of gives the count of an outcome.
 func (s *Summary) of(o Outcome) *int {
-	return map[Outcome]*int{Deleted: &s.Deleted, Absent: &s.Absent, Spared: &s.Spared, Restored: &s.Restored,
-		Exists: &s.Exists,
-		Failed: &s.Failed, Unknown: &s.Unknown}[o]
+	return map[Outcome]*int{Deleted: &s.Deleted, Suspended: &s.Suspended, Absent: &s.Absent, Spared: &s.Spared,
+		Restored: &s.Restored, Exists: &s.Exists, Failed: &s.Failed, Unknown: &s.Unknown}[o]
 }
 
 // count counts an audit row.
@@ -192,9 +200,10 @@ func (s *Summary) reject(l Line) {
 
 // finish adds up. Counts that do not are a mistake that nobody may overlook.
 func (s *Summary) finish(run *Run) error {
-	done, plan := s.Deleted+s.Absent+s.Spared+s.Restored+s.Exists+s.Failed+s.Unknown, run.Asked.Plan
+	plan := run.Asked.Plan
+	done := s.Deleted + s.Suspended + s.Absent + s.Spared + s.Restored + s.Exists + s.Failed + s.Unknown
 	accepted, invalid := plan.Accepted, plan.Invalid
-	if s.Deed == Restore {
+	if s.Deed.Undoes() {
 		accepted, invalid = plan.Rows, 0
 	}
 	if s.Rows != plan.Rows || s.Accepted != accepted || s.Invalid != invalid || s.Accepted != done+s.Remaining {

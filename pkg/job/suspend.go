@@ -1,0 +1,224 @@
+package job
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bulkdelete/pkg/chunker"
+	"bulkdelete/pkg/client"
+	"bulkdelete/pkg/report"
+	"bulkdelete/pkg/who"
+)
+
+// suspended is the status that --suspend gives.
+const suspended = "Suspended"
+
+// aim is the status that a user is to have, and what the profile says before.
+type aim struct {
+	client.UserStatus
+	before who.Person
+}
+
+// setting is the change that gives users at places a status. Those who are not there any more are missing.
+func (w *work) setting(outcome, missing report.Outcome, is, isNot string, aims map[int]aim) change {
+	now := map[int]who.Person{} // as they were shown last; without an entry: not at all
+	has := func(place int) bool { return now[place].Status == aims[place].Status }
+	return change{outcome: outcome, is: is, isNot: isNot,
+		send: func(places []int) (said []int, r client.Receipt, err error) {
+			var list []client.UserStatus
+			for _, place := range places {
+				if !slices.Contains(list, aims[place].UserStatus) { // two IDs may name one user
+					list = append(list, aims[place].UserStatus)
+				}
+			}
+			shown, r, err := w.job.Client.SetStatuses(w.ctx(), list)
+			clear(now)
+			for _, place := range places {
+				now[place] = profileOf(shown[aims[place].UserID])
+			}
+			said, _ = split(places, has)
+			return said, r, err
+		},
+		look: func(places []int) (before, after []int, r client.Receipt, err error) {
+			list, r, err := w.job.Client.Profiles(w.ctx(), chunker.UserID, userIDs(places, aims))
+			clear(now)
+			for place, users := range byPlace(places[:len(list)], list) {
+				if len(users) > 0 {
+					now[place] = profileOf(users[0])
+				}
+			}
+			before, after = split(places, func(place int) bool { return now[place].UserID != "" && !has(place) })
+			return before, after, r, err
+		},
+		settle: func(places []int, t trail, how string) error {
+			done, gone := split(places, has)
+			if err := w.record(gone, missing, t, "no such user any more"); err != nil {
+				return err
+			}
+			return w.record(done, outcome, t, join(how, since(done, aims, now)))
+		},
+	}
+}
+
+func userIDs(places []int, aims map[int]aim) (ids []string) {
+	for _, place := range places {
+		ids = append(ids, aims[place].UserID)
+	}
+	return ids
+}
+
+// profileOf gives what of a profile is decided on; what is none says nothing.
+func profileOf(profile json.RawMessage) who.Person {
+	p, _ := who.ParsePerson(profile)
+	return p
+}
+
+// StatusOf gives the status in a profile.
+func StatusOf(profile json.RawMessage) string { return profileOf(profile).Status }
+
+// sinceWords stand in a row's message before the time at which the API says that it changed the users' status: a
+// restore knows by that whether somebody has changed it since.
+const sinceWords = "status changed at "
+
+// since says when users were suspended, as far as their profiles have moved.
+func since(places []int, aims map[int]aim, now map[int]who.Person) string {
+	var last time.Time
+	for _, place := range places {
+		at, err := time.Parse(time.RFC3339, now[place].StatusChangedAt)
+		moved := now[place].StatusChangedAt != aims[place].before.StatusChangedAt
+		if err == nil && moved && aims[place].Status == suspended && at.After(last) {
+			last = at
+		}
+	}
+	if last.IsZero() {
+		return ""
+	}
+	return sinceWords + last.UTC().Format(time.RFC3339Nano)
+}
+
+// sinceOf reads that again; zero: it is not said.
+func sinceOf(message string) time.Time {
+	_, text, _ := strings.Cut(message, sinceWords)
+	text, _, _ = strings.Cut(text, ";")
+	at, _ := time.Parse(time.RFC3339, text) // zero for what is no time
+	return at
+}
+
+// suspend makes suspending the change, and records those whom it is not for: who cannot be set back, and those whom an
+// earlier run may have suspended, saved as they were before. Of the others, to be saved now, already are suspended.
+func (w *work) suspend(places []int, profiles map[int][]json.RawMessage, t trail) (send, already []int, err error) {
+	var ours []int
+	aims, now, unfit := map[int]aim{}, map[int]who.Person{}, map[string][]int{}
+	var saved map[int][]report.Saved
+	if t.InDoubt {
+		if saved, err = w.job.backup.Chunk(w.chunk.Number); err != nil {
+			return nil, nil, Fail(Halted, "compare it with a copy", "the backup cannot be read any more: %w", err)
+		}
+	}
+	for _, place := range places {
+		p := profileOf(profiles[place][0])
+		now[place], aims[place] = p, aim{client.UserStatus{UserID: p.UserID, Status: suspended}, p}
+		earlier := saved[place]
+		switch {
+		case len(profiles[place]) > 1:
+			why := fmt.Sprintf("the ID names %d users: suspend those by hand", len(profiles[place]))
+			unfit[why] = append(unfit[why], place)
+		case p.Status == "" || p.UserID == "":
+			why := "the profile has no status that could be set back: suspend the user by hand"
+			unfit[why] = append(unfit[why], place)
+		case p.Status != suspended:
+			send = append(send, place)
+		case len(earlier) == 1 && StatusOf(earlier[0].User) != suspended:
+			ours, aims[place] = append(ours, place), aim{aims[place].UserStatus, profileOf(earlier[0].User)}
+		default:
+			already = append(already, place)
+		}
+	}
+	w.change = w.setting(report.Suspended, report.Absent, "suspended", "not suspended", aims)
+	if err = w.recordEach(unfit, report.Failed, t); err == nil {
+		const why = "saved by an earlier run, and suspended now: taken for suspended by it"
+		err = w.record(ours, report.Suspended, t, join(why, since(ours, aims, now)))
+	}
+	return send, already, err
+}
+
+// slack is by how much the times may differ that the API shows of the same change.
+const slack = time.Minute
+
+// stretch is some places of a chunk whose users' status was changed at the same time.
+type stretch struct {
+	places uint64
+	at     time.Time
+}
+
+// isOurs says whether a user at a place still has the status that the run gave, as far as the profile tells.
+func (r *Restore) isOurs(chunk, place int, is who.Person) bool {
+	moved, err := time.Parse(time.RFC3339, is.StatusChangedAt)
+	for _, s := range r.since[chunk] {
+		if s.places&report.PlacesMask(place, place) != 0 && err == nil && moved.After(s.at.Add(slack)) {
+			return false
+		}
+	}
+	return is.Status == suspended
+}
+
+// setBack gives users at places the status that they had, if their status is still the run's. All others are left
+// alone.
+func (r *Restore) setBack(w *work, places []int, t trail) error {
+	found, t, err := w.lookUp(places, t, func(half []int, t trail) error { return r.setBack(w, half, t) })
+	if err != nil || found == nil {
+		return err
+	}
+	var send, done, gone []int
+	aims, others := map[int]aim{}, map[string][]int{}
+	for _, place := range places {
+		was, is := profileOf(w.users[place][0].User), profileOf(found[place])
+		switch {
+		case found[place] == nil:
+			gone = append(gone, place)
+		case r.isOurs(w.chunk.Number, place, is):
+			send = append(send, place)
+			aims[place] = aim{client.UserStatus{UserID: was.UserID, Status: was.Status}, is}
+		case is.Status == was.Status && t.InDoubt:
+			done = append(done, place)
+		default:
+			why := "changed meanwhile: the status is " + is.Status
+			if is.Status == suspended {
+				why = "changed meanwhile: suspended anew by somebody else"
+			}
+			others[why] = append(others[why], place)
+		}
+	}
+	err = w.record(gone, report.Failed, t, "no such user any more")
+	if err == nil {
+		err = w.record(done, report.Restored, t, "set back after an earlier attempt: taken for set back by it")
+	}
+	if err == nil {
+		err = w.recordEach(others, report.Exists, t)
+	}
+	if err != nil || len(send) == 0 {
+		return err
+	}
+	t.InDoubt, t.seen = false, true // they are suspended now
+	w.change = w.setting(report.Restored, report.Failed, "set back", "suspended", aims)
+	return w.send(send, t)
+}
+
+// living are those of ids that a deed has left as they were.
+func (v *View) living(ctx context.Context, api *client.Client, ids []string) (living []string, err error) {
+	if v.Deed != report.Suspend {
+		living, _, err = api.Existing(ctx, v.Plan.Options.IDType, ids)
+		return living, err
+	}
+	profiles, _, err := api.Profiles(ctx, v.Plan.Options.IDType, ids)
+	for i, users := range profiles {
+		if slices.ContainsFunc(users, func(u json.RawMessage) bool { return StatusOf(u) != suspended }) {
+			living = append(living, ids[i])
+		}
+	}
+	return living, err
+}
