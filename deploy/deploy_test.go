@@ -62,7 +62,7 @@ func TestContainerDeletes(t *testing.T) {
 			t.Errorf("the secret is in %s", name)
 		}
 	}
-	s.left("500 of 1500")
+	s.left("500 of 1,500")
 }
 
 // private checks that the run's folder is its user's alone.
@@ -100,7 +100,7 @@ func TestDockerStopDrainsAndStartGoesOn(t *testing.T) {
 	if rows := auditRows(t, j.files(folder)); rows != 40 {
 		t.Errorf("40 chunks have %d audit rows", rows)
 	}
-	s.left("0 of 2000")
+	s.left("0 of 2,000")
 }
 
 func TestKilledContainerGoesOn(t *testing.T) {
@@ -127,7 +127,7 @@ func TestKilledContainerGoesOn(t *testing.T) {
 	if code, printed := j.again("verify", folder, "--live"); code != 0 {
 		t.Errorf("verify --live ends with %d:\n%s", code, printed)
 	}
-	s.left("0 of 2000")
+	s.left("0 of 2,000")
 }
 
 // A network that is away for 20 seconds is waited for, with the defaults for retries.
@@ -153,7 +153,7 @@ func TestCutOffFromTheNetworkWaits(t *testing.T) {
 	if sums := j.addUp(2000); sums["deleted.csv"] != 2000 {
 		t.Errorf("in the end the rows are in %v", sums)
 	}
-	s.left("0 of 2000")
+	s.left("0 of 2,000")
 }
 
 // addUp checks that every row of the input stands in exactly one of the files, and says how many stand in each.

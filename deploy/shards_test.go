@@ -39,7 +39,7 @@ func TestFourShardsOfWhichOneIsKilled(t *testing.T) {
 	victim.ended(0)
 	victim.onlyItsOwn(2, folders[2])
 	s.joined(rows, folders)
-	s.left("500 of 4530")
+	s.left("500 of 4,530")
 }
 
 // onlyItsOwn checks that a shard deleted every fourth chunk of the input and no other. It numbers its chunks from 1;
