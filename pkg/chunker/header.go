@@ -272,9 +272,12 @@ func (h *head) numbered(column int) (l layout, err error) {
 	reaches := func(cells []string) bool { return column < len(cells) }
 	width := len(h.rows[h.widest()])
 	// Titles are narrower than the table, or have nothing in the column.
-	row := max(0, slices.IndexFunc(h.rows, func(cells []string) bool {
+	row := slices.IndexFunc(h.rows, func(cells []string) bool {
 		return reaches(cells) && cells[column] != "" && (len(cells) == width || h.isData(cells[column]))
-	}))
+	})
+	if row < 0 {
+		row = slices.IndexFunc(h.rows, reaches)
+	}
 	l = layout{column: column, header: -1}
 	switch named := slices.IndexFunc(h.rows, func(cells []string) bool {
 		return reaches(cells) && h.level(cells[column]) > 0

@@ -76,6 +76,7 @@ func TestHeaderAmongTheFirstRows(t *testing.T) {
 		"a title that is a name":    {lines("Emails", "Email,Name", "a@x.com,Ada"), email, "3 ok"},
 		"title, no header":          {lines("Leavers", "{1},Ada", "{2},Ben"), by(Options{}, "1"), "2 ok, 3 ok"},
 		"title, unknown header":     {lines("Leavers", "Kennung,Name", "ada,Ada"), by(username, "1"), "3 ok"},
+		"a title, and nobody":       {lines("Leavers", "a,", "b,"), by(Options{}, "2"), "3 empty"},
 		"titles and a number":       {lines("Export of the day", "Name,Kennung", "Ada,{1}"), by(Options{}, "2"), "3 ok"},
 	} {
 		_, rows, err := read(t, x.text, x.o)
