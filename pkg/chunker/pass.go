@@ -2,6 +2,7 @@ package chunker
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -37,19 +38,12 @@ func openPass(r io.Reader, o Options) (*pass, error) {
 	}
 	text, err := src.text.Peek(sniffBytes)
 	whole, eol := err != nil, findEOL(text)
-	p := &pass{src: src, check: newChecker(o)}
 	sep := sepLine(text, eol)
-	switch {
-	case o.Delimiter != 0:
-		p.rec = newRecords(src, eol, byte(o.Delimiter))
-	case sep == 0:
-		p.rec = newRecords(src, eol, findDelimiter(text, whole, eol))
-	default:
-		if err := (Options{Delimiter: sep}).Validate(); err != nil {
-			return nil, &inputError{1, err}
-		}
-		p.rec = newRecords(src, eol, byte(sep))
+	comma := cmp.Or(o.Delimiter, sep, findDelimiter(text, whole, eol))
+	if err := (Options{Delimiter: comma}).Validate(); err != nil {
+		return nil, &inputError{1, err}
 	}
+	p := &pass{src: src, rec: &records{src: src, eol: eol, comma: byte(comma)}, check: newChecker(o)}
 	if sep != 0 {
 		if err := p.rec.readLine(); err != nil {
 			return nil, err

@@ -117,12 +117,8 @@ func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 // Cells takes a row apart, or the header: raw is Row.Raw, Chunk.Raw or HeaderRaw. A row that was accepted has Columns
 // cells; what cannot be taken apart has none.
 func (p *Plan) Cells(raw string) (cells []string) {
-	r, quotes := &records{comma: byte(p.Delimiter)}, strings.Count(raw, `"`)
-	if quotes > 0 { // which few rows have
-		r = newRecords(nil, '\n', r.comma)
-	}
-	r.text, r.raw = []byte(raw), []byte(raw)
-	if r.take(quotes) != nil {
+	r := &records{comma: byte(p.Delimiter), record: record{raw: []byte(strings.TrimSuffix(raw, "\r"))}}
+	if r.cut() != nil {
 		return nil
 	}
 	for _, cell := range r.cells {
@@ -137,7 +133,7 @@ func (p *Plan) Bare(raw []byte) []byte {
 	if len(p.own) == 0 {
 		return raw
 	}
-	cells := fields(raw, byte(p.Delimiter))
+	cells := fields(nil, raw, byte(p.Delimiter))
 	theirs := p.Columns - len(p.own)
 	if p.own[0] == theirs { // they stand last, however many cells a row has
 		return bytes.Join(cells[:max(0, len(cells)-len(p.own))], []byte(string(p.Delimiter)))
