@@ -74,7 +74,7 @@ func IDs(r io.Reader, o Options) ([]string, error) {
 	}
 	var ids []string
 	for {
-		switch row, _, err := in.next(); {
+		switch row, err := in.next(); {
 		case err == io.EOF && len(ids) == 0:
 			return nil, fail(0, "the list holds no ID")
 		case err == io.EOF:

@@ -112,39 +112,35 @@ func isMark(line []byte) bool {
 	return bytes.HasPrefix(line, []byte("#TYPE ")) || bytes.HasPrefix(line, []byte("version:v"))
 }
 
-// next gives the next row, without its chunk and place, and if it is not rejected its key. It gives io.EOF at the end,
-// or an *inputError.
-func (p *pass) next() (row Row, k key, err error) {
+// next gives the next row, without its chunk and place. It gives io.EOF at the end, or an *inputError.
+func (p *pass) next() (row Row, err error) {
 	rec := &p.rec.record
 	if p.at < len(p.head) {
 		rec = &p.head[p.at]
 		p.at++
 	} else if p.headErr != nil {
-		return row, k, p.headErr
+		return row, p.headErr
 	} else if err := p.rec.next(); err != nil {
-		return row, k, err
+		return row, err
 	}
 	row.Line, row.Raw = rec.line, rec.raw
 	if row.Line > math.MaxUint32 {
-		return row, k, fail(row.Line, "more than %d lines: split the file", math.MaxUint32)
+		return row, fail(row.Line, "more than %d lines: split the file", math.MaxUint32)
 	}
 	if p.lay.column < len(rec.cells) {
 		row.ID = trim(rec.cells[p.lay.column])
 	}
 	if rec.odd && len(rec.cells) == p.columns && bytes.Contains(row.ID, quoteMark) {
-		return row, k, p.rec.misplacedQuote(rec.line)
+		return row, p.rec.misplacedQuote(rec.line)
 	}
-	k, code, reason := p.check.check(row.ID)
-	numbers := p.check.fits == nil || p.check.name == Phone // a sum may look like one
-	if code != "" || numbers || len(rec.cells) != p.columns || rec.last != rec.line {
-		if c, r := p.judge(rec, row.ID); c != "" {
-			code, reason = c, r
-		}
+	code, reason := p.judge(rec, row.ID)
+	if code == "" {
+		code, reason = p.check.check(row.ID)
 	}
 	if code != "" {
 		row.Reject = &RejectError{row.Line, code, reason}
 	}
-	return row, k, nil
+	return row, nil
 }
 
 // judge says what is wrong with a row as a whole, whatever its ID is.
@@ -160,7 +156,7 @@ func (p *pass) judge(rec *record, id []byte) (code, reason string) {
 	case p.check.noValidate:
 	case len(id) > 0 && p.repeatsHeader(id):
 		return codeNoUser, "the header is repeated here" + remedy
-	case p.lay.column > 0 && isNumber(id) && sums.has(trim(rec.cells[0])):
+	case p.lay.column > 0 && isNumber(id) && !isUserID(id) && sums.has(trim(rec.cells[0])):
 		return codeNoUser, "a sum, not a user" + remedy
 	case rec.last != rec.line:
 		if line := p.swallowed(rec, id); line > 0 {

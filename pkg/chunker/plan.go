@@ -157,7 +157,7 @@ func (p *Plan) replay(r io.Reader, each func(row Row, ours, proven bool) bool) e
 	}
 	l, duplicates := newLedger(p.Options), p.duplicates
 	for {
-		row, _, err := in.next()
+		row, err := in.next()
 		if err == io.EOF {
 			break
 		}

@@ -19,49 +19,19 @@ func Scan(ctx context.Context, r io.Reader, o Options, visit func(Row) error) (*
 		return nil, err
 	}
 	s := &scan{in, &Plan{Options: o.filled()}, new(seen), newLedger(o.filled()), map[string]int{}}
-	var b batch
-	for err == nil {
-		err = b.fill(in)
-		s.seen.touch(b.keys)
-		for i, row := range b.rows {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			if ours := s.decide(&row, b.keys[i]); !ours || visit == nil {
-				continue
-			}
-			if err := visit(row); err != nil {
-				return nil, err
-			}
+	for ctx.Err() == nil {
+		row, err := in.next()
+		if err == io.EOF {
+			return s.finish()
 		}
-	}
-	if err != io.EOF {
-		return nil, err
-	}
-	return s.finish()
-}
-
-// batch is some rows with copies of what they point to, so that the slots of all can be touched at once.
-type batch struct {
-	rows []Row
-	keys []key
-	text []byte
-}
-
-// fill reads the next rows. An error comes with those before it.
-func (b *batch) fill(in *pass) error {
-	b.rows, b.keys, b.text = b.rows[:0], b.keys[:0], b.text[:0]
-	for len(b.rows) < 64 && len(b.text) < 64<<10 {
-		row, k, err := in.next()
+		if err == nil && s.decide(&row) && visit != nil {
+			err = visit(row)
+		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		from := len(b.text) // where the text grows, the rows before go on pointing into the old one
-		b.text = append(append(b.text, row.ID...), row.Raw...)
-		row.ID, row.Raw = b.text[from:from+len(row.ID)], b.text[from+len(row.ID):]
-		b.rows, b.keys = append(b.rows, row), append(b.keys, k)
 	}
-	return nil
+	return nil, context.Cause(ctx)
 }
 
 // scan is what the first pass gathers.
@@ -74,10 +44,10 @@ type scan struct {
 }
 
 // decide says what becomes of a row, accounts for it, and says whether it is one of the shard's.
-func (s *scan) decide(row *Row, k key) (ours bool) {
+func (s *scan) decide(row *Row) (ours bool) {
 	p := s.plan
 	if row.Reject == nil {
-		if first := s.seen.add(k, uint32(row.Line)); first != 0 {
+		if first := s.seen.add(s.in.check.key(row.ID), uint32(row.Line)); first != 0 {
 			row.Reject = duplicateOf(row.Line, first)
 			p.duplicates = append(p.duplicates, duplicate{uint32(row.Line), first})
 		}
