@@ -124,13 +124,13 @@ func (h *head) mayBeID(cell string) bool {
 
 // digits is how many digits the numbers in a column have, if two at least begin with a zero, all of those are as long,
 // and none is longer: then a shorter one has lost its zeros. 0: they have no common length.
-func (h *head) digits(l layout) (n int) {
+func (h *head) digits() (n int) {
 	zeros := 0
-	for _, cells := range h.rows[l.data:] {
-		if h.fits != nil || l.column >= len(cells) || !isNumber([]byte(cells[l.column])) {
+	for _, cells := range h.rows[h.data:] {
+		if h.fits != nil || h.column >= len(cells) || !isNumber([]byte(cells[h.column])) {
 			continue
 		}
-		id := cells[l.column]
+		id := cells[h.column]
 		if strings.HasPrefix(id, "0") {
 			if zeros++; zeros > 1 && len(id) != n {
 				return 0
@@ -139,9 +139,9 @@ func (h *head) digits(l layout) (n int) {
 		}
 	}
 	longer := func(cells []string) bool {
-		return l.column < len(cells) && len(cells[l.column]) > n && isNumber([]byte(cells[l.column]))
+		return h.column < len(cells) && len(cells[h.column]) > n && isNumber([]byte(cells[h.column]))
 	}
-	if zeros < 2 || slices.ContainsFunc(h.rows[l.data:], longer) {
+	if zeros < 2 || slices.ContainsFunc(h.rows[h.data:], longer) {
 		return 0
 	}
 	return n

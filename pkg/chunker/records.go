@@ -41,6 +41,14 @@ type record struct {
 	odd        bool // a quote stands in an unquoted cell, so that it could be cut in another way
 }
 
+// texts gives the cells without the spaces around them.
+func (r *record) texts() (cells []string) {
+	for _, cell := range r.cells {
+		cells = append(cells, string(trim(cell)))
+	}
+	return cells
+}
+
 func (r *record) clone() record {
 	c := *r
 	c.raw, c.cells = bytes.Clone(r.raw), make([][]byte, len(r.cells))
