@@ -40,13 +40,12 @@ func newChecker(o Options) *checker {
 // check says why an ID is rejected, with a code; "": it is accepted. id is trimmed.
 func (c *checker) check(id []byte) (code, reason string) {
 	code, reason = c.judge(id)
-	if code == "" && len(c.protected) > 0 && slices.ContainsFunc(who.Spellings(c.name, string(id)), c.isProtected) {
+	protects := func(spelling string) bool { return c.protected[spelling] }
+	if code == "" && len(c.protected) > 0 && slices.ContainsFunc(who.Spellings(c.name, string(id)), protects) {
 		return codeProtected, "the ID is protected: it is never deleted"
 	}
 	return code, reason
 }
-
-func (c *checker) isProtected(spelling string) bool { return c.protected[spelling] }
 
 // key hashes an ID for the duplicate check, with a seed that nobody knows beforehand. Of the hash 96 bits are compared:
 // the chance that any two of ten million different IDs have the same ones is 1 in 10^15. The IDs themselves would not

@@ -160,17 +160,6 @@ func (h *head) namedIn(cells []string) []int {
 	return pick(cells, func(name string) bool { return h.level(name) > 0 })
 }
 
-// level says how plainly a header names the type: 2 means no other column, 1 this one if there is no better, 0 none.
-func (h *head) level(name string) int {
-	switch {
-	case spelledAs(name, h.exact):
-		return 2
-	case spelledAs(name, h.loose):
-		return 1
-	}
-	return 0
-}
-
 // narrow chooses among columns under a header: the one that holds IDs of the type, or, where none can be seen, the one
 // whose name is the plainest. Two that hold IDs are two readings.
 func (h *head) narrow(row int, columns []int) (column int, ok bool) {

@@ -123,7 +123,7 @@ func TestSpellingsOfHeaders(t *testing.T) {
 		Identity:   `identity|Identities`, SyncRelation: `syncRelation|同步关系`, CustomField: `customField|自定义字段|custom_data`,
 	} {
 		for name := range strings.SplitSeq(names, "|") {
-			h := head{idType: typeOf(idType)}
+			h := typeOf(idType)
 			if name = strings.TrimSpace(name); h.level(name) == 0 {
 				t.Errorf("%s: %s is not found", idType, name)
 			}
@@ -138,7 +138,7 @@ func TestSpellingsOfHeaders(t *testing.T) {
 		Username: `name|displayName|first name|account status|manager.login|company account|昵称|姓名`,
 	} {
 		for name := range strings.SplitSeq(names, "|") {
-			h := head{idType: typeOf(idType)}
+			h := typeOf(idType)
 			if name = strings.TrimSpace(name); h.level(name) > 0 {
 				t.Errorf("%s: %s names somebody else", idType, name)
 			}

@@ -44,7 +44,7 @@ func List(list []byte, idType string) (kinds, ids []string, err error) {
 // KindOf says which kind of ID a column of that header holds; "": none that is known.
 func KindOf(header string) string {
 	for _, t := range idTypes {
-		if spelledAs(header, t.exact) || spelledAs(header, t.loose) {
+		if t.level(header) > 0 {
 			return t.name
 		}
 	}

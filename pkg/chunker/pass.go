@@ -151,7 +151,7 @@ func (p *pass) judge(rec *record, id []byte) (code, reason string) {
 	case p.check.noValidate:
 	case len(id) > 0 && p.repeatsHeader(id):
 		return codeNoUser, "the header is repeated here" + remedy
-	case p.plan.Column > 1 && isNumber(id) && !isUserID(id) && sums.has(trim(rec.cells[0])):
+	case p.plan.Column > 1 && isNumber(id) && !isUserID(id) && isAmong(sums, trim(rec.cells[0])):
 		return codeNoUser, "a sum, not a user" + remedy
 	case rec.last != rec.line:
 		if line := p.swallowed(rec, id); line > 0 {
