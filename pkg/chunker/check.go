@@ -37,24 +37,20 @@ func newChecker(o Options) *checker {
 	return c
 }
 
-// check gives the ID's key for the duplicate check, or the code and reason of its rejection. id is trimmed.
-func (c *checker) check(id []byte) (k key, code, reason string) {
-	if code, reason = c.judge(id); code != "" {
-		return key{}, code, reason
+// check says why an ID is rejected, with a code; "": it is accepted. id is trimmed.
+func (c *checker) check(id []byte) (code, reason string) {
+	code, reason = c.judge(id)
+	protects := func(spelling string) bool { return c.protected[spelling] }
+	if code == "" && len(c.protected) > 0 && slices.ContainsFunc(who.Spellings(c.name, string(id)), protects) {
+		return codeProtected, "the ID is protected: it is never deleted"
 	}
-	k = c.key(id)
-	if len(c.protected) > 0 && slices.ContainsFunc(who.Spellings(c.name, string(id)), c.isProtected) {
-		return k, codeProtected, "the ID is protected: it is never deleted"
-	}
-	return k, "", ""
+	return code, reason
 }
 
-func (c *checker) isProtected(spelling string) bool { return c.protected[spelling] }
-
-// key makes the 96 bits by which IDs are compared: they are hashed with a seed that nobody knows beforehand. The chance
-// that any two of ten million different IDs have the same key is 1 in 10^15. The IDs themselves would not fit into 48
-// bytes each.
-func (c *checker) key(id []byte) key {
+// key hashes an ID for the duplicate check, with a seed that nobody knows beforehand. Of the hash 96 bits are compared:
+// the chance that any two of ten million different IDs have the same ones is 1 in 10^15. The IDs themselves would not
+// fit into 48 bytes each.
+func (c *checker) key(id []byte) xxh3.Uint128 {
 	if c.name == Phone {
 		id = c.dialled(id)
 	}
@@ -67,8 +63,7 @@ func (c *checker) key(id []byte) key {
 		}
 		id = c.lower
 	}
-	hash := xxh3.Hash128Seed(id, c.seed).Bytes()
-	return key(hash[:len(key{})])
+	return xxh3.Hash128Seed(id, c.seed)
 }
 
 // dialled is what the formats of one phone have in common. Without a + a number can be of any country, but for a

@@ -194,13 +194,13 @@ func TestIDsOfAProtectFile(t *testing.T) {
 		a + "\n" + b + "\n":                      a + " " + b,
 		"sep=;\nUser ID;n\n" + a + ";x\n":        a,
 	} {
-		ids, err := IDs(strings.NewReader(text), Options{})
+		_, ids, err := List([]byte(text), UserID)
 		if got := strings.Join(ids, " "); err != nil || got != want {
 			t.Errorf("%q: %q (%v)", text, got, err)
 		}
 	}
 	for _, text := range []string{"", "userId\n", "userId\n" + a + "\nbad\n", "userId,n\n" + a + "\n"} {
-		if ids, err := IDs(strings.NewReader(text), Options{}); err == nil {
+		if _, ids, err := List([]byte(text), UserID); err == nil {
 			t.Errorf("%q: a protection is dropped in silence: %q", text, ids)
 		}
 	}
@@ -212,7 +212,7 @@ func TestSamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, err := IDs(bytes.NewReader(protect), Options{})
+	_, ids, err := List(protect, UserID)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,11 +54,6 @@ func (e *RejectError) Error() string { return fmt.Sprintf("line %d: %s", e.Line,
 // invalid and do not make a run fail.
 func (e *RejectError) Invalid() bool { return e.Code != codeDuplicate && e.Code != codeProtected }
 
-// duplicateOf is the rejection of a row whose ID stands in an earlier one.
-func duplicateOf(line int, first uint32) *RejectError {
-	return &RejectError{line, codeDuplicate, fmt.Sprintf("the same ID as in line %d", first)}
-}
-
 // listColumns names the columns of a first record, with their numbers, for an error that asks for --column.
 func listColumns(cells []string) string {
 	const most = 40

@@ -38,15 +38,13 @@ func Example() {
 }
 
 // A list of people who must never be deleted, in whatever form it comes.
-func ExampleIDs() {
-	const list = "\ufeffsep=;\r\nE-mail address;Role\r\nada@example.com;owner\r\nben@example.com;on call\r\n"
-	ids, err := chunker.IDs(strings.NewReader(list), chunker.Options{IDType: chunker.Email})
-	fmt.Println(ids, err)
+func ExampleList() {
+	kinds, ids, err := chunker.List([]byte("\ufeffsep=;\r\nE-mail address;Role\r\nada@example.com;owner\r\n"), chunker.UserID)
+	fmt.Println(kinds, ids, err)
 
-	_, err = chunker.IDs(strings.NewReader("email\nada@example.com\nthe whole board\n"),
-		chunker.Options{IDType: chunker.Email})
+	_, _, err = chunker.List([]byte("email\nada@example.com\nthe whole board\n"), chunker.UserID)
 	fmt.Println(err) // nobody drops out of such a list in silence
 	// Output:
-	// [ada@example.com ben@example.com] <nil>
+	// [email] [ada@example.com] <nil>
 	// line 3: not an e-mail address (name@example.com): correct it from its source (no row of such a list is passed over)
 }

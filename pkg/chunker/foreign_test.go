@@ -44,8 +44,8 @@ func TestForeignFormats(t *testing.T) {
 	for _, text := range []string{"[NULL]\n", "<NA>\nada\n", "{" + a + "}\n", "[" + a + "]\n",
 		"-- userId\n" + a + "\n", "dn,x\n1,2\n",
 		"Order,PK\n", "ORCID\nx\n"[0:0] + "OBJ\nx\n", "<nil>\n", "[login]\nada\n", "<ada@x.com>\n"} {
-		if f := foreign([]byte(text)); f != nil {
-			t.Errorf("%q is taken for %s", text, f.name)
+		if name, _ := foreign([]byte(text)); name != "" {
+			t.Errorf("%q is taken for %s", text, name)
 		}
 	}
 }

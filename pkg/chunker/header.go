@@ -11,21 +11,18 @@ import (
 // ownPrefix starts the columns that a run adds to its files. They are never data.
 const ownPrefix = "bulkdelete_"
 
-// layout is what the input's first rows say about all others.
-type layout struct {
-	column int  // of the IDs, from 0
-	header int  // which of the first rows is the header; -1: none
-	data   int  // which of them is the first with data; those before are the header and what stands above it
-	named  bool // the column was found by the header's name
-	note   string
-}
-
-// head is an input's first rows, with their cells trimmed, among which its header is looked for.
+// head is an input's first rows, with their cells trimmed, and what find finds in them.
 type head struct {
 	rows  [][]string
 	lines []int
 	opts  Options
 	idType
+
+	column int  // of the IDs, from 0
+	header int  // which of the rows is the header; -1: none
+	data   int  // which of them is the first with data; those before are the header and what stands above it
+	named  bool // the column was found by the header's name
+	note   string
 }
 
 // garbled is how many cells are Chinese that some program read in the wrong encoding.
@@ -39,7 +36,7 @@ func (h *head) garbled() (n int) {
 const garbledNote = "the Chinese in it looks like UTF-8 that was read as GBK: get the file again, or save it as UTF-8"
 
 // find says how the input is laid out. Where there are two ways to read it, it says so and chooses neither.
-func (h *head) find() (layout, error) {
+func (h *head) find() error {
 	row := slices.IndexFunc(h.rows, func(cells []string) bool { return slices.ContainsFunc(cells, isAdded) })
 	switch asked := h.opts.Column; {
 	case row >= 0:
@@ -60,7 +57,7 @@ func isAdded(name string) bool {
 func isOwn(name string) bool { return strings.HasPrefix(strings.ToLower(name), ownPrefix) }
 
 // ownHeader reads a file that a run made: the row with its columns is the header whatever the options say.
-func (h *head) ownHeader(row int) (l layout, err error) {
+func (h *head) ownHeader(row int) error {
 	cells := h.rows[row]
 	others := pick(cells, func(name string) bool { return !isOwn(name) })
 	if asked := h.opts.Column; asked != "" {
@@ -71,26 +68,27 @@ func (h *head) ownHeader(row int) (l layout, err error) {
 		case len(found) == 0 && err == nil && n >= 1 && n <= len(cells):
 			found = []int{n - 1}
 		case len(found) != 1:
-			return l, h.fail(row, "there is no one column %s: the columns are %s", quote(asked), listColumns(cells))
+			return h.fail(row, "there is no one column %s: the columns are %s", quote(asked), listColumns(cells))
 		}
 		if isOwn(cells[found[0]]) {
-			return l, h.fail(row, "column %s was added by an earlier run and never holds the IDs: the columns are %s",
+			return h.fail(row, "column %s was added by an earlier run and never holds the IDs: the columns are %s",
 				quote(asked), listColumns(cells))
 		}
-		return h.under(row, found[0]), nil
+		h.under(row, found[0])
+		return nil
 	}
-	if found := h.named(row); len(found) > 0 {
+	if found := h.namedIn(h.rows[row]); len(found) > 0 {
 		others = found
 	}
 	if column, ok := h.narrow(row, others); ok {
-		l = h.under(row, column)
-		return l, h.checkAbove(l)
+		h.under(row, column)
+		return h.checkAbove()
 	}
-	return l, h.choose(row, "no column is named like %s", article(h.name))
+	return h.choose(row, "no column is named like %s", article(h.name))
 }
 
 // askedColumn finds --column: a very name, else a name in a loose spelling, else a number.
-func (h *head) askedColumn(asked string) (l layout, err error) {
+func (h *head) askedColumn(asked string) error {
 	n, notNumber := strconv.Atoi(asked)
 	rows := len(h.rows)
 	if notNumber == nil { // below the first row a number is data
@@ -109,46 +107,47 @@ func (h *head) askedColumn(asked string) (l layout, err error) {
 				case first < 0:
 					first, column = row, c
 				case c != column:
-					return l, h.fail(first, "two columns are named %s (here and in line %d): "+
+					return h.fail(first, "two columns are named %s (here and in line %d): "+
 						"give --column a number; the columns are %s", quote(asked), h.lines[row], listColumns(h.rows[first]))
 				}
 			}
 		}
 		if first >= 0 {
-			return h.under(first, column), nil
+			h.under(first, column)
+			return nil
 		}
 	}
 	if widest := h.rows[h.widest()]; notNumber != nil && h.opts.NoHeader {
-		return l, h.fail(0, "without a header a column has no name: give --column a number from 1 to %d", len(widest))
+		return h.fail(0, "without a header a column has no name: give --column a number from 1 to %d", len(widest))
 	} else if notNumber != nil || n < 1 || n > len(widest) {
-		return l, h.fail(h.widest(), "there is no column %s: the columns are %s", quote(asked), listColumns(widest))
+		return h.fail(h.widest(), "there is no column %s: the columns are %s", quote(asked), listColumns(widest))
 	}
 	return h.numbered(n - 1)
 }
 
 // namedColumn looks for a row that names the ID's column.
-func (h *head) namedColumn() (l layout, err error) {
+func (h *head) namedColumn() error {
 	row := slices.IndexFunc(h.rows, func(cells []string) bool { return len(h.namedIn(cells)) > 0 })
 	if row < 0 {
 		return h.unnamed()
 	}
 	for other := row + 1; other < len(h.rows) && filled(h.rows[row]) == 1; other++ { // a title such as Emails
-		if filled(h.rows[other]) > 1 && len(h.named(other)) > 0 {
+		if filled(h.rows[other]) > 1 && len(h.namedIn(h.rows[other])) > 0 {
 			row = other
 		}
 	}
-	column, ok := h.narrow(row, h.named(row))
+	column, ok := h.narrow(row, h.namedIn(h.rows[row]))
 	if !ok {
-		return l, h.choose(row, "%d columns could hold the %s", len(h.named(row)), h.name)
+		return h.choose(row, "%d columns could hold the %s", len(h.namedIn(h.rows[row])), h.name)
 	}
 	for other := row + 1; other < len(h.rows); other++ {
 		if h.rivals(row, other, column) {
-			return l, h.choose(row, "lines %d and %d could both be the header, as the names %s and %s say",
-				h.lines[row], h.lines[other], quote(h.rows[row][column]), quote(h.rows[other][h.named(other)[0]]))
+			return h.choose(row, "lines %d and %d could both be the header, as the names %s and %s say",
+				h.lines[row], h.lines[other], quote(h.rows[row][column]), quote(h.rows[other][h.namedIn(h.rows[other])[0]]))
 		}
 	}
-	l = h.under(row, column)
-	return l, h.checkAbove(l)
+	h.under(row, column)
+	return h.checkAbove()
 }
 
 // filled is how many cells are not empty.
@@ -156,22 +155,9 @@ func filled(cells []string) int {
 	return len(pick(cells, func(cell string) bool { return cell != "" }))
 }
 
-// named gives the columns of a row that are named like the type.
-func (h *head) named(row int) []int { return h.namedIn(h.rows[row]) }
-
+// namedIn gives the columns of a row that are named like the type.
 func (h *head) namedIn(cells []string) []int {
 	return pick(cells, func(name string) bool { return h.level(name) > 0 })
-}
-
-// level says how plainly a header names the type: 2 means no other column, 1 this one if there is no better, 0 none.
-func (h *head) level(name string) int {
-	switch {
-	case spelledAs(name, h.exact):
-		return 2
-	case spelledAs(name, h.loose):
-		return 1
-	}
-	return 0
 }
 
 // narrow chooses among columns under a header: the one that holds IDs of the type, or, where none can be seen, the one
@@ -200,7 +186,7 @@ func (h *head) holds(from, column int) bool {
 // rivals says whether a row below the header could be the header instead: it names another column, and has no ID where
 // the header says that they are. The header repeated is none, nor its translation in the next row.
 func (h *head) rivals(row, other, column int) bool {
-	named, cells := h.named(other), h.rows[other]
+	named, cells := h.namedIn(h.rows[other]), h.rows[other]
 	switch header := h.rows[row]; {
 	case len(named) == 0 || slices.Equal(cells, header):
 		return false
@@ -213,25 +199,24 @@ func (h *head) rivals(row, other, column int) bool {
 	return column >= len(cells) || !h.mayBeID(cells[column])
 }
 
-// under is the layout below a header.
-func (h *head) under(row, column int) layout {
-	l := layout{column: column, header: row, data: row + 1, named: true}
+// under says that the rows below a header are data.
+func (h *head) under(row, column int) {
+	h.column, h.header, h.data, h.named = column, row, row+1, true
 	if row > 0 {
-		l.note = fmt.Sprintf("the header is line %d: the rows above it are not data", h.lines[row])
+		h.note = fmt.Sprintf("the header is line %d: the rows above it are not data", h.lines[row])
 	}
-	return l
 }
 
 // checkAbove refuses rows above the header that may be people: titles have no ID where the header says that IDs are.
-func (h *head) checkAbove(l layout) error {
-	header := h.rows[l.header]
-	for row, cells := range h.rows[:l.header] {
+func (h *head) checkAbove() error {
+	header := h.rows[h.header]
+	for row, cells := range h.rows[:h.header] {
 		for c, cell := range cells {
-			if h.fits != nil && (looksLike([]byte(cell)) == h.name || c == l.column && h.mayBeID(cell)) ||
-				h.fits == nil && c == l.column && len(cells) == len(header) && cell != "" && !strings.ContainsAny(cell, " :：") {
+			if h.fits != nil && (looksLike([]byte(cell)) == h.name || c == h.column && h.mayBeID(cell)) ||
+				h.fits == nil && c == h.column && len(cells) == len(header) && cell != "" && !strings.ContainsAny(cell, " :：") {
 				return h.fail(row, "%s may be %s, and stands above line %d, which looks like the header: "+
 					"if this line names nobody, give --column %s; if it does, give --no-header --column %d",
-					quote(cell), article(h.name), h.lines[l.header], quote(header[l.column]), c+1)
+					quote(cell), article(h.name), h.lines[h.header], quote(header[h.column]), c+1)
 			}
 		}
 	}
@@ -239,7 +224,7 @@ func (h *head) checkAbove(l layout) error {
 }
 
 // unnamed finds the column where no row names it: the only one, or the only one that holds IDs.
-func (h *head) unnamed() (l layout, err error) {
+func (h *head) unnamed() error {
 	widest := h.widest()
 	if len(h.rows[widest]) == 1 {
 		return h.numbered(0)
@@ -264,42 +249,44 @@ func (h *head) unnamed() (l layout, err error) {
 	if h.garbled() > 0 {
 		what += " (" + garbledNote + ")"
 	}
-	return l, h.choose(widest, "%s", what)
+	return h.choose(widest, "%s", what)
 }
 
 // numbered says what the first rows are when the column is known by its place alone.
-func (h *head) numbered(column int) (l layout, err error) {
+func (h *head) numbered(column int) error {
 	reaches := func(cells []string) bool { return column < len(cells) }
-	width := len(h.rows[h.widest()])
+	first, width := slices.IndexFunc(h.rows, reaches), len(h.rows[h.widest()])
 	// Titles are narrower than the table, or have nothing in the column.
-	row := max(0, slices.IndexFunc(h.rows, func(cells []string) bool {
+	row := slices.IndexFunc(h.rows, func(cells []string) bool {
 		return reaches(cells) && cells[column] != "" && (len(cells) == width || h.isData(cells[column]))
-	}))
-	l = layout{column: column, header: -1}
+	})
+	if row < 0 {
+		row = first
+	}
+	cell := h.rows[row][column]
 	switch named := slices.IndexFunc(h.rows, func(cells []string) bool {
 		return reaches(cells) && h.level(cells[column]) > 0
 	}); {
 	case h.opts.NoHeader:
-		l.data = max(0, slices.IndexFunc(h.rows, reaches))
-		return l, nil
+		h.column, h.data = column, first
+		return nil
 	case named >= 0 && (h.fits != nil || named == row):
-		l = h.under(named, column)
-		return l, h.checkAbove(l)
-	case reaches(h.rows[row]) && h.isData(h.rows[row][column]):
+		h.under(named, column)
+	case h.isData(cell):
 		width = len(h.rows[row]) // rows as wide as this one are data, though they lack an ID
-		l.data = slices.IndexFunc(h.rows, func(cells []string) bool { return len(cells) == width })
-		kind := cmp.Or(looksLike([]byte(h.rows[row][column])), h.name)
-		l.note = "the first row is data, not a header: its cell is itself a " + kind
-		if l.data > 0 {
-			l.note = fmt.Sprintf("line %d is the first row of data, and none above it is a header", h.lines[l.data])
+		h.column, h.data = column, slices.IndexFunc(h.rows, func(cells []string) bool { return len(cells) == width })
+		h.note = "the first row is data, not a header: its cell is itself a " + cmp.Or(looksLike([]byte(cell)), h.name)
+		if h.data > 0 {
+			h.note = fmt.Sprintf("line %d is the first row of data, and none above it is a header", h.lines[h.data])
 		}
-		return l, nil
+		return nil
+	default:
+		h.under(row, column)
+		h.named = false
+		h.note = fmt.Sprintf("line %d is taken for the header, with %s for the IDs: "+
+			"if it is a user, give --no-header", h.lines[row], quote(cell))
 	}
-	l = h.under(row, column)
-	l.named = false
-	l.note = fmt.Sprintf("line %d is taken for the header, with %s for the IDs: "+
-		"if it is a user, give --no-header", h.lines[row], quote(h.rows[row][column]))
-	return l, h.checkAbove(l)
+	return h.checkAbove()
 }
 
 // widest gives the first of the rows that have the most cells: titles have few.

@@ -76,6 +76,7 @@ func TestHeaderAmongTheFirstRows(t *testing.T) {
 		"a title that is a name":    {lines("Emails", "Email,Name", "a@x.com,Ada"), email, "3 ok"},
 		"title, no header":          {lines("Leavers", "{1},Ada", "{2},Ben"), by(Options{}, "1"), "2 ok, 3 ok"},
 		"title, unknown header":     {lines("Leavers", "Kennung,Name", "ada,Ada"), by(username, "1"), "3 ok"},
+		"a title, and nobody":       {lines("Leavers", "a,", "b,"), by(Options{}, "2"), "3 empty"},
 		"titles and a number":       {lines("Export of the day", "Name,Kennung", "Ada,{1}"), by(Options{}, "2"), "3 ok"},
 	} {
 		_, rows, err := read(t, x.text, x.o)
@@ -122,7 +123,7 @@ func TestSpellingsOfHeaders(t *testing.T) {
 		Identity:   `identity|Identities`, SyncRelation: `syncRelation|同步关系`, CustomField: `customField|自定义字段|custom_data`,
 	} {
 		for name := range strings.SplitSeq(names, "|") {
-			h := head{idType: typeOf(idType)}
+			h := typeOf(idType)
 			if name = strings.TrimSpace(name); h.level(name) == 0 {
 				t.Errorf("%s: %s is not found", idType, name)
 			}
@@ -137,7 +138,7 @@ func TestSpellingsOfHeaders(t *testing.T) {
 		Username: `name|displayName|first name|account status|manager.login|company account|昵称|姓名`,
 	} {
 		for name := range strings.SplitSeq(names, "|") {
-			h := head{idType: typeOf(idType)}
+			h := typeOf(idType)
 			if name = strings.TrimSpace(name); h.level(name) > 0 {
 				t.Errorf("%s: %s names somebody else", idType, name)
 			}

@@ -41,6 +41,17 @@ func spelledAs(text, words string) bool {
 	return is(inner, words) && slices.ContainsFunc(idTypes, of(outer))
 }
 
+// level says how plainly a header names the type: 2 means no other column, 1 this one if there is no better, 0 none.
+func (t idType) level(name string) int {
+	switch {
+	case spelledAs(name, t.exact):
+		return 2
+	case spelledAs(name, t.loose):
+		return 1
+	}
+	return 0
+}
+
 // brackets cuts off what stands in brackets at a name's end or beginning.
 func brackets(name string) (outer, inner string, ok bool) {
 	const opening, closing = "([{<（【［「", ")]}>）】］」"
@@ -122,15 +133,16 @@ func (h *head) mayBeID(cell string) bool {
 	return false
 }
 
-// digits is how many digits the numbers in a column have, if two at least begin with a zero, all of those are as long,
+// digits is how many digits the numbers in the column have, if two at least begin with a zero, all of those are as long,
 // and none is longer: then a shorter one has lost its zeros. 0: they have no common length.
-func (h *head) digits(l layout) (n int) {
-	zeros := 0
-	for _, cells := range h.rows[l.data:] {
-		if h.fits != nil || l.column >= len(cells) || !isNumber([]byte(cells[l.column])) {
+func (h *head) digits() (n int) {
+	zeros, longest := 0, 0
+	for _, cells := range h.rows[h.data:] {
+		if h.fits != nil || h.column >= len(cells) || !isNumber([]byte(cells[h.column])) {
 			continue
 		}
-		id := cells[l.column]
+		id := cells[h.column]
+		longest = max(longest, len(id))
 		if strings.HasPrefix(id, "0") {
 			if zeros++; zeros > 1 && len(id) != n {
 				return 0
@@ -138,10 +150,7 @@ func (h *head) digits(l layout) (n int) {
 			n = len(id)
 		}
 	}
-	longer := func(cells []string) bool {
-		return l.column < len(cells) && len(cells[l.column]) > n && isNumber([]byte(cells[l.column]))
-	}
-	if zeros < 2 || slices.ContainsFunc(h.rows[l.data:], longer) {
+	if zeros < 2 || longest > n {
 		return 0
 	}
 	return n

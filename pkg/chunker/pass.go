@@ -2,6 +2,7 @@ package chunker
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -13,20 +14,16 @@ const headRows = 20
 
 // pass reads an input once, row by row, and checks each row for what can be told from the row alone.
 type pass struct {
-	src     *source
-	rec     *records
-	head    []record // the first rows, which were read ahead
-	headErr error    // what came after them, if they are not headRows
-	at      int      // how many of them were given
-	lay     layout
-	check   *checker
-	columns int
-	own     []int // columns that an earlier run added
+	plan  *Plan // what is known of it so far
+	src   *source
+	rec   *records
+	check *checker
 
-	notes      []string
-	headerRaw  []byte // as it stands; nil: the input has none
-	columnName string
-	idNames    [][]byte // of the ID's column, by which a header that is repeated is known
+	ahead    []record // the first rows, which were read ahead
+	aheadErr error    // what came after them, if they are not headRows
+	at       int      // how many of them were given
+	named    bool     // the column was found by the header's name
+	idNames  [][]byte // of the ID's column, by which a header that is repeated is known
 }
 
 // openPass finds out all about the input that holds for every row. o is filled and valid.
@@ -37,79 +34,71 @@ func openPass(r io.Reader, o Options) (*pass, error) {
 	}
 	text, err := src.text.Peek(sniffBytes)
 	whole, eol := err != nil, findEOL(text)
-	p := &pass{src: src, check: newChecker(o)}
 	sep := sepLine(text, eol)
-	switch {
-	case o.Delimiter != 0:
-		p.rec = newRecords(src, eol, byte(o.Delimiter))
-	case sep == 0:
-		p.rec = newRecords(src, eol, findDelimiter(text, whole, eol))
-	default:
-		if err := (Options{Delimiter: sep}).Validate(); err != nil {
-			return nil, &inputError{1, err}
-		}
-		p.rec = newRecords(src, eol, byte(sep))
+	comma := cmp.Or(o.Delimiter, sep, findDelimiter(text, whole, eol))
+	if err := (Options{Delimiter: comma}).Validate(); err != nil {
+		return nil, &inputError{1, err}
 	}
+	p := &pass{plan: &Plan{Options: o, Delimiter: comma, Encoding: src.encoding, BOM: src.bom},
+		src: src, rec: &records{src: src, eol: eol, comma: byte(comma)}, check: newChecker(o)}
 	if sep != 0 {
 		if err := p.rec.readLine(); err != nil {
 			return nil, err
 		}
 	}
-	return p, p.begin(o)
-}
-
-// begin finds the header and the column of the IDs.
-func (p *pass) begin(o Options) error {
-	h, err := p.readHead(o)
+	h, err := p.readHead()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if p.lay, err = h.find(); err != nil {
-		return err
+	if err := h.find(); err != nil {
+		return nil, err
 	}
-	if p.at = p.lay.data; p.lay.note != "" {
-		p.notes = append(p.notes, p.lay.note)
-	}
-	p.check.digits = h.digits(p.lay)
-	if h.garbled() > 1 { // a single one may be a name
-		p.notes = append(p.notes, garbledNote)
-	}
-	if p.lay.header < 0 {
-		p.columns = len(h.rows[p.at])
-		return nil
-	}
-	header := h.rows[p.lay.header]
-	p.columns, p.columnName, p.own = len(header), header[p.lay.column], pick(header, isOwn)
-	if p.idNames = [][]byte{[]byte(p.columnName)}; p.check.fits == nil {
-		p.idNames = append(p.idNames, bytes.Fields([]byte(p.check.exact))...)
-	}
-	p.headerRaw = p.head[p.lay.header].raw
-	return nil
+	p.begin(h)
+	return p, nil
 }
 
 // readHead reads the first rows ahead.
-func (p *pass) readHead(o Options) (*head, error) {
-	for size := 0; len(p.head) < headRows && size < sniffBytes && p.headErr == nil; {
-		if p.headErr = p.rec.next(); p.headErr == nil && !isMark(p.rec.raw) {
-			p.head = append(p.head, p.rec.clone())
+func (p *pass) readHead() (*head, error) {
+	for size := 0; len(p.ahead) < headRows && size < sniffBytes && p.aheadErr == nil; {
+		if p.aheadErr = p.rec.next(); p.aheadErr == nil && !isMark(p.rec.raw) {
+			p.ahead = append(p.ahead, p.rec.clone())
 			size += len(p.rec.raw)
 		}
 	}
 	switch {
-	case len(p.head) == 0 && p.headErr == io.EOF:
+	case len(p.ahead) == 0 && p.aheadErr == io.EOF:
 		return nil, fail(0, "the input is empty: give a file with one user a row")
-	case len(p.head) == 0:
-		return nil, p.headErr
+	case len(p.ahead) == 0:
+		return nil, p.aheadErr
 	}
-	h := &head{opts: o, idType: p.check.idType}
-	for _, rec := range p.head {
-		cells := make([]string, len(rec.cells))
-		for i, cell := range rec.cells {
-			cells[i] = string(trim(cell))
-		}
-		h.rows, h.lines = append(h.rows, cells), append(h.lines, rec.line)
+	h := &head{opts: p.plan.Options, idType: p.check.idType, header: -1}
+	for _, rec := range p.ahead {
+		h.rows, h.lines = append(h.rows, rec.texts()), append(h.lines, rec.line)
 	}
 	return h, nil
+}
+
+// begin takes over what was found in the first rows.
+func (p *pass) begin(h *head) {
+	plan := p.plan
+	if h.note != "" {
+		plan.Notes = append(plan.Notes, h.note)
+	}
+	if h.garbled() > 1 { // a single one may be a name
+		plan.Notes = append(plan.Notes, garbledNote)
+	}
+	p.at, p.named, p.check.digits = h.data, h.named, h.digits()
+	plan.Column = h.column + 1
+	if h.header < 0 {
+		plan.Columns = len(h.rows[h.data])
+		return
+	}
+	header := h.rows[h.header]
+	plan.Columns = len(header)
+	plan.ColumnName, plan.own, plan.HeaderRaw = header[h.column], pick(header, isOwn), p.ahead[h.header].raw
+	if p.idNames = [][]byte{[]byte(plan.ColumnName)}; p.check.fits == nil {
+		p.idNames = append(p.idNames, bytes.Fields([]byte(p.check.exact))...)
+	}
 }
 
 // isMark says whether a line is one that a program puts in front of a table: PowerShell's #TYPE, Entra's version:v1.0.
@@ -118,55 +107,51 @@ func isMark(line []byte) bool {
 	return bytes.HasPrefix(line, []byte("#TYPE ")) || bytes.HasPrefix(line, []byte("version:v"))
 }
 
-// next gives the next row, without its chunk and place, and if it is not rejected its key. It gives io.EOF at the end,
-// or an *inputError.
-func (p *pass) next() (row Row, k key, err error) {
+// next gives the next row, without its chunk and place. It gives io.EOF at the end, or an *inputError.
+func (p *pass) next() (row Row, err error) {
 	rec := &p.rec.record
-	if p.at < len(p.head) {
-		rec = &p.head[p.at]
+	if p.at < len(p.ahead) {
+		rec = &p.ahead[p.at]
 		p.at++
-	} else if p.headErr != nil {
-		return row, k, p.headErr
+	} else if p.aheadErr != nil {
+		return row, p.aheadErr
 	} else if err := p.rec.next(); err != nil {
-		return row, k, err
+		return row, err
 	}
 	row.Line, row.Raw = rec.line, rec.raw
 	if row.Line > math.MaxUint32 {
-		return row, k, fail(row.Line, "more than %d lines: split the file", math.MaxUint32)
+		return row, fail(row.Line, "more than %d lines: split the file", math.MaxUint32)
 	}
-	if p.lay.column < len(rec.cells) {
-		row.ID = trim(rec.cells[p.lay.column])
+	if column := p.plan.Column - 1; column < len(rec.cells) {
+		row.ID = trim(rec.cells[column])
 	}
-	if rec.odd && len(rec.cells) == p.columns && bytes.Contains(row.ID, quoteMark) {
-		return row, k, p.rec.misplacedQuote(rec.line)
+	if rec.odd && len(rec.cells) == p.plan.Columns && bytes.Contains(row.ID, quoteMark) {
+		return row, p.rec.misplacedQuote(rec.line)
 	}
-	k, code, reason := p.check.check(row.ID)
-	numbers := p.check.fits == nil || p.check.name == Phone // a sum may look like one
-	if code != "" || numbers || len(rec.cells) != p.columns || rec.last != rec.line {
-		if c, r := p.judge(rec, row.ID); c != "" {
-			code, reason = c, r
-		}
+	code, reason := p.judge(rec, row.ID)
+	if code == "" {
+		code, reason = p.check.check(row.ID)
 	}
 	if code != "" {
 		row.Reject = &RejectError{row.Line, code, reason}
 	}
-	return row, k, nil
+	return row, nil
 }
 
 // judge says what is wrong with a row as a whole, whatever its ID is.
 func (p *pass) judge(rec *record, id []byte) (code, reason string) {
 	const remedy = ": delete the row (--no-validate if it is an ID)"
 	switch n := len(rec.cells); {
-	case n != p.columns:
-		if what := noUser(id); n == 1 && p.lay.column == 0 && what != "" {
+	case n != p.plan.Columns:
+		if what := noUser(id); n == 1 && p.plan.Column == 1 && what != "" {
 			return codeNoUser, what
 		}
 		return codeColumns, fmt.Sprintf("the row has %d columns and the first has %d: "+
-			"put a cell that holds the delimiter in quotes, and write a delimiter for each empty cell", n, p.columns)
+			"put a cell that holds the delimiter in quotes, and write a delimiter for each empty cell", n, p.plan.Columns)
 	case p.check.noValidate:
 	case len(id) > 0 && p.repeatsHeader(id):
 		return codeNoUser, "the header is repeated here" + remedy
-	case p.lay.column > 0 && isNumber(id) && sums.has(trim(rec.cells[0])):
+	case p.plan.Column > 1 && isNumber(id) && !isUserID(id) && isAmong(sums, trim(rec.cells[0])):
 		return codeNoUser, "a sum, not a user" + remedy
 	case rec.last != rec.line:
 		if line := p.swallowed(rec, id); line > 0 {
@@ -186,15 +171,15 @@ func (p *pass) repeatsHeader(id []byte) bool {
 
 // swallowed gives the line inside a quoted cell that looks like a row of its own, and 0 if there is none.
 func (p *pass) swallowed(rec *record, own []byte) (line int) {
-	if p.columns == 1 {
+	if p.plan.Columns == 1 {
 		return 0
 	}
 	for i, text := range bytes.Split(rec.raw, []byte{p.rec.eol}) {
 		cells := bytes.Split(bytes.TrimSuffix(text, []byte{'\r'}), []byte{p.rec.comma})
-		if len(cells) != p.columns {
+		if len(cells) != p.plan.Columns {
 			continue
 		}
-		id := bytes.Trim(trim(cells[p.lay.column]), `"`)
+		id := bytes.Trim(trim(cells[p.plan.Column-1]), `"`)
 		if !bytes.Equal(id, own) && (p.check.fits == nil && i > 0 || p.check.fits != nil && p.check.fits(id)) {
 			return rec.line + i
 		}

@@ -3,7 +3,6 @@ package chunker
 import (
 	"bufio"
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"io"
 	"slices"
@@ -24,21 +23,14 @@ var (
 )
 
 // records reads CSV records, each with its line and its bytes as they stand.
-//
-// A record ends with the first line up to which its quotes are even in number. One without a quote is cut at the
-// delimiters: that is what encoding/csv makes of it too, but it costs a string for every record. One with quotes goes
-// through encoding/csv, so that the dialect is the standard one.
 type records struct {
 	src   *source
 	eol   byte
 	comma byte
-	one   *bytes.Reader // the record that csv reads
-	csv   *csv.Reader
 
 	record        // the current one, valid until the next
 	lines  int    // read so far
 	text   []byte // the current record, with its line end
-	quoted []byte // room for cells out of encoding/csv
 }
 
 // record is a row with its cells.
@@ -47,6 +39,14 @@ type record struct {
 	raw        []byte // as it stands, without its line end
 	cells      [][]byte
 	odd        bool // a quote stands in an unquoted cell, so that it could be cut in another way
+}
+
+// texts gives the cells without the spaces around them.
+func (r *record) texts() (cells []string) {
+	for _, cell := range r.cells {
+		cells = append(cells, string(trim(cell)))
+	}
+	return cells
 }
 
 func (r *record) clone() record {
@@ -58,55 +58,18 @@ func (r *record) clone() record {
 	return c
 }
 
-// newRecords begins to read records; eol and comma are their line end and delimiter.
-func newRecords(src *source, eol, comma byte) *records {
-	r := &records{src: src, eol: eol, comma: comma, one: bytes.NewReader(nil)}
-	r.csv = r.newCSV(r.one)
-	return r
-}
-
-func (r *records) newCSV(from io.Reader) *csv.Reader {
-	c := csv.NewReader(from)
-	c.Comma, c.FieldsPerRecord, c.ReuseRecord = rune(r.comma), -1, true
-	return c
-}
-
 // next goes to the next record; empty lines are none. It gives io.EOF at the end, or an *inputError.
 func (r *records) next() error {
-	quotes, err := r.readLines()
-	if err != nil {
+	if err := r.readLines(); err != nil {
 		return err
 	}
-	return r.take(quotes)
+	return r.cut()
 }
 
-// take takes the current record apart, which has so many quotes.
-func (r *records) take(quotes int) error {
-	r.cells, r.quoted, r.last, r.odd = r.cells[:0], r.quoted[:0], r.lines, false
-	if quotes == 0 {
-		return r.cut()
-	}
-	r.one.Reset(r.text)
-	cells, err := r.csv.Read()
-	if err != nil {
-		if line := r.openQuote(); line > 0 {
-			return fail(line, "a quoted field is never closed: "+
-				"close it with a quote, or double a quote that belongs to the text")
-		}
-		r.csv = r.newCSV(r.one)
-		return r.cutOddly()
-	}
-	for _, cell := range cells {
-		from := len(r.quoted)
-		r.quoted = append(r.quoted, cell...)
-		r.cells = append(r.cells, r.quoted[from:])
-	}
-	return r.checkSizes(len(cells))
-}
-
-// readLines reads the lines of the next record, and counts the quotes in it.
-func (r *records) readLines() (quotes int, err error) {
-	for first := true; ; first = quotes%2 == 0 {
+// readLines reads the lines of the next record, which ends with the first up to which its quotes are even in number.
+func (r *records) readLines() error {
+	for quotes := 0; ; {
+		first := quotes == 0
 		if first {
 			r.text, r.line = r.text[:0], r.lines+1
 		}
@@ -116,19 +79,23 @@ func (r *records) readLines() (quotes int, err error) {
 		r.raw = bytes.TrimSuffix(bytes.TrimSuffix(r.text, []byte{r.eol}), []byte{'\r'})
 		switch {
 		case err == io.EOF && !first:
-			return quotes, nil // a quote is not closed
+			if line := r.openQuote(); line > 0 {
+				return fail(line, "a quoted field is never closed: "+
+					"close it with a quote, or double a quote that belongs to the text")
+			}
+			return nil
 		case err == errLongRecord && quotes > 0:
-			return 0, fail(max(r.line, r.openQuote()),
+			return fail(max(r.line, r.openQuote()),
 				"a quoted field goes on for megabytes: its closing quote is probably missing")
 		case err == errLongRecord:
-			return 0, fail(r.line, "a line of more than %d MiB: "+
+			return fail(r.line, "a line of more than %d MiB: "+
 				"this is no list of users; give a file with one user a line", maxRecord>>20)
 		case err != nil:
-			return 0, err
+			return err
 		case quotes%2 == 0 && len(bytes.TrimLeft(r.raw, " \r")) > 0:
-			return quotes, nil
+			return nil
 		case quotes%2 == 1 && first && r.openQuote() == 0:
-			return quotes, nil // the quote opens no cell
+			return nil // the quote opens no cell
 		}
 	}
 }
@@ -176,37 +143,46 @@ func (r *records) encodingError() error {
 	return fail(r.lines, "bytes that are not %s%s", r.src.encoding, hint)
 }
 
-// cut takes the record apart, which has no quotes.
+// cut takes the record apart. In the standard dialect, that of encoding/csv, a cell is quoted as a whole or has no quote.
+// Beside it cells such as ="00123", which people write to keep a spreadsheet from dropping zeros, are read as if they
+// were quoted, and in others such as 6" a quote is a character like any other. One that is opened and not closed in its
+// line is refused.
 func (r *records) cut() error {
-	columns := bytes.Count(r.raw, []byte{r.comma}) + 1
-	if columns <= maxColumns {
-		r.cells = slices.AppendSeq(r.cells, bytes.SplitSeq(r.raw, []byte{r.comma}))
+	r.cells, r.last, r.odd = fields(r.cells[:0], r.raw, r.comma), r.lines, false
+	if columns := len(r.cells); columns > maxColumns {
+		return fail(r.line, "a row of %d columns, %d are the most: is the delimiter another one (--delimiter), "+
+			"or a line end missing?", columns+bytes.Count(r.cells[maxColumns], []byte{r.comma}), maxColumns)
 	}
-	return r.checkSizes(columns)
-}
-
-// cutOddly cuts a record that is not in the standard dialect, which knows no quote inside an unquoted cell. Cells such
-// as ="00123", which people write to keep a spreadsheet from dropping zeros, are read as if they were quoted, and in
-// others such as 6" a quote is a character like any other. One that is opened and not closed in its line is refused.
-func (r *records) cutOddly() error {
-	r.cells = fields(r.raw, r.comma)
 	for i, cell := range r.cells {
 		switch n := len(cell); {
-		case bytes.HasPrefix(cell, quoteMark) && closing(cell, 1, r.comma) == n:
-			r.cells[i] = bytes.ReplaceAll(cell[1:n-1], []byte(`""`), quoteMark)
+		case !bytes.Contains(cell, quoteMark):
+		case isQuoted(cell, r.comma):
+			if cell = cell[1 : n-1]; bytes.ContainsAny(cell, "\"\r") {
+				cell = bytes.ReplaceAll(bytes.ReplaceAll(cell, []byte(`""`), quoteMark), []byte("\r\n"), []byte("\n"))
+			}
+			r.cells[i] = cell
 		case bytes.HasPrefix(cell, formulaMark) && closing(cell, 2, r.comma) == n:
-		case bytes.Contains(cell, quoteMark):
+		default:
 			r.odd = true
 			if r.line != r.last || bytes.HasPrefix(cell, quoteMark) && bytes.Count(cell, quoteMark) == 1 {
 				return r.misplacedQuote(r.line)
 			}
 		}
+		if len(cell) > maxField {
+			return fail(r.line, "a field of more than 1 MiB: "+
+				"this is no list of users; give a file with the IDs in a column of their own")
+		}
 	}
-	return r.checkSizes(len(r.cells))
+	return nil
 }
 
-// fields cuts a record into its cells as they stand, with their quotes.
-func fields(raw []byte, comma byte) (cells [][]byte) {
+// isQuoted says whether a cell is quoted as a whole.
+func isQuoted(cell []byte, comma byte) bool {
+	return bytes.HasPrefix(cell, quoteMark) && closing(cell, 1, comma) == len(cell)
+}
+
+// fields adds a record's cells as they stand, with their quotes. Of more than maxColumns the last one has the rest.
+func fields(cells [][]byte, raw []byte, comma byte) [][]byte {
 	for {
 		end := -1
 		switch {
@@ -218,7 +194,7 @@ func fields(raw []byte, comma byte) (cells [][]byte) {
 		if end < 0 {
 			end = bytes.IndexByte(raw, comma)
 		}
-		if end < 0 || end == len(raw) || len(cells) > maxColumns {
+		if end < 0 || end == len(raw) || len(cells) == maxColumns {
 			return append(cells, raw)
 		}
 		cells, raw = append(cells, raw[:end]), raw[end+1:]
@@ -241,34 +217,21 @@ func closing(text []byte, from int, comma byte) (end int) {
 	return -1
 }
 
-// checkSizes refuses what no list of users holds.
-func (r *records) checkSizes(columns int) error {
-	if columns > maxColumns {
-		return fail(r.line, "a row of %d columns, %d are the most: "+
-			"is the delimiter another one (--delimiter), or a line end missing?", columns, maxColumns)
-	}
-	for _, cell := range r.cells {
-		if len(cell) > maxField {
-			return fail(r.line, "a field of more than 1 MiB: "+
-				"this is no list of users; give a file with the IDs in a column of their own")
-		}
-	}
-	return nil
-}
-
 func (r *records) misplacedQuote(line int) error {
 	return fail(line, `a quote in the middle of a field: `+
 		`put the whole field in quotes and double the quotes inside it, as in "say ""hi"""`)
 }
 
-// openQuote gives the line of the field whose quote is still open at the record's end, so that one more would close it,
+// openQuote gives the line of the cell whose quote is still open at the record's end, so that one more would close it,
 // and 0 if there is none.
 func (r *records) openQuote() (line int) {
-	c := r.newCSV(io.MultiReader(bytes.NewReader(r.raw), bytes.NewReader(quoteMark)))
-	cells, err := c.Read()
-	if err != nil {
-		return 0
+	closed := slices.Concat(r.raw, quoteMark)
+	cells := fields(nil, closed, r.comma)
+	for _, cell := range cells {
+		if bytes.Contains(cell, quoteMark) && !isQuoted(cell, r.comma) {
+			return 0
+		}
 	}
-	line, _ = c.FieldPos(len(cells) - 1)
-	return r.line + line - 1
+	before := len(closed) - len(cells[len(cells)-1])
+	return r.line + bytes.Count(closed[:before], []byte("\n"))
 }

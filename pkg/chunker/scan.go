@@ -2,9 +2,16 @@ package chunker
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
+	"hash"
 	"io"
 )
+
+// blockRows is how many accepted rows at least share one digest. A later pass holds back that many until they are found
+// unchanged; one digest takes 16 bytes of the plan.
+const blockRows = 50
 
 // Scan reads the whole input, checks every row and gives the plan. It calls visit, unless nil, with every row in order,
 // and stops with visit's error as it is, or between two rows with ctx's cause. Any other error says why the input
@@ -14,137 +21,164 @@ func Scan(ctx context.Context, r io.Reader, o Options, visit func(Row) error) (*
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	in, err := openPass(r, o.filled())
+	s, err := openScan(r, o.filled(), nil)
 	if err != nil {
 		return nil, err
 	}
-	s := &scan{in, &Plan{Options: o.filled()}, new(seen), newLedger(o.filled()), map[string]int{}}
-	var b batch
-	for err == nil {
-		err = b.fill(in)
-		s.seen.touch(b.keys)
-		for i, row := range b.rows {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			if ours := s.decide(&row, b.keys[i]); !ours || visit == nil {
-				continue
-			}
-			if err := visit(row); err != nil {
-				return nil, err
-			}
+	for ctx.Err() == nil {
+		row, ours, err := s.next()
+		if err == io.EOF {
+			return s.plan, nil
 		}
-	}
-	if err != io.EOF {
-		return nil, err
-	}
-	return s.finish()
-}
-
-// batch is some rows with copies of what they point to, so that the slots of all can be touched at once.
-type batch struct {
-	rows []Row
-	keys []key
-	text []byte
-}
-
-// fill reads the next rows. An error comes with those before it.
-func (b *batch) fill(in *pass) error {
-	b.rows, b.keys, b.text = b.rows[:0], b.keys[:0], b.text[:0]
-	for len(b.rows) < 64 && len(b.text) < 64<<10 {
-		row, k, err := in.next()
+		if err == nil && ours && visit != nil {
+			err = visit(row)
+		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		from := len(b.text) // where the text grows, the rows before go on pointing into the old one
-		b.text = append(append(b.text, row.ID...), row.Raw...)
-		row.ID, row.Raw = b.text[from:from+len(row.ID)], b.text[from+len(row.ID):]
-		b.rows, b.keys = append(b.rows, row), append(b.keys, k)
+	}
+	return nil, context.Cause(ctx)
+}
+
+// scan makes a plan out of a pass, row by row. A later pass makes it again, and compares.
+type scan struct {
+	*pass
+	planned *Plan // by the first pass; nil: this is it
+	seen    seen  // of the first pass
+	again   int   // duplicates that a later pass has met
+	block   int   // number of the present block, from 0, which has whole chunks
+	first   int   // line of its first row
+	last    int   // line of its last row
+	text    []byte
+	all     hash.Hash      // of all decisions
+	looks   map[string]int // IDs that look like another type
+}
+
+func openScan(r io.Reader, o Options, planned *Plan) (*scan, error) {
+	in, err := openPass(r, o)
+	return &scan{pass: in, planned: planned, all: sha256.New(), looks: map[string]int{}}, err
+}
+
+// next decides what becomes of the next row, accounts for it, and says whether it is one of the shard's: chunks are
+// dealt out in turn, and rejected rows are the first shard's. At the end it gives io.EOF, and the plan is complete.
+func (s *scan) next() (row Row, ours bool, err error) {
+	row, err = s.pass.next()
+	switch {
+	case err == io.EOF:
+		return row, false, s.finish()
+	case err != nil:
+		return row, false, err
+	case row.Reject == nil:
+		if first := s.firstLine(&row); first != 0 {
+			row.Reject = &RejectError{row.Line, codeDuplicate, fmt.Sprintf("the same ID as in line %d", first)}
+		}
+	}
+	if row.Reject != nil || s.check.fits == nil {
+		if t := looksLike(row.ID); t != "" && t != s.check.name {
+			s.looks[t]++
+		}
+	}
+	s.plan.AllRows++
+	if row.Reject != nil {
+		ours = s.reject(row.Reject)
+	} else {
+		ours, err = s.accept(&row)
+	}
+	if ours {
+		s.plan.count(&row)
+	}
+	return row, ours, err
+}
+
+// firstLine gives the line of an earlier row with the same ID, and 0 if there is none.
+func (s *scan) firstLine(row *Row) uint32 {
+	line := uint32(row.Line)
+	if s.planned == nil {
+		first := s.seen.add(s.check.key(row.ID), line)
+		if first != 0 {
+			s.plan.duplicates = append(s.plan.duplicates, [2]uint32{line, first})
+		}
+		return first
+	}
+	if d := s.planned.duplicates; s.again < len(d) && d[s.again][0] == line {
+		s.again++
+		return d[s.again-1][1]
+	}
+	return 0
+}
+
+func (s *scan) reject(e *RejectError) (ours bool) {
+	s.all.Write(binary.LittleEndian.AppendUint32([]byte("rejected "+e.Code+" "), uint32(e.Line)))
+	if e.Code != codeProtected {
+		s.plan.AllRejected++
+	}
+	return s.plan.Options.Shard == 0
+}
+
+// accept gives a row its chunk and its place there, and ends the block if it is complete.
+func (s *scan) accept(row *Row) (ours bool, err error) {
+	p, o := s.plan, &s.plan.Options
+	chunk := p.AllAccepted / o.ChunkSize
+	row.Chunk, row.Place = chunk/o.Shards+1, p.AllAccepted%o.ChunkSize+1
+	if s.proven() {
+		s.first = row.Line
+	}
+	s.last = row.Line
+	s.text = append(append(s.text, row.ID...), '\n')
+	if o.WholeRows {
+		s.text = append(append(s.text, row.Raw...), '\n')
+	}
+	s.text = binary.LittleEndian.AppendUint32(s.text, uint32(row.Line)) // a block holds only where it stood
+	p.AllAccepted++
+	if chunks := (blockRows + o.ChunkSize - 1) / o.ChunkSize; p.AllAccepted%(chunks*o.ChunkSize) == 0 {
+		err = s.endBlock()
+	}
+	return chunk%o.Shards == o.Shard, err
+}
+
+// proven says whether all rows so far stand in blocks that are complete, and in a later pass as they were planned.
+func (s *scan) proven() bool { return len(s.text) == 0 }
+
+// endBlock makes the block's digest or, in a later pass, compares it.
+func (s *scan) endBlock() error {
+	full := sha256.Sum256(s.text)
+	d := [16]byte(full[:])
+	s.all.Write(d[:])
+	s.text = s.text[:0]
+	s.block++
+	if s.planned == nil {
+		s.plan.blocks = append(s.plan.blocks, d)
+	} else if b := s.planned.blocks; s.block > len(b) || b[s.block-1] != d {
+		return fmt.Errorf("lines %d to %d: %w: plan it again", s.first, s.last, ErrChanged)
 	}
 	return nil
 }
 
-// scan is what the first pass gathers.
-type scan struct {
-	in     *pass
-	plan   *Plan
-	seen   *seen
-	ledger *ledger
-	looks  map[string]int // IDs that look like another type
-}
-
-// decide says what becomes of a row, accounts for it, and says whether it is one of the shard's.
-func (s *scan) decide(row *Row, k key) (ours bool) {
+// finish completes the plan at the input's end, and gives io.EOF if a later pass met what was planned.
+func (s *scan) finish() error {
 	p := s.plan
-	if row.Reject == nil {
-		if first := s.seen.add(k, uint32(row.Line)); first != 0 {
-			row.Reject = duplicateOf(row.Line, first)
-			p.duplicates = append(p.duplicates, duplicate{uint32(row.Line), first})
+	if !s.proven() {
+		if err := s.endBlock(); err != nil {
+			return err
 		}
 	}
-	if row.Reject != nil || s.in.check.fits == nil {
-		if t := looksLike(row.ID); t != "" && t != p.Options.IDType {
-			s.looks[t]++
-		}
+	if err := s.src.drain(); err != nil {
+		return err
 	}
-	if row.Reject != nil && row.Reject.Code != codeProtected {
-		p.AllRejected++
+	p.SHA256, p.Bytes = s.src.raw.hash(), s.src.raw.n
+	if was := s.planned; was != nil && was.SHA256 != p.SHA256 {
+		return fmt.Errorf("%w: it has %d bytes and %d rows, had %d and %d: plan it again",
+			ErrChanged, p.Bytes, p.AllRows, was.Bytes, was.AllRows)
 	}
-	ours, complete := s.ledger.add(row)
-	if complete {
-		p.blocks = append(p.blocks, s.ledger.closeBlock())
-	}
-	if ours {
-		p.count(row)
-	}
-	return ours
-}
-
-// count counts a row of the shard's.
-func (p *Plan) count(row *Row) {
-	p.Rows++
-	switch {
-	case row.Reject == nil:
-		p.Accepted++
-		p.Chunks = row.Chunk
-	case row.Reject.Code == codeDuplicate:
-		p.Duplicates++
-	case row.Reject.Code == codeProtected:
-		p.Protected++
-	default:
-		p.Invalid++
-	}
-}
-
-// finish completes the plan at the input's end.
-func (s *scan) finish() (*Plan, error) {
-	in, p, l := s.in, s.plan, s.ledger
-	if err := in.src.drain(); err != nil {
-		return nil, err
-	}
-	if l.begun() {
-		p.blocks = append(p.blocks, l.closeBlock())
-	}
-	p.SHA256, p.Bytes = in.src.raw.hash(), in.src.raw.n
-	p.AllRows, p.AllAccepted = l.rows, l.accepted
-	p.HeaderRaw, p.ColumnName, p.Column, p.Columns = in.headerRaw, in.columnName, in.lay.column+1, in.columns
-	p.own, p.Delimiter, p.Encoding, p.BOM = in.own, rune(in.rec.comma), in.src.encoding, in.src.bom
-	fmt.Fprintf(l.all, "%s %d %d", p.Options.IDType, p.Options.ChunkSize, l.rows)
-	p.Digest = [32]byte(l.all.Sum(nil))
-	s.addNotes()
-	return p, nil
-}
-
-// addNotes tells people what was guessed and what looks odd.
-func (s *scan) addNotes() {
-	p, rows := s.plan, s.ledger.rows
-	p.Notes = append(p.Notes, s.in.notes...)
+	fmt.Fprintf(s.all, "%s %d %d", p.Options.IDType, p.Options.ChunkSize, p.AllRows)
+	p.Digest = [32]byte(s.all.Sum(nil))
 	for _, t := range []string{UserID, Email, Phone} {
-		if n := s.looks[t]; n > rows/2 {
-			p.Notes = append(p.Notes, fmt.Sprintf("%d of %d IDs look like %s: --id-type %s?", n, rows, article(t), t))
+		if n := s.looks[t]; n > p.AllRows/2 {
+			p.Notes = append(p.Notes, fmt.Sprintf("%d of %d IDs look like %s: --id-type %s?", n, p.AllRows, article(t), t))
 		}
 	}
-	if rows == 0 {
+	if p.AllRows == 0 {
 		p.Notes = append(p.Notes, "the input has a header and no rows: there is nobody to delete")
 	}
+	return io.EOF
 }

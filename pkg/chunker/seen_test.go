@@ -10,12 +10,11 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// spread makes a key of a number; two neighbours differ in their last bits alone.
-func spread(n uint64) (k key) {
-	binary.BigEndian.PutUint64(k[:], n/2)
-	binary.BigEndian.PutUint64(k[:], xxh3.Hash(k[:8]))
-	k[11] = byte(n % 2)
-	return k
+// spread makes a key of a number; two neighbours differ in one bit alone.
+func spread(n uint64) xxh3.Uint128 {
+	var text [8]byte
+	binary.BigEndian.PutUint64(text[:], n/2)
+	return xxh3.Uint128{Lo: xxh3.Hash(text[:]), Hi: n % 2}
 }
 
 // Promise 8: at most 48 bytes an ID, at every number of them, though the garbage collector may not have taken anything
@@ -47,7 +46,7 @@ func allocated() uint64 {
 
 // TestSeenGivesTheFirstLine compares with a map.
 func TestSeenGivesTheFirstLine(t *testing.T) {
-	s, want := new(seen), map[key]uint32{}
+	s, want := new(seen), map[xxh3.Uint128]uint32{}
 	r := rand.New(rand.NewPCG(1, 2))
 	for line := uint32(1); line <= 300_000; line++ {
 		k := spread(r.Uint64N(100_000))
@@ -64,7 +63,7 @@ func TestSeenGivesTheFirstLine(t *testing.T) {
 func TestSeenComparesWholeKeys(t *testing.T) {
 	s := new(seen)
 	for n := range uint32(300) {
-		k := key{8: byte(n >> 8), 11: byte(n)}
+		k := xxh3.Uint128{Lo: uint64(n) << 32, Hi: uint64(n) << 16}
 		if first := s.add(k, n+1); first != 0 {
 			t.Fatalf("key %d is taken for that of line %d", n, first)
 		}

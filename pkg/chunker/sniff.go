@@ -42,13 +42,13 @@ func sepLine(text []byte, eol byte) (delimiter rune) {
 // findDelimiter gives the delimiter that cuts most of the first records into the same number of columns, the larger
 // number if several do: titles above a table have fewer. With none there is one column, and the comma is as good as
 // any. text is the beginning of the input; whole says that it is all of it.
-func findDelimiter(text []byte, whole bool, eol byte) byte {
-	best, bestColumns, bestRecords := byte(','), 0, 0
+func findDelimiter(text []byte, whole bool, eol byte) rune {
+	best, bestColumns, bestRecords := ',', 0, 0
 	first := firstRecords(text, whole, eol)
-	for _, d := range []byte(delimiters) {
+	for _, d := range delimiters {
 		records := map[int]int{} // by the number of delimiters in them
 		for _, record := range first {
-			records[bytes.Count(record, []byte{d})]++
+			records[bytes.Count(record, []byte{byte(d)})]++
 		}
 		delete(records, 0)
 		for columns, n := range records {

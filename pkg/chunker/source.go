@@ -14,7 +14,6 @@ import (
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
 )
 
 const (
@@ -101,8 +100,8 @@ func (s *source) decode(asked string) error {
 	if len(head) == 0 && err != io.EOF {
 		return s.readError(0, err)
 	}
-	if f := foreign(head); f != nil {
-		return fail(1, "this is %s, not CSV: %s", f.name, f.remedy)
+	if name, remedy := foreign(head); name != "" {
+		return fail(1, "this is %s, not CSV: %s", name, remedy)
 	}
 	mark := ""
 	s.encoding = cmp.Or(asked, "utf-8")
@@ -121,7 +120,7 @@ func (s *source) decode(asked string) error {
 		return s.readError(0, err)
 	}
 	if decoder != nil {
-		s.read(transform.NewReader(s.text, decoder))
+		s.read(decoder.Reader(s.text))
 	}
 	return nil
 }

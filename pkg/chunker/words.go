@@ -32,40 +32,32 @@ var nothing = wordSet(`null (null) [null] <null> "null" 'null' nul dbnull \n \\n
 var sums = wordSet(`total totals subtotal grandtotal totalcount totalusers sum sumtotal summe gesamt gesamtsumme
 	zwischensumme totale totalgénéral suma totalgeneral итого всего 合计 合計 总计 總計 小计 小計 共计 共計 总和 總和 总数 總數`)
 
-// set is a set of words in lower case. Most texts are told from its words by their first byte and length alone.
-type set struct {
-	words   map[string]bool
-	lengths [256]uint64 // by first byte: a bit for each length
-}
-
-func wordSet(words string) *set {
-	s := &set{words: map[string]bool{}}
-	for _, word := range strings.Fields(words) {
-		s.words[word] = true
-		s.lengths[word[0]] |= 1 << len(word)
+func wordSet(words string) map[string]bool {
+	set := map[string]bool{}
+	for word := range strings.FieldsSeq(words) {
+		set[word] = true
 	}
-	return s
+	return set
 }
 
-// has looks a text up without its spaces and in lower case. It allocates nothing.
-func (s *set) has(id []byte) bool {
+// isAmong says whether a text is one of the words, without its spaces and in lower case. It allocates nothing.
+func isAmong(words map[string]bool, id []byte) bool {
 	var room [64]byte
 	text := room[:0]
-	if len(id) == 0 || len(id) > 40 || id[0] < utf8.RuneSelf && s.lengths[id[0]]|s.lengths[id[0]|0x20] == 0 {
+	if len(id) > 40 {
 		return false
 	}
-	for len(id) > 0 {
-		r, n := utf8.DecodeRune(id)
-		if id = id[n:]; r != ' ' {
+	for _, r := range string(id) {
+		if r != ' ' {
 			text = utf8.AppendRune(text, unicode.ToLower(r))
 		}
 	}
-	return s.lengths[text[0]]&(1<<len(text)) != 0 && s.words[string(text)]
+	return words[string(text)]
 }
 
 // isNothing says whether a text is a word for an empty value, or has neither a letter nor a number.
 func isNothing(id []byte) bool {
-	return nothing.has(id) || isPunctuation(id) && !isLine(id) && !bytes.HasPrefix(id, []byte("#"))
+	return isAmong(nothing, id) || isPunctuation(id) && !isLine(id) && !bytes.HasPrefix(id, []byte("#"))
 }
 
 func isPunctuation(id []byte) bool {
@@ -103,15 +95,7 @@ func noUser(id []byte) string {
 
 // isSum says whether a text is a sum or a count, such as Total: 300 and (2 rows).
 func isSum(id []byte) bool {
-	if id[0] <= '9' || bytes.HasPrefix(id, []byte("（")) || bytes.HasPrefix(id, []byte("共")) {
-		if countForm.Match(id) {
-			return true
-		}
-	}
-	if id[0] < utf8.RuneSelf && sums.lengths[id[0]|0x20] == 0 {
-		return false
-	}
-	return sums.has(bytes.TrimRightFunc(id, func(r rune) bool {
+	return countForm.Match(id) || isAmong(sums, bytes.TrimRightFunc(id, func(r rune) bool {
 		return unicode.IsNumber(r) || strings.ContainsRune(" :：=,.人条條行个個筆名", r)
 	}))
 }

@@ -11,13 +11,6 @@ import (
 // masked stands for what names somebody.
 const masked = "***"
 
-// A cell is looked for in a text if it is this long, in runes: shorter ones, such as "yes", are words of any text. In
-// Chinese and other scripts names are shorter.
-const (
-	leastMasked = 5
-	leastNames  = 2
-)
-
 // named are e-mail addresses, and numbers as long as those of phones, whoever has them.
 var named = regexp.MustCompile(`[^\s@<>"'(),;:]+@[^\s@<>"'(),;:]+\.[\pL\pN-]+|\+\d[\d -]{5,18}\d\b|\b\d{8,15}\b`)
 
@@ -28,9 +21,9 @@ func Mask(text string, cells []string) string {
 	var found []string
 	for _, cell := range cells {
 		cell = strings.TrimSpace(cell)
-		n, least := utf8.RuneCountInString(cell), leastMasked
+		n, least := utf8.RuneCountInString(cell), 5 // shorter ones, such as "yes", are words of any text
 		if n < len(cell) {
-			least = leastNames
+			least = 2 // in Chinese and other scripts names are shorter
 		}
 		if n >= least && strings.Contains(folded, strings.ToLower(cell)) {
 			found = append(found, cell)

@@ -8,19 +8,19 @@ import (
 )
 
 // Field is a part of a profile that a row's cell can be compared with.
-type Field string
+type Field = string
 
 // The fields. Those that are IDs too are called as the API calls that kind of ID.
 const (
-	UserID     Field = "user_id"
-	ExternalID Field = "external_id"
-	Email      Field = "email"
-	Phone      Field = "phone"
-	Username   Field = "username"
-	Name       Field = "name"
-	Nickname   Field = "nickname"
-	GivenName  Field = "given_name"
-	FamilyName Field = "family_name"
+	UserID     = "user_id"
+	ExternalID = "external_id"
+	Email      = "email"
+	Phone      = "phone"
+	Username   = "username"
+	Name       = "name"
+	Nickname   = "nickname"
+	GivenName  = "given_name"
+	FamilyName = "family_name"
 )
 
 // Fields are all there are, those that tell most of a person first.
@@ -43,9 +43,8 @@ func ParsePerson(profile []byte) (p Person, err error) {
 
 // Values are what the profile says of a field: nothing, one value, or a name in each order in which it is written.
 func (p Person) Values(f Field) []string {
-	one := map[Field]string{UserID: p.UserID, ExternalID: p.ExternalID, Email: p.Email, Phone: p.phone(),
-		Username: p.Username, Name: p.Name, Nickname: p.Nickname, GivenName: p.GivenName, FamilyName: p.FamilyName}[f]
-	all := []string{one}
+	all := []string{map[Field]string{UserID: p.UserID, ExternalID: p.ExternalID, Email: p.Email, Phone: p.phone(),
+		Username: p.Username, Name: p.Name, Nickname: p.Nickname, GivenName: p.GivenName, FamilyName: p.FamilyName}[f]}
 	if g, n := p.GivenName, p.FamilyName; f == Name && g != "" && n != "" {
 		all = append(all, g+" "+n, n+" "+g, n+g, n+", "+g)
 	}

@@ -23,22 +23,14 @@ func ParseMatch(text string) (all []Match, err error) {
 	}
 	for part := range strings.SplitSeq(text, ",") {
 		name, header, _ := strings.Cut(part, "=")
-		f := Field(strings.NewReplacer("-", "_", " ", "_").Replace(strings.ToLower(strings.TrimSpace(name))))
+		f := strings.NewReplacer("-", "_", " ", "_").Replace(strings.ToLower(strings.TrimSpace(name)))
 		if !slices.Contains(Fields(), f) {
 			return nil, fmt.Errorf("there is no field %q to match: give some of %s, such as email or email=Work mail",
-				strings.TrimSpace(name), list(Fields()))
+				strings.TrimSpace(name), strings.Join(Fields(), ", "))
 		}
 		all = append(all, Match{Field: f, Header: strings.TrimSpace(header)})
 	}
 	return all, nil
-}
-
-func list[T ~string](words []T) string {
-	var all []string
-	for _, w := range words {
-		all = append(all, string(w))
-	}
-	return strings.Join(all, ", ")
 }
 
 // Only is a condition that a profile has to fulfil. A profile without a value fulfils none.
@@ -66,7 +58,7 @@ func ParseOnly(text string, today time.Time) (o Only, err error) {
 	case o.what == "status" && sign == '=':
 		i := slices.IndexFunc(statuses, func(s string) bool { return strings.EqualFold(s, value) })
 		if i < 0 {
-			return o, fmt.Errorf("%q: there is no status %q: give one of %s", text, value, list(statuses))
+			return o, fmt.Errorf("%q: there is no status %q: give one of %s", text, value, strings.Join(statuses, ", "))
 		}
 		o.status = statuses[i]
 	case o.what == "status":
@@ -99,27 +91,25 @@ func parseDay(s string, today time.Time) (time.Time, error) {
 
 // unmet says why a profile does not fulfil the condition; "": it does.
 func (o Only) unmet(p Person) string {
-	if o.status != "" {
-		switch {
-		case p.Status == "":
-			return "only: " + o.text + ", and the profile has no status"
-		case !strings.EqualFold(p.Status, o.status):
-			return "only: " + o.text + ", and the status is " + p.Status
-		}
-		return ""
-	}
-	value := map[string]string{"last-login": p.LastLogin, "created": p.CreatedAt,
+	value := map[string]string{"status": p.Status, "last-login": p.LastLogin, "created": p.CreatedAt,
 		"status-changed": p.StatusChangedAt}[o.what]
 	at, err := time.Parse(time.RFC3339, value)
+	why := "the time is another"
 	switch {
+	case o.status != "" && value == "":
+		why = "the profile has no status"
+	case o.status != "" && strings.EqualFold(value, o.status):
+		return ""
+	case o.status != "":
+		why = "the status is " + value
 	case value == "":
-		return "only: " + o.text + ", and the profile does not say when"
+		why = "the profile does not say when"
 	case err != nil:
-		return "only: " + o.text + ", and the profile's time cannot be read"
+		why = "the profile's time cannot be read"
 	case o.before && at.Before(o.day), !o.before && !at.Before(o.day.AddDate(0, 0, 1)):
 		return ""
 	}
-	return "only: " + o.text + ", and the time is another"
+	return "only: " + o.text + ", and " + why
 }
 
 // Rules are what is asked of a user before anything is done. The zero value asks for nothing but that the user exists.
@@ -137,13 +127,6 @@ const (
 	Absent Decision = iota // nobody has the row's ID
 	Send
 	Spare // the reason says why
-)
-
-// The beginnings of the reasons for which rows are spared.
-const (
-	ByProtect = "protected"
-	ByMatch   = "match"
-	ByOnly    = "only"
 )
 
 // Decide says what becomes of a row with those cells, whose ID names the people found. Where that are several, the call
@@ -175,7 +158,7 @@ func (r Rules) mismatch(cells []string, p Person) string {
 	if len(r.Match) == 0 {
 		return ""
 	}
-	var differ []Field
+	var differ []string
 	compared := 0
 	for _, m := range r.Match {
 		if m.Column >= len(cells) || fold(cells[m.Column]) == "" {
@@ -189,7 +172,7 @@ func (r Rules) mismatch(cells []string, p Person) string {
 	case compared == 0:
 		return "match: the row has nothing to compare"
 	case len(differ) > 0:
-		return "match: the row and the profile differ in " + list(differ)
+		return "match: the row and the profile differ in " + strings.Join(differ, ", ")
 	}
 	return ""
 }

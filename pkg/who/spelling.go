@@ -13,9 +13,6 @@ import (
 // fold makes texts comparable that people take for the same: letters in any case and any Unicode form, with single
 // spaces and without characters that nobody sees.
 func fold(s string) string {
-	if plain(s) {
-		return s
-	}
 	if !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x7f }) { // as with nearly all others
 		return strings.Join(strings.Fields(strings.ToLower(s)), " ")
 	}
@@ -27,11 +24,6 @@ func fold(s string) string {
 		return r
 	}, norm.NFKC.String(s))
 	return strings.Join(strings.Fields(s), " ")
-}
-
-// plain says whether fold would change nothing, as with nearly all IDs.
-func plain(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || 'A' <= r && r <= 'Z' })
 }
 
 // email is a folded address with its domain in the spelling of the domain name system.
@@ -51,7 +43,7 @@ func email(s string) string {
 // same person. It is generous, which is right for people who must not be deleted: letters in any case and Unicode form,
 // e-mail domains in either spelling, numbers without leading zeros, phones by their national number.
 func Spellings(kind, id string) []string {
-	switch Field(kind) {
+	switch kind {
 	case UserID:
 		return []string{fold(id)}
 	case Email:
@@ -61,14 +53,10 @@ func Spellings(kind, id string) []string {
 	}
 	id = fold(id)
 	at := strings.LastIndexByte(id, ':') + 1 // of <provider>:<userIdInIdp> and <key>:<value>
-	if number := strings.TrimLeft(id[at:], "0"); number != "" && isNumber(number) {
+	if number := strings.TrimLeft(id[at:], "0"); number != "" && digits(number) == number {
 		return []string{id[:at] + number}
 	}
 	return []string{id}
-}
-
-func isNumber(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 }
 
 // Agree says whether a cell is a spelling of what a profile has for a field.
@@ -92,20 +80,21 @@ type phone struct {
 
 func parsePhone(s string) phone {
 	s = strings.ReplaceAll(norm.NFKC.String(s), "(0)", "") // +44 (0)20: the zero is not dialled from abroad
-	digits := strings.Map(func(r rune) rune {
+	if before, _, plus := strings.Cut(s, "+"); plus && strings.Trim(before, "tel: ") == "" {
+		return phone{digits(s), true}
+	}
+	number, abroad := strings.CutPrefix(digits(s), "00")
+	return phone{number, abroad}
+}
+
+// digits gives the digits in a text.
+func digits(s string) string {
+	return strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' {
 			return -1
 		}
 		return r
 	}, s)
-	before, _, _ := strings.Cut(s, "+")
-	if strings.Contains(s, "+") && strings.Trim(before, "tel: ") == "" {
-		return phone{digits, true}
-	}
-	if abroad, ok := strings.CutPrefix(digits, "00"); ok {
-		return phone{abroad, true}
-	}
-	return phone{digits, false}
 }
 
 // nationals are the numbers without the country's code that may be meant. One that does not say whether it begins with
@@ -129,13 +118,12 @@ func samePhone(a, b phone) bool {
 	if a.digits == "" || b.digits == "" {
 		return false
 	}
-	if a.international && b.international && codeOf(a) != codeOf(b) {
+	code := func(p phone) string { return p.digits[:min(len(p.digits), codeLength(p.digits))] }
+	if a.international && b.international && code(a) != code(b) {
 		return false
 	}
 	return slices.ContainsFunc(a.nationals(), func(n string) bool { return slices.Contains(b.nationals(), n) })
 }
-
-func codeOf(p phone) string { return p.digits[:min(len(p.digits), codeLength(p.digits))] }
 
 // codeLength is how many digits the country's code has that a number begins with (ITU-T E.164: no code is the beginning
 // of another).

@@ -1,0 +1,82 @@
+package chunker
+
+import (
+	"bytes"
+	"io"
+	"slices"
+)
+
+// List reads a list of people such as --protect's, in any of the formats of an input, by whatever kind of ID its header
+// names: of several, idType rather than another. Without a header the kind is what all IDs plainly look like, else
+// idType; where idType may look like anything, such IDs may be of either kind, and kinds has both. A single row that is
+// not a valid ID is an error, for a protection must never be dropped in silence; so is an empty list. Duplicates do no
+// harm.
+func List(list []byte, idType string) (kinds, ids []string, err error) {
+	for _, kind := range []string{idType, UserID, Email, Phone, Username, ExternalID, Identity, SyncRelation, CustomField} {
+		ids, named, failed := readList(list, kind)
+		if named && failed == nil {
+			return []string{kind}, ids, nil
+		}
+		if named && err == nil {
+			err = failed
+		}
+	}
+	if err != nil { // its header names a kind, and it holds something else
+		return nil, nil, err
+	}
+	for _, kind := range []string{UserID, Email, Phone} {
+		ids, _, err := readList(list, kind)
+		differs := func(id string) bool { return looksLike([]byte(id)) != kind }
+		if err != nil || slices.ContainsFunc(ids, differs) {
+			continue
+		}
+		if kinds = []string{kind}; kind != idType && typeOf(idType).fits == nil {
+			kinds = append(kinds, idType)
+		}
+		return kinds, ids, nil
+	}
+	if ids, _, err = readList(list, idType); err != nil {
+		return nil, nil, err
+	}
+	return []string{idType}, ids, nil
+}
+
+// KindOf says which kind of ID a column of that header holds; "": none that is known.
+func KindOf(header string) string {
+	for _, t := range idTypes {
+		if t.level(header) > 0 {
+			return t.name
+		}
+	}
+	return ""
+}
+
+// readList reads a list of IDs of one kind, and says whether its header names that. A first row that is not plainly a
+// header is an ID.
+func readList(list []byte, kind string) (ids []string, named bool, err error) {
+	o := Options{IDType: kind}
+	if err := o.Validate(); err != nil {
+		return nil, false, err
+	}
+	in, err := openPass(bytes.NewReader(list), o.filled())
+	if err != nil {
+		return nil, false, err
+	}
+	if !in.named {
+		in.at, in.plan.Columns, in.idNames = 0, len(in.ahead[0].cells), nil
+	}
+	for {
+		switch row, err := in.next(); {
+		case err == io.EOF && len(ids) == 0:
+			return nil, in.named, fail(0, "the list holds no ID")
+		case err == io.EOF:
+			return ids, in.named, nil
+		case err != nil:
+			return nil, in.named, err
+		case row.Reject != nil:
+			return nil, in.named, fail(row.Line, "%s (no row of such a list is passed over)", row.Reject.Reason)
+		default:
+			ids = append(ids, string(row.ID))
+		}
+	}
+}
