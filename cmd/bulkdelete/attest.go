@@ -21,7 +21,7 @@ type attestOptions struct{ signKey, timestamp string }
 func (o *attestOptions) flags() []cli.Flag {
 	return []cli.Flag{
 		word(&o.signKey, outputFlags, "sign-key", "",
-			"`FILE`: SSH key to sign the seal with; a public one: ssh-agent signs"),
+			"`FILE`: SSH key to sign the seal; a public one: by ssh-agent"),
 		word(&o.timestamp, outputFlags, "timestamp", "", "`URL`: time-stamping server (RFC 3161) to stamp the seal"),
 	}
 }

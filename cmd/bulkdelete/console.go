@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -42,6 +43,15 @@ type console struct {
 	stopping atomic.Bool
 }
 
+// language is that of the page: the one asked for, or else the locale's.
+func (o *outputOptions) language() string {
+	locale := cmp.Or(o.lang, os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))
+	if strings.HasPrefix(locale, "zh") {
+		return "zh"
+	}
+	return "en"
+}
+
 func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	root := c.Root()
 	k := &console{in: root.Reader, out: root.Writer, err: root.ErrWriter.(*stderr), json: o.json, progress: o.progress,
@@ -53,6 +63,8 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	switch {
 	case !slices.Contains([]string{"", "auto", "bar", "plain", "none"}, o.progress): // "": the command has no --progress
 		return nil, fmt.Errorf("--progress %q: give auto, bar, plain or none", o.progress)
+	case !slices.Contains([]string{"", "en", "zh"}, o.lang):
+		return nil, fmt.Errorf("--lang %q: give en or zh", o.lang)
 	case o.progress == "bar" || o.progress == "none":
 	case k.cursor && o.progress != "plain":
 		k.progress = "bar"

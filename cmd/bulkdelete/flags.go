@@ -133,13 +133,14 @@ func (o *metricsOptions) flags() []cli.Flag {
 
 // outputOptions say how the program talks.
 type outputOptions struct {
-	progress, logFormat, logLevel string
-	json                          bool
+	progress, lang, logFormat, logLevel string
+	json                                bool
 }
 
 func (o *outputOptions) flags() []cli.Flag {
 	return []cli.Flag{
 		word(&o.progress, outputFlags, "progress", "auto", "`M`: auto, bar, plain or none"),
+		word(&o.lang, outputFlags, "lang", "", "`L`: en, or zh beside it, on report.html (default: by LANG)"),
 		toggle(&o.json, outputFlags, "json", "print the summary as JSON"),
 		word(&o.logFormat, outputFlags, "log-format", "", "`F`: console or json (default: console on a terminal)"),
 		word(&o.logLevel, outputFlags, "log-level", "info", "`L`: debug, info, warn or error"),

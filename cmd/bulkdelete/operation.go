@@ -275,7 +275,7 @@ func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
 	limit, _ := job.ParseLimit(o.maxFailures) // check has done it
 	s := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed",
 		Plan: o.approval, Signer: o.signer(), Reason: o.reason, Guards: o.guards(), Resume: resume,
-		Rate: o.config.Rate.String(), Paces: o.kept, Sample: o.before, PoolBefore: o.poolUsers}
+		Rate: o.config.Rate.String(), Paces: o.kept, Sample: o.before, PoolBefore: o.poolUsers, Lang: o.language()}
 	if o.yes {
 		s.Approved = "--yes"
 	}
@@ -324,7 +324,7 @@ func (o *operation) carryOut(ctx context.Context, j *job.Job, users int) error {
 // finishedBefore answers for a folder that has nothing left to do, without a single call to the API.
 func (o *operation) finishedBefore(ctx context.Context, d job.Deed, dir string) error {
 	stop := o.console.whileSlow(o.through("comparing the files in " + dir + " with the audit"))
-	summary, notes, err := job.Refresh(d)
+	summary, notes, err := job.Refresh(d, "")
 	stop()
 	if err != nil {
 		return err

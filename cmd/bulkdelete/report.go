@@ -38,6 +38,7 @@ type reportOptions struct {
 
 func (o *reportOptions) flags() []cli.Flag {
 	return slices.Concat(o.folderOptions.flags(), []cli.Flag{
+		word(&o.lang, outputFlags, "lang", "", "`L`: en, or zh beside it, on report.html (default: as it is)"),
 		word(&o.out, outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
 		uploadFlag(&o.upload),
 		toggle(&o.redact, guardFlags, "redact", "erase the files that name people, of a finished run"),
@@ -89,7 +90,7 @@ func (o *reportOptions) reportOne(ctx context.Context, k *console, dir string) e
 		summary, err = o.redactOne(ctx, k, dir, attestor)
 	} else {
 		stop := k.whileSlow(func() string { return "making the files in " + dir + " from its input and audit" })
-		summary, notes, err = refresh(ctx, dir, o.input, attestor)
+		summary, notes, err = o.refresh(ctx, dir, attestor)
 		stop()
 	}
 	if err != nil {
@@ -120,6 +121,10 @@ func (o *reportOptions) redactOne(ctx context.Context, k *console, dir string, a
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
+	if o.lang != "" && o.lang != r.Run.Lang() {
+		return nil, job.Fail(job.Usage, "leave --lang out, or give it to report before --redact",
+			"--lang %s: a page whose lists are erased stays in its language", o.lang)
+	}
 	if len(r.Lists) > 0 && !o.yes {
 		k.say("These are erased for good, and nobody can be restored or looked up by them any more:\n  %s",
 			strings.Join(r.Lists, "\n  "))
@@ -136,7 +141,9 @@ func (o *reportOptions) redactOne(ctx context.Context, k *console, dir string, a
 }
 
 // refresh makes the files of a run or of a restore, whose seal is then vouched for.
-func refresh(ctx context.Context, dir, input string, a job.Attestor) (s *report.Summary, notes []string, err error) {
+func (o *reportOptions) refresh(ctx context.Context, dir string, a job.Attestor) (
+	s *report.Summary, notes []string, err error,
+) {
 	var d interface {
 		job.Deed
 		Close() error
@@ -145,12 +152,12 @@ func refresh(ctx context.Context, dir, input string, a job.Attestor) (s *report.
 	if err == nil && run != nil && run.Asked.Deed.Undoes() {
 		d, err = job.OpenRestore(ctx, filepath.Dir(filepath.Clean(dir)))
 	} else {
-		d, err = job.Reopen(ctx, dir, input)
+		d, err = job.Reopen(ctx, dir, o.input)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if s, notes, err = job.Refresh(d); err == nil {
+	if s, notes, err = job.Refresh(d, o.lang); err == nil {
 		err = a.Vouch(ctx, d)
 	}
 	return s, notes, errors.Join(err, d.Close())
@@ -169,7 +176,7 @@ func (o *reportOptions) joinShards(ctx context.Context, k *console, dirs []strin
 	stop := k.whileSlow(func() string {
 		return "making the files of " + text.Things(len(dirs), "shard") + " and of the whole"
 	})
-	summary, err := job.Join(ctx, dirs, o.out, o.input)
+	summary, err := job.Join(ctx, dirs, o.out, o.input, o.lang)
 	stop()
 	if err != nil {
 		return err

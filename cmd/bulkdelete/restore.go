@@ -55,7 +55,7 @@ func restoreFlags(o *jobOptions) []cli.Flag {
 		toggle(&o.sandbox, apiFlags, "sandbox", "an embedded sandbox, empty at first: no account needed"),
 		toggle(&o.dryRun, guardFlags, "dry-run", "list who can come back; beats --yes", "n"),
 	}, named(o.flags(), "yes", "stop-after", "max-failures", "max-duration", "faults", "sign-key", "timestamp",
-		"progress", "json", "log-format", "log-level"))
+		"lang", "progress", "json", "log-format", "log-level"))
 }
 
 // lostForEver is what bulkdelete does not bring back.

@@ -30,8 +30,8 @@ func makeFiles(d Deed, seal bool) (*report.Summary, error) {
 
 // Refresh makes those files again that are not what they should be. notes say which these were, and what else in
 // the folder is not what was sealed: that is neither made again nor sealed anew. A backup that is damaged is
-// refused.
-func Refresh(d Deed) (s *report.Summary, notes []string, _ error) {
+// refused. The page stays in its language unless lang is another one.
+func Refresh(d Deed, lang string) (s *report.Summary, notes []string, _ error) {
 	f := d.adopted()
 	if f.Run.Asked.Backup != "" {
 		_, closer, err := report.ReadProfiles(f.dir, f.Run, report.BackupName)
@@ -48,6 +48,12 @@ func Refresh(d Deed) (s *report.Summary, notes []string, _ error) {
 		notes = append(notes, "made again from the audit: "+how)
 	}
 	strange, sealed, err := sealState(f.dir, f.Run, s)
+	switch other := lang != "" && lang != f.Run.Lang() && f.Run.Begun(); {
+	case other && len(strange) > 0:
+		notes = append(notes, "the page stays in its language, "+f.Run.Lang())
+	case other && err == nil:
+		sealed, err = false, f.translate(lang)
+	}
 	switch {
 	case err != nil:
 		return nil, nil, filesError(f.dir, err)
@@ -55,6 +61,18 @@ func Refresh(d Deed) (s *report.Summary, notes []string, _ error) {
 		s, err = makeFiles(d, len(strange) == 0)
 	}
 	return s, append(notes, strange...), err
+}
+
+// translate notes the page's language in run.json. The seal goes first: a folder without one is sealed by whatever
+// makes its files next, even if this dies here.
+func (f *Folder) translate(lang string) error {
+	if !f.Run.Open {
+		if err := report.Unseal(f.dir); err != nil {
+			return err
+		}
+	}
+	f.Run.Last().Lang = lang
+	return f.Run.Save(f.dir)
 }
 
 // sealState says whether a folder's seal is in order, and names what is not what was sealed and cannot be made

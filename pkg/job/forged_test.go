@@ -201,7 +201,7 @@ func (b *fixture) refreshed() (notes []string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	_, notes, err = Refresh(r)
+	_, notes, err = Refresh(r, "")
 	if err := errors.Join(err, r.Close()); err != nil {
 		b.t.Error(err)
 	}

@@ -28,9 +28,9 @@ func Whole(run *report.Run, plan *chunker.Plan) *report.Run {
 }
 
 // Join makes the files in the folders of a job's shards again and, in out, those of the whole job; out "" makes no
-// files of the whole. The summary is the whole's. It is an error if the folders do not belong to one job, or if
+// files of the whole. lang is as in Refresh. The summary is the whole's. It is an error if the folders do not belong to one job, or if
 // together they do not account for every row of the input.
-func Join(ctx context.Context, dirs []string, out, input string) (_ *report.Summary, err error) {
+func Join(ctx context.Context, dirs []string, out, input, lang string) (_ *report.Summary, err error) {
 	var records []*Record
 	defer func() {
 		for _, r := range records {
@@ -45,7 +45,7 @@ func Join(ctx context.Context, dirs []string, out, input string) (_ *report.Summ
 		r, err := Reopen(ctx, dir, input)
 		if err == nil {
 			records = append(records, r)
-			_, _, err = Refresh(r)
+			_, _, err = Refresh(r, lang)
 		}
 		if err == nil {
 			whole, err = addShard(whole, r, dirs[0])

@@ -73,7 +73,9 @@ func renderPage(run *Run, s *Summary) ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	err = t.Execute(&b, p)
+	if err = t.Execute(&b, p); err == nil && run.Lang() == "zh" {
+		return besideEnglish(b.Bytes()), nil
+	}
 	return b.Bytes(), err
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,9 @@ func TestPageSaysWhatHappenedInOneSentence(t *testing.T) {
 	} {
 		if class, got := verdict(&c.s); class != c.class || got != c.want {
 			t.Errorf("got %s, %q; want %s, %q", class, got, c.class, c.want)
+		}
+		if zh := chineseVerdict(c.want); regexp.MustCompile(`[A-Za-z.]`).MatchString(zh) {
+			t.Errorf("%s is not all in Chinese: %s", c.want, zh)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -135,6 +136,7 @@ type Session struct {
 	Rate       string            `json:"rate,omitempty"`
 	Paces      []PaceChange      `json:"paces,omitempty"`       // asked of it while it ran, or of the run before and kept
 	Resume     string            `json:"resume"`                // the command that goes on with it
+	Lang       string            `json:"lang,omitempty"`        // of the page: en, or zh beside it
 	Torn       int               `json:"torn,omitempty"`        // rows of a run that died that were cut off
 	Sample     *Sample           `json:"sample,omitempty"`      // of the users, looked up before
 	PoolBefore *int              `json:"pool_before,omitempty"` // users in the pool, where they could be counted
@@ -245,6 +247,14 @@ func (r *Run) Last() *Session {
 		return nil
 	}
 	return &r.Runs[len(r.Runs)-1]
+}
+
+// Lang is the language that the page is in: en, or zh beside it.
+func (r *Run) Lang() string {
+	if last := r.Last(); last != nil {
+		return cmp.Or(last.Lang, "en")
+	}
+	return "en"
 }
 
 // LastEnd is how the latest run that ended did, nil if none has.

@@ -154,6 +154,17 @@ func setAsideWith(dir *journal.Dir, name string) error {
 	return nil
 }
 
+// Unseal sets the seal aside, with what vouches for it, for a folder that is about to be changed.
+func Unseal(dir *journal.Dir) error {
+	_, err := setAside(dir)
+	for _, name := range SealNames() {
+		if err == nil {
+			err = dir.Remove(name)
+		}
+	}
+	return err
+}
+
 // SealNames are the seal and the files that vouch for it, which it cannot be about.
 func SealNames() []string { return []string{SealName, SignatureName, StampName} }
 
