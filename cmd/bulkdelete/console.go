@@ -251,7 +251,8 @@ func (k *console) row(r report.Row) {
 	}
 	k.log.Warn().Int("chunk", r.Chunk).Str("part", fmt.Sprintf("%d-%d", r.From, r.To)).
 		Str("outcome", string(r.Outcome)).Str("reason", r.Reason()).
-		Int("http_status", r.HTTPStatus).Int("status_code", r.StatusCode).Int("api_code", r.APICode).Strs("request_ids", r.RequestIDs).Msg("chunk failed")
+		Int("http_status", r.HTTPStatus).Int("status_code", r.StatusCode).Int("api_code", r.APICode).
+		Strs("request_ids", r.RequestIDs).Msg("chunk failed")
 }
 
 // attempt counts a call on the wire; chunk is the one that it was for, or 0.

@@ -47,8 +47,8 @@ func (p *process) run(ctx context.Context, args []string, in io.Reader, out io.W
 // hurry is how long what a signal stops may go on while nothing is sent that counts.
 const hurry = 700 * time.Millisecond
 
-// await gives what f gives. When ctx ends, what does not hear of that, such as a disk or a server that does not answer a
-// login, is left behind, which is as safe as a crash; but once calls that change something may be under way, it is
+// await gives what f gives. When ctx ends, what does not hear of that, such as a disk or a server that does not answer
+// a login, is left behind, which is as safe as a crash; but once calls that change something may be under way, it is
 // waited for.
 func (p *process) await(ctx context.Context, f func() error) error {
 	ended := make(chan error, 1)

@@ -12,7 +12,8 @@ import (
 // not a valid ID is an error, for a protection must never be dropped in silence; so is an empty list. Duplicates do no
 // harm.
 func List(list []byte, idType string) (kinds, ids []string, err error) {
-	for _, kind := range []string{idType, UserID, Email, Phone, Username, ExternalID, Identity, SyncRelation, CustomField} {
+	kinds = []string{idType, UserID, Email, Phone, Username, ExternalID, Identity, SyncRelation, CustomField}
+	for _, kind := range kinds {
 		ids, named, failed := readList(list, kind)
 		if named && failed == nil {
 			return []string{kind}, ids, nil

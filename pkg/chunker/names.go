@@ -133,8 +133,8 @@ func (h *head) mayBeID(cell string) bool {
 	return false
 }
 
-// digits is how many digits the numbers in the column have, if two at least begin with a zero, all of those are as long,
-// and none is longer: then a shorter one has lost its zeros. 0: they have no common length.
+// digits is how many digits the numbers in the column have, if two at least begin with a zero, all of those are as
+// long, and none is longer: then a shorter one has lost its zeros. 0: they have no common length.
 func (h *head) digits() (n int) {
 	zeros, longest := 0, 0
 	for _, cells := range h.rows[h.data:] {

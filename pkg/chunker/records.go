@@ -143,8 +143,8 @@ func (r *records) encodingError() error {
 	return fail(r.lines, "bytes that are not %s%s", r.src.encoding, hint)
 }
 
-// cut takes the record apart. In the standard dialect, that of encoding/csv, a cell is quoted as a whole or has no quote.
-// Beside it cells such as ="00123", which people write to keep a spreadsheet from dropping zeros, are read as if they
+// cut takes the record apart. In the standard dialect, that of encoding/csv, a cell is quoted as a whole or has no
+// quote. Beside it cells such as ="00123", which people write to keep a spreadsheet from dropping zeros, are read as if they
 // were quoted, and in others such as 6" a quote is a character like any other. One that is opened and not closed in its
 // line is refused.
 func (r *records) cut() error {

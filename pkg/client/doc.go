@@ -11,8 +11,8 @@
 // What leaves this machine: every attempt, whether first or repeated, deletion, reading or login, takes one slot of the
 // pace, is authorized afresh and sent once. Redirects are not followed, no Idempotency-Key is set (net/http would send
 // such requests again by itself), TLS is verified, answers are read up to a bound. Being throttled is never
-// a failure. A lone refusal holds up its own call; many show the API's limit, which the pace learns for everybody, rests
-// just below, and now and then looks whether there is more.
+// a failure. A lone refusal holds up its own call; many show the API's limit, which the pace learns for everybody,
+// rests just below, and now and then looks whether there is more.
 //
 // All calls of a client are for one user pool: a token for another one is never used ([WrongPool]). Texts that leave
 // the package hold neither the access key's secret nor a token, even where a server sends them back.

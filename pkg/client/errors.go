@@ -31,8 +31,9 @@ const (
 func (k Kind) Error() string {
 	return map[Kind]string{
 		0: "success", Stopped: "stopped", Refused: "refused", NotFound: "not found", TooLarge: "too large",
-		ServerError: "server error", Unavailable: "no usable answer", Postponed: "postponed", Credentials: "credentials refused",
-		Payment: "payment needed", Unsupported: "not supported", WrongPool: "wrong user pool", Blind: "blind",
+		ServerError: "server error", Unavailable: "no usable answer", Postponed: "postponed",
+		Credentials: "credentials refused",
+		Payment:     "payment needed", Unsupported: "not supported", WrongPool: "wrong user pool", Blind: "blind",
 	}[k]
 }
 

@@ -1,5 +1,6 @@
 // Command example deletes the users of a list with the packages chunker and client alone: a beginning for programs of
-// your own. It has no audit, so after a crash it has to begin anew, and nothing proves what it did; pkg/job has all of that.
+// your own. It has no audit, so after a crash it has to begin anew, and nothing proves what it did; pkg/job has
+// all of that.
 package main
 
 import (

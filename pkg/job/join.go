@@ -28,8 +28,8 @@ func Whole(run *report.Run, plan *chunker.Plan) *report.Run {
 }
 
 // Join makes the files in the folders of a job's shards again and, in out, those of the whole job; out "" makes no
-// files of the whole. lang is as in Refresh. The summary is the whole's. It is an error if the folders do not belong to one job, or if
-// together they do not account for every row of the input.
+// files of the whole. lang is as in Refresh. The summary is the whole's. It is an error if the folders do not belong to
+// one job, or if together they do not account for every row of the input.
 func Join(ctx context.Context, dirs []string, out, input, lang string) (_ *report.Summary, err error) {
 	var records []*Record
 	defer func() {

@@ -74,7 +74,8 @@ func (r *Redaction) check() error {
 	delete(wrong, report.PageName) // which is made again
 	for _, name := range slices.Sorted(maps.Keys(wrong)) {
 		if seal.WasRedacted(name) == nil {
-			return Fail(Guard, "bulkdelete verify says more", "the folder %s is not what was sealed, so nothing is erased: %s %s",
+			return Fail(Guard, "bulkdelete verify says more",
+				"the folder %s is not what was sealed, so nothing is erased: %s %s",
 				r.Path, name, wrong[name])
 		}
 	}

@@ -193,8 +193,8 @@ func Repace(ctx context.Context, path string, c report.PaceChange) (*report.Stat
 		"the run on %s did not obey within %s", path, paceWaits)
 }
 
-// Repaced notes in run.json that the pace was changed, and the command that goes on from then on. After the end it is too
-// late: nothing is noted.
+// Repaced notes in run.json that the pace was changed, and the command that goes on from then on. After the end it is
+// too late: nothing is noted.
 func (j *Job) Repaced(c report.PaceChange, resume string) (noted bool, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -26,8 +26,8 @@ func Lists(dir *journal.Dir) (names []string, err error) {
 	return slices.DeleteFunc(names, outlives), err
 }
 
-// Redact erases the lists of people in the folder of a run that has ended and was sealed. What stays is sealed anew, with
-// what the erased files were; by is who erases them. A folder that died on the way is gone on with.
+// Redact erases the lists of people in the folder of a run that has ended and was sealed. What stays is sealed anew,
+// with what the erased files were; by is who erases them. A folder that died on the way is gone on with.
 func Redact(dir *journal.Dir, run *Run, by string) (*Summary, error) {
 	s, err := summaryAgain(dir, run)
 	if err != nil {

@@ -128,7 +128,7 @@ type Session struct {
 	Dir        string            `json:"dir"`                // the folder, as it was given
 	WorkDir    string            `json:"work_dir,omitempty"` // where it was given
 	Approved   string            `json:"approved"`           // typed, or --yes
-	Signer     string            `json:"signer,omitempty"`   // whose key signs the seal: its fingerprint, the name if known
+	Signer     string            `json:"signer,omitempty"`   // whose key signs the seal: fingerprint, name if known
 	Plan       *Approval         `json:"plan,omitempty"`
 	Reason     string            `json:"reason,omitempty"`
 	Guards     map[string]string `json:"guards,omitempty"` // flags that could have refused or stopped it
