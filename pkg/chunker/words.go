@@ -95,7 +95,8 @@ func noUser(id []byte) string {
 
 // isSum says whether a text is a sum or a count, such as Total: 300 and (2 rows).
 func isSum(id []byte) bool {
-	return countForm.Match(id) || isAmong(sums, bytes.TrimRightFunc(id, func(r rune) bool {
+	counts := strings.IndexByte("(,0123456789\xef\xe5", id[0]) >= 0 // as few texts do
+	return counts && countForm.Match(id) || isAmong(sums, bytes.TrimRightFunc(id, func(r rune) bool {
 		return unicode.IsNumber(r) || strings.ContainsRune(" :：=,.人条條行个個筆名", r)
 	}))
 }
