@@ -122,6 +122,7 @@ func (t *tokenAuth) accept(login *call, lifetime time.Duration) error {
 	}
 	t.guessed = claimed == "" && (expected == "" || t.guessed)
 	t.token, t.pool = login.token, pool
+	t.client.worked.CompareAndSwap(login.token, "") // the same once more: it was refused
 	t.renewAt = login.last.started.Add(lifetime - min(lifetime/5, 5*time.Minute))
 	return nil
 }

@@ -333,6 +333,63 @@ func TestTokensThatLiveShorterThanTheWait(t *testing.T) {
 	}
 }
 
+// A call whose turn comes late is repeated with as many tokens as run out meanwhile, if others had use of them. A token
+// that nobody could use is no better the second time, nor one that is brought again, nor is the ninth.
+func TestTokensThatRanOut(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		refusals        int
+		same, used      bool // every login brings the same token; another call uses each
+		attempts        int
+		refusedInTheEnd bool
+	}{
+		{"used by others", 4, false, true, 5, false},
+		{"used by nobody", 4, false, false, 2, true},
+		{"brought again", 4, true, true, 2, true},
+		{"for ever", 100, false, true, 9, true},
+	} {
+		logins, attempts := 0, 0
+		var client *Client
+		api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			text, _ := io.ReadAll(r.Body)
+			switch {
+			case strings.HasSuffix(r.URL.Path, "get-management-token"):
+				if logins++; c.same {
+					logins = 1
+				}
+				fmt.Fprintf(w, `{"statusCode":200,"data":{"access_token":"t%d","expires_in":7200}}`, logins)
+			case strings.Contains(string(text), `"late"`):
+				if attempts++; attempts <= c.refusals {
+					io.WriteString(w, `{"statusCode":401}`)
+					return
+				}
+				fallthrough
+			default:
+				io.WriteString(w, `{"statusCode":200,"data":{"success":true}}`)
+			}
+		})
+		other := func(ctx context.Context) {
+			if _, err := client.DeleteUsers(ctx, "user_id", []string{"other"}); err != nil && !c.same {
+				t.Errorf("%s: another call: %v", c.name, err)
+			}
+		}
+		synctest.Test(t, func(t *testing.T) {
+			client = newClient(t, api, nil)
+			if other(t.Context()); c.used {
+				client.cfg.Observe = func(ctx context.Context, a Attempt) {
+					if a.kind == Credentials && !c.same {
+						other(ctx)
+					}
+				}
+			}
+			_, err := client.DeleteUsers(t.Context(), "user_id", []string{"late"})
+			if attempts != c.attempts || errors.Is(err, Credentials) != c.refusedInTheEnd {
+				t.Errorf("%s: %d attempts, %v", c.name, attempts, err)
+			}
+		})
+	}
+}
+
 // lying is an API that says that its tokens live for two hours.
 type lying struct {
 	http.Handler

@@ -18,6 +18,7 @@ const (
 	backoffBase   = time.Second
 	backoffMost   = 30 * time.Second
 	maxRetryAfter = 10 * time.Minute // the longest that is waited for
+	mostRenewed   = 8                // tokens that ran out while a call waited for its turn
 	serverRetries = 3                // of an answer 500: some plain bad arguments are answered so
 	thirdRetries  = 1                // of 602 and 603
 	surelyBare    = 5                // attempts after which an answer without data is believed to mean nobody
@@ -73,7 +74,7 @@ type call struct {
 	noAuth  error // why the last attempt could not be made
 	passing int   // failures for a passing reason
 	server  int   // answers 500, 602, 603 and successes that are none
-	again   bool  // authorization was mended once
+	renewed int   // how often authorization was mended
 }
 
 // do carries the call out. Its error is of a Kind.
@@ -241,6 +242,9 @@ func (a *call) note() {
 	if words := l.trouble(); words != "" {
 		r.Join(Receipt{Troubles: map[string]int{words: 1}})
 	}
+	if a.auth != nil && l.StatusCode != 0 && l.code != http.StatusUnauthorized {
+		a.client.worked.Store(a.token)
+	}
 	if l.Throttled {
 		a.client.pace.throttled(l.started, min(l.retryAfter, maxRetryAfter))
 	} else if l.HTTPStatus != 0 {
@@ -257,9 +261,9 @@ func (a *call) decide() bool {
 	case l.Throttled:
 		return true
 	case a.auth != nil && a.auth.refused(a):
-		first := !a.again
-		a.again = true
-		return first
+		a.renewed++
+		ranOut := a.token != "" && a.client.worked.Load() == a.token // it was good before
+		return a.renewed == 1 || ranOut && a.renewed <= mostRenewed
 	case !l.passes() || a.once && l.inDoubt:
 		return false
 	case l.kind == Unavailable:

@@ -85,8 +85,9 @@ type Client struct {
 	auth      authorizer
 	pace      *pacer
 	inFlight  atomic.Int64
-	heard     atomic.Bool // an answer has come, so that the host is one
-	controls  sync.Map    // a control for each ID type
+	heard     atomic.Bool  // an answer has come, so that the host is one
+	controls  sync.Map     // a control for each ID type
+	worked    atomic.Value // a string: the last token that was accepted
 }
 
 // New checks the configuration and makes a client. It sends nothing.
