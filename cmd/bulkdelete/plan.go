@@ -81,9 +81,9 @@ func (d *deletion) look(ctx context.Context) error {
 
 // askPool asks the pool what run would ask it. Without credentials it stays unasked.
 func (d *deletion) askPool(ctx context.Context) error {
-	err := d.connectToPool(ctx)
+	err := d.connectToPool(ctx, nobody)
 	if err == nil {
-		return d.lookAtPool(ctx, func(int, int) bool { return false })
+		return d.lookAtPool(ctx, nobody)
 	}
 	e, ok := errors.AsType[*job.Error](err)
 	if d.save != "" || !ok || e.Code != job.Usage {

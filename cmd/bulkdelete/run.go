@@ -240,7 +240,7 @@ func (d *deletion) readInput(ctx context.Context, folder *job.Folder) (err error
 
 // check connects, and refuses what was not meant.
 func (d *deletion) check(ctx context.Context, folder *job.Adopted) error {
-	if err := d.connectToPool(ctx); err != nil {
+	if err := d.connectToPool(ctx, folder.Settled); err != nil {
 		return err
 	}
 	if err := folder.AdoptTarget(d.want); err != nil {
@@ -252,9 +252,11 @@ func (d *deletion) check(ctx context.Context, folder *job.Adopted) error {
 	return d.guard(ctx, folder.Users(report.Deleted)) // who is suspended is still of the pool
 }
 
-func (d *deletion) connectToPool(ctx context.Context) error {
+// connectToPool connects. The embedded sandbox has nobody whom earlier runs settled, unless it was by suspending.
+func (d *deletion) connectToPool(ctx context.Context, settled func(chunk, place int) bool) error {
 	like := sandbox.Config{IDType: d.planned.Options.IDType}
-	like.Members, like.Users = usersOf(d.planned, d.input)
+	like.Members, like.Users = usersOf(d.planned, d.input,
+		func(chunk, place int) bool { return !d.suspend && settled(chunk, place) })
 	if err := d.connect(ctx, like); err != nil {
 		return err
 	}

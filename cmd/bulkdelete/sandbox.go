@@ -99,7 +99,7 @@ func (o *sandboxOptions) seed(ctx context.Context, cfg *sandbox.Config, input *j
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.users, err)
 	}
-	cfg.Members, cfg.Users = usersOf(plan, input)
+	cfg.Members, cfg.Users = usersOf(plan, input, nobody)
 	return nil
 }
 
@@ -198,8 +198,13 @@ var members = map[who.Field]string{who.Email: "email", who.Phone: "phone", who.N
 // profileMembers are further ones, whose columns are called as they are: a file can say who is suspended.
 var profileMembers = []string{"status", "createdAt", "lastLogin", "statusChangedAt"}
 
-// usersOf streams the plan's accepted IDs, each with what the file's other columns say of the user.
-func usersOf(plan *chunker.Plan, input *job.Input) (names []string, users iter.Seq2[string, []string]) {
+// nobody is who is gone before a first run.
+func nobody(chunk, place int) bool { return false }
+
+// usersOf streams the plan's accepted IDs but for whom is gone, each with what the file's other columns say of the user.
+func usersOf(plan *chunker.Plan, input *job.Input, gone func(chunk, place int) bool) (
+	names []string, users iter.Seq2[string, []string],
+) {
 	var columns []int
 	for _, c := range job.ComparableColumns(plan) {
 		names, columns = append(names, members[c.Field]), append(columns, c.Column)
@@ -214,7 +219,7 @@ func usersOf(plan *chunker.Plan, input *job.Input) (names []string, users iter.S
 			if err != nil {
 				return
 			}
-			if row.Reject != nil {
+			if row.Reject != nil || gone(row.Chunk, row.Place) {
 				continue
 			}
 			var values []string
