@@ -44,10 +44,10 @@ func (j *Job) begin() (torn int, err error) {
 func (j *Job) openFiles() (torn int, err error) {
 	f := j.folder
 	held := f.dir.Has(report.AuditName)
-	f.cover = report.NewCoverage(f.Run.Asked.Plan)
-	if j.audit, torn, err = report.OpenAudit(f.dir, f.Run, f.cover.Add); err != nil {
+	if j.audit, err = report.OpenAudit(f.dir, f.Run); err != nil {
 		return 0, auditError(f.dir, err)
 	}
+	f.cover = j.audit
 	j.closers = append(j.closers, j.audit.Close)
 	if !held {
 		if err := f.lock(report.AuditName); err != nil {
@@ -58,7 +58,7 @@ func (j *Job) openFiles() (torn int, err error) {
 		f.cover.LeaveOut(f.keep)
 	}
 	if name := saves(f.Run); name != "" {
-		if j.backup, _, err = report.OpenBackup(f.dir, f.Run, name); err != nil {
+		if j.backup, err = report.OpenBackup(f.dir, f.Run, name); err != nil {
 			return 0, auditError(f.dir, err)
 		}
 		j.closers = append(j.closers, j.backup.Close)
@@ -66,7 +66,7 @@ func (j *Job) openFiles() (torn int, err error) {
 	if err := f.dir.Sync(); err != nil {
 		return 0, refuse(f.Path, err)
 	}
-	return torn, nil
+	return j.audit.Torn, nil
 }
 
 // saves is the file that users are saved to; "": none.

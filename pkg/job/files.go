@@ -34,11 +34,11 @@ func makeFiles(d Deed, seal bool) (*report.Summary, error) {
 func Refresh(d Deed, lang string) (s *report.Summary, notes []string, _ error) {
 	f := d.adopted()
 	if f.Run.Asked.Backup != "" {
-		_, closer, err := report.ReadProfiles(f.dir, f.Run, report.BackupName)
+		backup, err := report.ReadBackup(f.dir, f.Run, report.BackupName)
 		if err != nil {
 			return nil, nil, auditError(f.dir, err)
 		}
-		defer closer() //nolint:errcheck // it was only read
+		defer backup.Close() //nolint:errcheck // it was only read
 	}
 	s, differ, err := report.Compare(f.dir, f.Run, d.layout(), d.lines(f.dir, f.Run))
 	if err != nil {
@@ -107,7 +107,7 @@ func sealOf(dir *journal.Dir, run *report.Run) *report.Seal {
 // filesError says why the files in a folder could not be made.
 func filesError(dir *journal.Dir, err error) error {
 	again := fmt.Sprintf("then: bulkdelete report %s", text.ShellWord(dir.Path))
-	switch _, damaged := errors.AsType[*report.DamageError](err); {
+	switch _, damaged := errors.AsType[*journal.DamageError](err); {
 	case damaged:
 		return auditError(dir, err)
 	case errors.Is(err, chunker.ErrChanged):

@@ -230,7 +230,7 @@ func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan, in *Input, protecti
 }
 
 // take says which run the folder is for and reads its audit. The caller closes that.
-func (f *Folder) take(want *report.Run) (*report.Index, error) {
+func (f *Folder) take(want *report.Run) (*report.Audit, error) {
 	if f.unused() {
 		f.Run = want
 	} else if err := f.same(want); err != nil {
@@ -253,8 +253,8 @@ func (f *Folder) unused() bool {
 	return f.Run == nil || !f.Run.Begun() || f.Run.Asked.Plan.Accepted == 0
 }
 
-func (f *Folder) readAudit() (*report.Index, error) {
-	index, err := report.ReadIndex(f.dir, f.Run, func(*report.Row) {})
+func (f *Folder) readAudit() (*report.Audit, error) {
+	index, err := report.ReadAudit(f.dir, f.Run, nil)
 	if err != nil {
 		return nil, auditError(f.dir, err)
 	}
@@ -262,20 +262,20 @@ func (f *Folder) readAudit() (*report.Index, error) {
 }
 
 // become makes a record the folder's, unless the folder's audit, which is closed, contradicts its plan.
-func (f *Folder) become(r *Record, index *report.Index) error {
+func (f *Folder) become(r *Record, index *report.Audit) error {
 	defer index.Close() //nolint:errcheck // it was only read
 	if index.Rows > 0 {
 		for err := range r.contradictions(index) {
 			return auditError(f.dir, err)
 		}
 	}
-	r.Adopted = &Adopted{Folder: f, cover: index.Coverage}
+	r.Adopted = &Adopted{Folder: f, cover: index}
 	return nil
 }
 
 // isDamage says whether a file is not what a run wrote.
 func isDamage(err error) bool {
-	_, damaged := errors.AsType[*report.DamageError](err)
+	_, damaged := errors.AsType[*journal.DamageError](err)
 	return damaged || errors.Is(err, journal.ErrNotRegular)
 }
 
@@ -306,7 +306,7 @@ func (f *Folder) Close() (err error) {
 // Adopted is a folder of which is known what for, and what earlier runs did.
 type Adopted struct {
 	*Folder
-	cover *report.Coverage
+	cover *report.Audit
 	keep  func(chunk int) (places uint64) // a restore: which places it is about; nil: all
 }
 

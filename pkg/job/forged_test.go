@@ -37,7 +37,7 @@ func (b *fixture) forgeAll(edit func(run *report.Run, rows []report.Row) []repor
 	b.t.Helper()
 	dir, run := b.folder(), b.runJSON()
 	var rows []report.Row
-	index, err := report.ReadIndex(dir, run, func(r *report.Row) { rows = append(rows, *r) })
+	index, err := report.ReadAudit(dir, run, func(r *report.Row) { rows = append(rows, *r) })
 	if err == nil {
 		err = errors.Join(index.Close(), os.Remove(dir.Name(report.AuditName)))
 	}
@@ -48,7 +48,7 @@ func (b *fixture) forgeAll(edit func(run *report.Run, rows []report.Row) []repor
 	rows = edit(run, rows)
 	anew := *run
 	anew.Open, anew.Runs = false, nil
-	audit, _, err := report.OpenAudit(dir, &anew, func(report.Row) error { return nil })
+	audit, err := report.OpenAudit(dir, &anew)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -217,7 +217,7 @@ func readProtection(dir *journal.Dir, run *report.Run) (Protection, error) {
 		err = errors.New("it is not the list that the run was planned with")
 	}
 	if err != nil {
-		return nil, &report.DamageError{File: report.ProtectName, Err: err}
+		return nil, &journal.DamageError{File: report.ProtectName, Err: err}
 	}
 	return p, nil
 }

@@ -148,8 +148,8 @@ func (r *Record) lines(*journal.Dir, *report.Run) iter.Seq2[report.Line, error] 
 }
 
 // contradictions are the rows of an audit that are not about the users planned in their places, each a
-// *report.DamageError, or another error that ends them.
-func (r *Record) contradictions(index *report.Index) iter.Seq[error] {
+// *journal.DamageError, or another error that ends them.
+func (r *Record) contradictions(index *report.Audit) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		for chunk, err := range r.chunks() {
 			var rows []report.Row
@@ -163,7 +163,7 @@ func (r *Record) contradictions(index *report.Index) iter.Seq[error] {
 			for _, row := range rows {
 				is := row.IDsSHA256 == report.IDsSHA256(chunk.IDs[row.From-1:row.To]) &&
 					row.FirstLine == chunk.Lines[row.From-1] && row.LastLine == chunk.Lines[row.To-1]
-				if !is && !yield(&report.DamageError{File: report.AuditName, Err: fmt.Errorf(
+				if !is && !yield(&journal.DamageError{File: report.AuditName, Err: fmt.Errorf(
 					"chunk %d part %d-%d is not about the users that were planned there", row.Chunk, row.From, row.To)}) {
 					return
 				}

@@ -79,7 +79,7 @@ func (r *Redaction) check() error {
 				r.Path, name, wrong[name])
 		}
 	}
-	if seal.LastHash != index.LastHash || seal.FirstHash != run.Seed() {
+	if seal.LastHash != index.Hash() || seal.FirstHash != run.Seed() {
 		return Fail(Guard, "bulkdelete verify says more", "the seal in %s is about another audit", r.Path)
 	}
 	return nil

@@ -24,7 +24,7 @@ type Restore struct {
 	Users   int         // in the backup whom the run deleted or suspended, or may have
 	Unsaved int         // such users who are not in the backup
 
-	backup  *report.Profiles
+	backup  *report.Backup
 	since   [][]stretch // of each chunk, when its users' status was changed, as far as that is known
 	keep    []uint64    // places of each chunk; the first is for no chunk
 	closers []func() error
@@ -64,7 +64,7 @@ func OpenRestore(ctx context.Context, dir string) (_ *Restore, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Folder = &Adopted{Folder: folder, cover: index.Coverage, keep: r.places}
+	r.Folder = &Adopted{Folder: folder, cover: index, keep: r.places}
 	r.Folder.cover.LeaveOut(r.places)
 	return r, index.Close()
 }
@@ -73,11 +73,10 @@ func OpenRestore(ctx context.Context, dir string) (_ *Restore, err error) {
 // suspend.
 func (r *Restore) read(dir *journal.Dir, of *report.Run) (err error) {
 	r.Run = of
-	var closer func() error
-	if r.backup, closer, err = report.ReadProfiles(dir, of, report.BackupName); err != nil {
+	if r.backup, err = report.ReadBackup(dir, of, report.BackupName); err != nil {
 		return err
 	}
-	r.closers = append(r.closers, closer)
+	r.closers = append(r.closers, r.backup.Close)
 	r.keep = make([]uint64, of.Asked.Plan.Chunks+1)
 	r.since = make([][]stretch, len(r.keep))
 	for n := range r.keep {
@@ -85,7 +84,7 @@ func (r *Restore) read(dir *journal.Dir, of *report.Run) (err error) {
 			return err
 		}
 	}
-	index, err := report.ReadIndex(dir, of, func(row *report.Row) {
+	index, err := report.ReadAudit(dir, of, func(row *report.Row) {
 		mask := report.PlacesMask(row.From, row.To)
 		switch row.Outcome {
 		case report.Deleted, report.Suspended:
@@ -227,17 +226,15 @@ func (r *Restore) layout() report.Layout {
 // those who were suspended with the status that they had.
 func (r *Restore) lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line, error] {
 	return func(yield func(report.Line, error) bool) {
-		var created *report.Profiles
-		var err error
-		closer := func() error { return nil }
+		var created *report.Backup
 		if !r.SetsBack() {
-			created, closer, err = report.ReadProfiles(dir, run, report.CreatedName)
+			var err error
+			if created, err = report.ReadBackup(dir, run, report.CreatedName); err != nil {
+				yield(report.Line{}, err)
+				return
+			}
+			defer created.Close() //nolint:errcheck // it was only read
 		}
-		if err != nil {
-			yield(report.Line{}, err)
-			return
-		}
-		defer closer() //nolint:errcheck // it was only read
 		chunk, news := 0, map[int][]report.Saved(nil)
 		for users, err := range r.All() {
 			var u report.Saved

@@ -75,11 +75,11 @@ func (b *fixture) savedIDs() map[string]bool {
 	}
 	defer dir.Close()
 	run := b.runJSON()
-	saved, closer, err := report.ReadProfiles(dir, run, report.BackupName)
+	saved, err := report.ReadBackup(dir, run, report.BackupName)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	defer closer()
+	defer saved.Close()
 	ids := map[string]bool{}
 	for n := 1; n <= run.Asked.Plan.Chunks; n++ {
 		users, err := saved.Chunk(n)

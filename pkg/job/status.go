@@ -106,7 +106,7 @@ func gone(s *report.Status) bool {
 
 // standing is how a run on which nobody works stands.
 func standing(dir *journal.Dir, run *report.Run) (*report.Status, error) {
-	index, err := report.ReadIndex(dir, run, func(*report.Row) {})
+	index, err := report.ReadAudit(dir, run, nil)
 	if err != nil {
 		return nil, auditError(dir, err)
 	}

@@ -31,7 +31,7 @@ type View struct {
 	want  Expect
 	seal  *report.Seal    // nil: there is none, or it cannot be read
 	lost  error           // why it cannot be read
-	index *report.Index   // nil: the audit does not hold
+	index *report.Audit   // nil: the audit does not hold
 	deed  Deed            // nil: who the audit and the files tell of is not known
 	sum   *report.Summary // nil: it could not be made
 	close []func() error
@@ -129,7 +129,7 @@ func (v *View) Close() error { return closeAll(v.close) }
 
 // checkAudit reads the chain.
 func (v *View) checkAudit(context.Context) error {
-	index, err := report.ReadIndex(v.dir, v.Run, func(*report.Row) {})
+	index, err := report.ReadAudit(v.dir, v.Run, nil)
 	switch {
 	case isDamage(err):
 		v.problem("the audit cannot be believed: %v", err)
@@ -139,14 +139,14 @@ func (v *View) checkAudit(context.Context) error {
 		return Fail(Halted, diskHint, "the audit cannot be read: %w", err)
 	}
 	v.index, v.close = index, append(v.close, index.Close)
-	v.AuditRows, v.LastRowHash, v.Torn = index.Rows, index.LastHash, index.Torn
+	v.AuditRows, v.LastRowHash, v.Torn = index.Rows, index.Hash(), index.Torn
 	v.Users, v.Remaining, v.Invalid = index.Users, index.Left(), v.Run.Asked.Plan.Invalid
 	v.Deleted, v.Suspended = v.Users[report.Deleted], v.Users[report.Suspended]
 	v.Absent = v.Users[report.Absent]
 	v.Spared, v.Mismatched = v.Users[report.Spared], index.Mismatched
 	v.Failed, v.Unknown = v.Users[report.Failed], v.Users[report.Unknown]
-	if hash := v.want.Hash; hash != "" && hash != index.LastHash {
-		v.problem("the audit's last row has the hash %s, not %s", index.LastHash, hash)
+	if hash := v.want.Hash; hash != "" && hash != index.Hash() {
+		v.problem("the audit's last row has the hash %s, not %s", index.Hash(), hash)
 	}
 	return nil
 }
@@ -164,7 +164,7 @@ func (v *View) checkPlan(ctx context.Context) error {
 		return nil
 	}
 	record, err := planAgain(ctx, v.dir, v.Run, v.want.Input, v.want.Protect)
-	if damage, ok := errors.AsType[*report.DamageError](err); ok {
+	if damage, ok := errors.AsType[*journal.DamageError](err); ok {
 		v.problem("%v", damage)
 	} else if err != nil && v.want.Input != "" {
 		v.problem("%v", err)
@@ -281,14 +281,14 @@ func (v *View) checkBackup(ctx context.Context) (err error) {
 	case v.index == nil || !restore && v.Run.Asked.Backup == "":
 		return nil
 	case restore:
-		_, closer, failed := report.ReadProfiles(v.dir, v.Run, report.CreatedName)
-		if err = failed; err == nil {
-			return closer()
+		var created *report.Backup
+		if created, err = report.ReadBackup(v.dir, v.Run, report.CreatedName); err == nil {
+			return created.Close()
 		}
 	default:
 		err = r.read(v.dir, v.Run)
 	}
-	if damage, ok := errors.AsType[*report.DamageError](err); ok {
+	if damage, ok := errors.AsType[*journal.DamageError](err); ok {
 		v.problem("the backup cannot be believed: %v", damage)
 		return nil
 	}
@@ -341,7 +341,7 @@ func (v *View) checkSeal(context.Context) error {
 		return nil
 	}
 	x := v.index
-	if x != nil && (seal.LastHash != x.LastHash || seal.FirstHash != v.Run.Seed() || seal.Rows != x.Rows) {
+	if x != nil && (seal.LastHash != x.Hash() || seal.FirstHash != v.Run.Seed() || seal.Rows != x.Rows) {
 		v.problem("%s is about another audit: its last row has the hash %s", report.SealName, seal.LastHash)
 	}
 	if v.sum != nil && !seal.Tells(v.Run, v.sum) {

@@ -26,7 +26,7 @@ func Example() {
 		if err != nil {
 			panic(err)
 		}
-		r := journal.NewReader(f, journal.Frames{}, "what the first record follows")
+		r := journal.NewReader("records", f, journal.Frames{}, "what the first record follows")
 		for r.Next() {
 			fmt.Printf("found %s\n", r.Record)
 		}

@@ -35,49 +35,26 @@ func frameStart() []byte {
 
 // Encode puts the skippable frame in front.
 func (Frames) Encode(dst, frame []byte, before string) ([]byte, string) {
-	sum := chainFrame(before, frame)
+	sum := sha256.Sum256(append([]byte(before), frame...))
 	dst = append(dst, frameStart()...)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(frame)))
-	return append(append(dst, sum...), frame...), sum
-}
-
-func chainFrame(before string, frame []byte) string {
-	sum := sha256.Sum256(append([]byte(before), frame...))
-	return string(sum[:])
+	return append(append(dst, sum[:]...), frame...), string(sum[:])
 }
 
 // Read takes one skippable frame and the frame that it announces.
-func (Frames) Read(r *bufio.Reader) ([]byte, error) {
+func (Frames) Read(r *bufio.Reader) (text, frame []byte, err error) {
 	header := make([]byte, headerSize)
 	n, err := io.ReadFull(r, header)
 	if err != nil {
-		return header[:n], err
+		return header[:n], nil, err
 	}
 	size := binary.LittleEndian.Uint32(header[8:])
 	if !bytes.HasPrefix(header, frameStart()) || size > MaxFrame {
-		return header, errors.New("this is not the beginning of a frame")
+		return header, nil, errors.New("this is not the beginning of a frame")
 	}
-	text := append(header, make([]byte, size)...)
+	text = append(header, make([]byte, size)...)
 	if n, err = io.ReadFull(r, text[headerSize:]); err != nil {
-		return text[:headerSize+n], io.ErrUnexpectedEOF
+		return text[:headerSize+n], nil, io.ErrUnexpectedEOF
 	}
-	return text, nil
-}
-
-// Decode checks the sum.
-func (Frames) Decode(text []byte, before string) (frame []byte, sum string, err error) {
-	frame = text[headerSize:]
-	if sum = chainFrame(before, frame); sum != string(text[12:headerSize]) {
-		return nil, "", errors.New("the frame does not follow from the one before")
-	}
-	return frame, sum, nil
-}
-
-// ReadFrame reads the frame of the record that begins at offset.
-func ReadFrame(r io.ReaderAt, offset int64) ([]byte, error) {
-	text, err := Frames{}.Read(bufio.NewReader(io.NewSectionReader(r, offset, headerSize+MaxFrame)))
-	if err != nil {
-		return nil, err
-	}
-	return text[headerSize:], nil
+	return text, text[headerSize:], nil
 }

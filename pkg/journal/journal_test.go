@@ -212,7 +212,7 @@ func TestSumAndSizeAreOfWhatIsOnDisk(t *testing.T) {
 	if err != nil || j.Sum() != r.Sum || j.Size() != int64(len(text)) {
 		t.Errorf("%s, %d; read %s, %d (%v)", j.Sum(), j.Size(), r.Sum, len(text), err)
 	}
-	if empty := journal.NewReader(bytes.NewReader(nil), lines{}, seed); empty.Next() || empty.Sum != seed {
+	if empty := journal.NewReader("file", bytes.NewReader(nil), lines{}, seed); empty.Next() || empty.Sum != seed {
 		t.Errorf("an empty file has the sum %s", empty.Sum)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"testing"
@@ -26,21 +25,13 @@ func (lines) Encode(dst, record []byte, before string) ([]byte, string) {
 	return fmt.Appendf(dst, "%s,%s\n", text, record), text
 }
 
-func (lines) Read(r *bufio.Reader) ([]byte, error) {
-	line, err := r.ReadBytes('\n')
+func (lines) Read(r *bufio.Reader) (line, record []byte, err error) {
+	line, err = r.ReadBytes('\n')
 	if err == io.EOF && len(line) > 0 {
 		err = io.ErrUnexpectedEOF
 	}
-	return line, err
-}
-
-func (f lines) Decode(line []byte, before string) ([]byte, string, error) {
-	_, record, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(","))
-	want, sum := f.Encode(nil, record, before)
-	if !bytes.Equal(line, want) {
-		return nil, "", errors.New("the line does not follow")
-	}
-	return record, sum, nil
+	_, record, _ = bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(","))
+	return line, record, err
 }
 
 // eachFormat runs a test with lines and with frames.
@@ -55,7 +46,7 @@ func record(n int) []byte { return fmt.Appendf(nil, "record %d", n) }
 
 // scan reads a file and gives the records that hold.
 func scan(f io.Reader, format journal.Format, tail int) (r *journal.Reader, held []string, torn int, err error) {
-	r = journal.NewReader(f, format, seed)
+	r = journal.NewReader("file", f, format, seed)
 	for r.Next() {
 		held = append(held, string(r.Record))
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 )
 
 // Format is how records stand in a file and how they follow each other. A sum is what chains a record to the next;
@@ -15,26 +16,33 @@ type Format interface {
 	Preamble() []byte
 	// Encode appends a record that follows the one with sum before, as it is to stand in the file.
 	Encode(dst, record []byte, before string) (text []byte, sum string)
-	// Read takes the next record as it stands. It is io.EOF where nothing is left, and io.ErrUnexpectedEOF where the
-	// file ends within a record. The bytes are valid until the next call.
-	Read(r *bufio.Reader) (text []byte, err error)
-	// Decode checks that a record as it stands follows the one with sum before, and gives what was encoded.
-	Decode(text []byte, before string) (record []byte, sum string, err error)
+	// Read takes the next record: as it stands, and what was encoded. It is io.EOF where nothing is left, and
+	// io.ErrUnexpectedEOF where the file ends within a record.
+	Read(r *bufio.Reader) (text, record []byte, err error)
 	// Mark is a text that every record has in the file once, at its end or at its beginning: records that do not hold
-	// are counted by it. Its first byte stands nowhere else in it.
+	// are counted by it. Its first byte stands nowhere else in it. Records that end with "\n" are lines.
 	Mark() (text string, atEnd bool)
 }
 
-// DamageError is a file that is not what was written: it was edited or cut, or is another's.
-type DamageError struct {
-	Record int   // the first that does not hold, from 1; 0: what the file begins with
-	Offset int64 // where it begins
-	Err    error
+// ReadAt reads the record that begins at offset, without what it follows.
+func ReadAt(r io.ReaderAt, format Format, offset int64) (record []byte, err error) {
+	_, record, err = format.Read(bufio.NewReader(io.NewSectionReader(r, offset, math.MaxInt64-offset)))
+	return record, err
 }
 
-// Error says where and what.
+// DamageError is a file that is not what was written: it was edited or cut, or is another's. No command believes it.
+type DamageError struct {
+	File string
+	Line int // of a file of lines, from 1; 0: of another file, or unknown
+	Err  error
+}
+
+// Error names the file and, where it is known, the line.
 func (e *DamageError) Error() string {
-	return fmt.Sprintf("record %d, at byte %d: %v", e.Record, e.Offset, e.Err)
+	if e.Line > 0 {
+		return fmt.Sprintf("%s, line %d: %v", e.File, e.Line, e.Err)
+	}
+	return fmt.Sprintf("%s: %v", e.File, e.Err)
 }
 
 // Unwrap gives the cause.
@@ -42,11 +50,12 @@ func (e *DamageError) Unwrap() error { return e.Err }
 
 // Reader reads a journal record by record, in memory bounded by one record.
 type Reader struct {
-	Record []byte // the last one that Next found; valid until the next call
+	Record []byte // the last one that Next found
 	Sum    string // of it; the seed in front of the first
 	Count  int    // of the records found so far
 	Offset int64  // where Record begins
 
+	name   string
 	file   *remembering
 	r      *bufio.Reader // of file
 	format Format
@@ -56,10 +65,10 @@ type Reader struct {
 	alien  bool  // the file does not even begin as one of this format
 }
 
-// NewReader reads a file from its first byte. seed is what the first record follows.
-func NewReader(r io.Reader, format Format, seed string) *Reader {
+// NewReader reads a file from its first byte. name is what errors call it, and seed what the first record follows.
+func NewReader(name string, r io.Reader, format Format, seed string) *Reader {
 	file := &remembering{r: r}
-	return &Reader{Sum: seed, file: file, r: bufio.NewReaderSize(file, 64<<10), format: format}
+	return &Reader{Sum: seed, name: name, file: file, r: bufio.NewReaderSize(file, 64<<10), format: format}
 }
 
 // remembering gives an error of reading again and again, where a file may give it once.
@@ -83,14 +92,14 @@ func (r *Reader) Next() bool {
 	if r.err != nil || r.end == 0 && !r.readPreamble() {
 		return false
 	}
-	var record []byte
-	var sum string
-	text, err := r.format.Read(r.r)
-	if err == nil {
-		record, sum, err = r.format.Decode(text, r.Sum)
-	}
+	text, record, err := r.format.Read(r.r)
 	if err != nil {
 		r.fail(text, err)
+		return false
+	}
+	follows, sum := r.format.Encode(nil, record, r.Sum)
+	if !bytes.Equal(text, follows) {
+		r.fail(text, errors.New("it does not follow from the one before, or is not written as it was"))
 		return false
 	}
 	r.Record, r.Sum, r.Offset = record, sum, r.end
@@ -155,7 +164,17 @@ func (r *Reader) End(tail int) (torn int, err error) {
 	if r.end == 0 && len(r.format.Preamble()) > 0 {
 		first = 0
 	}
-	return 0, &DamageError{Record: first, Offset: r.end, Err: r.err}
+	return 0, r.damage(first, r.end, r.err)
+}
+
+// Damage says that the last record that Next found follows from the one before and yet cannot have been written.
+func (r *Reader) Damage(why error) *DamageError { return r.damage(r.Count, r.Offset, why) }
+
+func (r *Reader) damage(record int, offset int64, why error) *DamageError {
+	if mark, _ := r.format.Mark(); mark == "\n" {
+		return &DamageError{r.name, record + bytes.Count(r.format.Preamble(), []byte(mark)), why}
+	}
+	return &DamageError{File: r.name, Err: fmt.Errorf("record %d, at byte %d: %w", record, offset, why)}
 }
 
 // countRest counts the records that begin in what does not hold and behind it, at least 1.

@@ -1,7 +1,9 @@
 package journal_test
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -54,7 +56,7 @@ func refused(text []byte, format journal.Format, tail int) error {
 	if err == nil {
 		return nil
 	}
-	if !ok || damage.Offset > int64(len(text)) || !bytes.Equal(d.Bytes(), text) {
+	if !ok || damage.File != "file" || !bytes.Equal(d.Bytes(), text) {
 		panic(fmt.Sprintf("%v, and the file is %q", err, d.Bytes()))
 	}
 	return err
@@ -87,12 +89,18 @@ func TestTornRecordsAreAtMostTheWriters(t *testing.T) {
 				if len(held) != first || r.Count != first {
 					t.Fatalf("%d records hold, want %d", len(held), first)
 				}
-				damage, ok := errors.AsType[*journal.DamageError](err)
-				switch {
-				case tail >= torn && (err != nil || n != torn):
-					t.Errorf("%d torn of at most %d: %d, %v", torn, tail, n, err)
-				case tail < torn && (!ok || damage.Record != first+1 || damage.Offset != int64(at[first])):
-					t.Errorf("%d torn of at most %d: %v", torn, tail, err)
+				if tail >= torn {
+					if err != nil || n != torn {
+						t.Errorf("%d torn of at most %d: %d, %v", torn, tail, n, err)
+					}
+					continue
+				}
+				where := fmt.Sprintf("file, line %d: ", first+2)
+				if format == (journal.Frames{}) {
+					where = fmt.Sprintf("file: record %d, at byte %d: ", first+1, at[first])
+				}
+				if damage, ok := errors.AsType[*journal.DamageError](err); !ok || !strings.HasPrefix(damage.Error(), where) {
+					t.Errorf("%d torn of at most %d: %v, want %s", torn, tail, err, where)
 				}
 			}
 		}
@@ -122,8 +130,9 @@ func TestTornRecordsAreCountedAcrossReads(t *testing.T) {
 // another is a format in which no record holds.
 type another struct{ journal.Format }
 
-func (another) Decode([]byte, string) ([]byte, string, error) {
-	return nil, "", errors.New("it does not hold")
+func (f another) Read(r *bufio.Reader) (text, record []byte, err error) {
+	text, _, err = f.Format.Read(r)
+	return text, nil, cmp.Or(err, errors.New("it does not hold"))
 }
 
 func TestWhatACrashCannotLeaveIsDamage(t *testing.T) {
@@ -239,18 +248,29 @@ func TestRecordThatIsTakenForTheEndIsNone(t *testing.T) {
 // ending is a format whose records say that there is nothing left.
 type ending struct{ journal.Format }
 
-func (ending) Decode([]byte, string) ([]byte, string, error) { return nil, "", io.EOF }
+func (f ending) Read(r *bufio.Reader) (text, record []byte, err error) {
+	text, _, _ = f.Format.Read(r)
+	return text, nil, io.EOF
+}
 
 func TestDamageErrorSaysWhere(t *testing.T) {
 	text, at := written(t, lines{}, 2)
 	_, _, _, err := scan(bytes.NewReader(text[:at[2]-1]), lines{}, 0)
-	want := fmt.Sprintf("record 2, at byte %d: the file ends within it", at[1])
-	if err == nil || err.Error() != want {
-		t.Errorf("%v, want %s", err, want)
+	if err == nil || err.Error() != "file, line 3: the file ends within it" {
+		t.Error(err)
 	}
 	_, _, _, err = scan(bytes.NewReader([]byte("other\n")), lines{}, 9)
-	if err == nil || err.Error() != "record 0, at byte 0: this is not how such a file begins" {
+	if err == nil || err.Error() != "file, line 1: this is not how such a file begins" {
 		t.Error(err)
+	}
+	text, at = written(t, journal.Frames{}, 2)
+	r, _, _, err := scan(bytes.NewReader(text[:at[2]-1]), journal.Frames{}, 0)
+	if want := fmt.Sprintf("file: record 2, at byte %d: the file ends within it", at[1]); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	why := errors.New("it is about nobody")
+	if got := r.Damage(why); got.Error() != "file: record 1, at byte 0: it is about nobody" || !errors.Is(got, why) {
+		t.Error(got)
 	}
 }
 
@@ -258,7 +278,7 @@ func TestDamageErrorSaysWhere(t *testing.T) {
 func TestFramesAreFoundByTheirOffset(t *testing.T) {
 	text, at := written(t, journal.Frames{}, 3)
 	for i := range 3 {
-		frame, err := journal.ReadFrame(bytes.NewReader(text), int64(at[i]))
+		frame, err := journal.ReadAt(bytes.NewReader(text), journal.Frames{}, int64(at[i]))
 		if err != nil || !bytes.Equal(frame, record(i+1)) {
 			t.Errorf("at %d: %q, %v", at[i], frame, err)
 		}
@@ -266,7 +286,7 @@ func TestFramesAreFoundByTheirOffset(t *testing.T) {
 	huge := bytes.Clone(text)
 	huge[at[1]+11] = 0xff // 4 GiB
 	for _, offset := range []int64{int64(at[1]), int64(at[1]) + 1, int64(at[3])} {
-		if _, err := journal.ReadFrame(bytes.NewReader(huge), offset); err == nil {
+		if _, err := journal.ReadAt(bytes.NewReader(huge), journal.Frames{}, offset); err == nil {
 			t.Errorf("something is read at %d", offset)
 		}
 	}

@@ -9,51 +9,70 @@ import (
 	"bulkdelete/pkg/journal"
 )
 
-// DamageError is an audit or a backup that is not what was written, or is another run's. No command believes it.
-type DamageError struct {
-	File string
-	Line int // of a CSV file, from 1; 0: unknown
-	Err  error
-}
-
-// Error names the file and the line.
-func (e *DamageError) Error() string {
-	if e.Line > 0 {
-		return fmt.Sprintf("%s, line %d: %v", e.File, e.Line, e.Err)
-	}
-	return fmt.Sprintf("%s: %v", e.File, e.Err)
-}
-
-// Unwrap gives the cause.
-func (e *DamageError) Unwrap() error { return e.Err }
-
-// Audit appends rows to audit.csv. It may be used by any number of goroutines.
+// Audit is audit.csv: its rows, which are found by chunk, and which of the plan's users they are about. Append may be
+// called by any number of goroutines, everything else by one at a time.
 type Audit struct {
-	journal *journal.Journal
+	Rows int // that it held when it was opened
+	Torn int // rows at its end that a crash had torn then
+
+	Users      map[Outcome]int // by outcome
+	Mismatched int             // of those spared, whom the list describes as somebody else
+
 	dir     *journal.Dir
-	file    fs.FileInfo
+	file    journal.File     // nil: there is none yet
+	info    fs.FileInfo      // of it
+	journal *journal.Journal // nil: it is only read
+	last    string           // hash of the last row that was read, or the seed
+
+	accepted, chunkSize int
+	done                int       // users who have a row, and those left out
+	covered             []uint64  // of each chunk: bit p-1 for place p
+	at                  [][]int64 // where each chunk's rows stand that were read
+	chunk               int       // whose rows are at hand
+	rows                []Row
 }
 
-// rowRoom is more than a row takes, but for one that was throttled for long.
-const rowRoom = 4 << 10
+// newAudit is of an audit without rows.
+func newAudit(file journal.File, run *Run) *Audit {
+	plan := run.Asked.Plan
+	return &Audit{Users: map[Outcome]int{}, file: file, last: run.Seed(), accepted: plan.Accepted,
+		chunkSize: plan.ChunkSize, covered: make([]uint64, plan.Chunks), at: make([][]int64, plan.Chunks)}
+}
 
-// OpenAudit reads what the audit in a folder holds, calls visit with each row, and is then ready to append; one
-// that is not there is made, if no run has begun yet. What may stand at its end is said by run.json; torn is the
-// number of rows that were cut off there. The error is a *DamageError if the audit is not what was written, and
-// then it is not touched.
-func OpenAudit(dir *journal.Dir, run *Run, visit func(Row) error) (a *Audit, torn int, err error) {
-	file, err := openOwn(dir, run, AuditName, os.O_RDWR|os.O_CREATE)
+// OpenAudit reads what the audit in a folder holds and is then ready to append; one that is not there is made, if no
+// run has begun yet. What may stand at its end is said by run.json; torn rows there are cut off. The error is a
+// *journal.DamageError if the audit is not what was written, and then it is not touched.
+func OpenAudit(dir *journal.Dir, run *Run) (*Audit, error) {
+	f, err := openOwn(dir, run, AuditName, os.O_RDWR|os.O_CREATE)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	a = &Audit{dir: dir}
-	if a.file, err = file.Stat(); err == nil {
-		a.journal, torn, err = continueRows(file, run, visit)
+	a := newAudit(f, run)
+	a.dir = dir
+	if a.info, err = f.Stat(); err == nil {
+		err = a.readOn(run)
 	}
 	if err != nil {
-		return nil, 0, errors.Join(err, file.Close())
+		return nil, errors.Join(err, f.Close())
 	}
-	return a, torn, nil
+	return a, nil
+}
+
+// ReadAudit reads the whole audit of a folder, which also checks its chain, and calls visit, which may be nil, with
+// each row. The error is a *journal.DamageError if the audit is not what was written.
+func ReadAudit(dir *journal.Dir, run *Run, visit func(*Row)) (*Audit, error) {
+	f, err := openOwn(dir, run, AuditName, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return newAudit(nil, run), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	a := newAudit(f, run)
+	if _, err := a.read(run, visit); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return a, nil
 }
 
 // openOwn opens a file that every run keeps from its beginning on: once one has begun, it has to be there.
@@ -63,70 +82,125 @@ func openOwn(dir *journal.Dir, run *Run, name string, flag int) (*os.File, error
 	}
 	f, err := dir.OpenFile(name, flag)
 	if run.Begun() && errors.Is(err, fs.ErrNotExist) {
-		err = &DamageError{File: name, Err: errors.New("it is not there any more, and calls have been sent")}
+		err = &journal.DamageError{File: name, Err: errors.New("it is not there any more, and calls have been sent")}
 	}
 	return f, err
 }
 
-// continueRows reads a file of rows to its end and is then ready to append.
-func continueRows(f journal.File, run *Run, visit func(Row) error) (j *journal.Journal, torn int, err error) {
-	r := journal.NewReader(f, auditFormat{}, run.Seed())
-	if torn, err = readRows(r, run, visit); err == nil {
-		j, err = journal.Continue(f, r, run.tail())
+// readOn reads the file to its end and is then ready to append.
+func (a *Audit) readOn(run *Run) error {
+	r, err := a.read(run, nil)
+	if err == nil {
+		a.journal, err = journal.Continue(a.file, r, run.tail())
 	}
-	return j, torn, err
+	return err
 }
 
-// readRows calls visit with each row of an audit and says how many rows at its end a crash has torn. The error is a
-// *DamageError if the audit is not what was written, or lacks the row that was the last when a run ended, or has rows
-// behind that one which no run can have written.
-func readRows(r *journal.Reader, run *Run, visit func(Row) error) (torn int, err error) {
-	damage := func(line int, err error) error { return &DamageError{File: AuditName, Line: line, Err: err} }
+// read takes each row of the file into account. It is damage if the file lacks the row that was the last when a run
+// ended, or has rows behind that one which no run can have written.
+func (a *Audit) read(run *Run, visit func(*Row)) (r *journal.Reader, err error) {
+	r = journal.NewReader(AuditName, a.file, auditFormat{}, a.last)
 	last := run.lastHash()
 	met := last == "" || last == r.Sum
 	for r.Next() {
 		met = met || last == r.Sum
-		row, err := parseRow(r.Record, r.Sum)
+		row, err := parseRow(r.Record)
 		if err == nil && !run.Asked.Deed.has(row.Outcome) {
 			err = fmt.Errorf("the outcome %q is none of a run that is to %s", row.Outcome, run.Asked.Deed)
 		}
 		if err == nil {
-			err = visit(row)
+			err = a.Add(row)
 		}
 		if err != nil {
-			return 0, damage(r.Count+1, err) // the first line is the header
+			return nil, r.Damage(err)
+		}
+		a.at[row.Chunk-1] = append(a.at[row.Chunk-1], r.Offset)
+		if visit != nil {
+			visit(&row)
 		}
 	}
-	torn, err = r.End(run.tail())
-	if d, ok := errors.AsType[*journal.DamageError](err); ok {
-		err = damage(d.Record+1, d.Err)
+	a.Rows, a.last = r.Count, r.Sum
+	if a.Torn, err = r.End(run.tail()); err != nil {
+		return nil, err
 	}
+	var why error
 	switch {
-	case err != nil:
-		return 0, err
 	case !met:
-		return 0, damage(r.Count+2, fmt.Errorf(
-			"the row with the hash %s, which was the last when a run ended, is not in it", last))
+		why = fmt.Errorf("the row with the hash %s, which was the last when a run ended, is not in it", last)
 	case last != "" && !run.Open && last != r.Sum:
-		return 0, damage(r.Count+2, fmt.Errorf(
-			"rows stand behind the one with the hash %s, which was the last when the last run ended", last))
+		why = fmt.Errorf("rows stand behind the one with the hash %s, which was the last when the last run ended", last)
 	}
-	return torn, nil
+	if why != nil { // the first line is the header
+		return nil, &journal.DamageError{File: AuditName, Line: r.Count + 2, Err: why}
+	}
+	return r, nil
 }
 
-// Append puts a row on disk: when it returns nil, the row is there whatever happens to the machine. After an error
-// every later call fails too.
-func (a *Audit) Append(r Row) error { return a.journal.Append(r.fields()) }
+// rowRoom is more than a row takes, but for one that was throttled for long.
+const rowRoom = 4 << 10
 
 // Reserve takes disk space for so many rows more, so that what is sent next can also be recorded. It fails when
 // there is no room; nothing should be sent then.
 func (a *Audit) Reserve(rows int) error { return a.journal.Reserve(int64(rows) * rowRoom) }
 
+// Append puts a row on disk: when it returns nil, the row is there whatever happens to the machine. After an error
+// every later call fails too. It is for Add to take the row into account.
+func (a *Audit) Append(r Row) error { return a.journal.Append(r.fields()) }
+
 // Check says whether the audit's path still leads to the file that is being written.
-func (a *Audit) Check() error { return a.dir.Leads(AuditName, a.file, a.journal.Size()) }
+func (a *Audit) Check() error { return a.dir.Leads(AuditName, a.info, a.journal.Size()) }
 
 // Hash is the hash of the last row that is on disk, or the seed.
-func (a *Audit) Hash() string { return a.journal.Sum() }
+func (a *Audit) Hash() string {
+	if a.journal == nil {
+		return a.last
+	}
+	return a.journal.Sum()
+}
 
-// Close closes the file. Every row that Append has taken is on disk already.
-func (a *Audit) Close() error { return a.journal.Close() }
+// Close closes the file. Every row that Append has taken is on disk already, and what the rows are about is still
+// known.
+func (a *Audit) Close() error {
+	switch {
+	case a.journal != nil:
+		return a.journal.Close()
+	case a.file != nil:
+		return a.file.Close()
+	}
+	return nil
+}
+
+// Chunk gives the rows about a chunk that the file held when it was opened, valid until another one is asked about.
+func (a *Audit) Chunk(n int) ([]Row, error) {
+	if n < 1 || n > len(a.at) {
+		return nil, fmt.Errorf("the input has a chunk %d that the run does not have", n)
+	}
+	if n == a.chunk {
+		return a.rows, nil
+	}
+	a.chunk, a.rows = n, a.rows[:0]
+	for _, at := range a.at[n-1] {
+		fields, err := journal.ReadAt(a.file, auditFormat{}, at)
+		var row Row
+		if err == nil {
+			row, err = parseRow(fields)
+		}
+		if err != nil {
+			a.chunk = 0
+			return nil, fmt.Errorf("%s, byte %d: %w", AuditName, at, err)
+		}
+		a.rows = append(a.rows, row)
+	}
+	return a.rows, nil
+}
+
+// find gives the row about a place of a chunk, nil if there is none. It is valid until another chunk is asked about.
+func (a *Audit) find(chunk, place int) (*Row, error) {
+	rows, err := a.Chunk(chunk)
+	for i := range rows {
+		if r := &rows[i]; r.From <= place && place <= r.To {
+			return r, nil
+		}
+	}
+	return nil, err
+}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"bulkdelete/internal/text"
+	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/journal/journaltest"
 )
 
@@ -23,14 +24,14 @@ func threeRows() (*Run, []Row) {
 }
 
 // believed opens an audit as run does and as verify does, which have to agree, and says what is wrong with it.
-func believed(t *testing.T, run *Run, text string) *DamageError {
+func believed(t *testing.T, run *Run, text string) *journal.DamageError {
 	t.Helper()
 	dir := openDir(t, t.TempDir())
 	write(t, dir, AuditName, text)
-	index, err1 := ReadIndex(dir, run, func(*Row) {})
-	a, _, err2 := OpenAudit(dir, run, func(Row) error { return nil })
-	damage1, ok1 := errors.AsType[*DamageError](err1)
-	damage2, ok2 := errors.AsType[*DamageError](err2)
+	index, err1 := ReadAudit(dir, run, nil)
+	a, err2 := OpenAudit(dir, run)
+	damage1, ok1 := errors.AsType[*journal.DamageError](err1)
+	damage2, ok2 := errors.AsType[*journal.DamageError](err2)
 	switch {
 	case err1 == nil && err2 == nil:
 		must(t, errors.Join(index.Close(), a.Close()))
@@ -46,14 +47,13 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 	run := planned(Delete, 9).begin(1)
 	written, _ := journals()[0].written(t, run, 3)
 	n := 0
-	_, _, err := continueRows(journaltest.New(written), run, func(row Row) error {
+	_, err := newAudit(journaltest.New(written), run).read(run, func(row *Row) {
 		n++
 		want := testRow(n)
-		want.Hash, want.Message = row.Hash, Harmless(text.OneLine(want.Message, maxMessage))
-		if fmt.Sprint(row) != fmt.Sprint(want) {
-			t.Errorf("row %d is\n%v, want\n%v", n, row, want)
+		want.Message = Harmless(text.OneLine(want.Message, maxMessage))
+		if fmt.Sprint(*row) != fmt.Sprint(want) {
+			t.Errorf("row %d is\n%v, want\n%v", n, *row, want)
 		}
-		return nil
 	})
 	if err != nil || n != 3 || bytes.Count(written, []byte("\n")) != 4 {
 		t.Errorf("%d rows in\n%s (%v)", n, written, err)
@@ -103,11 +103,11 @@ func TestMissingAuditIsDamageOnceARunHasBegun(t *testing.T) {
 	runs := map[string]*Run{"open": planned(Delete, 3).begin(1), "ended": planned(Delete, 3).begin(1).end(0, "")}
 	for name, run := range runs {
 		dir := openDir(t, t.TempDir())
-		_, err1 := ReadIndex(dir, run, func(*Row) {})
-		_, _, err2 := OpenAudit(dir, run, func(Row) error { return nil })
-		_, _, err3 := OpenBackup(dir, run, BackupName)
+		_, err1 := ReadAudit(dir, run, nil)
+		_, err2 := OpenAudit(dir, run)
+		_, err3 := OpenBackup(dir, run, BackupName)
 		for _, err := range []error{err1, err2, err3} {
-			if _, ok := errors.AsType[*DamageError](err); !ok {
+			if _, ok := errors.AsType[*journal.DamageError](err); !ok {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -116,8 +116,8 @@ func TestMissingAuditIsDamageOnceARunHasBegun(t *testing.T) {
 		}
 	}
 	run := planned(Delete, 3)
-	x, err := ReadIndex(openDir(t, t.TempDir()), run, func(*Row) {})
-	if err != nil || x.Rows != 0 || x.LastHash != run.Seed() || x.Complete() {
+	x, err := ReadAudit(openDir(t, t.TempDir()), run, nil)
+	if err != nil || x.Rows != 0 || x.Hash() != run.Seed() || x.Complete() {
 		t.Errorf("before any run: %+v, %v", x, err)
 	}
 }
@@ -155,9 +155,9 @@ func TestAuditIsWhatEncodingCSVWritesAndReads(t *testing.T) {
 		if got := string(line); got != "before"+want.String() {
 			t.Errorf("%q is written as %q, not %q", cell, got, want.String())
 		}
-		back, sum, err := cutHash(line[len("before"):])
-		if err != nil || string(back) != string(fields) || sum != hash {
-			t.Errorf("%q is read as %q, %s: %v", cell, back, sum, err)
+		back, err := cutHash(line[len("before"):])
+		if err != nil || string(back) != string(fields) {
+			t.Errorf("%q is read as %q: %v", cell, back, err)
 		}
 	}
 }
@@ -189,12 +189,12 @@ func TestAuditThatContradictsThePlanIsDamage(t *testing.T) {
 	} {
 		run := planned(Delete, 3)
 		dir := folder(t, run, Row{Chunk: 2, From: 1, To: 2, Outcome: Deleted}, r)
-		_, err := ReadIndex(dir, run, func(*Row) {})
-		if damage, ok := errors.AsType[*DamageError](err); !ok || damage.Line != 3 || damage.File != AuditName {
+		_, err := ReadAudit(dir, run, nil)
+		if damage, ok := errors.AsType[*journal.DamageError](err); !ok || damage.Line != 3 || damage.File != AuditName {
 			t.Errorf("%s: %v", name, err)
 		}
 		before := read(t, dir, AuditName)
-		_, _, err = OpenAudit(dir, run, NewCoverage(run.Asked.Plan).Add)
+		_, err = OpenAudit(dir, run)
 		if err == nil || read(t, dir, AuditName) != before {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -211,7 +211,7 @@ func TestAllRequestIDsSurviveWhole(t *testing.T) {
 	rows[0].RequestIDs = ids
 	dir := ended(t, folder(t, run, rows...), run, 0)
 	var got []string
-	x, err := ReadIndex(dir, run, func(r *Row) {
+	x, err := ReadAudit(dir, run, func(r *Row) {
 		if r.Chunk == 1 {
 			got = slices.Clone(r.RequestIDs)
 		}
@@ -243,7 +243,7 @@ func TestAuditSeesThatItsFileIsGone(t *testing.T) {
 		},
 	} {
 		dir := openDir(t, t.TempDir())
-		a, _, err := OpenAudit(dir, planned(Delete, 3), func(Row) error { return nil })
+		a, err := OpenAudit(dir, planned(Delete, 3))
 		must(t, err)
 		must(t, a.Reserve(3))
 		must(t, a.Append(testRow(1)))

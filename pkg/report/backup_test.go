@@ -11,6 +11,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/journal/journaltest"
 )
 
@@ -27,8 +28,8 @@ func TestBackupIsZstdAndJSONLines(t *testing.T) {
 		t.Errorf("%s (%v)", text, err)
 	}
 	d := journaltest.New(data)
-	b, _, err := continueBackup(d, run, BackupName)
-	must(t, err)
+	b := newBackup(d, run, BackupName)
+	must(t, b.readOn(run))
 	for chunk := 1; chunk <= 2; chunk++ {
 		got, err := b.Chunk(chunk)
 		users := testUsers(chunk)
@@ -45,16 +46,16 @@ func TestBackupIsZstdAndJSONLines(t *testing.T) {
 // A user who is read again has the newer profile, and is counted once; an ID of two users has both.
 func TestBackupGivesTheNewerProfile(t *testing.T) {
 	d, run := journaltest.New(nil), planned(Delete, 9).begin(1)
-	b, _, err := continueBackup(d, run, BackupName)
-	must(t, err)
+	b := newBackup(d, run, BackupName)
+	must(t, b.readOn(run))
 	saved := func(place int, name string) Saved {
 		return Saved{Chunk: 4, Place: place, ID: "a", User: json.RawMessage(`"` + name + `"`)}
 	}
 	must(t, b.Append([]Saved{saved(1, "old"), saved(2, "other")}))
 	must(t, b.Append(nil))
 	must(t, b.Append([]Saved{saved(1, "new"), saved(1, "twin")}))
-	p, _, err := continueBackup(d.Reopen(), run, BackupName)
-	must(t, err)
+	p := newBackup(d.Reopen(), run, BackupName)
+	must(t, p.readOn(run))
 	got, err := p.Chunk(4)
 	want := map[int][]Saved{1: {saved(1, "new"), saved(1, "twin")}, 2: {saved(2, "other")}}
 	if err != nil || p.Users != 2 || p.Places(4) != 3 || fmt.Sprint(got) != fmt.Sprint(want) {
@@ -69,46 +70,46 @@ func TestBackupThatContradictsThePlanIsDamage(t *testing.T) {
 		"a place too many": {{Chunk: 1, Place: 3}}, "two chunks": {{Chunk: 1, Place: 1}, {Chunk: 2, Place: 1}},
 	} {
 		d, run := journaltest.New(nil), planned(Delete, 9).begin(1)
-		b, _, err := continueBackup(d, run, BackupName)
-		must(t, err)
+		b := newBackup(d, run, BackupName)
+		must(t, b.readOn(run))
 		for i := range users {
 			users[i].User = json.RawMessage("null")
 		}
 		must(t, b.Append(users))
-		_, _, err = continueBackup(d.Reopen(), run, BackupName)
-		if damage, ok := errors.AsType[*DamageError](err); !ok || damage.File != BackupName {
+		err := newBackup(d.Reopen(), run, BackupName).readOn(run)
+		if damage, ok := errors.AsType[*journal.DamageError](err); !ok || damage.File != BackupName {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// ReadProfiles reads what OpenBackup wrote, and a backup that is not there has nobody.
-func TestProfilesAreReadFromTheFolder(t *testing.T) {
+// ReadBackup reads what OpenBackup wrote, and a backup that is not there has nobody.
+func TestBackupIsReadFromTheFolder(t *testing.T) {
 	run := planned(Delete, 9)
 	dir := openDir(t, t.TempDir())
-	p, closeIt, err := ReadProfiles(dir, run, BackupName)
+	p, err := ReadBackup(dir, run, BackupName)
 	if err != nil || p.Users != 0 || p.Places(9) != 0 {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	must(t, closeIt())
-	b, torn, err := OpenBackup(dir, run, BackupName)
+	must(t, p.Close())
+	b, err := OpenBackup(dir, run, BackupName)
 	must(t, err)
 	must(t, b.Append(testUsers(9)))
 	must(t, b.Close())
-	p, closeIt, err = ReadProfiles(dir, run.begin(1).end(0, run.Seed()), BackupName)
+	p, err = ReadBackup(dir, run.begin(1).end(0, run.Seed()), BackupName)
 	must(t, err)
-	if got, err := p.Chunk(9); err != nil || len(got) != 2 || torn != 0 {
+	if got, err := p.Chunk(9); err != nil || len(got) != 2 || b.Torn != 0 {
 		t.Errorf("%v, %v", got, err)
 	}
-	must(t, closeIt())
+	must(t, p.Close())
 	text := read(t, dir, BackupName)
 	must(t, dir.Remove(BackupName))
-	_, _, err = ReadProfiles(dir, run, BackupName)
-	if damage, ok := errors.AsType[*DamageError](err); !ok || damage.File != BackupName {
+	_, err = ReadBackup(dir, run, BackupName)
+	if damage, ok := errors.AsType[*journal.DamageError](err); !ok || damage.File != BackupName {
 		t.Errorf("a backup that is gone: %v", err)
 	}
 	write(t, dir, BackupName, text[:len(text)-1])
-	if _, _, err := ReadProfiles(dir, run, BackupName); err == nil {
+	if _, err := ReadBackup(dir, run, BackupName); err == nil {
 		t.Error("a torn backup of a run that ended is believed")
 	}
 }

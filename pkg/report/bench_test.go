@@ -6,8 +6,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"bulkdelete/pkg/journal"
 )
 
 func benchRow(chunk int) Row {
@@ -20,9 +18,9 @@ func benchRow(chunk int) Row {
 // What a row costs but for the disk: its text, its hash, the commit, and a millisecond in which others could have
 // come.
 func BenchmarkAppendWithoutDisk(b *testing.B) {
-	j, _, err := continueRows(nowhere{&bytes.Reader{}}, planned(Delete, 1), func(Row) error { return nil })
-	must(b, err)
-	a := Audit{journal: j}
+	run := planned(Delete, 1)
+	a := newAudit(nowhere{&bytes.Reader{}}, run)
+	must(b, a.readOn(run))
 	b.ReportAllocs()
 	for n := 1; b.Loop(); n++ {
 		must(b, a.Append(benchRow(n)))
@@ -45,7 +43,7 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 func benchmarkAppend(b *testing.B, slots int) {
-	a, _, err := OpenAudit(openDir(b, b.TempDir()), planned(Delete, 1), func(Row) error { return nil })
+	a, err := OpenAudit(openDir(b, b.TempDir()), planned(Delete, 1))
 	must(b, err)
 	b.Cleanup(func() { a.Close() })
 	rows := make(chan int)
@@ -74,6 +72,7 @@ func benchmarkAppend(b *testing.B, slots int) {
 func BenchmarkReadAudit(b *testing.B) {
 	const rows = 10_000
 	run := planned(Delete, rows)
+	run.Asked.Plan.Accepted, run.Asked.Plan.ChunkSize = rows*50, 50
 	text, hash := bytes.Clone(header), run.Seed()
 	for n := range rows {
 		r := benchRow(n + 1)
@@ -83,8 +82,7 @@ func BenchmarkReadAudit(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		got := 0
-		r := journal.NewReader(bytes.NewReader(text), auditFormat{}, run.Seed())
-		_, err := readRows(r, run, func(Row) error { got++; return nil })
+		_, err := newAudit(nowhere{bytes.NewReader(text)}, run).read(run, func(*Row) { got++ })
 		if err != nil || got != rows {
 			b.Fatalf("%d rows, want %d (%v)", got, rows, err)
 		}
@@ -94,8 +92,9 @@ func BenchmarkReadAudit(b *testing.B) {
 
 // What saving a chunk's profiles costs but for the disk: their JSON, packed and chained.
 func BenchmarkBackupWithoutDisk(b *testing.B) {
-	backup, _, err := continueBackup(nowhere{&bytes.Reader{}}, planned(Delete, 1), BackupName)
-	must(b, err)
+	run := planned(Delete, 1)
+	backup := newBackup(nowhere{&bytes.Reader{}}, run, BackupName)
+	must(b, backup.readOn(run))
 	defer backup.Close()
 	users := make([]Saved, 50)
 	bytes := 0

@@ -10,14 +10,16 @@ func about(chunk, from, to int, o Outcome) Row {
 }
 
 // threeChunks is of 50, 50 and 20 users.
-func threeChunks() *Coverage { return NewCoverage(Plan{Accepted: 120, ChunkSize: 50, Chunks: 3}) }
+func threeChunks() *Audit {
+	return newAudit(nil, &Run{Asked: Asked{Plan: Plan{Accepted: 120, ChunkSize: 50, Chunks: 3}}})
+}
 
 func TestCoverageKnowsWhatIsLeft(t *testing.T) {
 	c := threeChunks()
 	for _, r := range []Row{about(2, 1, 50, Deleted), about(3, 4, 20, Failed), about(3, 1, 2, Absent)} {
 		must(t, c.Add(r))
 	}
-	if c.IsDone(1) || !c.IsDone(2) || c.IsDone(3) || c.Complete() || c.Done != 69 || c.Left() != 51 {
+	if c.IsDone(1) || !c.IsDone(2) || c.IsDone(3) || c.Complete() || c.done != 69 || c.Left() != 51 {
 		t.Errorf("%+v", c)
 	}
 	if got := c.Open(3); !slices.Equal(got, []int{3}) {
@@ -50,7 +52,7 @@ func TestCoverageRefusesRowsThatThePlanDoesNotHave(t *testing.T) {
 		c := threeChunks()
 		must(t, c.Add(about(2, 1, 50, Deleted)))
 		must(t, c.Add(about(3, 3, 4, Deleted)))
-		if err := c.Add(bad); err == nil || c.Done != 52 || c.Users[Deleted] != 52 {
+		if err := c.Add(bad); err == nil || c.done != 52 || c.Users[Deleted] != 52 {
 			t.Errorf("chunk %d part %d-%d is taken: %+v", bad.Chunk, bad.From, bad.To, c)
 		}
 	}
@@ -75,13 +77,13 @@ func TestCoverageLeavesOthersOut(t *testing.T) {
 
 // The largest chunk has as many places as a mask has bits.
 func TestCoverageOfTheLargestChunk(t *testing.T) {
-	c := NewCoverage(Plan{Accepted: 130, ChunkSize: 64, Chunks: 3})
+	c := newAudit(nil, &Run{Asked: Asked{Plan: Plan{Accepted: 130, ChunkSize: 64, Chunks: 3}}})
 	for _, r := range []Row{
 		about(1, 1, 64, Deleted), about(2, 1, 63, Deleted), about(2, 64, 64, Failed), about(3, 1, 2, Deleted),
 	} {
 		must(t, c.Add(r))
 	}
-	if !c.Complete() || c.Done != 130 {
+	if !c.Complete() || c.done != 130 {
 		t.Errorf("%+v", c)
 	}
 }

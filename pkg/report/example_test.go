@@ -26,7 +26,7 @@ func Example() {
 
 	run := &report.Run{Asked: report.Asked{Deed: report.Delete, Options: map[string]string{"id_type": "username"},
 		Plan: report.Plan{Rows: 2, Accepted: 2, Chunks: 1, ChunkSize: 50}}}
-	audit, _, err := report.OpenAudit(dir, run, func(report.Row) error { return nil })
+	audit, err := report.OpenAudit(dir, run)
 	if err != nil {
 		panic(err)
 	}
@@ -43,7 +43,7 @@ func Example() {
 		panic(err)
 	}
 
-	index, err := report.ReadIndex(dir, run, func(row *report.Row) {
+	index, err := report.ReadAudit(dir, run, func(row *report.Row) {
 		fmt.Println("chunk", row.Chunk, "users", row.Users, row.Outcome)
 	})
 	if err != nil {
@@ -57,7 +57,7 @@ func Example() {
 }
 
 // An audit in which one figure was changed is not believed, and the error names the line.
-func ExampleReadIndex() {
+func ExampleReadAudit() {
 	path, err := os.MkdirTemp("", "example")
 	if err != nil {
 		panic(err)
@@ -70,7 +70,7 @@ func ExampleReadIndex() {
 	defer dir.Close()
 
 	run := &report.Run{Asked: report.Asked{Deed: report.Delete, Plan: report.Plan{Accepted: 100, Chunks: 2, ChunkSize: 50}}}
-	audit, _, err := report.OpenAudit(dir, run, func(report.Row) error { return nil })
+	audit, err := report.OpenAudit(dir, run)
 	if err != nil {
 		panic(err)
 	}
@@ -92,8 +92,8 @@ func ExampleReadIndex() {
 	if err := os.WriteFile(dir.Name(report.AuditName), []byte(changed), 0o600); err != nil {
 		panic(err)
 	}
-	_, err = report.ReadIndex(dir, run, func(*report.Row) {})
-	damage, ok := errors.AsType[*report.DamageError](err)
+	_, err = report.ReadAudit(dir, run, nil)
+	damage, ok := errors.AsType[*journal.DamageError](err)
 	fmt.Println(ok, damage.File, damage.Line)
 	// Output: true audit.csv 2
 }

@@ -107,7 +107,7 @@ func makeFiles(t target, run *Run, shards []*Shard, layout Layout, lines iter.Se
 	s.stats.Redacted = t.redacted != nil
 	from := source{run: run, layout: layout, lines: lines}
 	for i, shard := range shards {
-		x, err := ReadIndex(shard.Folder, shard.Run, func(r *Row) {
+		x, err := ReadAudit(shard.Folder, shard.Run, func(r *Row) {
 			row := *r
 			row.Chunk = (r.Chunk-1)*len(shards) + i + 1
 			s.count(&row)
@@ -117,7 +117,7 @@ func makeFiles(t target, run *Run, shards []*Shard, layout Layout, lines iter.Se
 		}
 		defer x.Close()
 		from.audits = append(from.audits, x)
-		shard.AuditRows, shard.LastRowHash = x.Rows, x.LastHash
+		shard.AuditRows, shard.LastRowHash = x.Rows, x.Hash()
 		s.AuditRows += x.Rows
 		s.Shards = append(s.Shards, *shard)
 	}
@@ -132,7 +132,7 @@ type source struct {
 	run    *Run
 	layout Layout
 	lines  iter.Seq2[Line, error]
-	audits []*Index // of the run, or of its shards
+	audits []*Audit // of the run, or of its shards
 }
 
 // find gives the audit row about a place of a chunk, nil if there is none.

@@ -53,7 +53,7 @@ func openDir(t testing.TB, path string) *journal.Dir {
 func folder(t testing.TB, run *Run, rows ...Row) *journal.Dir {
 	t.Helper()
 	dir := openDir(t, t.TempDir())
-	a, _, err := OpenAudit(dir, run, func(Row) error { return nil })
+	a, err := OpenAudit(dir, run)
 	must(t, err)
 	for _, r := range rows {
 		r.Users = r.To - r.From + 1
@@ -69,10 +69,10 @@ func folder(t testing.TB, run *Run, rows ...Row) *journal.Dir {
 // ended ends the run of a folder that folder made.
 func ended(t testing.TB, dir *journal.Dir, run *Run, code int) *journal.Dir {
 	t.Helper()
-	x, err := ReadIndex(dir, run, func(*Row) {})
+	x, err := ReadAudit(dir, run, nil)
 	must(t, err)
 	must(t, x.Close())
-	must(t, run.end(code, x.LastHash).Save(dir))
+	must(t, run.end(code, x.Hash()).Save(dir))
 	return dir
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/journal/journaltest"
 )
 
@@ -42,16 +43,21 @@ func journals() []kept {
 
 func rowsAs(o Outcome) func(*journaltest.Disk, *Run) (*opened, error) {
 	return func(d *journaltest.Disk, run *Run) (*opened, error) {
-		f := &opened{}
-		j, torn, err := continueRows(d, run, func(r Row) error { f.held = append(f.held, r.Chunk); return nil })
-		f.torn = torn
-		slices.Sort(f.held)
-		f.add = func(chunk int) error {
+		a := newAudit(d, run)
+		if err := a.readOn(run); err != nil {
+			return nil, err
+		}
+		f := &opened{torn: a.Torn, add: func(chunk int) error {
 			r := testRow(chunk)
 			r.Outcome = o
-			return j.Append(r.fields())
+			return a.Append(r)
+		}}
+		for n := range run.Asked.Plan.Chunks {
+			if a.IsDone(n + 1) {
+				f.held = append(f.held, n+1)
+			}
 		}
-		return f, err
+		return f, nil
 	}
 }
 
@@ -65,11 +71,11 @@ func testUsers(chunk int) []Saved {
 
 func usersIn(name string) func(*journaltest.Disk, *Run) (*opened, error) {
 	return func(d *journaltest.Disk, run *Run) (*opened, error) {
-		b, torn, err := continueBackup(d, run, name)
-		if err != nil {
+		b := newBackup(d, run, name)
+		if err := b.readOn(run); err != nil {
 			return nil, err
 		}
-		f := &opened{torn: torn, add: func(chunk int) error { return b.Append(testUsers(chunk)) }}
+		f := &opened{torn: b.Torn, add: func(chunk int) error { return b.Append(testUsers(chunk)) }}
 		for n := range run.Asked.Plan.Chunks {
 			if b.Places(n+1) != 0 {
 				f.held = append(f.held, n+1)
@@ -99,15 +105,15 @@ func (k kept) written(t *testing.T, run *Run, n int) (text []byte, at []int) {
 	return d.Synced(), at
 }
 
-// refused opens a file and gives the error, which has to be a *DamageError that leaves the file as it is.
-func (k kept) refused(t *testing.T, run *Run, text []byte) *DamageError {
+// refused opens a file and gives the error, which has to be a *journal.DamageError that leaves the file as it is.
+func (k kept) refused(t *testing.T, run *Run, text []byte) *journal.DamageError {
 	t.Helper()
 	d := journaltest.New(text)
 	_, err := k.open(d, run)
 	if err == nil {
 		return nil
 	}
-	damage, ok := errors.AsType[*DamageError](err)
+	damage, ok := errors.AsType[*journal.DamageError](err)
 	if !ok || !bytes.Equal(d.Bytes(), text) || d.Syncs() > 0 {
 		t.Fatalf("%v, and the file is %.300q", err, d.Bytes())
 	}
@@ -255,7 +261,7 @@ func (k kept) unread(t *testing.T, run *Run, text []byte, offset int64, times in
 	d := journaltest.New(text)
 	d.FailRead(offset, times)
 	_, err := k.open(d, run)
-	if _, damage := errors.AsType[*DamageError](err); damage || !errors.Is(err, syscall.EIO) {
+	if _, damage := errors.AsType[*journal.DamageError](err); damage || !errors.Is(err, syscall.EIO) {
 		t.Fatalf("reading fails at %d: %v", offset, err)
 	}
 	if !bytes.Equal(d.Bytes(), text) || d.Syncs() > 0 {

@@ -35,7 +35,7 @@ func Redact(dir *journal.Dir, run *Run, by string) (*Summary, error) {
 	}
 	seal, err := LoadSeal(dir)
 	if err == nil && seal == nil {
-		err = &DamageError{File: SealName, Err: errors.New("it is not there")}
+		err = &journal.DamageError{File: SealName, Err: errors.New("it is not there")}
 	}
 	if err != nil {
 		return nil, err
@@ -85,11 +85,11 @@ func summaryAgain(dir *journal.Dir, run *Run) (*Summary, error) {
 	}
 	var s Summary
 	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, &DamageError{File: SummaryName, Err: err}
+		return nil, &journal.DamageError{File: SummaryName, Err: err}
 	}
 	s.Shards = nil // a run's folder has none, whatever stands there
 	s.stats.Redacted, s.stats.whole = true, run.Asked.Plan.ChunkSize
-	index, err := ReadIndex(dir, run, func(r *Row) { s.stats.add(r) })
+	index, err := ReadAudit(dir, run, func(r *Row) { s.stats.add(r) })
 	if err != nil {
 		return nil, err
 	}

@@ -81,7 +81,6 @@ type Row struct {
 	StartedAt           time.Time
 	Duration            time.Duration
 	IDsSHA256           string // hexadecimal; see IDsSHA256
-	Hash                string // hexadecimal; the audit fills it in
 }
 
 // isMismatch says whether the users are not those whom the list describes: it is wrong then. All others were spared as
@@ -233,36 +232,25 @@ func special(c rune) bool {
 // maxLine bounds a line of the audit. Only the request IDs of a call that was throttled for days come near it.
 const maxLine = 16 << 20
 
-func (auditFormat) Read(r *bufio.Reader) (line []byte, err error) {
+func (auditFormat) Read(r *bufio.Reader) (line, fields []byte, err error) {
 	for len(line) <= maxLine {
 		part, err := r.ReadSlice('\n')
 		line = append(line, part...)
 		switch {
+		case err == nil:
+			fields, err = cutHash(line)
+			return line, fields, err
 		case err == io.EOF && len(line) > 0:
-			return line, io.ErrUnexpectedEOF
-		case err != bufio.ErrBufferFull: // nil, too
-			return line, err
+			return line, nil, io.ErrUnexpectedEOF
+		case err != bufio.ErrBufferFull:
+			return line, nil, err
 		}
 	}
-	return line, errors.New("the line is too long")
+	return line, nil, errors.New("the line is too long")
 }
 
-func (f auditFormat) Decode(line []byte, before string) (fields []byte, hash string, err error) {
-	if fields, hash, err = cutHash(line); err != nil {
-		return nil, "", err
-	}
-	want, follows := f.Encode(nil, fields, before)
-	switch {
-	case hash != follows:
-		return nil, "", errors.New("the row's hash does not follow from the row before")
-	case !bytes.Equal(line, want):
-		return nil, "", errors.New("the row is not written as it was")
-	}
-	return fields, hash, nil
-}
-
-// cutHash gives a line's fields but for the hash, each followed by a newline, and the hash.
-func cutHash(line []byte) (fields []byte, hash string, err error) {
+// cutHash gives a line's fields but for the hash, each followed by a newline.
+func cutHash(line []byte) (fields []byte, err error) {
 	f := strings.Split(strings.TrimSuffix(string(line), "\n"), ",")
 	if len(f) != len(columns) || bytes.ContainsAny(line, "\"\r") {
 		c := csv.NewReader(bytes.NewReader(line))
@@ -271,15 +259,14 @@ func cutHash(line []byte) (fields []byte, hash string, err error) {
 			err = csv.ErrFieldCount
 		}
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 	}
-	last := len(f) - 1
-	return []byte(strings.Join(f[:last], "\n") + "\n"), f[last], nil
+	return []byte(strings.Join(f[:len(f)-1], "\n") + "\n"), nil
 }
 
-// parseRow makes a row of its fields, each followed by a newline, and its hash.
-func parseRow(fields []byte, hash string) (r Row, err error) {
+// parseRow makes a row of its fields, each followed by a newline.
+func parseRow(fields []byte) (r Row, err error) {
 	f := strings.Split(string(fields), "\n")
 	number := func(s string) int {
 		n, e := strconv.Atoi(cmp.Or(s, "0"))
@@ -291,7 +278,7 @@ func parseRow(fields []byte, hash string) (r Row, err error) {
 		Chunk: number(f[0]), From: number(from), To: number(to), FirstLine: number(f[2]), LastLine: number(f[3]),
 		Users: number(f[4]), Outcome: Outcome(f[5]), Attempts: number(f[6]), HTTPStatus: number(f[7]),
 		StatusCode: number(f[8]), APICode: number(f[9]), Message: f[10], RequestIDs: strings.Fields(f[11]),
-		Duration: time.Duration(number(f[13])) * time.Millisecond, IDsSHA256: f[14], Hash: hash,
+		Duration: time.Duration(number(f[13])) * time.Millisecond, IDsSHA256: f[14],
 	}
 	at, e := time.Parse(timeLayout, f[12])
 	r.StartedAt = at

@@ -206,7 +206,7 @@ func LoadRun(dir *journal.Dir) (*Run, error) {
 		err = r.check()
 	}
 	if err != nil {
-		return nil, &DamageError{File: RunName, Err: err}
+		return nil, &journal.DamageError{File: RunName, Err: err}
 	}
 	return &r, nil
 }

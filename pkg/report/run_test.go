@@ -82,9 +82,9 @@ func notBelieved(t *testing.T, dir *journal.Dir, edit string) {
 		if strings.Contains(edit, "evil") && !strings.Contains(string(plain), "evil") {
 			return
 		}
-		_, err = ReadIndex(dir, run, func(*Row) {})
+		_, err = ReadAudit(dir, run, nil)
 	}
-	if _, ok := errors.AsType[*DamageError](err); !ok {
+	if _, ok := errors.AsType[*journal.DamageError](err); !ok {
 		t.Errorf("%s is believed: %v", edit, err)
 	}
 }
@@ -137,7 +137,7 @@ func TestRunThatContradictsItselfIsDamage(t *testing.T) {
 		}
 		write(t, dir, RunName, edited)
 		run, err := LoadRun(dir)
-		if damage, ok := errors.AsType[*DamageError](err); !ok || damage.File != RunName {
+		if damage, ok := errors.AsType[*journal.DamageError](err); !ok || damage.File != RunName {
 			t.Errorf("%s is taken: %+v, %v", edit[1], run, err)
 		}
 	}
