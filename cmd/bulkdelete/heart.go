@@ -20,7 +20,7 @@ const (
 type heart struct {
 	o      *operation
 	job    *job.Job
-	folder *job.Adopted
+	folder *job.Folder
 	stop   func() // nil: it has not started
 	shown  func() // ends what is shown of it on the screen; nil: nothing is
 
@@ -35,7 +35,7 @@ type heart struct {
 }
 
 // newHeart makes the heart of a run. It beats from start on.
-func (o *operation) newHeart(j *job.Job, folder *job.Adopted) *heart {
+func (o *operation) newHeart(j *job.Job, folder *job.Folder) *heart {
 	h := &heart{o: o, job: j, folder: folder, rate: o.config.Rate, stage: onlyCalls}
 	_, h.pause = j.Session.Kept()
 	h.status = report.Status{PID: os.Getpid(), By: j.Session.By, StartedAt: now(),

@@ -173,7 +173,7 @@ type approval struct {
 }
 
 // approve is every check before the first call that changes something, the person's own last.
-func (o *operation) approve(ctx context.Context, folder *job.Adopted, a approval) error {
+func (o *operation) approve(ctx context.Context, folder *job.Folder, a approval) error {
 	if err := o.console.mayAsk(o.yes, "; look first with --dry-run"); err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (o *operation) approve(ctx context.Context, folder *job.Adopted, a approval
 
 // perform takes a deed from its approval to the last file of its folder. One that is finished is answered without a
 // call.
-func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted, a approval) (err error) {
+func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Folder, a approval) (err error) {
 	if folder.Finished() {
 		return o.finishedBefore(ctx, d, folder.Path)
 	}
@@ -214,7 +214,7 @@ func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Adopted
 }
 
 // work does what was approved, and makes the files.
-func (o *operation) work(ctx context.Context, d job.Deed, folder *job.Adopted, a approval) (err error) {
+func (o *operation) work(ctx context.Context, d job.Deed, folder *job.Folder, a approval) (err error) {
 	j := o.newJob(d, folder.Path, a.resume)
 	o.heart = o.newHeart(j, folder)
 	defer func() { o.heart.end(asError(err).Code) }()
@@ -245,7 +245,7 @@ func (o *operation) work(ctx context.Context, d job.Deed, folder *job.Adopted, a
 
 // keepPace keeps to what bulkdelete pace asked of the run before, unless --rate says something else. What control.json
 // asks was for that run.
-func (o *operation) keepPace(folder *job.Adopted) error {
+func (o *operation) keepPace(folder *job.Folder) error {
 	if c, err := folder.Control(); err == nil && c != nil {
 		o.seen = c.At
 	}

@@ -76,7 +76,7 @@ func (o *operation) restore(ctx context.Context, dir string) error {
 	case o.dryRun:
 		return o.listRestore(r)
 	case r.Users == 0:
-		o.console.say("there is nobody to restore: %s %s nobody who is in the backup", dir, r.Run.Asked.Deed.Past())
+		o.console.say("there is nobody to restore: %s %s nobody who is in the backup", dir, r.Of.Asked.Deed.Past())
 		if r.Unsaved > 0 {
 			return job.Fail(job.Incomplete, "", "%s users are not in the backup", text.Count(r.Unsaved))
 		}
@@ -101,13 +101,13 @@ func (o *operation) restore(ctx context.Context, dir string) error {
 
 // checkRestore connects to the pool and the tenant of the run, and to no other.
 func (o *operation) checkRestore(ctx context.Context, r *job.Restore) (err error) {
-	if o.config.TenantID, err = tenantOf(o.tenantID, r.Run); err != nil {
+	if o.config.TenantID, err = tenantOf(o.tenantID, r.Of); err != nil {
 		return err
 	}
 	if err := o.connect(ctx, sandbox.Config{}); err != nil {
 		return err
 	}
-	return samePool(r.Run, o.host, o.pool)
+	return samePool(r.Of, o.host, o.pool)
 }
 
 // listRestore writes who can come back to standard output, as CSV, and the rest to standard error.
@@ -148,8 +148,8 @@ func (o *operation) showRestore(r *job.Restore, p *job.Prospect) error {
 		fmt.Fprintf(t, "%s can get back the status of before.\n\n", text.Things(r.Users, "user"))
 	}
 	backup := filepath.Join(filepath.Dir(r.Folder.Path), report.BackupName)
-	t.row("backup", "%s, made by the run of %s", backup, r.Run.Asked.At)
-	t.row("users", "%s whom that run %s, or may have", text.Count(r.Users), r.Run.Asked.Deed.Past())
+	t.row("backup", "%s, made by the run of %s", backup, r.Of.Asked.At)
+	t.row("users", "%s whom that run %s, or may have", text.Count(r.Users), r.Of.Asked.Deed.Past())
 	if left := r.Folder.Remaining(); left < r.Users {
 		t.row("", "%s of them were settled by earlier restores, %s are left", text.Count(r.Users-left), text.Count(left))
 	}
@@ -159,8 +159,8 @@ func (o *operation) showRestore(r *job.Restore, p *job.Prospect) error {
 	if r.Unsaved > 0 {
 		t.row("", "%s more are not in the backup: they cannot come back", text.Count(r.Unsaved))
 	}
-	t.row("host", "%s", r.Run.Asked.Host)
-	t.row("user pool", "%s", o.poolName(r.Run.Asked.UserPool))
+	t.row("host", "%s", r.Of.Asked.Host)
+	t.row("user pool", "%s", o.poolName(r.Of.Asked.UserPool))
 	if creates {
 		t.row("looked for", "each user first: who is there is left as is")
 		t.rows("lost", strings.Split(lostForEver, "\n"))

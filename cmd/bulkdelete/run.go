@@ -158,7 +158,7 @@ func (d *deletion) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	folder := record.Adopted
+	folder := record.Folder
 	if err := d.checkRejected(); err != nil && !folder.Finished() {
 		return err
 	}
@@ -184,7 +184,7 @@ func (d *deletion) run(ctx context.Context) error {
 }
 
 // findNext finds the first users whose turn has not come, to show.
-func (d *deletion) findNext(folder *job.Adopted) error {
+func (d *deletion) findNext(folder *job.Folder) error {
 	d.first = nil
 	defer d.console.whileSlow(d.through("looking for the next users in " + d.input.Name))()
 	for row, err := range d.planned.All(d.input.Reader()) {
@@ -239,7 +239,7 @@ func (d *deletion) readInput(ctx context.Context, folder *job.Folder) (err error
 }
 
 // check connects, and refuses what was not meant.
-func (d *deletion) check(ctx context.Context, folder *job.Adopted) error {
+func (d *deletion) check(ctx context.Context, folder *job.Folder) error {
 	if err := d.connectToPool(ctx, folder.Settled); err != nil {
 		return err
 	}

@@ -19,9 +19,7 @@ type Attestor struct {
 
 // Vouch puts a signature and a timestamp beside the seal in a deed's folder, unless they are there. Ones that do not
 // fit say that somebody has changed the seal since: then nothing is put there, and the error has the code Guard.
-func (a Attestor) Vouch(ctx context.Context, d Deed) error {
-	return a.vouchFor(ctx, d.adopted().Folder)
-}
+func (a Attestor) Vouch(ctx context.Context, d Deed) error { return a.vouchFor(ctx, d.held()) }
 
 func (a Attestor) vouchFor(ctx context.Context, f *Folder) error {
 	seal, err := report.ReadSeal(f.dir, report.SealName)

@@ -47,15 +47,11 @@ func (j *Job) openFiles() (torn int, err error) {
 	if j.audit, err = report.OpenAudit(f.dir, f.Run); err != nil {
 		return 0, auditError(f.dir, err)
 	}
-	f.cover = j.audit
 	j.closers = append(j.closers, j.audit.Close)
 	if !held {
 		if err := f.lock(report.AuditName); err != nil {
 			return 0, err
 		}
-	}
-	if f.keep != nil {
-		f.cover.LeaveOut(f.keep)
 	}
 	if name := saves(f.Run); name != "" {
 		if j.backup, err = report.OpenBackup(f.dir, f.Run, name); err != nil {

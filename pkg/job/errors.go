@@ -27,16 +27,11 @@ type Error struct {
 	Next string // the exact command that goes on, or ""
 }
 
-// What an *Error can be told from by errors.Is; the words stand beside them.
+// What an *Error can be told from by errors.Is.
 var (
-	ErrInUse     = silentError{"in use"}     // another run works on the folder
-	ErrStopAfter = silentError{"stop after"} // as many users are done as StopAfter says
+	ErrInUse     = errors.New("another run works on it")
+	ErrStopAfter = errors.New("stopped by --stop-after") // as many users are done as Job.StopAfter says
 )
-
-// silentError is told by errors.Is alone.
-type silentError struct{ name string }
-
-func (silentError) Error() string { return "" }
 
 // Fail makes an *Error whose text is formatted as fmt.Errorf does.
 func Fail(code Code, hint, format string, args ...any) *Error {

@@ -17,7 +17,7 @@ import (
 func WriteFiles(d Deed) (*report.Summary, error) { return makeFiles(d, true) }
 
 func makeFiles(d Deed, seal bool) (*report.Summary, error) {
-	f := d.adopted()
+	f := d.held()
 	s, err := report.Write(f.dir, f.Run, d.layout(), d.lines(f.dir, f.Run))
 	if err == nil && seal && f.Run.Begun() && !f.Run.Open {
 		err = report.WriteSeal(f.dir, f.Run, s)
@@ -32,7 +32,7 @@ func makeFiles(d Deed, seal bool) (*report.Summary, error) {
 // the folder is not what was sealed: that is neither made again nor sealed anew. A backup that is damaged is
 // refused. The page stays in its language unless lang is another one.
 func Refresh(d Deed, lang string) (s *report.Summary, notes []string, _ error) {
-	f := d.adopted()
+	f := d.held()
 	if f.Run.Asked.Backup != "" {
 		backup, err := report.ReadBackup(f.dir, f.Run, report.BackupName)
 		if err != nil {

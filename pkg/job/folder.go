@@ -22,7 +22,8 @@ type Folder struct {
 	Path string
 	Run  *report.Run // what was asked; nil while nothing has been
 
-	dropped int // people whom earlier runs protected, and who are not given any more
+	cover   *report.Audit // what earlier runs did; nil until it is known which run the folder is for
+	dropped int           // people whom earlier runs protected, and who are not given any more
 
 	dir    *journal.Dir
 	made   []string       // folders that Claim made, the topmost first
@@ -56,20 +57,11 @@ func Claim(ctx context.Context, path string, say func(format string, args ...any
 }
 
 func claim(ctx context.Context, path string, say func(format string, args ...any)) (_ *Folder, err error) {
-	f := &Folder{Path: path}
+	f, err := hold(path, (*Folder).ours)
+	if err != nil {
+		return nil, err
+	}
 	defer onError(&err, f.Close)
-	if f.dir, f.made, err = openTrusted(path); err != nil {
-		return nil, err
-	}
-	if err := f.ours(); err != nil { // before anything is written into it
-		return nil, err
-	}
-	if err := f.lock(report.LockName); err != nil {
-		return nil, err
-	}
-	if err := errors.Join(f.signLock(), f.dir.RemoveTemporary()); err != nil {
-		return nil, refuse(path, err)
-	}
 	if f.Run, err = loadRun(f.dir); err != nil {
 		return nil, err
 	}
@@ -85,22 +77,37 @@ func claim(ctx context.Context, path string, say func(format string, args ...any
 	return f, nil
 }
 
-// openTrusted opens a folder that others may not change, and makes it, and those above, if it is not there. made are
-// these, after an error too.
-func openTrusted(path string) (dir *journal.Dir, made []string, err error) {
-	if made, err = journal.MakeDir(path); err != nil {
-		return nil, made, refuse(path, err)
+// hold locks a folder that others may not change, and whose files are fit, and makes it if it is not there.
+func hold(path string, fit func(*Folder) error) (_ *Folder, err error) {
+	f := &Folder{Path: path}
+	defer onError(&err, f.Close)
+	if err := f.open(); err != nil {
+		return nil, err
 	}
-	if info, err := os.Stat(path); err == nil && !info.IsDir() {
-		return nil, made, refuse(path, syscall.ENOTDIR)
+	if err := fit(f); err != nil { // before anything is written into it
+		return nil, err
 	}
-	if dir, err = journal.OpenDir(path); err != nil {
-		return nil, made, refuse(path, err)
+	if err := f.lock(report.LockName); err != nil {
+		return nil, err
 	}
-	if err := trusted(dir); err != nil {
-		return nil, made, errors.Join(err, dir.Close())
+	if err := errors.Join(f.signLock(), f.dir.RemoveTemporary()); err != nil {
+		return nil, refuse(path, err)
 	}
-	return dir, made, nil
+	return f, nil
+}
+
+// open opens a folder that others may not change, and makes it, and those above, if it is not there.
+func (f *Folder) open() (err error) {
+	if f.made, err = journal.MakeDir(f.Path); err != nil {
+		return refuse(f.Path, err)
+	}
+	if info, err := os.Stat(f.Path); err == nil && !info.IsDir() {
+		return refuse(f.Path, syscall.ENOTDIR)
+	}
+	if f.dir, err = journal.OpenDir(f.Path); err != nil {
+		return refuse(f.Path, err)
+	}
+	return trusted(f.dir)
 }
 
 // reclaim is Claim for a folder that is there and holds a run.
@@ -172,7 +179,7 @@ func (f *Folder) lock(name string) error {
 		text, _ := f.dir.ReadFile(report.LockName, 1<<10) // it may not be written yet
 		holder := cmp.Or(strings.TrimSpace(string(text)), "unknown")
 		return Fail(Guard, "wait for the other run to end; two runs never work on one folder",
-			"the folder %s cannot be used: another run works on it: process %s%w", f.Path, holder, ErrInUse)
+			"the folder %s cannot be used: %w: process %s", f.Path, ErrInUse, holder)
 	case err != nil:
 		return refuse(f.Path, err)
 	}
@@ -269,7 +276,7 @@ func (f *Folder) become(r *Record, index *report.Audit) error {
 			return auditError(f.dir, err)
 		}
 	}
-	r.Adopted = &Adopted{Folder: f, cover: index}
+	r.Folder, f.cover = f, index
 	return nil
 }
 
@@ -303,45 +310,39 @@ func (f *Folder) Close() (err error) {
 	return err
 }
 
-// Adopted is a folder of which is known what for, and what earlier runs did.
-type Adopted struct {
-	*Folder
-	cover *report.Audit
-	keep  func(chunk int) (places uint64) // a restore: which places it is about; nil: all
-}
-
-func (a *Adopted) adopted() *Adopted { return a }
+// held is the folder of a deed that is done in it.
+func (f *Folder) held() *Folder { return f }
 
 // AdoptTarget completes what the run is for once the API has said whose user pool it is.
-func (a *Adopted) AdoptTarget(want *report.Run) error {
-	if !a.Run.Begun() {
-		a.Run.Asked.UserPool = want.Asked.UserPool
+func (f *Folder) AdoptTarget(want *report.Run) error {
+	if !f.Run.Begun() {
+		f.Run.Asked.UserPool = want.Asked.UserPool
 	}
-	return a.same(want)
+	return f.same(want)
 }
 
 // Finished says whether every accepted row has an outcome and the run that wrote the last one ended in order.
-func (a *Adopted) Finished() bool { return a.cover.Complete() && a.Run.Begun() && !a.Run.Open }
+func (f *Folder) Finished() bool { return f.cover.Complete() && f.Run.Begun() && !f.Run.Open }
 
 // Remaining is the number of users without a row in the audit.
-func (a *Adopted) Remaining() int { return a.cover.Left() }
+func (f *Folder) Remaining() int { return f.cover.Left() }
 
 // Settled says whether earlier runs have recorded the user at a place of a chunk.
-func (a *Adopted) Settled(chunk, place int) bool {
-	return a.cover.IsDone(chunk) || !slices.Contains(a.cover.Open(chunk), place)
+func (f *Folder) Settled(chunk, place int) bool {
+	return !slices.Contains(f.cover.Open(chunk), place)
 }
 
 // NotePool writes down how many users the pool has after a run that ended in order.
-func (a *Adopted) NotePool(users int) error {
-	if a.Run.Open || !a.Run.Begun() {
+func (f *Folder) NotePool(users int) error {
+	if f.Run.Open || !f.Run.Begun() {
 		return nil
 	}
-	a.Run.Last().Ended.PoolAfter = &users
-	return a.save()
+	f.Run.Last().Ended.PoolAfter = &users
+	return f.save()
 }
 
 // Users is the number of users whom earlier runs on this folder have recorded with an outcome.
-func (a *Adopted) Users(o report.Outcome) int { return a.cover.Users[o] }
+func (f *Folder) Users(o report.Outcome) int { return f.cover.Users[o] }
 
 func (f *Folder) save() error {
 	if err := f.Run.Save(f.dir); err != nil {

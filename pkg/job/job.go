@@ -19,7 +19,7 @@ import (
 // Deed is what is done to users, chunk by chunk: deleting or suspending those of a [Record], or undoing that to those
 // of a [Restore]. A [Job] carries out either.
 type Deed interface {
-	adopted() *Adopted
+	held() *Folder                           // where it is done
 	prepare() error                          // called once, before the first call
 	chunks() iter.Seq2[chunker.Chunk, error] // whom it is done to, in order
 	do(w *work, places []int, t trail) error // does it to a chunk's places, and records what became of each
@@ -48,7 +48,7 @@ type Job struct {
 	Draining    func(calls int)  // called once when no new call starts any more, with the number in flight; may be nil
 	Sealed      func([]string)   // called once, when members of a profile that was saved look encrypted; may be nil
 
-	folder   *Adopted
+	folder   *Folder
 	audit    *report.Audit
 	backup   *report.Backup // nil: nobody is saved
 	closers  []func() error
@@ -69,7 +69,7 @@ type Job struct {
 // Code says how the run ended; what was done by then is on disk, and the same job goes on from there. When ctx
 // ends, calls in flight are finished and recorded.
 func (j *Job) Run(ctx context.Context) (err error) {
-	j.folder = j.Deed.adopted()
+	j.folder = j.Deed.held()
 	defer func() {
 		if closed := closeAll(j.closers); closed != nil {
 			err = errors.Join(err, Fail(Halted, roomHint, "the audit cannot be closed: %w", closed))
@@ -166,7 +166,7 @@ func (j *Job) feedChunks() *Error {
 		slots <- func() { (&work{job: j, chunk: chunk}).do(places) }
 	}
 	if j.StopAfter > 0 && fed >= j.StopAfter { // maybe within the last chunk, or at its very end, which why sees
-		return Fail(Interrupted, "", "stopped by --stop-after %d%w", j.StopAfter, ErrStopAfter)
+		return Fail(Interrupted, "", "%w %d", ErrStopAfter, j.StopAfter)
 	}
 	return nil
 }
@@ -187,9 +187,6 @@ func (j *Job) ready() *Error {
 func (j *Job) open(chunk int) []int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.folder.cover.IsDone(chunk) {
-		return nil
-	}
 	return j.folder.cover.Open(chunk)
 }
 

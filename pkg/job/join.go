@@ -130,7 +130,7 @@ func joinFiles(ctx context.Context, r *Record, out string, whole *report.Run, sh
 	var dir *journal.Dir
 	if out != "" {
 		var f *Folder
-		if f, err = claimJoined(out); err != nil {
+		if f, err = hold(out, (*Folder).joined); err != nil {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
@@ -142,25 +142,17 @@ func joinFiles(ctx context.Context, r *Record, out string, whole *report.Run, sh
 	return s, nil
 }
 
-// claimJoined holds the folder for the files of a whole job, which holds nothing else.
-func claimJoined(out string) (_ *Folder, err error) {
-	f := &Folder{Path: out}
-	defer onError(&err, f.Close)
-	if f.dir, f.made, err = openTrusted(out); err != nil {
-		return nil, err
-	}
+// joined refuses a folder with other files than those of a whole job.
+func (f *Folder) joined() error {
 	names, err := f.dir.Names()
 	if err != nil {
-		return nil, refuse(out, err)
+		return refuse(f.Path, err)
 	}
 	for _, name := range names {
 		if !report.IsMade(name) && name != report.LockName {
-			return nil, Fail(Guard, anotherHint,
-				"the folder %s holds %s: the files of the whole get a folder of their own", out, name)
+			return Fail(Guard, anotherHint,
+				"the folder %s holds %s: the files of the whole get a folder of their own", f.Path, name)
 		}
 	}
-	if err := f.lock(report.LockName); err != nil {
-		return nil, err
-	}
-	return f, f.signLock()
+	return nil
 }

@@ -17,7 +17,7 @@ import (
 
 // Record is a run that deletes or suspends: its folder, its input and the plan made from that.
 type Record struct {
-	*Adopted   // nil: nobody holds the folder
+	*Folder    // nil: nobody holds it
 	Input      *Input
 	Plan       *chunker.Plan
 	Protection Protection // LookUp has been called before a run
@@ -86,7 +86,7 @@ func findInput(dir *journal.Dir, run *report.Run, told string) string {
 }
 
 // Close unlocks the folder and closes the input.
-func (r *Record) Close() error { return errors.Join(r.Adopted.Close(), r.Input.Close()) }
+func (r *Record) Close() error { return errors.Join(r.Folder.Close(), r.Input.Close()) }
 
 // prepare reads what is asked of users, and writes down who is protected.
 func (r *Record) prepare() (err error) {
@@ -181,19 +181,25 @@ func Asked(path string) (*report.Run, error) {
 // IsUnfinished says whether a run may have sent something from the folder at path and has not come to its end,
 // which is the seal.
 func IsUnfinished(path string) (bool, error) {
-	run, sealed, err := asked(path)
+	run, seal, err := asked(path)
 	return err == nil && run != nil && run.Begun() &&
-		(run.Open || Code(run.Last().Ended.ExitCode) > Incomplete || !sealed), err
+		(run.Open || Code(run.Last().Ended.ExitCode) > Incomplete || seal == nil), err
 }
 
-func asked(path string) (run *report.Run, sealed bool, err error) {
+// IsRedacted says whether the lists of people in the folder at path were erased.
+func IsRedacted(path string) bool {
+	_, seal, err := asked(path)
+	return err == nil && seal.IsRedacted()
+}
+
+func asked(path string) (run *report.Run, seal *report.Seal, err error) {
 	dir, err := journal.OpenDir(path)
 	if err != nil {
-		return nil, false, fmt.Errorf("the folder %s cannot be read: %w", path, err)
+		return nil, nil, fmt.Errorf("the folder %s cannot be read: %w", path, err)
 	}
 	defer dir.Close() //nolint:errcheck // it was only read
 	if run, err = loadRun(dir); err != nil || run == nil {
-		return nil, false, err
+		return nil, nil, err
 	}
-	return run, sealOf(dir, run) != nil, nil
+	return run, sealOf(dir, run), nil
 }

@@ -18,7 +18,7 @@ func (r *Restore) do(w *work, places []int, t trail) error {
 	if w.users = users; err != nil {
 		return Fail(Halted, "compare it with a copy", "the backup cannot be read any more: %w", err)
 	}
-	size := r.Run.Asked.Plan.ChunkSize
+	size := r.Of.Asked.Plan.ChunkSize
 	w.chunk.IDs, w.chunk.Lines = make([]string, size), make([]int, size)
 	for place, u := range users {
 		w.chunk.IDs[place-1], w.chunk.Lines[place-1] = u[0].ID, u[0].Line

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"bulkdelete/pkg/journal"
 	"bulkdelete/pkg/report"
 )
 
@@ -105,15 +104,4 @@ func (r *Redaction) Close() error {
 		return errors.Join(r.restore.Close(), r.Folder.Close())
 	}
 	return r.Folder.Close()
-}
-
-// IsRedacted says whether the lists of people in the folder at path were erased.
-func IsRedacted(path string) bool {
-	dir, err := journal.OpenDir(path)
-	if err != nil {
-		return false
-	}
-	defer dir.Close() //nolint:errcheck // it was only read
-	seal, err := report.LoadSeal(dir)
-	return err == nil && seal.IsRedacted()
 }

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"math/bits"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"bulkdelete/internal/text"
@@ -19,8 +18,8 @@ import (
 // they had. It works on a folder inside the run's as a Job does, in the same chunks and places, so that the rows of
 // both audits can be laid side by side.
 type Restore struct {
-	Folder  *Adopted    // its own; nil: nobody holds that
-	Run     *report.Run // whose users come back
+	*Folder             // its own; nil: nobody holds it
+	Of      *report.Run // whose users come back
 	Users   int         // in the backup whom the run deleted or suspended, or may have
 	Unsaved int         // such users who are not in the backup
 
@@ -64,15 +63,15 @@ func OpenRestore(ctx context.Context, dir string) (_ *Restore, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Folder = &Adopted{Folder: folder, cover: index, keep: r.places}
-	r.Folder.cover.LeaveOut(r.places)
+	r.Folder, folder.cover = folder, index
+	folder.cover.LeaveOut(r.places)
 	return r, index.Close()
 }
 
 // read finds out who of a run can come back: who is in the backup, but for those whom the run did not delete or
 // suspend.
 func (r *Restore) read(dir *journal.Dir, of *report.Run) (err error) {
-	r.Run = of
+	r.Of = of
 	if r.backup, err = report.ReadBackup(dir, of, report.BackupName); err != nil {
 		return err
 	}
@@ -106,7 +105,7 @@ func (r *Restore) read(dir *journal.Dir, of *report.Run) (err error) {
 }
 
 // SetsBack says whether users get back a status, and are not created.
-func (r *Restore) SetsBack() bool { return r.Run.Asked.Deed == report.Suspend }
+func (r *Restore) SetsBack() bool { return r.Of.Asked.Deed == report.Suspend }
 
 // toChange gives the places of a chunk whose users were saved as a run to be undone found them: not suspended by
 // others.
@@ -136,7 +135,7 @@ func (r *Restore) describe(of *journal.Dir) (*report.Run, error) {
 	if abs, err := filepath.Abs(path); err == nil { // else the working directory is gone
 		path = abs
 	}
-	asked := r.Run.Asked.Copy()
+	asked := r.Of.Asked.Copy()
 	asked.Deed = report.Restore
 	if r.SetsBack() {
 		asked.Deed = report.Reinstate
@@ -162,7 +161,7 @@ func (r *Restore) All() iter.Seq2[[]report.Saved, error] {
 				yield(nil, err)
 				return
 			}
-			for place := 1; place <= r.Run.Asked.Plan.ChunkSize; place++ {
+			for place := 1; place <= r.Of.Asked.Plan.ChunkSize; place++ {
 				if r.keep[n]&report.PlacesMask(place, place) != 0 && !yield(users[place], nil) {
 					return
 				}
@@ -203,7 +202,7 @@ func (r *Restore) Foresee(each func(users []report.Saved, obstacle string)) (*Pr
 			p.Sealed[name]++
 		}
 		if why != "" {
-			if p.Never[why]++; slices.Contains(r.Folder.cover.Open(users[0].Chunk), users[0].Place) {
+			if p.Never[why]++; !r.Settled(users[0].Chunk, users[0].Place) {
 				p.Open++
 			}
 			continue
@@ -258,8 +257,6 @@ func (r *Restore) lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line
 		}
 	}
 }
-
-func (r *Restore) adopted() *Adopted { return r.Folder }
 
 func (r *Restore) changed() error { return nil }
 

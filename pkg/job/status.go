@@ -149,7 +149,7 @@ func (f *Folder) elsewhere(ctx context.Context, say func(format string, args ...
 		return err
 	}
 	return Fail(Guard, "wait for the other run to end; two runs never work on one folder",
-		"the folder %s cannot be used: another run works on it: process %d on %s%w", f.Path, s.PID, s.Host, ErrInUse)
+		"the folder %s cannot be used: %w: process %d on %s", f.Path, ErrInUse, s.PID, s.Host)
 }
 
 // paceWaits is how long a run may take to obey.
