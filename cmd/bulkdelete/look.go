@@ -59,7 +59,7 @@ func (d *deletion) lookAtPool(ctx context.Context, settled func(chunk, place int
 	if err != nil {
 		return d.blind(ctx, err)
 	}
-	d.before = d.looked.Kept()
+	d.before = &d.looked.Sample
 	return d.judgeSample()
 }
 
@@ -122,7 +122,7 @@ func (d *deletion) judgeSample() error {
 		return job.Fail(job.Guard, fmt.Sprintf("compare the list with its source: a sorted column names other people.\n"+
 			"--match %s deletes only where they agree; --sample 0 does without this look", c.Field),
 			"column %q is not of the users that the IDs name: it differs for %d of the %d looked up; nothing was sent",
-			c.Header, c.Differ, d.looked.Exist)
+			c.Header, d.looked.Differ[c.Field], d.looked.Exist)
 	}
 	return nil
 }
@@ -146,8 +146,8 @@ func (d *deletion) showSample(t *table, wide int) {
 	}
 	t.row("sample", "%s of %s rows looked up exist", text.Count(s.Exist), text.Count(s.Rows))
 	for _, c := range s.Columns {
-		if c.Differ > 0 {
-			t.row("", "%q differs from the profile for %s of them", c.Header, text.Count(c.Differ))
+		if n := s.Differ[c.Field]; n > 0 {
+			t.row("", "%q differs from the profile for %s of them", c.Header, text.Count(n))
 		}
 	}
 	if wide > 0 && len(s.Pairs) > 0 {

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -21,18 +22,11 @@ import (
 type Sampler struct {
 	Most int // rows that are wanted; 0: none
 
-	rows   []SampledRow
+	rows   []chunker.Row
 	every  int // rows of a stretch
 	next   int // of those, from 0: the one to keep
 	at     int // in the stretch
 	random *rand.Rand
-}
-
-// SampledRow is a row whose user is looked up before anybody is asked to confirm.
-type SampledRow struct {
-	Line         int
-	ID, Raw      string
-	Chunk, Place int
 }
 
 // Add offers the next row.
@@ -44,7 +38,8 @@ func (s *Sampler) Add(row chunker.Row) {
 		s.random, s.every = rand.New(rand.NewPCG(1, 1)), 1
 	}
 	if s.at == s.next {
-		s.rows = append(s.rows, SampledRow{row.Line, string(row.ID), string(row.Raw), row.Chunk, row.Place})
+		row.ID, row.Raw = bytes.Clone(row.ID), bytes.Clone(row.Raw)
+		s.rows = append(s.rows, row)
 	}
 	if s.at++; s.at < s.every {
 		return
@@ -59,7 +54,7 @@ func (s *Sampler) Add(row chunker.Row) {
 }
 
 // Rows are those kept, but for whom settled says that earlier runs have done.
-func (s *Sampler) Rows(settled func(chunk, place int) bool) (rows []SampledRow) {
+func (s *Sampler) Rows(settled func(chunk, place int) bool) (rows []chunker.Row) {
 	n := min(s.Most, len(s.rows))
 	random := rand.New(rand.NewPCG(2, 2))
 	for i := range n {
@@ -71,17 +66,12 @@ func (s *Sampler) Rows(settled func(chunk, place int) bool) (rows []SampledRow) 
 	return rows
 }
 
-// Sample is what looking up some rows' users came to.
+// Sample is what looking up some rows' users came to: what run.json keeps of it, which names nobody, and who they are.
+// Where a column or the profile says nothing they do not differ.
 type Sample struct {
-	Rows, Exist int
-	Columns     []SampledColumn
-	Pairs       []Pair // of those who exist
-}
-
-// SampledColumn is how a column of the input compares with the profiles. Where either says nothing they agree.
-type SampledColumn struct {
-	who.Match
-	Differ int
+	report.Sample
+	Columns []who.Match // of the input, that were compared
+	Pairs   []Pair      // of those who exist
 }
 
 // Pair is a row beside the profile that the pool has under its ID.
@@ -93,18 +83,16 @@ type Pair struct {
 }
 
 // TakeSample looks up the users of rows.
-func TakeSample(ctx context.Context, api *client.Client, plan *chunker.Plan, rows []SampledRow) (*Sample, error) {
-	s := &Sample{Rows: len(rows)}
-	for _, m := range ComparableColumns(plan) {
-		s.Columns = append(s.Columns, SampledColumn{Match: m})
-	}
+func TakeSample(ctx context.Context, api *client.Client, plan *chunker.Plan, rows []chunker.Row) (*Sample, error) {
+	s := &Sample{Columns: ComparableColumns(plan)}
+	s.Rows, s.Differ = len(rows), map[string]int{}
 	profiles := make([][]json.RawMessage, len(rows))
 	calls, ctx := errgroup.WithContext(ctx)
 	for from := 0; from < len(rows); from += client.ReadBatch {
 		calls.Go(func() error {
 			var ids []string
 			for _, row := range rows[from:min(from+client.ReadBatch, len(rows))] {
-				ids = append(ids, row.ID)
+				ids = append(ids, string(row.ID))
 			}
 			found, _, err := api.Profiles(ctx, plan.Options.IDType, ids)
 			copy(profiles[from:], found)
@@ -126,16 +114,16 @@ func TakeSample(ctx context.Context, api *client.Client, plan *chunker.Plan, row
 }
 
 // compare lays a row beside a profile. What that shows encrypted says nothing.
-func (s *Sample) compare(row SampledRow, plan *chunker.Plan, p who.Person, sealed []string) {
+func (s *Sample) compare(row chunker.Row, plan *chunker.Plan, p who.Person, sealed []string) {
 	pair := Pair{Line: row.Line, PoolEmail: p.Email, PoolName: cmp.Or(p.Nickname, p.Username)}
 	if values := p.Values(who.Name); len(values) > 0 {
 		pair.PoolName = values[0]
 	}
 	if plan.Options.IDType == chunker.Email {
-		pair.Email = row.ID
+		pair.Email = string(row.ID)
 	}
-	cells := plan.Cells(row.Raw)
-	for i, c := range s.Columns {
+	cells := plan.Cells(string(row.Raw))
+	for _, c := range s.Columns {
 		if c.Column >= len(cells) || cells[c.Column] == "" {
 			continue
 		}
@@ -146,9 +134,9 @@ func (s *Sample) compare(row SampledRow, plan *chunker.Plan, p who.Person, seale
 		case who.Email:
 			pair.Email = cell
 		}
-		says := len(p.Values(c.Field)) > 0 && !slices.Contains(sealed, string(c.Field))
+		says := len(p.Values(c.Field)) > 0 && !slices.Contains(sealed, c.Field)
 		if says && !who.Agree(c.Field, cell, p) {
-			s.Columns[i].Differ++
+			s.Differ[c.Field]++
 			pair.Differ = true
 		}
 	}
@@ -156,18 +144,6 @@ func (s *Sample) compare(row SampledRow, plan *chunker.Plan, p who.Person, seale
 }
 
 // Disagree says whether a column is of other people than the IDs: for more than a tenth of those found, and for two.
-func (s *Sample) Disagree(c SampledColumn) bool { return c.Differ >= 2 && 10*c.Differ > s.Exist }
-
-// Kept is what run.json keeps of the sample, which names nobody.
-func (s *Sample) Kept() *report.Sample {
-	kept := &report.Sample{Rows: s.Rows, Exist: s.Exist}
-	for _, c := range s.Columns {
-		if c.Differ > 0 {
-			if kept.Differ == nil {
-				kept.Differ = map[string]int{}
-			}
-			kept.Differ[string(c.Field)] = c.Differ
-		}
-	}
-	return kept
+func (s *Sample) Disagree(c who.Match) bool {
+	return s.Differ[c.Field] >= 2 && 10*s.Differ[c.Field] > s.Exist
 }
