@@ -224,11 +224,7 @@ func (d *deletion) read(ctx context.Context) (*job.Record, error) {
 
 // readInput reads the input to its end; where there is no folder, for nobody but who looks.
 func (d *deletion) readInput(ctx context.Context, folder *job.Folder) (err error) {
-	before := folder
-	if before == nil {
-		before = new(job.Folder)
-	}
-	if d.protection, err = before.Protect(d.named); err != nil {
+	if d.protection, err = folder.Protect(d.named); err != nil {
 		return err
 	}
 	d.chunks.Protect = d.protection.Planned(d.chunks.IDType)
@@ -273,12 +269,8 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 		})()
 	}
 	switch {
-	case d.object != nil && f == nil:
-		d.input, err = job.Look(ctx, d.object)
 	case d.object != nil:
 		d.input, err = job.Fetch(ctx, d.object, f, d.console.say)
-	case d.name == "-" && f == nil:
-		d.input, err = job.Keep(d.stream(ctx))
 	case d.name == "-":
 		d.input, err = f.Spool(d.stream(ctx))
 	default:

@@ -255,9 +255,9 @@ func (f *Folder) same(want *report.Run) error {
 	return nil
 }
 
-// unused says that no run on this folder can have sent anything: it is safe to plan anew.
+// unused says that no run on this folder, if there is one, can have sent anything: it is safe to plan anew.
 func (f *Folder) unused() bool {
-	return f.Run == nil || !f.Run.Begun() || f.Run.Asked.Plan.Accepted == 0
+	return f == nil || f.Run == nil || !f.Run.Begun() || f.Run.Asked.Plan.Accepted == 0
 }
 
 func (f *Folder) readAudit() (*report.Audit, error) {

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -49,21 +50,29 @@ func OpenInput(path string) (*Input, error) {
 	return &Input{Input: report.Input{Name: path, Path: abs}, file: f, info: info}, nil
 }
 
-// Spool copies a stream into a folder and opens the copy: a job reads its input several times, and a run that goes
-// on tomorrow needs it again. A copy that is there already is kept if it is the same, and is never replaced once
-// the folder belongs to a run.
-func (f *Folder) Spool(r io.Reader) (*Input, error) {
-	in, err := f.spool(r, "standard input")
+// Spool copies standard input into a folder and opens the copy: a job reads its input several times, and a run that
+// goes on tomorrow needs it again. A copy that is there already is kept if it is the same, and is never replaced once
+// the folder belongs to a run. Without a folder, nil, the copy has no name, and is gone when the process ends, however
+// it ends.
+func (f *Folder) Spool(r io.Reader) (*Input, error) { return f.spool(r, report.Input{Name: "-"}) }
+
+// spool copies what is described so.
+func (f *Folder) spool(r io.Reader, is report.Input) (in *Input, err error) {
+	if f == nil {
+		in, err = keepNameless(r)
+	} else {
+		in, err = f.keep(r, cmp.Or(is.URL, "standard input"))
+	}
 	if err != nil {
 		return nil, err
 	}
-	in.Name = "-"
+	in.Name, in.URL, in.ETag = is.Name, is.URL, is.ETag
 	return in, nil
 }
 
-// spool copies what is called name into the folder. Where a run has used the folder, only what that was planned with
+// keep copies what is called name into the folder. Where a run has used the folder, only what that was planned with
 // may enter.
-func (f *Folder) spool(r io.Reader, name string) (*Input, error) {
+func (f *Folder) keep(r io.Reader, name string) (*Input, error) {
 	t, err := f.dir.Create(report.InputName)
 	if err != nil {
 		return nil, refuse(f.Path, err)
@@ -89,8 +98,7 @@ func (f *Folder) spool(r io.Reader, name string) (*Input, error) {
 	return OpenInput(f.dir.Name(report.InputName))
 }
 
-// Keep copies a stream into a file that has no name and is gone when the process ends, however it ends.
-func Keep(r io.Reader) (*Input, error) {
+func keepNameless(r io.Reader) (*Input, error) {
 	file, err := journal.Nameless()
 	if err != nil {
 		return nil, Fail(Usage, "set TMPDIR to a folder that can be written; nothing was sent",
@@ -101,7 +109,7 @@ func Keep(r io.Reader) (*Input, error) {
 	if err := errors.Join(err, failed); err != nil {
 		return nil, errors.Join(fmt.Errorf("the input cannot be kept: %w", err), file.Close())
 	}
-	return &Input{Input: report.Input{Name: "-"}, file: file, info: info}, nil
+	return &Input{file: file, info: info}, nil
 }
 
 // keptHint says how a run whose input is another one by now goes on.

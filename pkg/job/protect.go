@@ -49,7 +49,8 @@ func (p Protection) LooksUp(idType string) bool {
 func (p Protected) planned(idType string) bool { return p.Kind == idType && p.Run == 1 }
 
 // Protect gives who is protected in a run on the folder that is given those: everybody whom earlier runs were given,
-// and who is new. Adopt refuses a run that drops somebody, if it is the folder's run at all.
+// and who is new. Adopt refuses a run that drops somebody, if it is the folder's run at all. Without a folder, nil, all
+// are new.
 func (f *Folder) Protect(given Protection) (Protection, error) {
 	var all Protection
 	run := 1
@@ -157,11 +158,11 @@ func (p Protection) users(idType string) map[string]string {
 			continue
 		}
 		ids := person.UserIDs
-		if person.Kind == string(who.UserID) {
+		if person.Kind == who.UserID {
 			ids = append(slices.Clone(ids), person.ID)
 		}
 		for _, id := range ids {
-			lists[who.Spellings(string(who.UserID), id)[0]] = person.List
+			lists[who.Spellings(who.UserID, id)[0]] = person.List
 		}
 	}
 	return lists
