@@ -76,19 +76,18 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 	if err != nil {
 		return err
 	}
-	f := &v.Findings
 	if o.live {
-		err = k.showLiving(ctx, v, cfg, f)
+		err = k.showLiving(ctx, v, cfg)
 	}
 	if k.json {
-		err = errors.Join(err, k.showJSON(f))
+		err = errors.Join(err, k.showJSON(v))
 	} else {
-		k.showFindings(f)
+		k.showFindings(v)
 	}
 	if err = errors.Join(err, v.Close()); err != nil {
 		return err
 	}
-	return judge(f, dir)
+	return judge(v, dir)
 }
 
 // expect reads what the folder is held to besides itself.
@@ -118,7 +117,7 @@ func (o *verifyOptions) lists(dir string) (job.Protection, error) {
 }
 
 // showFindings says what was checked, what could not be, and what does not hold.
-func (k *console) showFindings(f *job.Findings) {
+func (k *console) showFindings(f *job.View) {
 	if f.LastRowHash != "" {
 		k.find("the audit is whole: %s; the last one's hash is\n%s", text.Things(f.AuditRows, "row"), f.LastRowHash)
 		k.find("%s", cmp.Or(text.Clauses(counted(f.Deleted, "deleted"), counted(f.Suspended, "suspended"),
@@ -152,7 +151,7 @@ func (k *console) showFindings(f *job.Findings) {
 }
 
 // judge turns findings into an exit code.
-func judge(f *job.Findings, dir string) error {
+func judge(f *job.View, dir string) error {
 	switch {
 	case !f.Whole:
 		more := ""
@@ -201,10 +200,10 @@ func samePool(run *report.Run, host, pool string) error {
 const mostLiving = 20 // shown one by one
 
 // showLiving asks the API, for the pool and the tenant of the run, who still exists.
-func (k *console) showLiving(ctx context.Context, v *job.View, cfg client.Config, f *job.Findings) error {
+func (k *console) showLiving(ctx context.Context, v *job.View, cfg client.Config) error {
 	if v.Plan == nil {
 		return job.Fail(job.Usage, "say where the input is now with --input FILE",
-			"--live needs the input: %s", strings.Join(f.Unchecked, "; "))
+			"--live needs the input: %s", strings.Join(v.Unchecked, "; "))
 	}
 	var err error
 	if cfg.TenantID, err = tenantOf(cfg.TenantID, v.Run); err != nil {
@@ -221,11 +220,11 @@ func (k *console) showLiving(ctx context.Context, v *job.View, cfg client.Config
 	if err := samePool(v.Run, cfg.Host, pool); err != nil {
 		return err
 	}
-	return k.readBack(ctx, v, api, cfg.Workers, f)
+	return k.readBack(ctx, v, api, cfg.Workers)
 }
 
 // readBack shows who of the accepted exists.
-func (k *console) readBack(ctx context.Context, v *job.View, api *client.Client, workers int, f *job.Findings) error {
+func (k *console) readBack(ctx context.Context, v *job.View, api *client.Client, workers int) error {
 	living := 0
 	var read atomic.Int64
 	stop := k.whileSlow(func() string {
@@ -236,7 +235,7 @@ func (k *console) readBack(ctx context.Context, v *job.View, api *client.Client,
 			return
 		}
 		if living++; living <= mostLiving {
-			k.find("line %d: %s %s (the audit says: %s)", line, id, left(f.Deed, "still exists", "is not suspended"),
+			k.find("line %d: %s %s (the audit says: %s)", line, id, left(v.Deed, "still exists", "is not suspended"),
 				cmp.Or(string(said), "nothing yet"))
 		}
 	})
@@ -244,12 +243,12 @@ func (k *console) readBack(ctx context.Context, v *job.View, api *client.Client,
 	if err != nil {
 		return job.Fail(job.Halted, "run the same command again", "not everybody could be read back: %w", err)
 	}
-	f.Living = &living
-	k.showLeft(f, text.Count(v.Plan.Accepted-f.Spared))
+	v.Living = &living
+	k.showLeft(v, text.Count(v.Plan.Accepted-v.Spared))
 	return nil
 }
 
-func (k *console) showLeft(f *job.Findings, accepted string) {
+func (k *console) showLeft(f *job.View, accepted string) {
 	if n := *f.Living; n > 0 {
 		k.find("%s of the %s accepted users %s", text.Count(n), accepted, left(f.Deed, "still exist", "are not suspended"))
 		return

@@ -80,7 +80,7 @@ func (b *fixture) remake() {
 }
 
 // verified gives what verify finds.
-func (b *fixture) verified(want Expect) *Findings {
+func (b *fixture) verified(want Expect) *View {
 	b.t.Helper()
 	v, err := Verify(b.t.Context(), b.dir, want)
 	if err != nil {
@@ -89,7 +89,7 @@ func (b *fixture) verified(want Expect) *Findings {
 	if err := v.Close(); err != nil {
 		b.t.Error(err)
 	}
-	return &v.Findings
+	return v
 }
 
 // An audit whose chain holds, in a folder whose files and seal fit it, is still held to the plan: its rows speak of the

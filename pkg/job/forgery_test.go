@@ -294,7 +294,7 @@ func tryAll(t *testing.T, f *forger, want Expect) {
 				if err == nil {
 					v.Close() //nolint:errcheck // it was only read
 					if v.Whole && v.Finished {
-						t.Errorf("accepted: %q: %+v", done, v.Findings)
+						t.Errorf("accepted: %q: %+v", done, v)
 					}
 					reason = strings.Join(append(v.Problems, "unfinished"), "; ")
 				}

@@ -21,24 +21,12 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// View is a run's folder as a stranger reads it: nothing in it is touched, and nobody else is kept out.
+// View is a run's folder as a stranger reads it, and what verifying it came to: nothing in it is touched, and nobody
+// else is kept out.
 type View struct {
-	Findings
-	Run  *report.Run
-	Plan *chunker.Plan // nil: the input is not at hand, see Findings.Unchecked
+	Run  *report.Run   `json:"-"`
+	Plan *chunker.Plan `json:"-"` // nil: the input is not at hand, see Unchecked
 
-	dir   *journal.Dir
-	want  Expect
-	seal  *report.Seal    // nil: there is none, or it cannot be read
-	lost  error           // why it cannot be read
-	index *report.Audit   // nil: the audit does not hold
-	deed  Deed            // nil: who the audit and the files tell of is not known
-	sum   *report.Summary // nil: it could not be made
-	close []func() error
-}
-
-// Findings are what verifying a folder came to.
-type Findings struct {
 	Deed      report.Deed `json:"deed"`
 	Finished  bool        `json:"finished"`  // every accepted row has an outcome, and the last run ended in order
 	Whole     bool        `json:"whole"`     // there is no problem
@@ -65,13 +53,22 @@ type Findings struct {
 	Redacted  []string `json:"redacted,omitempty"`   // lists of people that were erased
 	SignedBy  string   `json:"signed_by,omitempty"`  // the seal: who, and the key's fingerprint
 	StampedAt string   `json:"stamped_at,omitempty"` // the seal was there then, RFC 3339
+
+	dir     *journal.Dir
+	want    Expect
+	seal    *report.Seal    // nil: there is none, or it cannot be read
+	lost    error           // why it cannot be read
+	index   *report.Audit   // nil: the audit does not hold
+	deed    Deed            // nil: who the audit and the files tell of is not known
+	sum     *report.Summary // nil: it could not be made
+	closers []func() error
 }
 
-func (f *Findings) problem(format string, args ...any) {
-	f.Problems = append(f.Problems, fmt.Sprintf(format, args...))
+func (v *View) problem(format string, args ...any) {
+	v.Problems = append(v.Problems, fmt.Sprintf(format, args...))
 }
-func (f *Findings) unchecked(format string, args ...any) {
-	f.Unchecked = append(f.Unchecked, fmt.Sprintf(format, args...))
+func (v *View) unchecked(format string, args ...any) {
+	v.Unchecked = append(v.Unchecked, fmt.Sprintf(format, args...))
 }
 
 // Expect is what a folder is held to besides itself.
@@ -86,14 +83,14 @@ type Expect struct {
 }
 
 // Verify holds the folder in dir to everything that can be checked. An error means that there is no run's folder,
-// or that it cannot be read; what does not hold is in the findings. Close the view after use.
+// or that it cannot be read; what does not hold is in the view. Close it after use.
 func Verify(ctx context.Context, dir string, want Expect) (_ *View, err error) {
 	v := &View{want: want}
 	v.Unchecked, v.Problems, v.Users = []string{}, []string{}, map[report.Outcome]int{}
 	if v.dir, err = journal.OpenDir(dir); err != nil {
 		return nil, Fail(Usage, folderHint, "%s is not a run's folder: %w", dir, err)
 	}
-	v.close = append(v.close, v.dir.Close)
+	v.closers = append(v.closers, v.dir.Close)
 	defer onError(&err, v.Close)
 	if v.Run, err = loadRun(v.dir); err != nil {
 		return nil, err
@@ -125,7 +122,7 @@ func Verify(ctx context.Context, dir string, want Expect) (_ *View, err error) {
 }
 
 // Close closes what Verify opened.
-func (v *View) Close() error { return closeAll(v.close) }
+func (v *View) Close() error { return closeAll(v.closers) }
 
 // checkAudit reads the chain.
 func (v *View) checkAudit(context.Context) error {
@@ -138,7 +135,7 @@ func (v *View) checkAudit(context.Context) error {
 	case err != nil:
 		return Fail(Halted, diskHint, "the audit cannot be read: %w", err)
 	}
-	v.index, v.close = index, append(v.close, index.Close)
+	v.index, v.closers = index, append(v.closers, index.Close)
 	v.AuditRows, v.LastRowHash, v.Torn = index.Rows, index.Hash(), index.Torn
 	v.Users, v.Remaining, v.Invalid = index.Users, index.Left(), v.Run.Asked.Plan.Invalid
 	v.Deleted, v.Suspended = v.Users[report.Deleted], v.Users[report.Suspended]
@@ -173,7 +170,7 @@ func (v *View) checkPlan(ctx context.Context) error {
 		v.unchecked(behind, err)
 		return nil
 	}
-	v.deed, v.Plan, v.close = record, record.Plan, append(v.close, record.Input.Close)
+	v.deed, v.Plan, v.closers = record, record.Plan, append(v.closers, record.Input.Close)
 	for err := range record.contradictions(v.index) {
 		if !isDamage(err) {
 			return Fail(Halted, rerunHint, "the audit cannot be held to the plan: %w", err)
@@ -191,7 +188,7 @@ func (v *View) openRestore() error {
 		return err
 	}
 	r := &Restore{closers: []func() error{around.Close}}
-	v.close = append(v.close, r.Close)
+	v.closers = append(v.closers, r.Close)
 	of, err := loadRun(around)
 	if err == nil && of == nil {
 		err = fmt.Errorf("%s has no %s: %w", path, report.RunName, fs.ErrNotExist)
@@ -211,11 +208,13 @@ func (v *View) openRestore() error {
 	return nil
 }
 
-// checkFiles compares what was made from the audit with what would be made now.
-func (v *View) checkFiles(context.Context) error {
+// checkFiles compares what was made from the audit with what would be made now. In a redacted folder that is as much
+// as can be made without the input.
+func (v *View) checkFiles(context.Context) (err error) {
+	var differ []string
 	switch {
 	case v.deed == nil && v.seal.IsRedacted():
-		return v.checkRedacted()
+		v.sum, differ, err = report.CompareRedacted(v.dir, v.Run)
 	case v.deed == nil: // said already
 		return nil
 	case v.Run.Open:
@@ -223,29 +222,14 @@ func (v *View) checkFiles(context.Context) error {
 		return nil
 	case !v.Run.Begun():
 		return nil
+	default:
+		v.sum, differ, err = report.Compare(v.dir, v.Run, v.deed.layout(), v.deed.lines(v.dir, v.Run))
 	}
-	sum, differ, err := report.Compare(v.dir, v.Run, v.deed.layout(), v.deed.lines(v.dir, v.Run))
 	if err != nil {
+		v.sum = nil
 		v.problem("the files made from the audit cannot be made again: %v", err)
 		return nil
 	}
-	v.differ(sum, differ)
-	return nil
-}
-
-// checkRedacted compares what can be made without the input.
-func (v *View) checkRedacted() error {
-	sum, differ, err := report.CompareRedacted(v.dir, v.Run)
-	if err != nil {
-		v.problem("what was made from the audit cannot be made again: %v", err)
-		return nil
-	}
-	v.differ(sum, differ)
-	return nil
-}
-
-func (v *View) differ(sum *report.Summary, differ []string) {
-	v.sum = sum
 	for _, d := range differ {
 		if name, _, _ := strings.Cut(d, " "); v.sealDecides(name) {
 			v.unchecked("%s: version %s made it, and this is %s; it is what was sealed", name, v.Run.Program, v.want.Program)
@@ -253,6 +237,7 @@ func (v *View) differ(sum *report.Summary, differ []string) {
 			v.problem("%s", d)
 		}
 	}
+	return nil
 }
 
 // sealDecides says whether another version made a page or a summary, as far as is known, and it is what was sealed
@@ -266,39 +251,46 @@ func (v *View) sealDecides(name string) bool {
 	return err == nil && v.seal != nil && slices.Contains(v.seal.Files, is)
 }
 
-// checkBackup reads what was saved, and holds a backup to the audit: everybody deleted is in it.
-func (v *View) checkBackup(ctx context.Context) (err error) {
-	r := &Restore{}
-	v.close = append(v.close, r.Close)
-	restore := v.Run.Asked.Deed.Undoes()
-	switch {
-	case v.Run.Asked.Deed == report.Reinstate: // which creates nobody
+// checkBackup reads what was saved, and verifies the restore from it.
+func (v *View) checkBackup(ctx context.Context) error {
+	name := saves(v.Run)
+	switch erased := v.seal.IsRedacted(); {
+	case name == "", v.index == nil && !erased:
 		return nil
-	case v.seal.IsRedacted() && !restore && v.Run.Asked.Backup != "":
-		return v.checkRestored(ctx)
-	case v.seal.IsRedacted():
-		return nil
-	case v.index == nil || !restore && v.Run.Asked.Backup == "":
-		return nil
-	case restore:
-		var created *report.Backup
-		if created, err = report.ReadBackup(v.dir, v.Run, report.CreatedName); err == nil {
-			return created.Close()
+	case !erased:
+		err := v.readSaved(name)
+		if isDamage(err) {
+			v.problem("the backup cannot be believed: %v", err)
+			return nil
 		}
-	default:
-		err = r.read(v.dir, v.Run)
+		if err != nil {
+			return Fail(Halted, diskHint, "the backup cannot be read: %w", err)
+		}
 	}
-	if damage, ok := errors.AsType[*journal.DamageError](err); ok {
-		v.problem("the backup cannot be believed: %v", damage)
+	if name != report.BackupName {
 		return nil
-	}
-	if err != nil {
-		return Fail(Halted, diskHint, "the backup cannot be read: %w", err)
-	}
-	if v.Saved = &r.backup.Users; r.Unsaved > 0 {
-		v.problem("%d users were %s and are not in the backup", r.Unsaved, v.Run.Asked.Deed.Past())
 	}
 	return v.checkRestored(ctx)
+}
+
+// readSaved reads who was saved, and holds a backup to the audit: everybody deleted is in it.
+func (v *View) readSaved(name string) error {
+	if name != report.BackupName {
+		created, err := report.ReadBackup(v.dir, v.Run, name)
+		if err != nil {
+			return err
+		}
+		return created.Close()
+	}
+	r := &Restore{}
+	defer r.Close() //nolint:errcheck // it was only read
+	if err := r.read(v.dir, v.Run); err != nil {
+		return err
+	}
+	if v.Saved = new(r.backup.Users); r.Unsaved > 0 {
+		v.problem("%d users were %s and are not in the backup", r.Unsaved, v.Run.Asked.Deed.Past())
+	}
+	return nil
 }
 
 // checkRestored verifies the restore that a folder holds.
@@ -311,7 +303,7 @@ func (v *View) checkRestored(ctx context.Context) error {
 	sub, err := Verify(ctx, path, Expect{Program: v.Run.Program, Signers: v.want.Signers, Authorities: v.want.Authorities})
 	if err != nil {
 		v.unchecked("%s: %v", path, err)
-		return nil //nolint:nilerr // said in the findings
+		return nil //nolint:nilerr // said in the view
 	}
 	*v.Restored = sub.Users[report.Restored]
 	for _, p := range sub.Problems {
