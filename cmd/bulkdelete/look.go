@@ -218,19 +218,20 @@ func fit(s string, most int) string {
 
 // showProtect says of each list how many people it names, and how many rows met one of them.
 func (d *deletion) showProtect(t *table, asked bool) {
-	name := "protect"
-	for _, l := range d.protection.Lists(d.chunks.IDType) {
-		words := fmt.Sprintf("%s: %s, ", l.Name, people(l.People))
+	title, lists := "protect", d.protection.Lists(d.chunks.IDType)
+	for _, name := range slices.Sorted(maps.Keys(lists)) {
+		l := lists[name]
+		words := fmt.Sprintf("%s: %s, ", name, people(l.People))
 		switch {
 		case l.LookedUp > 0 && !asked:
 			words += "who have to be looked up in the pool"
 		case l.Missing > 0:
-			words += fmt.Sprintf("%s not in the pool, %s met", text.Count(l.Missing), text.Things(d.met[l.Name], "row"))
+			words += fmt.Sprintf("%s not in the pool, %s met", text.Count(l.Missing), text.Things(d.met[name], "row"))
 		default:
-			words += text.Things(d.met[l.Name], "row") + " met"
+			words += text.Things(d.met[name], "row") + " met"
 		}
-		t.row(name, "%s", words)
-		name = ""
+		t.row(title, "%s", words)
+		title = ""
 	}
 }
 

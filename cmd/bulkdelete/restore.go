@@ -83,7 +83,7 @@ func (o *operation) restore(ctx context.Context, dir string) error {
 		return nil
 	}
 	stop = o.console.whileSlow(func() string { return "looking in the backup for who can come back" })
-	p, err := r.Foresee(nil)
+	p, err := r.Foresee()
 	stop()
 	if err != nil {
 		return err
@@ -118,21 +118,25 @@ func (o *operation) listRestore(r *job.Restore) error {
 		header = []string{"line", "chunk", "id", "user_id", "status"}
 	}
 	w.Write(header) //nolint:errcheck // remembered until Error
-	p, err := r.Foresee(func(users []report.Saved, obstacle string) {
+	for users, err := range r.All() {
+		if err != nil {
+			return err
+		}
 		u := users[0]
 		idType, key := client.KeyOf(u.User)
-		more := []string{strings.TrimRight(idType+" "+text.Clean(report.Harmless(key)), " "), obstacle}
+		more := []string{strings.TrimRight(idType+" "+text.Clean(report.Harmless(key)), " "), job.Obstacle(users)}
 		if r.SetsBack() {
 			more = []string{job.StatusOf(u.User)}
 		}
 		w.Write(append([]string{strconv.Itoa(u.Line), strconv.Itoa(u.Chunk), //nolint:errcheck // remembered until Error
 			text.Clean(report.Harmless(u.ID)), client.UserIDOf(u.User)}, more...))
-	})
-	if err != nil {
-		return err
 	}
 	w.Flush()
-	return errors.Join(w.Error(), o.showRestore(r, p))
+	p, err := r.Foresee()
+	if err = errors.Join(w.Error(), err); err != nil {
+		return err
+	}
+	return o.showRestore(r, p)
 }
 
 // showRestore says what a restore would do, and what it cannot do.

@@ -368,8 +368,7 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 			"%s%s would be %s, more than --max-deletes %s allows", text.Things(all, "user"), of, d.deed().Past(), limit)
 	}
 	if d.plan != "" {
-		d.approval, err = job.CheckPlan(d.plan, job.Whole(d.want, d.planned),
-			job.Second{Signers: d.signers, Not: d.attestor.Key})
+		d.approval, err = job.CheckPlan(d.plan, job.Whole(d.want, d.planned), d.signers, d.attestor.Key)
 	}
 	return err
 }

@@ -87,7 +87,7 @@ func (w *work) succeeded(places, said []int, t trail) error {
 			return w.record(places, report.Failed, t,
 				fmt.Sprintf("the API said %s, but reading back finds the user %s", w.change.outcome, w.change.isNot))
 		}
-		if !w.sleep(lags[try]) {
+		if !sleep(w.job.feed, lags[try]) {
 			t.InDoubt = true
 			return w.leave(t, nil)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"time"
 
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/report"
@@ -18,16 +17,15 @@ func (r *Record) looks(j *Job) bool {
 	return j.backup != nil || len(rules.Match)+len(rules.Only)+len(rules.Protected) > 0
 }
 
-// lookFirst reads the users at places and deletes those who were found and are whom the run is about, once their
-// profiles are on disk where that was asked for. Nobody else is named in a call.
+// lookFirst reads the users at places and deletes or suspends those who were found and are whom the run is about, once
+// their profiles are on disk where that was asked for. Nobody else is named in a call.
 func (r *Record) lookFirst(w *work, places []int, t trail) error {
-	list, receipt, err := w.job.Client.Profiles(w.ctx(), w.idType(), w.ids(places))
-	w.job.heard(err)
-	if err != nil {
-		return r.notRead(w, places, t, receipt, err)
+	key := func(place int) (idType, id string) { return w.idType(), w.chunk.IDs[place-1] }
+	again := func(half []int, t trail) error { return r.lookFirst(w, half, t) }
+	profiles, t, err := w.lookUp(places, t, key, again)
+	if profiles == nil {
+		return err
 	}
-	t = t.addRead(receipt)
-	profiles := byPlace(places, list)
 	send, missing, spared := r.decide(w, places, profiles)
 	var already []int
 	if r.Run.Asked.Deed == report.Suspend {
@@ -38,7 +36,8 @@ func (r *Record) lookFirst(w *work, places []int, t trail) error {
 	if w.job.backup != nil {
 		users := w.saved(slices.Concat(send, already), profiles)
 		if err := w.job.backup.Append(users); err != nil {
-			return w.leave(t, Fail(Halted, roomHint, "the backup cannot be written, so nobody more is %s: %w", r.past(), err))
+			return w.leave(t, Fail(Halted, roomHint, "the backup cannot be written, so nobody more is %s: %w",
+				r.Run.Asked.Deed.Past(), err))
 		}
 		w.job.lookForSealed(users)
 	}
@@ -81,9 +80,6 @@ func (r *Record) decide(w *work, places []int, profiles map[int][]json.RawMessag
 	}
 	return send, missing, spared
 }
-
-// past is what the run does to users, such as deleted.
-func (r *Record) past() string { return r.Run.Asked.Deed.Past() }
 
 // recordEach records users who are there and are named in no call, by the reason, which begins the row's message.
 func (w *work) recordEach(by map[string][]int, o report.Outcome, t trail) error {
@@ -137,50 +133,68 @@ func (w *work) missing(places []int, t trail) error {
 	return w.record(absent, report.Absent, t, sentNothing)
 }
 
-// notRead goes on without the profiles of users at places: it isolates those who cannot be read, who are not
-// deleted, unless an earlier run did that.
-func (r *Record) notRead(w *work, places []int, t trail, receipt client.Receipt, err error) error {
-	receipt.InDoubt = false // reading does nothing that could be done unseen
-	t = t.add(receipt)
-	rule := "nobody is deleted who was not looked at, as --match, --only and --protect by another kind of ID ask"
-	hint := "allow the access key to read users, or run without them into another folder (--out)"
-	switch {
-	case r.Run.Asked.Deed == report.Suspend:
-		rule, hint = "nobody is suspended whose status was not saved", "allow the access key to read users"
-	case w.job.backup != nil:
-		rule = "--backup deletes nobody who was not saved"
-		hint = "allow the access key to read users, or run without --backup into another folder (--out)"
+// lookUp reads, whole, the users whom key names at places. nil: that cannot be had, and the places are recorded or left
+// by again, which does to a part of them what is to be done to all, or the job is ending.
+func (w *work) lookUp(places []int, t trail, key func(place int) (idType, id string), again func([]int, trail) error) (
+	found map[int][]json.RawMessage, _ trail, err error,
+) {
+	byType, ids := map[string][]int{}, map[string][]string{}
+	for _, place := range places {
+		idType, id := key(place)
+		byType[idType], ids[idType] = append(byType[idType], place), append(ids[idType], id)
 	}
-	if errors.Is(err, client.Blind) {
-		return w.leave(t, Fail(Halted, "check that the access key may read users, then run the same command again",
-			"the API shows none of these users, nor anybody else, and %s: %w", rule, err))
+	found = map[int][]json.RawMessage{}
+	for idType, some := range byType {
+		profiles, receipt, err := w.job.Client.Profiles(w.ctx(), idType, ids[idType])
+		w.job.heard(err)
+		if err != nil {
+			return nil, t, w.unread(places, t, receipt, err, again)
+		}
+		t = t.addRead(receipt)
+		maps.Copy(found, byPlace(some, profiles))
 	}
-	failed := "could not be looked at, so not " + r.past()
-	if w.job.backup != nil {
-		failed = "could not be saved, so not " + r.past()
-	}
-	return w.unread(places, t, receipt.StartedAt, err, [3]string{rule, hint, failed},
-		func(half []int, t trail) error { return r.lookFirst(w, half, t) })
+	return found, t, nil
 }
 
 // unread isolates users who cannot be read, and records them: nothing is done to them, but maybe an earlier call has. A
-// failure for a reason that is about more than them leaves the chunk to the next run. words are the rule by which
-// nothing is done, what to do next, and what to say of who failed. again does to a part of them what is to be done.
-func (w *work) unread(places []int, t trail, began time.Time, err error, words [3]string,
-	again func([]int, trail) error) error {
+// failure for a reason that is about more than them leaves the chunk to the next run.
+func (w *work) unread(places []int, t trail, receipt client.Receipt, err error, again func([]int, trail) error) error {
+	receipt.InDoubt = false // reading does nothing that could be done unseen
+	t = t.add(receipt)
+	rule, hint, failed := w.unseen()
 	switch {
 	case errors.Is(err, client.Stopped):
 		return w.leave(t, nil)
-	case errors.Is(err, client.Blind), hopeless(err):
-		return w.leave(t, refused(err, words[1], "the API refuses to show users, and "+words[0]))
-	case errors.Is(err, client.Unavailable) && !w.job.answersSince(began):
+	case errors.Is(err, client.Blind):
+		return w.leave(t, Fail(Halted, "check that the access key may read users, then run the same command again",
+			"the API shows none of these users, nor anybody else, and %s: %w", rule, err))
+	case hopeless(err):
+		return w.leave(t, refused(err, hint, "the API refuses to show users, and "+rule))
+	case errors.Is(err, client.Unavailable) && !w.job.answersSince(receipt.StartedAt):
 		return w.leave(t, outOfReach(err))
 	case len(places) > 1 && !errors.Is(err, client.Unavailable):
 		return w.divide(places, t, again)
 	case t.InDoubt:
 		return w.record(places, report.Unknown, t, "an earlier call may have been carried out, and they cannot be read")
 	}
-	return w.record(places, report.Failed, t, words[2])
+	return w.record(places, report.Failed, t, failed)
+}
+
+// unseen are, for users who cannot be read: the rule by which nothing is done to them, what to do next where the API
+// refuses to show anybody, and what to say of them alone.
+func (w *work) unseen() (rule, hint, failed string) {
+	const allow = "allow the access key to read users"
+	switch a := w.job.folder.Run.Asked; {
+	case a.Deed.Undoes():
+		return "nobody is restored unseen", allow, "left alone: it could not be seen how the user is now"
+	case a.Deed == report.Suspend:
+		return "nobody is suspended whose status was not saved", allow, "could not be saved, so not suspended"
+	case a.Backup != "":
+		return "--backup deletes nobody who was not saved",
+			allow + ", or run without --backup into another folder (--out)", "could not be saved, so not deleted"
+	}
+	return "nobody is deleted who was not looked at, as --match, --only and --protect by another kind of ID ask",
+		allow + ", or run without them into another folder (--out)", "could not be looked at, so not deleted"
 }
 
 // refused is why a job stops whose calls will not be answered any better, and how that is mended.

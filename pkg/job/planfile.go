@@ -106,14 +106,9 @@ func SavePlan(path string, run *report.Run, key *attest.Key) error {
 	return nil
 }
 
-// Second is what is asked of who approves a plan.
-type Second struct {
-	Signers *attest.Signers // one of whom has to have signed it; nil: anybody may have saved it
-	Not     *attest.Key     // of who runs it, who has to be somebody else; nil: not known
-}
-
-// CheckPlan refuses a run that is not what the plan at path says, and shows the difference. It gives who approved what.
-func CheckPlan(path string, run *report.Run, second Second) (*report.Approval, error) {
+// CheckPlan refuses a run that is not what the plan at path says, and shows the difference. It gives who approved what:
+// one of signers, where these are not nil, and somebody else than who runs it, whose key may be nil: not known.
+func CheckPlan(path string, run *report.Run, signers *attest.Signers, runs *attest.Key) (*report.Approval, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, Fail(Usage, "", "the plan cannot be read: %w", err)
@@ -131,16 +126,16 @@ func CheckPlan(path string, run *report.Run, second Second) (*report.Approval, e
 		return nil, Fail(Guard, "plan again and have it approved, or give the input and options that were approved",
 			"this run is not what the plan %s says:%s", path, diff)
 	}
-	by, err := second.check(path, text)
+	by, err := signerOf(path, text, signers, runs)
 	if err != nil {
 		return nil, err
 	}
 	return &report.Approval{By: s.By, Digest: s.Digest, SignedBy: by}, nil
 }
 
-// check says who signed a plan: somebody of the list, and somebody else than who runs it.
-func (s Second) check(path string, plan []byte) (by string, err error) {
-	if s.Signers == nil {
+// signerOf says who signed a plan.
+func signerOf(path string, plan []byte, signers *attest.Signers, runs *attest.Key) (by string, err error) {
+	if signers == nil {
 		return "", nil
 	}
 	const again = "have somebody else make it again: bulkdelete plan FILE --save plan.json --sign-key FILE"
@@ -148,11 +143,11 @@ func (s Second) check(path string, plan []byte) (by string, err error) {
 	if err != nil {
 		return "", Fail(Usage, again, "--allowed-signers asks for a signed plan: %w", err)
 	}
-	who, err := s.Signers.Verify(plan, signature, time.Now())
+	who, err := signers.Verify(plan, signature, time.Now())
 	if err != nil {
 		return "", Fail(Guard, again, "the signature of the plan %s does not hold: %w", path, err)
 	}
-	if s.Not != nil && (who.Key == s.Not.Fingerprint() || who.By == s.Signers.NameOf(s.Not)) {
+	if runs != nil && (who.Key == runs.Fingerprint() || who.By == signers.NameOf(runs)) {
 		return "", Fail(Guard, again, "%s signed the plan and runs it: a second pair of eyes is somebody else's", who)
 	}
 	return who.String(), nil

@@ -13,6 +13,7 @@ import (
 const (
 	longestLag  = 15 * time.Second // that reading back waits for: the sum of lags
 	longestLook = time.Minute      // that a probe looks for a deleted user
+	moment      = time.Second / 2  // between two looks
 )
 
 // until reads users until the answer is as wanted, or for so long.
@@ -25,19 +26,9 @@ func (p *Probe) until(ctx context.Context, most time.Duration, wanted func(clien
 		if err != nil || denied || wanted(a) || time.Since(began) >= most {
 			return a, err
 		}
-		if !moment(ctx) {
+		if !sleep(ctx, moment) {
 			return a, client.Stopped
 		}
-	}
-}
-
-// moment waits for half a second; false: the probe is ending.
-func moment(ctx context.Context) bool {
-	select {
-	case <-time.After(time.Second / 2):
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
@@ -189,7 +180,7 @@ func RemoveProbe(ctx context.Context, api *client.Client, names []string) (left 
 		case time.Since(began) > longestLook:
 			return living, err
 		}
-		if left = living; !moment(ctx) {
+		if left = living; !sleep(ctx, moment) {
 			return left, context.Cause(ctx)
 		}
 	}

@@ -30,7 +30,7 @@ func (p *Probe) askUpdate(ctx context.Context) error {
 	}
 	after := p.pairs(ctx)
 	for began := time.Now(); after != nil && StatusOf(after[1]) != suspended && time.Since(began) < longestLag; {
-		if !moment(ctx) {
+		if !sleep(ctx, moment) {
 			return client.Stopped
 		}
 		after = p.pairs(ctx)

@@ -2,7 +2,6 @@ package job
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -93,25 +92,23 @@ func (p Protection) first(run *report.Run) (Protection, error) {
 
 // LookUp finds the users of those whom planning does not compare by spelling. They keep the user_ids they had.
 func (p Protection) LookUp(ctx context.Context, api *client.Client, idType string) error {
-	kinds := map[string][]int{}
-	for i, person := range p {
-		if !person.planned(idType) {
-			kinds[person.Kind] = append(kinds[person.Kind], i)
+	ids, whose := map[string][]string{}, map[string][]*Protected{} // by kind
+	for i := range p {
+		person := &p[i]
+		if person.planned(idType) {
+			continue
+		}
+		for _, id := range spellings(person.Kind, person.ID) {
+			ids[person.Kind] = append(ids[person.Kind], id)
+			whose[person.Kind] = append(whose[person.Kind], person)
 		}
 	}
-	for kind, places := range kinds {
-		var ids []string
-		var whose []*Protected
-		for _, place := range places {
-			for _, id := range spellings(kind, p[place].ID) {
-				ids, whose = append(ids, id), append(whose, &p[place])
-			}
-		}
-		found, _, err := api.Profiles(ctx, kind, ids)
+	for kind := range ids {
+		found, _, err := api.Profiles(ctx, kind, ids[kind])
 		if err != nil {
 			return fmt.Errorf("the people of --protect cannot be looked up: %w", err)
 		}
-		for i, person := range whose {
+		for i, person := range whose[kind] {
 			for _, profile := range found[i] {
 				person.UserIDs = append(person.UserIDs, client.UserIDOf(profile))
 				person.ids = append(person.ids, client.IDsOf(profile, idType)...)
@@ -249,40 +246,33 @@ func harmed(cell string) string {
 	return cell
 }
 
-// Lists says of each list how many people it names, and whom of them the pool does not have; in the order of their
-// names. A list in which an ID may be of two kinds has its people once.
-func (p Protection) Lists(idType string) (lists []ProtectList) {
-	people := map[[2]string][]Protected{}
-	for _, person := range p {
-		key := [2]string{person.List, person.ID}
-		people[key] = append(people[key], person)
-	}
-	by := map[string]*ProtectList{}
-	for key, same := range people {
-		l := by[key[0]]
-		if l == nil {
-			l = &ProtectList{Name: key[0]}
-			by[l.Name] = l
-		}
-		l.People++
-		if !slices.ContainsFunc(same, func(p Protected) bool { return p.planned(idType) }) {
-			l.LookedUp++
-			if !slices.ContainsFunc(same, func(p Protected) bool { return len(p.UserIDs) > 0 }) {
-				l.Missing++
-			}
-		}
-	}
-	for _, l := range by {
-		lists = append(lists, *l)
-	}
-	slices.SortFunc(lists, func(a, b ProtectList) int { return cmp.Compare(a.Name, b.Name) })
-	return lists
-}
-
 // ProtectList is what is known of a list.
 type ProtectList struct {
-	Name     string
 	People   int
 	LookedUp int // of them, because the input has another kind of ID
 	Missing  int // of those looked up, whom the pool does not have
+}
+
+// Lists says of each list, by its name, how many people it names, and whom of them the pool does not have. A list in
+// which an ID may be of two kinds has its people once.
+func (p Protection) Lists(idType string) map[string]ProtectList {
+	planned, found := map[[2]string]bool{}, map[[2]string]bool{}
+	for _, person := range p {
+		key := [2]string{person.List, person.ID}
+		planned[key] = planned[key] || person.planned(idType)
+		found[key] = found[key] || len(person.UserIDs) > 0
+	}
+	lists := map[string]ProtectList{}
+	for key := range planned {
+		l := lists[key[0]]
+		l.People++
+		if !planned[key] {
+			l.LookedUp++
+			if !found[key] {
+				l.Missing++
+			}
+		}
+		lists[key[0]] = l
+	}
+	return lists
 }

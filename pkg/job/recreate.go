@@ -50,8 +50,8 @@ func (r *Restore) cells(w *work) (cells []string) {
 	return cells
 }
 
-// obstacle says why the API creates nobody like the users that an ID named, "" for nothing.
-func obstacle(users []report.Saved) string {
+// Obstacle says why the API creates nobody like the users that an ID named, "" for nothing.
+func Obstacle(users []report.Saved) string {
 	if len(users) > 1 {
 		return fmt.Sprintf("the ID named %d users: create those by hand", len(users))
 	}
@@ -61,7 +61,7 @@ func obstacle(users []report.Saved) string {
 // never records those who are named in no call, each with the reason.
 func (w *work) never(places []int, t trail) error {
 	for _, place := range places {
-		if err := w.record([]int{place}, report.Failed, t, obstacle(w.users[place])); err != nil {
+		if err := w.record([]int{place}, report.Failed, t, Obstacle(w.users[place])); err != nil {
 			return err
 		}
 	}
@@ -84,14 +84,15 @@ func (w *work) recreate(places []int, t trail) error {
 	if len(places) == 0 {
 		return nil
 	}
-	found, t, err := w.lookUp(places, t, w.recreate)
-	if err != nil || found == nil {
+	found, t, err := w.lookUp(places, t, w.key, w.recreate)
+	if found == nil {
 		return err
 	}
-	existing, missing := split(places, func(place int) bool { return found[place] != nil })
-	maybe, others := split(existing, func(place int) bool { return t.InDoubt && obstacle(w.users[place]) == "" })
-	missing, never := split(missing, func(place int) bool { return obstacle(w.users[place]) == "" })
-	err = w.back(maybe, found, t, "there after an earlier attempt without an answer: taken for created by it")
+	existing, missing := split(places, func(place int) bool { return len(found[place]) > 0 })
+	maybe, others := split(existing, func(place int) bool { return t.InDoubt && Obstacle(w.users[place]) == "" })
+	missing, never := split(missing, func(place int) bool { return Obstacle(w.users[place]) == "" })
+	is := func(place int) json.RawMessage { return found[place][0] }
+	err = w.back(maybe, is, t, "there after an earlier attempt without an answer: taken for created by it")
 	if err == nil {
 		err = w.record(others, report.Exists, t, "a user with the same ID is there")
 	}
@@ -105,35 +106,6 @@ func (w *work) recreate(places []int, t trail) error {
 		return w.record(missing, report.Failed, t, "not there after several attempts")
 	}
 	return w.create(missing, t)
-}
-
-// lookUp finds those who exist. found is nil if that could not be had and the places are recorded: nothing was done to
-// them. again does what there is to do to a part of them.
-func (w *work) lookUp(places []int, t trail, again func([]int, trail) error) (
-	found map[int]json.RawMessage, _ trail, err error,
-) {
-	byType, ids := map[string][]int{}, map[string][]string{}
-	for _, place := range places {
-		idType, id := w.key(place)
-		byType[idType], ids[idType] = append(byType[idType], place), append(ids[idType], id)
-	}
-	found = map[int]json.RawMessage{}
-	began := time.Now()
-	for idType, some := range byType {
-		profiles, receipt, err := w.job.Client.Profiles(w.ctx(), idType, ids[idType])
-		w.job.heard(err)
-		t = t.addRead(receipt)
-		if err != nil {
-			return nil, t, w.unread(places, t, began, err, [3]string{"nobody is restored unseen",
-				"allow the access key to read users", "left alone: it could not be seen how the user is now"}, again)
-		}
-		for place, users := range byPlace(some, profiles) {
-			if len(users) > 0 {
-				found[place] = users[0]
-			}
-		}
-	}
-	return found, t, nil
 }
 
 // create sends one call for users who are not there.
@@ -164,7 +136,7 @@ func (w *work) create(places []int, t trail) error {
 // created records those whom the answer shows. Of the others it says nothing, so they are looked for.
 func (w *work) created(places []int, users map[int]json.RawMessage, t trail) error {
 	shown, others := split(places, func(place int) bool { return users[place] != nil })
-	if err := w.back(shown, users, t, ""); err != nil {
+	if err := w.back(shown, func(place int) json.RawMessage { return users[place] }, t, ""); err != nil {
 		return err
 	}
 	t.InDoubt = true
@@ -172,12 +144,12 @@ func (w *work) created(places []int, users map[int]json.RawMessage, t trail) err
 	return w.recreate(others, t)
 }
 
-// back records users who are there again. Their new user_ids are on disk before.
-func (w *work) back(places []int, users map[int]json.RawMessage, t trail, note string) error {
+// back records users who are there again, as is gives them. Their new user_ids are on disk before.
+func (w *work) back(places []int, is func(place int) json.RawMessage, t trail, note string) error {
 	var saved []report.Saved
 	for _, place := range places {
 		u := w.users[place][0]
-		u.User = users[place]
+		u.User = is(place)
 		saved = append(saved, u)
 	}
 	if err := w.job.backup.Append(saved); err != nil {

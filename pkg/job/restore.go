@@ -24,8 +24,8 @@ type Restore struct {
 	Unsaved int         // such users who are not in the backup
 
 	backup  *report.Backup
-	since   [][]stretch // of each chunk, when its users' status was changed, as far as that is known
-	keep    []uint64    // places of each chunk; the first is for no chunk
+	since   map[int][]report.Row // of each chunk, which say when its users' status was changed
+	keep    []uint64             // places of each chunk; the first is for no chunk
 	closers []func() error
 }
 
@@ -77,7 +77,7 @@ func (r *Restore) read(dir *journal.Dir, of *report.Run) (err error) {
 	}
 	r.closers = append(r.closers, r.backup.Close)
 	r.keep = make([]uint64, of.Asked.Plan.Chunks+1)
-	r.since = make([][]stretch, len(r.keep))
+	r.since = map[int][]report.Row{}
 	for n := range r.keep {
 		if r.keep[n], err = r.toChange(n); err != nil {
 			return err
@@ -88,8 +88,8 @@ func (r *Restore) read(dir *journal.Dir, of *report.Run) (err error) {
 		switch row.Outcome {
 		case report.Deleted, report.Suspended:
 			r.Unsaved += bits.OnesCount64(mask &^ r.backup.Places(row.Chunk))
-			if at := sinceOf(row.Message); !at.IsZero() {
-				r.since[row.Chunk] = append(r.since[row.Chunk], stretch{mask, at})
+			if !sinceOf(row.Message).IsZero() {
+				r.since[row.Chunk] = append(r.since[row.Chunk], *row)
 			}
 		case report.Absent, report.Failed, report.Spared:
 			r.keep[row.Chunk] &^= mask
@@ -179,29 +179,22 @@ type Prospect struct {
 	Status map[string]int // users who get back that status; they are not created
 }
 
-// Foresee reads the backup through and calls each, unless it is nil, with what stands in the way of creating the users
-// that an ID named: "" for nothing.
-func (r *Restore) Foresee(each func(users []report.Saved, obstacle string)) (*Prospect, error) {
+// Foresee reads the backup through.
+func (r *Restore) Foresee() (*Prospect, error) {
 	p := &Prospect{Never: map[string]int{}, Lost: map[string]int{}, Sealed: map[string]int{}, Status: map[string]int{}}
 	for users, err := range r.All() {
 		if err != nil {
 			return nil, err
 		}
 		if r.SetsBack() {
-			if p.Status[StatusOf(users[0].User)]++; each != nil {
-				each(users, "")
-			}
+			p.Status[StatusOf(users[0].User)]++
 			continue
-		}
-		why := obstacle(users)
-		if each != nil {
-			each(users, why)
 		}
 		c := client.Foresee(users[0].User)
 		for _, name := range c.Sealed {
 			p.Sealed[name]++
 		}
-		if why != "" {
+		if why := Obstacle(users); why != "" {
 			if p.Never[why]++; !r.Settled(users[0].Chunk, users[0].Place) {
 				p.Open++
 			}
@@ -215,17 +208,18 @@ func (r *Restore) Foresee(each func(users []report.Saved, obstacle string)) (*Pr
 }
 
 func (r *Restore) layout() report.Layout {
+	header := "id,old_user_id,new_user_id"
 	if r.SetsBack() {
-		return report.Layout{Header: []byte("id,user_id,status"), Columns: 3, Column: 1, Delimiter: ','}
+		header = "id,user_id,status"
 	}
-	return report.Layout{Header: []byte("id,old_user_id,new_user_id"), Columns: 3, Column: 1, Delimiter: ','}
+	return report.Layout{Header: []byte(header), Columns: 3, Column: 1, Delimiter: ','}
 }
 
 // lines gives everybody who can come back with the new user_id, if there is one, from what a restore wrote in dir;
 // those who were suspended with the status that they had.
 func (r *Restore) lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line, error] {
 	return func(yield func(report.Line, error) bool) {
-		var created *report.Backup
+		var created *report.Backup // nil: nobody is created
 		if !r.SetsBack() {
 			var err error
 			if created, err = report.ReadBackup(dir, run, report.CreatedName); err != nil {
@@ -236,22 +230,22 @@ func (r *Restore) lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line
 		}
 		chunk, news := 0, map[int][]report.Saved(nil)
 		for users, err := range r.All() {
-			var u report.Saved
-			if err == nil {
-				u = users[0]
-			}
-			if err == nil && created != nil && u.Chunk != chunk {
-				chunk = u.Chunk
+			if err == nil && created != nil && users[0].Chunk != chunk {
+				chunk = users[0].Chunk
 				news, err = created.Chunk(chunk)
 			}
-			is := StatusOf(u.User)
-			if n := news[u.Place]; len(n) > 0 {
-				is = client.UserIDOf(n[len(n)-1].User)
-			} else if created != nil {
-				is = ""
+			if err != nil {
+				yield(report.Line{}, err)
+				return
+			}
+			u, is := users[0], ""
+			if created == nil {
+				is = StatusOf(u.User)
+			} else if n := len(news[u.Place]); n > 0 {
+				is = client.UserIDOf(news[u.Place][n-1].User)
 			}
 			raw := report.CSVRow(u.ID, client.UserIDOf(u.User), is)
-			if !yield(report.Line{Line: u.Line, Raw: raw, ID: []byte(u.ID), Chunk: u.Chunk, Place: u.Place}, err) || err != nil {
+			if !yield(report.Line{Line: u.Line, Raw: raw, ID: []byte(u.ID), Chunk: u.Chunk, Place: u.Place}, nil) {
 				return
 			}
 		}

@@ -271,11 +271,15 @@ func TestARestoreIsWhatWasForeseen(t *testing.T) {
 			t.Fatal(err)
 		}
 		listed := 0
-		p, err := r.Foresee(func(_ []report.Saved, obstacle string) {
-			if obstacle != "" {
+		for users, err := range r.All() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if Obstacle(users) != "" {
 				listed++
 			}
-		})
+		}
+		p, err := r.Foresee()
 		if err := errors.Join(err, r.Close()); err != nil {
 			t.Fatal(err)
 		}

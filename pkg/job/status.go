@@ -62,10 +62,8 @@ func beating(ctx context.Context, dir *journal.Dir, run *report.Run) (*report.St
 		case gone(cmp.Or(now, lastKnown(run))) && gone(holder(dir)):
 			return nil, nil
 		}
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, look) {
 			return nil, context.Cause(ctx)
-		case <-time.After(look):
 		}
 	}
 	if h := holder(dir); h.PID > 0 && !gone(h) { // what reads a long input, or waits for an answer
@@ -183,10 +181,8 @@ func Repace(ctx context.Context, path string, c report.PaceChange) (*report.Stat
 		case s != nil && s.State == report.Over:
 			return nil, Fail(Guard, "nothing is sent any more", "the run on %s has ended meanwhile", path)
 		}
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, look) {
 			return nil, context.Cause(ctx)
-		case <-time.After(look):
 		}
 	}
 	return nil, Fail(Halted, fmt.Sprintf("bulkdelete status %s says whether it is still at work", path),

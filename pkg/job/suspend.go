@@ -149,17 +149,12 @@ func (w *work) suspend(places []int, profiles map[int][]json.RawMessage, t trail
 // slack is by how much the times may differ that the API shows of the same change.
 const slack = time.Minute
 
-// stretch is some places of a chunk whose users' status was changed at the same time.
-type stretch struct {
-	places uint64
-	at     time.Time
-}
-
 // isOurs says whether a user at a place still has the status that the run gave, as far as the profile tells.
 func (r *Restore) isOurs(chunk, place int, is who.Person) bool {
 	moved, err := time.Parse(time.RFC3339, is.StatusChangedAt)
-	for _, s := range r.since[chunk] {
-		if s.places&report.PlacesMask(place, place) != 0 && err == nil && moved.After(s.at.Add(slack)) {
+	for _, row := range r.since[chunk] {
+		about := row.From <= place && place <= row.To
+		if about && err == nil && moved.After(sinceOf(row.Message).Add(slack)) {
 			return false
 		}
 	}
@@ -169,17 +164,18 @@ func (r *Restore) isOurs(chunk, place int, is who.Person) bool {
 // setBack gives users at places the status that they had, if their status is still the run's. All others are left
 // alone.
 func (r *Restore) setBack(w *work, places []int, t trail) error {
-	found, t, err := w.lookUp(places, t, func(half []int, t trail) error { return r.setBack(w, half, t) })
-	if err != nil || found == nil {
+	found, t, err := w.lookUp(places, t, w.key, func(half []int, t trail) error { return r.setBack(w, half, t) })
+	if found == nil {
 		return err
 	}
 	var send, done, gone []int
 	aims, others := map[int]aim{}, map[string][]int{}
 	for _, place := range places {
-		was, is := profileOf(w.users[place][0].User), profileOf(found[place])
-		switch {
-		case found[place] == nil:
+		if len(found[place]) == 0 {
 			gone = append(gone, place)
+			continue
+		}
+		switch was, is := profileOf(w.users[place][0].User), profileOf(found[place][0]); {
 		case r.isOurs(w.chunk.Number, place, is):
 			send = append(send, place)
 			aims[place] = aim{client.UserStatus{UserID: was.UserID, Status: was.Status}, is}

@@ -199,7 +199,7 @@ func TestProtectByPerson(t *testing.T) {
 		if f := b.verified(Expect{}); !f.Whole || !f.Finished {
 			t.Errorf("%+v", f.Problems)
 		}
-		if lists := b.protect.Lists("user_id"); lists[0].People != 2 {
+		if lists := b.protect.Lists("user_id"); lists["admins.csv"].People != 2 {
 			t.Errorf("%+v", lists)
 		}
 	})

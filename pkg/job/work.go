@@ -83,12 +83,12 @@ func (w *work) do(places []int) {
 // errLeft says that a worker gave up some of its places because the job is ending.
 var errLeft = errors.New("left for the next run")
 
-// sleep waits; false: the job is ending.
-func (w *work) sleep(d time.Duration) bool {
+// sleep waits; false: ctx has ended.
+func sleep(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-time.After(d):
 		return true
-	case <-w.job.feed.Done():
+	case <-ctx.Done():
 		return false
 	}
 }
