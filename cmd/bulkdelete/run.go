@@ -191,7 +191,7 @@ func (d *deletion) findNext(folder *job.Folder) error {
 		if err != nil {
 			return err
 		}
-		if row.Reject == nil && row.Chunk > 0 && !folder.Settled(row.Chunk, row.Place) {
+		if row.Code == "" && !folder.Settled(row.Chunk, row.Place) {
 			d.first = append(d.first, shown(row.Line, string(row.ID)))
 		}
 		if len(d.first) == samples {
@@ -290,17 +290,17 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 	lists := d.protection.Spelled(d.chunks.IDType, false)
 	defer d.console.whileSlow(d.through("reading " + d.input.Name))()
 	d.planned, err = chunker.Scan(ctx, d.input.Reader(), d.chunks, func(row chunker.Row) error {
-		if row.Reject == nil {
+		if row.Code == "" {
 			d.sampler.Add(row)
 		} else {
-			d.codes[row.Reject.Code]++
+			d.codes[row.Code]++
 			d.meet(lists, row.ID)
 		}
 		switch {
-		case row.Reject == nil && len(d.first) < samples:
+		case row.Code == "" && len(d.first) < samples:
 			d.first = append(d.first, shown(row.Line, string(row.ID)))
-		case row.Reject != nil && len(d.refused) < samples:
-			d.refused = append(d.refused, shown(row.Line, row.Reject.Reason))
+		case row.Code != "" && len(d.refused) < samples:
+			d.refused = append(d.refused, shown(row.Line, row.Reason))
 		}
 		return nil
 	})

@@ -219,7 +219,7 @@ func usersOf(plan *chunker.Plan, input *job.Input, gone func(chunk, place int) b
 			if err != nil {
 				return
 			}
-			if row.Reject != nil || gone(row.Chunk, row.Place) {
+			if row.Code != "" || gone(row.Chunk, row.Place) {
 				continue
 			}
 			var values []string

@@ -2,6 +2,7 @@ package chunker
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -41,7 +42,7 @@ func read(t testing.TB, text []byte, o Options) (*Plan, []Row, error) {
 	}
 	var accepted, split []string
 	for _, r := range rows {
-		if r.Reject == nil {
+		if r.Code == "" {
 			accepted = append(accepted, string(r.ID))
 		}
 	}
@@ -69,11 +70,7 @@ func read(t testing.TB, text []byte, o Options) (*Plan, []Row, error) {
 func summary(rows []Row) string {
 	var s []string
 	for _, r := range rows {
-		what := "ok"
-		if r.Reject != nil {
-			what = r.Reject.Code
-		}
-		s = append(s, fmt.Sprintf("%d %s", r.Line, what))
+		s = append(s, fmt.Sprintf("%d %s", r.Line, cmp.Or(r.Code, "ok")))
 	}
 	return strings.Join(s, ", ")
 }
@@ -97,7 +94,7 @@ func TestIDTypes(t *testing.T) {
 		}{{ids.good, true}, {ids.bad, false}} {
 			for _, id := range list.ids {
 				_, rows, err := read(t, []byte(idType+"\n"+id+"\n"), Options{IDType: idType})
-				if err != nil || len(rows) != 1 || (rows[0].Reject == nil) != list.ok {
+				if err != nil || len(rows) != 1 || (rows[0].Code == "") != list.ok {
 					t.Errorf("%s %q: %v %v", idType, id, rows, err)
 				}
 			}
@@ -121,8 +118,8 @@ func TestReasonsSayHowToMend(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if last := rows[len(rows)-1]; last.Reject == nil || !strings.Contains(last.Reject.Reason, want) {
-			t.Errorf("%q: %v, want %q", text, last.Reject, want)
+		if last := rows[len(rows)-1]; !strings.Contains(last.Reason, want) {
+			t.Errorf("%q: %v, want %q", text, last.Reason, want)
 		}
 	}
 }

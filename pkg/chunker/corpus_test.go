@@ -91,8 +91,8 @@ func TestCorpus(t *testing.T) {
 		}
 		var deleted, rejected []string
 		for _, row := range rows {
-			if row.Reject != nil {
-				rejected = append(rejected, fmt.Sprintf("%d %s", row.Line, row.Reject.Code))
+			if row.Code != "" {
+				rejected = append(rejected, fmt.Sprintf("%d %s", row.Line, row.Code))
 				continue
 			}
 			deleted = append(deleted, string(row.ID))

@@ -11,7 +11,7 @@
 // named in [Options]. Where there are two ways to read an input, none is taken: the error names the choices.
 //
 // Three kinds of trouble are told apart. An error of Scan or List means that the input cannot be read, so nothing of it
-// may be sent; a [*RejectError] concerns one row; [ErrChanged] means that the input is not any more what was planned.
+// may be sent; a [Row.Code] concerns one row; [ErrChanged] means that the input is not any more what was planned.
 //
 // Nothing here is global, and nothing runs beside the caller. A plan may be used by several goroutines, each with a
 // reader of its own; an iterator belongs to one goroutine. Memory is bounded by a few MiB whatever the input's size,

@@ -10,26 +10,17 @@ import (
 // reason, so test for it with errors.Is.
 var ErrChanged = errors.New("the input has changed since it was planned")
 
-// inputError is why an input cannot be read at all: nothing of it may be sent.
-type inputError struct {
-	line int // from 1; 0 when the trouble has no line, such as an empty input
-	err  error
-}
-
-func (e *inputError) Error() string {
-	if e.line == 0 {
-		return e.err.Error()
-	}
-	return fmt.Sprintf("line %d: %v", e.line, e.err)
-}
-
-func (e *inputError) Unwrap() error { return e.err }
-
+// fail says why an input cannot be read at all: nothing of it may be sent. line is 0 when the trouble has none, as that of
+// an empty input.
 func fail(line int, format string, args ...any) error {
-	return &inputError{line, fmt.Errorf(format, args...)}
+	err := fmt.Errorf(format, args...)
+	if line == 0 {
+		return err
+	}
+	return fmt.Errorf("line %d: %w", line, err)
 }
 
-// The codes of a RejectError.
+// Why a row is rejected (Row.Code).
 const (
 	codeEmpty       = "empty"       // the ID is empty, or a word for that
 	codeType        = "type"        // not an ID of the type that was asked for
@@ -40,19 +31,6 @@ const (
 	codeDuplicate   = "duplicate"   // an earlier row holds the same ID
 	codeProtected   = "protected"   // the ID is in Options.Protect
 )
-
-// RejectError is why one row is never sent. The other rows are not concerned.
-type RejectError struct {
-	Line   int    // input line on which the row starts, from 1
-	Code   string // empty, type, spreadsheet, control, columns, no_user, duplicate or protected
-	Reason string // for people: what is wrong and how to mend it; never the ID of another row
-}
-
-func (e *RejectError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
-
-// Invalid says whether the row itself is wrong. Duplicates and protected rows are set aside as asked: they are not
-// invalid and do not make a run fail.
-func (e *RejectError) Invalid() bool { return e.Code != codeDuplicate && e.Code != codeProtected }
 
 // listColumns names the columns of a first record, with their numbers, for an error that asks for --column.
 func listColumns(cells []string) string {

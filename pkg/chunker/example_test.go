@@ -14,8 +14,8 @@ func Example() {
 		"not an address;?\nchen@example.com;Chen\n"
 	options := chunker.Options{IDType: chunker.Email, ChunkSize: 2}
 	plan, err := chunker.Scan(context.Background(), strings.NewReader(file), options, func(row chunker.Row) error {
-		if row.Reject != nil {
-			fmt.Println(row.Reject)
+		if row.Code != "" {
+			fmt.Printf("line %d: %s\n", row.Line, row.Reason)
 		}
 		return nil
 	})

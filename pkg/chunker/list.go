@@ -74,8 +74,8 @@ func readList(list []byte, kind string) (ids []string, named bool, err error) {
 			return ids, in.named, nil
 		case err != nil:
 			return nil, in.named, err
-		case row.Reject != nil:
-			return nil, in.named, fail(row.Line, "%s (no row of such a list is passed over)", row.Reject.Reason)
+		case row.Code != "":
+			return nil, in.named, fail(row.Line, "%s (no row of such a list is passed over)", row.Reason)
 		default:
 			ids = append(ids, string(row.ID))
 		}

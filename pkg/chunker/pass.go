@@ -37,7 +37,7 @@ func openPass(r io.Reader, o Options) (*pass, error) {
 	sep := sepLine(text, eol)
 	comma := cmp.Or(o.Delimiter, sep, findDelimiter(text, whole, eol))
 	if err := (Options{Delimiter: comma}).Validate(); err != nil {
-		return nil, &inputError{1, err}
+		return nil, fail(1, "%w", err)
 	}
 	p := &pass{plan: &Plan{Options: o, Delimiter: comma, Encoding: src.encoding, BOM: src.bom},
 		src: src, rec: &records{src: src, eol: eol, comma: byte(comma)}, check: newChecker(o)}
@@ -107,7 +107,7 @@ func isMark(line []byte) bool {
 	return bytes.HasPrefix(line, []byte("#TYPE ")) || bytes.HasPrefix(line, []byte("version:v"))
 }
 
-// next gives the next row, without its chunk and place. It gives io.EOF at the end, or an *inputError.
+// next gives the next row, without its chunk and place. It gives io.EOF at the end, or why the input cannot be read.
 func (p *pass) next() (row Row, err error) {
 	rec := &p.rec.record
 	if p.at < len(p.ahead) {
@@ -128,12 +128,8 @@ func (p *pass) next() (row Row, err error) {
 	if rec.odd && len(rec.cells) == p.plan.Columns && bytes.Contains(row.ID, quoteMark) {
 		return row, p.rec.misplacedQuote(rec.line)
 	}
-	code, reason := p.judge(rec, row.ID)
-	if code == "" {
-		code, reason = p.check.check(row.ID)
-	}
-	if code != "" {
-		row.Reject = &RejectError{row.Line, code, reason}
+	if row.Code, row.Reason = p.judge(rec, row.ID); row.Code == "" {
+		row.Code, row.Reason = p.check.check(row.ID)
 	}
 	return row, nil
 }

@@ -10,14 +10,22 @@ import (
 	"strings"
 )
 
-// Row is one record of the input, but for the header.
+// Row is one record of the input, but for the header. Without a code it is accepted, else it is never sent, and the
+// other rows are not concerned.
 type Row struct {
-	Line   int          // input line on which the record starts, from 1
-	ID     []byte       // as it will be sent, without the spaces around it; valid until the next row
-	Raw    []byte       // the record as it stands (in UTF-8), without its line end; valid until the next row
-	Chunk  int          // from 1; 0: rejected
-	Place  int          // inside the chunk, from 1; 0: rejected
-	Reject *RejectError // nil: accepted
+	Line   int    // input line on which the record starts, from 1
+	ID     []byte // as it will be sent, without the spaces around it; valid until the next row
+	Raw    []byte // the record as it stands (in UTF-8), without its line end; valid until the next row
+	Chunk  int    // from 1; 0: rejected
+	Place  int    // inside the chunk, from 1; 0: rejected
+	Code   string // of what is wrong: empty, type, spreadsheet, control, columns, no_user, duplicate or protected
+	Reason string // for people: what is wrong and how to mend it; never the ID of another row
+}
+
+// Invalid says whether the row itself is wrong. Duplicates and protected rows are set aside as asked: they are not
+// invalid and do not make a run fail.
+func (r *Row) Invalid() bool {
+	return r.Code != "" && r.Code != codeDuplicate && r.Code != codeProtected
 }
 
 // Chunk is what one call names: 1 to Options.ChunkSize accepted IDs. Its slices belong to the receiver.
@@ -72,12 +80,12 @@ type Plan struct {
 func (p *Plan) count(row *Row) {
 	p.Rows++
 	switch {
-	case row.Reject == nil:
+	case row.Code == "":
 		p.Accepted++
 		p.Chunks = row.Chunk
-	case row.Reject.Code == codeDuplicate:
+	case row.Code == codeDuplicate:
 		p.Duplicates++
-	case row.Reject.Code == codeProtected:
+	case row.Code == codeProtected:
 		p.Protected++
 	default:
 		p.Invalid++
@@ -103,7 +111,7 @@ func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 	return func(yield func(Chunk, error) bool) {
 		var held []Chunk
 		err := p.replay(r, func(row Row, ours, proven bool) bool {
-			if ours && row.Reject == nil {
+			if ours && row.Code == "" {
 				if row.Place == 1 {
 					n := p.Options.ChunkSize
 					held = append(held, Chunk{row.Chunk, make([]string, 0, n), make([]int, 0, n), make([]string, 0, n)})

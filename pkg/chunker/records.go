@@ -58,7 +58,7 @@ func (r *record) clone() record {
 	return c
 }
 
-// next goes to the next record; empty lines are none. It gives io.EOF at the end, or an *inputError.
+// next goes to the next record; empty lines are none. It gives io.EOF at the end, or why the input cannot be read.
 func (r *records) next() error {
 	if err := r.readLines(); err != nil {
 		return err

@@ -68,19 +68,19 @@ func (s *scan) next() (row Row, ours bool, err error) {
 		return row, false, s.finish()
 	case err != nil:
 		return row, false, err
-	case row.Reject == nil:
+	case row.Code == "":
 		if first := s.firstLine(&row); first != 0 {
-			row.Reject = &RejectError{row.Line, codeDuplicate, fmt.Sprintf("the same ID as in line %d", first)}
+			row.Code, row.Reason = codeDuplicate, fmt.Sprintf("the same ID as in line %d", first)
 		}
 	}
-	if row.Reject != nil || s.check.fits == nil {
+	if row.Code != "" || s.check.fits == nil {
 		if t := looksLike(row.ID); t != "" && t != s.check.name {
 			s.looks[t]++
 		}
 	}
 	s.plan.AllRows++
-	if row.Reject != nil {
-		ours = s.reject(row.Reject)
+	if row.Code != "" {
+		ours = s.reject(&row)
 	} else {
 		ours, err = s.accept(&row)
 	}
@@ -107,9 +107,9 @@ func (s *scan) firstLine(row *Row) uint32 {
 	return 0
 }
 
-func (s *scan) reject(e *RejectError) (ours bool) {
-	s.all.Write(binary.LittleEndian.AppendUint32([]byte("rejected "+e.Code+" "), uint32(e.Line)))
-	if e.Code != codeProtected {
+func (s *scan) reject(row *Row) (ours bool) {
+	s.all.Write(binary.LittleEndian.AppendUint32([]byte("rejected "+row.Code+" "), uint32(row.Line)))
+	if row.Code != codeProtected {
 		s.plan.AllRejected++
 	}
 	return s.plan.Options.Shard == 0

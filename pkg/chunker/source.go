@@ -169,7 +169,7 @@ func (s *source) readError(line int, err error) error {
 	case s.compression != "":
 		return fail(line, "the %s data is damaged (%w): get the file again", s.compression, err)
 	}
-	return &inputError{line, err}
+	return fail(line, "%w", err)
 }
 
 // drain reads what a decompressor left unread, so that the hash is over the whole input.

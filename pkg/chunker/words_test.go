@@ -13,7 +13,7 @@ func codeOf(t *testing.T, idType, id string) (code, reason string) {
 	if err != nil || len(rows) != 1 {
 		t.Fatalf("%s %q: %v (%v)", idType, id, rows, err)
 	}
-	if r := rows[0].Reject; r != nil {
+	if r := rows[0]; r.Code != "" {
 		return r.Code, r.Reason
 	}
 	return "ok", ""

@@ -35,8 +35,8 @@ func deleteAll(ctx context.Context, config client.Config, list io.ReadSeeker, ou
 	defer api.Close()
 	// First the whole list is read and checked, and only then, in a second reading, anybody is deleted.
 	plan, err := chunker.Scan(ctx, list, chunker.Options{IDType: chunker.UserID}, func(row chunker.Row) error {
-		if row.Reject != nil {
-			fmt.Fprintln(out, row.Reject)
+		if row.Code != "" {
+			fmt.Fprintf(out, "line %d: %s\n", row.Line, row.Reason)
 		}
 		return nil
 	})

@@ -136,10 +136,8 @@ func (r *Record) layout() report.Layout {
 func (r *Record) lines(*journal.Dir, *report.Run) iter.Seq2[report.Line, error] {
 	return func(yield func(report.Line, error) bool) {
 		for row, err := range r.Plan.All(r.Input.Reader()) {
-			line := report.Line{Line: row.Line, Raw: row.Raw, ID: row.ID, Chunk: row.Chunk, Place: row.Place}
-			if row.Reject != nil {
-				line.Reason, line.Code, line.Invalid = row.Reject.Reason, row.Reject.Code, row.Reject.Invalid()
-			}
+			line := report.Line{Line: row.Line, Raw: row.Raw, ID: row.ID, Chunk: row.Chunk, Place: row.Place,
+				Reason: row.Reason, Code: row.Code, Invalid: row.Invalid()}
 			if !yield(line, err) || err != nil {
 				return
 			}
