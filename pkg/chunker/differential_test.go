@@ -69,8 +69,7 @@ func differ(t *rapid.T) {
 	text := strings.Join(rapid.SliceOfN(piece, 0, 40).Draw(t, "text"), "")
 	want, standard := naive(text, comma)
 
-	src := &source{text: bufio.NewReader(strings.NewReader(text)), encoding: "utf-8"}
-	r := &records{src: src, eol: '\n', comma: byte(comma)}
+	r := &reader{text: bufio.NewReader(strings.NewReader(text)), encoding: "utf-8", eol: '\n', comma: byte(comma)}
 	var rows [][]string
 	var raws []string
 	err := r.next()

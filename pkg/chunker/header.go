@@ -8,13 +8,17 @@ import (
 	"strings"
 )
 
+// headRows is among how many of the first rows the header is looked for.
+const headRows = 20
+
 // ownPrefix starts the columns that a run adds to its files. They are never data.
 const ownPrefix = "bulkdelete_"
 
 // head is an input's first rows, with their cells trimmed, and what find finds in them.
 type head struct {
 	rows  [][]string
-	lines []int
+	raws  [][]byte // as they stand
+	lines []int    // where they start
 	opts  Options
 	idType
 

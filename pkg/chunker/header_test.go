@@ -189,3 +189,16 @@ func TestOwnFilesComeBack(t *testing.T) {
 		}
 	}
 }
+
+// A line that programs put in front of a table is passed over there and nowhere else: below the header it is a row like
+// any other, which may name somebody and has to be accounted for.
+func TestMarksBelowTheHeaderAreRows(t *testing.T) {
+	for text, want := range map[string]string{
+		"version:v1\ncustomField\nversion:v2\nteam:a\n": "3 ok, 4 ok",
+		"customField\n#TYPE x\nteam:a\n":                "2 no_user, 3 ok",
+	} {
+		if _, rows, err := read(t, []byte(text), Options{IDType: CustomField}); err != nil || summary(rows) != want {
+			t.Errorf("%q: %s (%v), want %s", text, summary(rows), err, want)
+		}
+	}
+}

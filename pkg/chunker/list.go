@@ -2,7 +2,6 @@ package chunker
 
 import (
 	"bytes"
-	"io"
 	"slices"
 )
 
@@ -59,25 +58,22 @@ func readList(list []byte, kind string) (ids []string, named bool, err error) {
 	if err := o.Validate(); err != nil {
 		return nil, false, err
 	}
-	in, err := openPass(bytes.NewReader(list), o.filled())
-	if err != nil {
-		return nil, false, err
+	in := openPass(bytes.NewReader(list), o.filled(), nil)
+	if named = in.named; !named && in.err == nil {
+		o.NoHeader = true
+		in = openPass(bytes.NewReader(list), o.filled(), nil)
 	}
-	if !in.named {
-		in.at, in.plan.Columns, in.idNames = 0, len(in.ahead[0].cells), nil
-	}
-	for {
-		switch row, err := in.next(); {
-		case err == io.EOF && len(ids) == 0:
-			return nil, in.named, fail(0, "the list holds no ID")
-		case err == io.EOF:
-			return ids, in.named, nil
+	for row, err := range in.rows {
+		switch {
 		case err != nil:
-			return nil, in.named, err
-		case row.Code != "":
-			return nil, in.named, fail(row.Line, "%s (no row of such a list is passed over)", row.Reason)
-		default:
-			ids = append(ids, string(row.ID))
+			return nil, named, err
+		case row.Invalid():
+			return nil, named, fail(row.Line, "%s (no row of such a list is passed over)", row.Reason)
 		}
+		ids = append(ids, string(row.ID))
 	}
+	if len(ids) == 0 {
+		return nil, named, fail(0, "the list holds no ID")
+	}
+	return ids, named, nil
 }

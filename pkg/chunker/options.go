@@ -10,6 +10,10 @@ import (
 // MaxChunk is the most users that one call may name (docs/genauth-api.md, "Endpoints").
 const MaxChunk = 50
 
+// blockRows is how many accepted rows at least share one digest. A later pass holds back that many until they are found
+// unchanged; one digest takes 16 bytes of the plan.
+const blockRows = 50
+
 const delimiters = ",;\t|"
 
 // Options say how an input is read and which of its rows may be deleted. The zero value is what most files need.
@@ -61,3 +65,6 @@ func (o Options) filled() Options {
 	}
 	return o
 }
+
+// blockSize is how many accepted rows share a digest: those of whole chunks.
+func (o *Options) blockSize() int { return (blockRows + o.ChunkSize - 1) / o.ChunkSize * o.ChunkSize }

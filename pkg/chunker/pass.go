@@ -3,79 +3,90 @@ package chunker
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"math"
 	"slices"
 )
 
-// headRows is among how many of the first rows the header is looked for.
-const headRows = 20
-
-// pass reads an input once, row by row, and checks each row for what can be told from the row alone.
+// pass reads an input once and decides what becomes of each row. The first pass makes the plan; a later one makes it
+// again, and compares.
 type pass struct {
-	plan  *Plan // what is known of it so far
-	src   *source
-	rec   *records
-	check *checker
+	*reader
+	check   *checker
+	plan    *Plan // what is known of it so far
+	planned *Plan // by the first pass; nil: this is it
+	err     error // that ended the pass; io.EOF: nothing did
 
-	ahead    []record // the first rows, which were read ahead
-	aheadErr error    // what came after them, if they are not headRows
-	at       int      // how many of them were given
-	named    bool     // the column was found by the header's name
-	idNames  [][]byte // of the ID's column, by which a header that is repeated is known
+	from    int      // the line from which on rows are data
+	named   bool     // the column was found by the header's name
+	idNames [][]byte // of the ID's column, by which a header that is repeated is known
+
+	seen  seen           // of the first pass
+	again int            // duplicates that a later pass has met
+	first int            // line of the present block's first row
+	block []byte         // the rows of the present block, as they are digested
+	all   hash.Hash      // of all decisions
+	looks map[string]int // IDs that look like another type
 }
 
-// openPass finds out all about the input that holds for every row. o is filled and valid.
-func openPass(r io.Reader, o Options) (*pass, error) {
-	src, err := openSource(r, o.Encoding)
-	if err != nil {
-		return nil, err
+// openPass finds out all about an input that holds for every row. o is filled and valid.
+func openPass(in io.Reader, o Options, planned *Plan) *pass {
+	p := &pass{check: newChecker(o), plan: &Plan{Options: o}, planned: planned, all: sha256.New(), looks: map[string]int{}}
+	p.err = p.open(in)
+	return p
+}
+
+func (p *pass) open(in io.Reader) (err error) {
+	if p.reader, err = openReader(in, p.plan.Options.Encoding); err != nil {
+		return err
 	}
-	text, err := src.text.Peek(sniffBytes)
-	whole, eol := err != nil, findEOL(text)
-	sep := sepLine(text, eol)
-	comma := cmp.Or(o.Delimiter, sep, findDelimiter(text, whole, eol))
+	text, err := p.text.Peek(sniffBytes)
+	p.eol = findEOL(text)
+	sep := sepLine(text, p.eol)
+	comma := cmp.Or(p.plan.Options.Delimiter, sep, findDelimiter(text, err != nil, p.eol))
 	if err := (Options{Delimiter: comma}).Validate(); err != nil {
-		return nil, fail(1, "%w", err)
+		return fail(1, "%w", err)
 	}
-	p := &pass{plan: &Plan{Options: o, Delimiter: comma, Encoding: src.encoding, BOM: src.bom},
-		src: src, rec: &records{src: src, eol: eol, comma: byte(comma)}, check: newChecker(o)}
+	p.comma, p.plan.Delimiter, p.plan.Encoding, p.plan.BOM = byte(comma), comma, p.encoding, p.bom
 	if sep != 0 {
-		if err := p.rec.readLine(); err != nil {
-			return nil, err
+		if err := p.readLine(); err != nil {
+			return err
 		}
 	}
 	h, err := p.readHead()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := h.find(); err != nil {
-		return nil, err
+		return err
 	}
 	p.begin(h)
-	return p, nil
+	return nil
 }
 
-// readHead reads the first rows ahead.
+// readHead reads the first rows, and goes back to where they begin.
 func (p *pass) readHead() (*head, error) {
-	for size := 0; len(p.ahead) < headRows && size < sniffBytes && p.aheadErr == nil; {
-		if p.aheadErr = p.rec.next(); p.aheadErr == nil && !isMark(p.rec.raw) {
-			p.ahead = append(p.ahead, p.rec.clone())
-			size += len(p.rec.raw)
+	h := &head{opts: p.plan.Options, idType: p.check.idType, header: -1}
+	defer p.bookmark()()
+	var err error
+	for size := 0; len(h.rows) < headRows && size < sniffBytes && err == nil; {
+		if err = p.reader.next(); err == nil && !isMark(p.raw) {
+			h.rows, h.raws, h.lines = append(h.rows, p.texts()), append(h.raws, bytes.Clone(p.raw)), append(h.lines, p.line)
+			size += len(p.raw)
 		}
 	}
 	switch {
-	case len(p.ahead) == 0 && p.aheadErr == io.EOF:
+	case len(h.rows) > 0: // an error behind them comes again
+		return h, nil
+	case err == io.EOF:
 		return nil, fail(0, "the input is empty: give a file with one user a row")
-	case len(p.ahead) == 0:
-		return nil, p.aheadErr
 	}
-	h := &head{opts: p.plan.Options, idType: p.check.idType, header: -1}
-	for _, rec := range p.ahead {
-		h.rows, h.lines = append(h.rows, rec.texts()), append(h.lines, rec.line)
-	}
-	return h, nil
+	return nil, err
 }
 
 // begin takes over what was found in the first rows.
@@ -87,15 +98,15 @@ func (p *pass) begin(h *head) {
 	if h.garbled() > 1 { // a single one may be a name
 		plan.Notes = append(plan.Notes, garbledNote)
 	}
-	p.at, p.named, p.check.digits = h.data, h.named, h.digits()
+	p.named, p.check.digits = h.named, h.digits()
 	plan.Column = h.column + 1
 	if h.header < 0 {
-		plan.Columns = len(h.rows[h.data])
+		p.from, plan.Columns = h.lines[h.data], len(h.rows[h.data])
 		return
 	}
 	header := h.rows[h.header]
-	plan.Columns = len(header)
-	plan.ColumnName, plan.own, plan.HeaderRaw = header[h.column], pick(header, isOwn), p.ahead[h.header].raw
+	p.from, plan.Columns = h.lines[h.header]+1, len(header)
+	plan.ColumnName, plan.own, plan.HeaderRaw = header[h.column], pick(header, isOwn), h.raws[h.header]
 	if p.idNames = [][]byte{[]byte(plan.ColumnName)}; p.check.fits == nil {
 		p.idNames = append(p.idNames, bytes.Fields([]byte(p.check.exact))...)
 	}
@@ -107,37 +118,70 @@ func isMark(line []byte) bool {
 	return bytes.HasPrefix(line, []byte("#TYPE ")) || bytes.HasPrefix(line, []byte("version:v"))
 }
 
-// next gives the next row, without its chunk and place. It gives io.EOF at the end, or why the input cannot be read.
+// rows gives every row with what becomes of it, and as the last element why the pass ended before the input did.
+func (p *pass) rows(yield func(Row, error) bool) {
+	for p.err == nil {
+		var row Row
+		if row, p.err = p.next(); p.err == nil && !yield(row, nil) {
+			return
+		}
+	}
+	switch {
+	case p.err == io.EOF:
+	case p.planned == nil || errors.Is(p.err, errRead) || errors.Is(p.err, ErrChanged):
+		yield(Row{}, p.err)
+	default: // it could be understood when it was planned
+		yield(Row{}, fmt.Errorf("%w: %w", ErrChanged, p.err))
+	}
+}
+
+// next decides what becomes of the next row, and accounts for it. At the end it gives io.EOF, and the plan is complete.
 func (p *pass) next() (row Row, err error) {
-	rec := &p.rec.record
-	if p.at < len(p.ahead) {
-		rec = &p.ahead[p.at]
-		p.at++
-	} else if p.aheadErr != nil {
-		return row, p.aheadErr
-	} else if err := p.rec.next(); err != nil {
+	err = p.reader.next()
+	for err == nil && p.line < p.from {
+		err = p.reader.next()
+	}
+	switch {
+	case err == io.EOF:
+		return row, p.finish()
+	case err != nil:
 		return row, err
+	case p.line > math.MaxUint32:
+		return row, fail(p.line, "more than %d lines: split the file", math.MaxUint32)
 	}
-	row.Line, row.Raw = rec.line, rec.raw
-	if row.Line > math.MaxUint32 {
-		return row, fail(row.Line, "more than %d lines: split the file", math.MaxUint32)
+	row.Line, row.Raw = p.line, p.raw
+	if column := p.plan.Column - 1; column < len(p.cells) {
+		row.ID = trim(p.cells[column])
 	}
-	if column := p.plan.Column - 1; column < len(rec.cells) {
-		row.ID = trim(rec.cells[column])
+	if p.odd && len(p.cells) == p.plan.Columns && bytes.Contains(row.ID, quoteMark) {
+		return row, p.misplacedQuote()
 	}
-	if rec.odd && len(rec.cells) == p.plan.Columns && bytes.Contains(row.ID, quoteMark) {
-		return row, p.rec.misplacedQuote(rec.line)
-	}
-	if row.Code, row.Reason = p.judge(rec, row.ID); row.Code == "" {
+	if row.Code, row.Reason = p.judge(row.ID); row.Code == "" {
 		row.Code, row.Reason = p.check.check(row.ID)
 	}
-	return row, nil
+	if row.Code == "" {
+		if first := p.firstLine(&row); first != 0 {
+			row.Code, row.Reason = codeDuplicate, fmt.Sprintf("the same ID as in line %d", first)
+		}
+	}
+	if row.Code != "" || p.check.fits == nil {
+		if t := looksLike(row.ID); t != "" && t != p.check.name {
+			p.looks[t]++
+		}
+	}
+	if row.Code == "" {
+		err = p.accept(&row)
+	} else {
+		p.all.Write(binary.LittleEndian.AppendUint32([]byte("rejected "+row.Code+" "), uint32(row.Line)))
+	}
+	p.plan.count(&row, p.ours(&row))
+	return row, err
 }
 
 // judge says what is wrong with a row as a whole, whatever its ID is.
-func (p *pass) judge(rec *record, id []byte) (code, reason string) {
+func (p *pass) judge(id []byte) (code, reason string) {
 	const remedy = ": delete the row (--no-validate if it is an ID)"
-	switch n := len(rec.cells); {
+	switch n := len(p.cells); {
 	case n != p.plan.Columns:
 		if what := noUser(id); n == 1 && p.plan.Column == 1 && what != "" {
 			return codeNoUser, what
@@ -147,12 +191,12 @@ func (p *pass) judge(rec *record, id []byte) (code, reason string) {
 	case p.check.noValidate:
 	case len(id) > 0 && p.repeatsHeader(id):
 		return codeNoUser, "the header is repeated here" + remedy
-	case p.plan.Column > 1 && isNumber(id) && !isUserID(id) && isAmong(sums, trim(rec.cells[0])):
+	case p.plan.Column > 1 && isNumber(id) && !isUserID(id) && isAmong(sums, trim(p.cells[0])):
 		return codeNoUser, "a sum, not a user" + remedy
-	case rec.last != rec.line:
-		if line := p.swallowed(rec, id); line > 0 {
+	case p.line != p.lines:
+		if line := p.swallowed(id); line > 0 {
 			return codeColumns, fmt.Sprintf("a quote goes on from line %d to %d, and line %d looks like "+
-				"a row of its own: take the quote away, or close it where its cell ends", rec.line, rec.last, line)
+				"a row of its own: take the quote away, or close it where its cell ends", p.line, p.lines, line)
 		}
 	}
 	return "", ""
@@ -166,19 +210,114 @@ func (p *pass) repeatsHeader(id []byte) bool {
 }
 
 // swallowed gives the line inside a quoted cell that looks like a row of its own, and 0 if there is none.
-func (p *pass) swallowed(rec *record, own []byte) (line int) {
+func (p *pass) swallowed(own []byte) (line int) {
 	if p.plan.Columns == 1 {
 		return 0
 	}
-	for i, text := range bytes.Split(rec.raw, []byte{p.rec.eol}) {
-		cells := bytes.Split(bytes.TrimSuffix(text, []byte{'\r'}), []byte{p.rec.comma})
+	for i, text := range bytes.Split(p.raw, []byte{p.eol}) {
+		cells := bytes.Split(bytes.TrimSuffix(text, []byte{'\r'}), []byte{p.comma})
 		if len(cells) != p.plan.Columns {
 			continue
 		}
 		id := bytes.Trim(trim(cells[p.plan.Column-1]), `"`)
 		if !bytes.Equal(id, own) && (p.check.fits == nil && i > 0 || p.check.fits != nil && p.check.fits(id)) {
-			return rec.line + i
+			return p.line + i
 		}
 	}
 	return 0
+}
+
+// firstLine gives the line of an earlier row with the same ID, and 0 if there is none.
+func (p *pass) firstLine(row *Row) uint32 {
+	line := uint32(row.Line)
+	if p.planned == nil {
+		first := p.seen.add(p.check.key(row.ID), line)
+		if first != 0 {
+			p.plan.duplicates = append(p.plan.duplicates, [2]uint32{line, first})
+		}
+		return first
+	}
+	if d := p.planned.duplicates; p.again < len(d) && d[p.again][0] == line {
+		p.again++
+		return d[p.again-1][1]
+	}
+	return 0
+}
+
+// accept gives a row its chunk and its place there, and ends the block if it is complete.
+func (p *pass) accept(row *Row) error {
+	o := &p.plan.Options
+	row.Chunk, row.Place = p.plan.AllAccepted/o.ChunkSize/o.Shards+1, p.plan.AllAccepted%o.ChunkSize+1
+	p.plan.AllAccepted++
+	if p.proven() {
+		p.first = row.Line
+	}
+	p.block = append(append(p.block, row.ID...), '\n')
+	if o.WholeRows {
+		p.block = append(append(p.block, row.Raw...), '\n')
+	}
+	p.block = binary.LittleEndian.AppendUint32(p.block, uint32(row.Line)) // a block holds only where it stood
+	if p.plan.AllAccepted%o.blockSize() == 0 {
+		return p.endBlock(row.Line)
+	}
+	return nil
+}
+
+// ours says whether the row that was read last is one of the shard's: chunks are dealt out in turn, and rejected rows are
+// the first shard's.
+func (p *pass) ours(row *Row) bool {
+	o := &p.plan.Options
+	if row.Code != "" {
+		return o.Shard == 0
+	}
+	return (p.plan.AllAccepted-1)/o.ChunkSize%o.Shards == o.Shard
+}
+
+// proven says whether all rows so far stand in blocks that are complete, and in a later pass as they were planned.
+func (p *pass) proven() bool { return len(p.block) == 0 }
+
+// endBlock makes the block's digest or, in a later pass, compares it.
+func (p *pass) endBlock(last int) error {
+	full := sha256.Sum256(p.block)
+	d := [16]byte(full[:])
+	p.all.Write(d[:])
+	p.block = p.block[:0]
+	if p.planned == nil {
+		p.plan.blocks = append(p.plan.blocks, d)
+		return nil
+	}
+	n := (p.plan.AllAccepted - 1) / p.plan.Options.blockSize()
+	if b := p.planned.blocks; n >= len(b) || b[n] != d {
+		return fmt.Errorf("lines %d to %d: %w: plan it again", p.first, last, ErrChanged)
+	}
+	return nil
+}
+
+// finish completes the plan at the input's end, and gives io.EOF if a later pass met what was planned.
+func (p *pass) finish() error {
+	plan := p.plan
+	if !p.proven() {
+		if err := p.endBlock(p.lines); err != nil {
+			return err
+		}
+	}
+	if err := p.drain(); err != nil {
+		return err
+	}
+	plan.SHA256, plan.Bytes = [32]byte(p.in.sum.Sum(nil)), p.in.n
+	if was := p.planned; was != nil && was.SHA256 != plan.SHA256 {
+		return fmt.Errorf("%w: it has %d bytes and %d rows, had %d and %d: plan it again",
+			ErrChanged, plan.Bytes, plan.AllRows, was.Bytes, was.AllRows)
+	}
+	fmt.Fprintf(p.all, "%s %d %d", plan.Options.IDType, plan.Options.ChunkSize, plan.AllRows)
+	plan.Digest = [32]byte(p.all.Sum(nil))
+	for _, t := range []string{UserID, Email, Phone} {
+		if n := p.looks[t]; n > plan.AllRows/2 {
+			plan.Notes = append(plan.Notes, fmt.Sprintf("%d of %d IDs look like %s: --id-type %s?", n, plan.AllRows, article(t), t))
+		}
+	}
+	if plan.AllRows == 0 {
+		plan.Notes = append(plan.Notes, "the input has a header and no rows: there is nobody to delete")
+	}
+	return io.EOF
 }

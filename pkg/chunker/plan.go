@@ -2,8 +2,7 @@ package chunker
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
+	"context"
 	"io"
 	"iter"
 	"slices"
@@ -76,20 +75,50 @@ type Plan struct {
 	duplicates [][2]uint32 // the line of each, and that of the first with its ID
 }
 
-// count counts a row of the shard's.
-func (p *Plan) count(row *Row) {
+// count counts a row, which is the shard's or not.
+func (p *Plan) count(row *Row, ours bool) {
+	p.AllRows++
+	if row.Code != "" && row.Code != codeProtected {
+		p.AllRejected++
+	}
+	if !ours {
+		return
+	}
 	p.Rows++
-	switch {
-	case row.Code == "":
+	switch row.Code {
+	case "":
 		p.Accepted++
 		p.Chunks = row.Chunk
-	case row.Code == codeDuplicate:
+	case codeDuplicate:
 		p.Duplicates++
-	case row.Code == codeProtected:
+	case codeProtected:
 		p.Protected++
 	default:
 		p.Invalid++
 	}
+}
+
+// Scan reads the whole input, checks every row and gives the plan. It calls visit, unless nil, with every row in order,
+// and stops with visit's error as it is, or between two rows with ctx's cause. Any other error says why the input
+// cannot be read, with the line. Memory grows by at most 38 bytes for each accepted ID, and Scan frees most of it (all
+// but half a byte) when it ends.
+func Scan(ctx context.Context, r io.Reader, o Options, visit func(Row) error) (*Plan, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	p := openPass(r, o.filled(), nil)
+	for row, err := range p.rows {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err == nil && visit != nil && p.ours(&row) {
+			err = visit(row)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return p.plan, nil
 }
 
 // All gives every row again, rejected ones with the reasons they had. r starts at the input's first byte. Memory is
@@ -97,9 +126,11 @@ func (p *Plan) count(row *Row) {
 // error that wraps ErrChanged, as the last element, and what was made from the rows is to be thrown away.
 func (p *Plan) All(r io.Reader) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		err := p.replay(r, func(row Row, ours, _ bool) bool { return !ours || yield(row, nil) })
-		if err != nil {
-			yield(Row{}, err)
+		in := openPass(r, p.Options, p)
+		for row, err := range in.rows {
+			if (err != nil || in.ours(&row)) && !yield(row, err) {
+				return
+			}
 		}
 	}
 }
@@ -110,8 +141,13 @@ func (p *Plan) All(r io.Reader) iter.Seq2[Row, error] {
 func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 	return func(yield func(Chunk, error) bool) {
 		var held []Chunk
-		err := p.replay(r, func(row Row, ours, proven bool) bool {
-			if ours && row.Code == "" {
+		in := openPass(r, p.Options, p)
+		for row, err := range in.rows {
+			if err != nil {
+				yield(Chunk{}, err)
+				return
+			}
+			if row.Code == "" && in.ours(&row) {
 				if row.Place == 1 {
 					n := p.Options.ChunkSize
 					held = append(held, Chunk{row.Chunk, make([]string, 0, n), make([]int, 0, n), make([]string, 0, n)})
@@ -120,17 +156,17 @@ func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 				c.IDs, c.Lines = append(c.IDs, string(row.ID)), append(c.Lines, row.Line)
 				c.Raw = append(c.Raw, string(row.Raw))
 			}
-			for proven && len(held) > 0 {
-				c := held[0]
-				held = held[1:]
-				if !yield(c, nil) {
-					return false
+			for in.proven() && len(held) > 0 {
+				if !yield(held[0], nil) {
+					return
 				}
+				held = held[1:]
 			}
-			return true
-		})
-		if err != nil {
-			yield(Chunk{}, err)
+		}
+		for _, c := range held {
+			if !yield(c, nil) {
+				return
+			}
 		}
 	}
 }
@@ -138,7 +174,7 @@ func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 // Cells takes a row apart, or the header: raw is Row.Raw, Chunk.Raw or HeaderRaw. A row that was accepted has Columns
 // cells; what cannot be taken apart has none.
 func (p *Plan) Cells(raw string) (cells []string) {
-	r := &records{comma: byte(p.Delimiter), record: record{raw: []byte(strings.TrimSuffix(raw, "\r"))}}
+	r := &reader{comma: byte(p.Delimiter), raw: []byte(strings.TrimSuffix(raw, "\r"))}
 	if r.cut() != nil {
 		return nil
 	}
@@ -162,25 +198,4 @@ func (p *Plan) Bare(raw []byte) []byte {
 		}
 	}
 	return bytes.Join(cells, []byte(string(p.Delimiter)))
-}
-
-// replay makes the decisions again, and calls each with every row until it says no. proven says that all rows so far
-// were found as planned; when the whole input was, each is called once more, with no row of ours.
-func (p *Plan) replay(r io.Reader, each func(row Row, ours, proven bool) bool) error {
-	s, err := openScan(r, p.Options, p)
-	for err == nil {
-		var row Row
-		var ours bool
-		if row, ours, err = s.next(); err == nil && !each(row, ours, s.proven()) {
-			return nil
-		}
-	}
-	switch {
-	case err == io.EOF:
-		each(Row{}, false, true)
-		return nil
-	case errors.Is(err, errRead) || errors.Is(err, ErrChanged):
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrChanged, err) // it could be understood when it was planned
 }

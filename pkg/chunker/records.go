@@ -22,44 +22,16 @@ var (
 	replacement   = []byte("\uFFFD")
 )
 
-// records reads CSV records, each with its line and its bytes as they stand.
-type records struct {
-	src   *source
-	eol   byte
-	comma byte
-
-	record        // the current one, valid until the next
-	lines  int    // read so far
-	text   []byte // the current record, with its line end
-}
-
-// record is a row with its cells.
-type record struct {
-	line, last int    // where it starts and ends
-	raw        []byte // as it stands, without its line end
-	cells      [][]byte
-	odd        bool // a quote stands in an unquoted cell, so that it could be cut in another way
-}
-
 // texts gives the cells without the spaces around them.
-func (r *record) texts() (cells []string) {
+func (r *reader) texts() (cells []string) {
 	for _, cell := range r.cells {
 		cells = append(cells, string(trim(cell)))
 	}
 	return cells
 }
 
-func (r *record) clone() record {
-	c := *r
-	c.raw, c.cells = bytes.Clone(r.raw), make([][]byte, len(r.cells))
-	for i, cell := range r.cells {
-		c.cells[i] = bytes.Clone(cell)
-	}
-	return c
-}
-
 // next goes to the next record; empty lines are none. It gives io.EOF at the end, or why the input cannot be read.
-func (r *records) next() error {
+func (r *reader) next() error {
 	if err := r.readLines(); err != nil {
 		return err
 	}
@@ -67,16 +39,16 @@ func (r *records) next() error {
 }
 
 // readLines reads the lines of the next record, which ends with the first up to which its quotes are even in number.
-func (r *records) readLines() error {
+func (r *reader) readLines() error {
 	for quotes := 0; ; {
 		first := quotes == 0
 		if first {
-			r.text, r.line = r.text[:0], r.lines+1
+			r.buffer, r.line = r.buffer[:0], r.lines+1
 		}
-		from := len(r.text)
+		from := len(r.buffer)
 		err := r.readLine()
-		quotes += bytes.Count(r.text[from:], quoteMark)
-		r.raw = bytes.TrimSuffix(bytes.TrimSuffix(r.text, []byte{r.eol}), []byte{'\r'})
+		quotes += bytes.Count(r.buffer[from:], quoteMark)
+		r.raw = bytes.TrimSuffix(bytes.TrimSuffix(r.buffer, []byte{r.eol}), []byte{'\r'})
 		switch {
 		case err == io.EOF && !first:
 			if line := r.openQuote(); line > 0 {
@@ -101,54 +73,54 @@ func (r *records) readLines() error {
 }
 
 // readLine adds a line to the record.
-func (r *records) readLine() error {
-	from := len(r.text)
+func (r *reader) readLine() error {
+	from := len(r.buffer)
 	for {
-		part, err := r.src.text.ReadSlice(r.eol)
-		r.text = append(r.text, part...)
+		part, err := r.text.ReadSlice(r.eol)
+		r.buffer = append(r.buffer, part...)
 		switch {
-		case len(r.text) > maxRecord:
+		case len(r.buffer) > maxRecord:
 			return errLongRecord
 		case err == bufio.ErrBufferFull:
 			continue
-		case err == io.EOF && len(r.text) == from:
+		case err == io.EOF && len(r.buffer) == from:
 			return io.EOF
 		case err != nil && err != io.EOF:
-			return r.src.readError(r.lines+1, err)
+			return r.readError(r.lines+1, err)
 		}
 		break
 	}
 	r.lines++
-	line := r.text[from:]
+	line := r.buffer[from:]
 	if bytes.IndexByte(line, 0) >= 0 {
 		return fail(r.lines, "a NUL byte: this is binary, or UTF-16 without its mark (then give --encoding utf-16)")
 	}
-	if !utf8.Valid(line) || r.src.encoding != "utf-8" && bytes.Contains(line, replacement) {
+	if !utf8.Valid(line) || r.encoding != "utf-8" && bytes.Contains(line, replacement) {
 		return r.encodingError()
 	}
 	return nil
 }
 
 // encodingError says that the current line is not of its encoding, of which no byte stands for U+FFFD.
-func (r *records) encodingError() error {
-	ahead, _ := r.src.text.Peek(r.src.text.Buffered())
-	hint, text := "", slices.Concat(r.text, ahead[:1+bytes.LastIndexByte(ahead, r.eol)])
+func (r *reader) encodingError() error {
+	ahead, _ := r.text.Peek(r.text.Buffered())
+	hint, text := "", slices.Concat(r.buffer, ahead[:1+bytes.LastIndexByte(ahead, r.eol)])
 	switch {
-	case r.src.encoding != "utf-8" || r.src.bom:
+	case r.encoding != "utf-8" || r.bom:
 	case isGBK(text):
 		hint = ": is it --encoding gbk?"
 	default:
 		hint = ": save the file as UTF-8 with the program that wrote it"
 	}
-	return fail(r.lines, "bytes that are not %s%s", r.src.encoding, hint)
+	return fail(r.lines, "bytes that are not %s%s", r.encoding, hint)
 }
 
 // cut takes the record apart. In the standard dialect, that of encoding/csv, a cell is quoted as a whole or has no
 // quote. Beside it cells such as ="00123", which people write to keep a spreadsheet from dropping zeros, are read as if they
 // were quoted, and in others such as 6" a quote is a character like any other. One that is opened and not closed in its
 // line is refused.
-func (r *records) cut() error {
-	r.cells, r.last, r.odd = fields(r.cells[:0], r.raw, r.comma), r.lines, false
+func (r *reader) cut() error {
+	r.cells, r.odd = fields(r.cells[:0], r.raw, r.comma), false
 	if columns := len(r.cells); columns > maxColumns {
 		return fail(r.line, "a row of %d columns, %d are the most: is the delimiter another one (--delimiter), "+
 			"or a line end missing?", columns+bytes.Count(r.cells[maxColumns], []byte{r.comma}), maxColumns)
@@ -164,8 +136,8 @@ func (r *records) cut() error {
 		case bytes.HasPrefix(cell, formulaMark) && closing(cell, 2, r.comma) == n:
 		default:
 			r.odd = true
-			if r.line != r.last || bytes.HasPrefix(cell, quoteMark) && bytes.Count(cell, quoteMark) == 1 {
-				return r.misplacedQuote(r.line)
+			if r.line != r.lines || bytes.HasPrefix(cell, quoteMark) && bytes.Count(cell, quoteMark) == 1 {
+				return r.misplacedQuote()
 			}
 		}
 		if len(cell) > maxField {
@@ -217,14 +189,14 @@ func closing(text []byte, from int, comma byte) (end int) {
 	return -1
 }
 
-func (r *records) misplacedQuote(line int) error {
-	return fail(line, `a quote in the middle of a field: `+
+func (r *reader) misplacedQuote() error {
+	return fail(r.line, `a quote in the middle of a field: `+
 		`put the whole field in quotes and double the quotes inside it, as in "say ""hi"""`)
 }
 
 // openQuote gives the line of the cell whose quote is still open at the record's end, so that one more would close it,
 // and 0 if there is none.
-func (r *records) openQuote() (line int) {
+func (r *reader) openQuote() (line int) {
 	closed := slices.Concat(r.raw, quoteMark)
 	cells := fields(nil, closed, r.comma)
 	for _, cell := range cells {

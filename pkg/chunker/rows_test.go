@@ -63,7 +63,7 @@ func TestCellsWithQuotes(t *testing.T) {
 		`x,say "hi, there",y`:   `odd [x say "hi  there" y]`,
 		`x,=" 6 "" pipe",="1",`: `[x =" 6 "" pipe" ="1" ]`,
 	} {
-		r := &records{src: &source{text: bufio.NewReader(strings.NewReader(text)), encoding: "utf-8"}, eol: '\n', comma: ','}
+		r := &reader{text: bufio.NewReader(strings.NewReader(text)), encoding: "utf-8", eol: '\n', comma: ','}
 		err := r.next()
 		got := fmt.Sprintf("%s", r.cells)
 		if r.odd {

@@ -23,13 +23,23 @@ const (
 	maxWindow = 8 << 20
 )
 
-// source is an input as UTF-8 text: bytes are counted and hashed as they come in, then decompressed, then decoded.
-type source struct {
-	text        *bufio.Reader
-	raw         *tally
+// reader reads a CSV input record by record: its bytes are counted and hashed as they come in, decompressed, decoded, and
+// cut into lines, records and cells.
+type reader struct {
+	in          *tally
 	compression string // "", gzip, zstd
 	encoding    string
 	bom         bool
+	text        *bufio.Reader // as UTF-8
+	eol, comma  byte
+	lines       int    // read so far
+	buffer      []byte // the lines of the current record, with their ends
+
+	// The current record, valid until the next.
+	line  int    // where it starts; lines is where it ends
+	raw   []byte // as it stands, without its line end
+	cells [][]byte
+	odd   bool // a quote stands in an unquoted cell, so that it could be cut in another way
 }
 
 // errRead marks the reader's own failures, which say nothing about the input's content.
@@ -56,71 +66,80 @@ func (t *tally) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (t *tally) hash() [32]byte { return [32]byte(t.sum.Sum(nil)) }
-
-// openSource finds out how r is packed and encoded.
-func openSource(r io.Reader, asked string) (*source, error) {
-	s := &source{raw: &tally{r: r, sum: sha256.New()}}
-	s.read(s.raw)
-	if err := s.unpack(); err != nil {
-		return nil, s.readError(0, err)
+// openReader finds out how an input is packed and encoded.
+func openReader(in io.Reader, asked string) (*reader, error) {
+	r := &reader{in: &tally{r: in, sum: sha256.New()}}
+	r.readFrom(r.in)
+	if err := r.unpack(); err != nil {
+		return nil, r.readError(0, err)
 	}
-	return s, s.decode(asked)
+	return r, r.decode(asked)
 }
 
-func (s *source) read(r io.Reader) { s.text = bufio.NewReaderSize(r, bufferSize) }
+func (r *reader) readFrom(in io.Reader) { r.text = bufio.NewReaderSize(in, bufferSize) }
+
+// bookmark marks the present place in the text, and gives a function that goes back there.
+func (r *reader) bookmark() (back func()) {
+	text, lines := r.text, r.lines
+	var read bytes.Buffer
+	r.readFrom(io.TeeReader(text, &read))
+	return func() {
+		r.readFrom(io.MultiReader(&read, text))
+		r.lines = lines
+	}
+}
 
 // unpack recognizes compression by content, never by a file's name.
-func (s *source) unpack() error {
-	magic, _ := s.text.Peek(4)
+func (r *reader) unpack() error {
+	magic, _ := r.text.Peek(4)
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		s.compression = "gzip"
-		z, err := gzip.NewReader(s.text)
+		r.compression = "gzip"
+		z, err := gzip.NewReader(r.text)
 		if err != nil {
 			return err
 		}
-		s.read(z)
+		r.readFrom(z)
 	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		s.compression = "zstd"
+		r.compression = "zstd"
 		// Without goroutines, so that nothing has to be closed, and with little memory.
-		z, err := zstd.NewReader(s.text, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		z, err := zstd.NewReader(r.text, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return err
 		}
-		s.read(z)
+		r.readFrom(z)
 	}
 	return nil
 }
 
 // decode makes UTF-8 of the text. A byte order mark beats what was asked for.
-func (s *source) decode(asked string) error {
-	head, err := s.text.Peek(4 << 10)
+func (r *reader) decode(asked string) error {
+	head, err := r.text.Peek(4 << 10)
 	if len(head) == 0 && err != io.EOF {
-		return s.readError(0, err)
+		return r.readError(0, err)
 	}
 	if name, remedy := foreign(head); name != "" {
 		return fail(1, "this is %s, not CSV: %s", name, remedy)
 	}
 	mark := ""
-	s.encoding = cmp.Or(asked, "utf-8")
+	r.encoding = cmp.Or(asked, "utf-8")
 	for _, m := range []struct{ mark, encoding string }{
 		{"\xef\xbb\xbf", "utf-8"}, {"\xff\xfe", "utf-16"}, {"\xfe\xff", "utf-16"}, {"\x84\x31\x95\x33", "gb18030"},
 	} {
 		if bytes.HasPrefix(head, []byte(m.mark)) && !(asked == "gbk" && m.encoding == "gb18030") {
-			mark, s.encoding, s.bom = m.mark, m.encoding, true
+			mark, r.encoding, r.bom = m.mark, m.encoding, true
 		}
 	}
-	if !s.bom && s.encoding[0] == 'g' && isUTF8(head) {
-		return fail(0, "these bytes are utf-8, which %s would make other characters of: leave --encoding out", s.encoding)
+	if !r.bom && r.encoding[0] == 'g' && isUTF8(head) {
+		return fail(0, "these bytes are utf-8, which %s would make other characters of: leave --encoding out", r.encoding)
 	}
-	decoder := decoderFor(s.encoding, head)
-	if _, err := s.text.Discard(len(mark)); err != nil {
-		return s.readError(0, err)
+	decoder := decoderFor(r.encoding, head)
+	if _, err := r.text.Discard(len(mark)); err != nil {
+		return r.readError(0, err)
 	}
 	if decoder != nil {
-		s.read(decoder.Reader(s.text))
+		r.readFrom(decoder.Reader(r.text))
 	}
 	return nil
 }
@@ -157,25 +176,25 @@ func bigEndian(head []byte) bool {
 }
 
 // readError puts a line to an error from beneath, and says what it means when the data itself is at fault.
-func (s *source) readError(line int, err error) error {
+func (r *reader) readError(line int, err error) error {
 	switch {
-	case s.raw.err != nil:
-		return fail(line, "%w: %w", errRead, s.raw.err)
+	case r.in.err != nil:
+		return fail(line, "%w: %w", errRead, r.in.err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fail(line, "the %s data ends too early: the file was cut off; get it again", s.compression)
+		return fail(line, "the %s data ends too early: the file was cut off; get it again", r.compression)
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrWindowSizeTooSmall):
 		return fail(line, "the zstd data needs more than %d MiB of memory: "+
 			"compress it again without --ultra and --long", maxWindow>>20)
-	case s.compression != "":
-		return fail(line, "the %s data is damaged (%w): get the file again", s.compression, err)
+	case r.compression != "":
+		return fail(line, "the %s data is damaged (%w): get the file again", r.compression, err)
 	}
 	return fail(line, "%w", err)
 }
 
 // drain reads what a decompressor left unread, so that the hash is over the whole input.
-func (s *source) drain() error {
-	if _, err := io.Copy(io.Discard, s.raw); err != nil {
-		return s.readError(0, err)
+func (r *reader) drain() error {
+	if _, err := io.Copy(io.Discard, r.in); err != nil {
+		return r.readError(0, err)
 	}
 	return nil
 }
