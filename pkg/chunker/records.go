@@ -3,7 +3,6 @@ package chunker
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"io"
 	"slices"
 	"unicode/utf8"
@@ -16,10 +15,9 @@ const (
 )
 
 var (
-	errLongRecord = errors.New("record too long")
-	quoteMark     = []byte{'"'}
-	formulaMark   = []byte(`="`)
-	replacement   = []byte("\uFFFD")
+	quoteMark   = []byte{'"'}
+	formulaMark = []byte(`="`)
+	replacement = []byte("\uFFFD")
 )
 
 // texts gives the cells without the spaces around them.
@@ -30,65 +28,49 @@ func (r *reader) texts() (cells []string) {
 	return cells
 }
 
-// next goes to the next record; empty lines are none. It gives io.EOF at the end, or why the input cannot be read.
+// next goes to the next record, which ends with the first line up to which its quotes are even in number; blank lines are
+// none. It gives io.EOF at the end, or why the input cannot be read.
 func (r *reader) next() error {
-	if err := r.readLines(); err != nil {
-		return err
+	for blank := true; blank; blank = len(bytes.TrimLeft(r.raw, " \r")) == 0 {
+		r.buffer, r.line = r.buffer[:0], r.lines+1
+		if err := r.readLine(); err != nil {
+			return err
+		}
+	}
+	quotes := bytes.Count(r.raw, quoteMark)
+	for open := quotes%2 == 1 && r.openQuote() > 0; open; open = quotes%2 == 1 {
+		from := len(r.buffer)
+		err := r.readLine()
+		switch {
+		case err == io.EOF && r.openQuote() > 0:
+			return fail(r.openQuote(), "a quoted field is never closed: "+
+				"close it with a quote, or double a quote that belongs to the text")
+		case err == io.EOF:
+			return r.cut()
+		case err != nil:
+			return err
+		}
+		quotes += bytes.Count(r.buffer[from:], quoteMark)
 	}
 	return r.cut()
 }
 
-// readLines reads the lines of the next record, which ends with the first up to which its quotes are even in number.
-func (r *reader) readLines() error {
-	for quotes := 0; ; {
-		first := quotes == 0
-		if first {
-			r.buffer, r.line = r.buffer[:0], r.lines+1
-		}
-		from := len(r.buffer)
-		err := r.readLine()
-		quotes += bytes.Count(r.buffer[from:], quoteMark)
-		r.raw = bytes.TrimSuffix(bytes.TrimSuffix(r.buffer, []byte{r.eol}), []byte{'\r'})
-		switch {
-		case err == io.EOF && !first:
-			if line := r.openQuote(); line > 0 {
-				return fail(line, "a quoted field is never closed: "+
-					"close it with a quote, or double a quote that belongs to the text")
-			}
-			return nil
-		case err == errLongRecord && quotes > 0:
-			return fail(max(r.line, r.openQuote()),
-				"a quoted field goes on for megabytes: its closing quote is probably missing")
-		case err == errLongRecord:
-			return fail(r.line, "a line of more than %d MiB: "+
-				"this is no list of users; give a file with one user a line", maxRecord>>20)
-		case err != nil:
-			return err
-		case quotes%2 == 0 && len(bytes.TrimLeft(r.raw, " \r")) > 0:
-			return nil
-		case quotes%2 == 1 && first && r.openQuote() == 0:
-			return nil // the quote opens no cell
-		}
-	}
-}
-
 // readLine adds a line to the record.
 func (r *reader) readLine() error {
-	from := len(r.buffer)
-	for {
-		part, err := r.text.ReadSlice(r.eol)
+	from, err := len(r.buffer), bufio.ErrBufferFull
+	for err == bufio.ErrBufferFull && len(r.buffer) <= maxRecord {
+		var part []byte
+		part, err = r.text.ReadSlice(r.eol)
 		r.buffer = append(r.buffer, part...)
-		switch {
-		case len(r.buffer) > maxRecord:
-			return errLongRecord
-		case err == bufio.ErrBufferFull:
-			continue
-		case err == io.EOF && len(r.buffer) == from:
-			return io.EOF
-		case err != nil && err != io.EOF:
-			return r.readError(r.lines+1, err)
-		}
-		break
+	}
+	r.raw = bytes.TrimSuffix(bytes.TrimSuffix(r.buffer, []byte{r.eol}), []byte{'\r'})
+	switch {
+	case len(r.buffer) > maxRecord:
+		return r.tooLong()
+	case err == io.EOF && len(r.buffer) == from:
+		return io.EOF
+	case err != nil && err != io.EOF:
+		return r.readError(r.lines+1, err)
 	}
 	r.lines++
 	line := r.buffer[from:]
@@ -99,6 +81,16 @@ func (r *reader) readLine() error {
 		return r.encodingError()
 	}
 	return nil
+}
+
+// tooLong says why a record has more bytes than a row of users.
+func (r *reader) tooLong() error {
+	if bytes.Contains(r.raw, quoteMark) {
+		return fail(max(r.line, r.openQuote()),
+			"a quoted field goes on for megabytes: its closing quote is probably missing")
+	}
+	return fail(r.line, "a line of more than %d MiB: "+
+		"this is no list of users; give a file with one user a line", maxRecord>>20)
 }
 
 // encodingError says that the current line is not of its encoding, of which no byte stands for U+FFFD.
