@@ -8,12 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"net/http"
 	"net/textproto"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,11 +22,7 @@ import (
 // unanswered says whether it tells nothing of the users it was for: nothing came, or a gateway spoke, or the API of
 // whatever stands behind it.
 func (l *Attempt) unanswered() bool {
-	switch l.code {
-	case 0, 408, 502, 503, 504:
-		return l.kind != 0
-	}
-	return false
+	return l.kind != "" && slices.Contains([]int{0, 408, 502, 503, 504}, l.code)
 }
 
 // passes says whether another attempt could help.
@@ -53,18 +49,6 @@ func (l *Attempt) trouble() string {
 	return ""
 }
 
-// number reads a whole number that may be written as a string. Whatever else stands there is 0, not an error.
-func number(value any) int {
-	n, ok := value.(float64)
-	if text, isText := value.(string); isText && !ok {
-		n, _ = strconv.ParseFloat(strings.TrimSpace(text), 64) //nolint:errcheck // 0 or out of range
-	}
-	if n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
-		return 0
-	}
-	return int(n)
-}
-
 var plainID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 
 // parse says what an answer means (docs/genauth-api.md, "Answers"). Of what it quotes nothing leaves uncleaned, and of
@@ -87,7 +71,7 @@ func (a *call) parse(response *http.Response, body []byte) {
 	message, _ := e.Message.(string)
 	requestID, _ := e.RequestID.(string)
 	l.RequestID = a.clean(cmp.Or(requestID, response.Header.Get("X-Request-Id")))
-	if a.auth != nil {
+	if !a.login {
 		l.message = a.clean(message)
 	} else if !plainID.MatchString(l.RequestID) {
 		l.RequestID = ""
@@ -159,7 +143,7 @@ func (a *call) words(response *http.Response, body []byte, isJSON bool) string {
 		return fmt.Sprintf("%s: the API root redirects %s, which is never followed", where, a.clean(to))
 	case !isJSON && len(bytes.TrimSpace(body)) == 0:
 		return where + " with an empty answer"
-	case notAPI && a.auth == nil:
+	case notAPI && a.login:
 		return fmt.Sprintf("%s with an answer of %d bytes that is not the API's", where, len(body))
 	case notAPI:
 		text := a.clean(string(body))
@@ -223,7 +207,7 @@ func (a *call) lost(err error) {
 		words, _, _ = strings.Cut(certificate.Err.Error(), " (possibly")
 		words = "its certificate is not accepted: " + words
 	}
-	if a.auth == nil { // net/http quotes of an answer what it cannot read
+	if a.login { // net/http quotes of an answer what it cannot read
 		words, _, _ = strings.Cut(words, `"`)
 		if _, malformed := errors.AsType[textproto.ProtocolError](err); malformed {
 			words = "the answer is not HTTP"

@@ -2,9 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
-	"net/http"
-	"slices"
 	"time"
 )
 
@@ -33,54 +30,27 @@ type Answer struct {
 // where it changes nothing, after failures that pass. An error means that there was no answer of the API's.
 func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	var users []user
-	a := &call{client: c, auth: altered{c.auth, q}, name: "get-user-batch", method: http.MethodGet, asks: true,
-		reads: true, params: params{{"userIds", q.IDs}, {"userIdType", q.IDType}}, succeeded: parseInto(&users)}
+	a := c.getUsers(q.IDType, q.IDs, nil, &users)
 	switch {
 	case q.Status != "":
 		var list []UserStatus
 		for _, id := range q.IDs {
 			list = append(list, UserStatus{id, q.Status})
 		}
-		a = &call{client: c, auth: a.auth, name: "update-user-batch", method: http.MethodPost, asks: true, once: true,
-			params: statuses(list), succeeded: a.succeeded}
+		a = c.update(list, &users)
 	case q.Delete:
-		a = &call{client: c, auth: a.auth, name: "delete-users-batch", method: http.MethodPost, asks: true, once: true,
-			params: params{{"userIds", q.IDs}, {"options", params{{"userIdType", q.IDType}}}}, succeeded: saysSuccess}
+		a = c.deletion(q.IDType, q.IDs)
 	}
+	a.question, a.once = &q, !a.reads
 	err := a.do(ctx)
-	none := slices.ContainsFunc([]Kind{Stopped, Unavailable, Postponed}, func(k Kind) bool { return errors.Is(err, k) })
-	if l := &a.last; !none && a.noAuth == nil && l.HTTPStatus != 0 {
-		answer := Answer{HTTPStatus: l.HTTPStatus, StatusCode: l.StatusCode, APICode: l.apiCode, Success: l.kind == 0,
-			NoData: l.bare, RequestID: l.RequestID, Date: l.date}
-		for _, u := range users {
-			answer.UserIDs = append(answer.UserIDs, u.UserID)
-		}
-		return answer, nil
+	l := &a.last
+	if l.HTTPStatus == 0 || l.kind == Unavailable || l.kind == Postponed {
+		return Answer{}, err
 	}
-	return Answer{}, err
-}
-
-// altered takes from authority what a question is to go without.
-type altered struct {
-	authorizer
-	q Question
-}
-
-func (x altered) authorize(a *call, h http.Header) {
-	x.leaveOut(h) // of what is signed too
-	x.authorizer.authorize(a, h)
-	if x.leaveOut(h); x.q.Broken {
-		h.Set("Authorization", h.Get("Authorization")+"x")
+	answer := Answer{HTTPStatus: l.HTTPStatus, StatusCode: l.StatusCode, APICode: l.apiCode, Success: l.kind == "",
+		NoData: l.bare, RequestID: l.RequestID, Date: l.date}
+	for _, u := range users {
+		answer.UserIDs = append(answer.UserIDs, u.UserID)
 	}
-}
-
-func (x altered) leaveOut(h http.Header) {
-	for _, name := range x.q.Without {
-		h.Del(name)
-	}
-}
-
-// refused: being refused is the answer, and says nothing of the authority that is whole.
-func (x altered) refused(a *call) bool {
-	return !x.q.Broken && len(x.q.Without) == 0 && x.authorizer.refused(a)
+	return answer, nil
 }

@@ -3,45 +3,68 @@ package client
 import (
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha1"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// authorizer puts authority on attempts. It is shared by all calls.
-type authorizer interface {
-	// ready makes sure that what authorize needs is at hand. It may call the API, and waits until the call's context ends.
-	ready(a *call) error
-	// authorize adds what makes one attempt acceptable. It is called anew for each.
-	authorize(a *call, h http.Header)
-	// refused says whether the last answer means that the authority was not accepted, and mends what can be mended.
-	refused(a *call) bool
-	// fresh says whether what ready supplied still holds.
-	fresh() bool
-	// userPool is the ID of the pool the authority is for, and whether that is a guess.
-	userPool() (id string, guessed bool)
-}
-
-// headerPrefix starts the names of the API's own headers.
-func headerPrefix(cfg Config) string {
-	if cfg.Dialect == "genauth" && cfg.Auth == "signature" {
-		return "x-genauth-"
+// authorize puts authority on an attempt. It is called anew for each.
+func (a *call) authorize(h http.Header) {
+	if a.login {
+		return
 	}
-	return "x-authing-"
+	if pool, _ := a.client.userPool(); a.token != "" {
+		// Which of the two api.genauth.ai wants is not documented; the other does no harm.
+		h.Set("x-authing-userpool-id", pool)
+		h.Set("x-genauth-userpool-id", pool)
+	}
+	q := cmp.Or(a.question, &Question{})
+	for _, name := range q.Without { // of what is signed too
+		h.Del(name)
+	}
+	if a.token != "" {
+		h.Set("Authorization", "Bearer "+a.token)
+	} else {
+		a.sign(h)
+	}
+	if q.Broken {
+		h.Set("Authorization", h.Get("Authorization")+"x")
+	}
 }
 
-// tokenAuth sends a management token (docs/genauth-api.md, "Authorization, two ways").
-type tokenAuth struct {
+// refused says whether the last answer means that the authority was not accepted, and mends what can be mended: a token
+// is fetched anew, and the clock is corrected by the server's.
+func (a *call) refused() bool {
+	l, c, q := &a.last, a.client, a.question
+	switch {
+	case a.login, q != nil && (q.Broken || len(q.Without) > 0): // which says nothing of the authority that is whole
+		return false
+	case c.tokens != nil && l.code == http.StatusUnauthorized:
+		c.tokens.drop(a.token)
+		return true
+	case c.tokens == nil && l.apiCode == 1305 && !l.date.IsZero():
+		c.clockOff.Store(int64(time.Until(l.date)))
+		return true
+	}
+	return false
+}
+
+// userPool is the ID of the pool that calls are for, and whether that is a guess.
+func (c *Client) userPool() (id string, guessed bool) {
+	if c.tokens == nil {
+		return cmp.Or(c.cfg.UserPool, c.cfg.AccessKeyID), c.cfg.UserPool == ""
+	}
+	c.tokens.mu.Lock()
+	defer c.tokens.mu.Unlock()
+	return c.tokens.pool, c.tokens.guessed
+}
+
+// tokens supplies all calls with a management token (docs/genauth-api.md, "Authorization, two ways").
+type tokens struct {
 	client *Client
 	turn   chan struct{} // held by the one that fetches
 
@@ -56,14 +79,28 @@ type tokenAuth struct {
 // mostUnused is how many tokens may run out unsent, one after another, before that is taken for the rule.
 const mostUnused = 3
 
-func (t *tokenAuth) fresh() bool {
+// holds says whether there is a token, and time left for it. It is asked under the lock.
+func (t *tokens) holds() bool { return t.token != "" && time.Now().Before(t.renewAt) }
+
+func (t *tokens) fresh() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.token != "" && time.Now().Before(t.renewAt)
+	return t.holds()
+}
+
+// use gives a call the token for its next attempt, and says whether there is one.
+func (t *tokens) use(a *call) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.holds() {
+		return false
+	}
+	a.token, t.unused = t.token, 0
+	return true
 }
 
 // ready fetches a token when there is none or the one there is runs out. All who need it wait for one call.
-func (t *tokenAuth) ready(a *call) error {
+func (t *tokens) ready(a *call) error {
 	if t.fresh() {
 		return nil
 	}
@@ -83,15 +120,15 @@ func (t *tokenAuth) ready(a *call) error {
 	return err
 }
 
-func (t *tokenAuth) fetch(ctx context.Context) (Receipt, error) {
+func (t *tokens) fetch(ctx context.Context) (Receipt, error) {
 	var data struct {
 		Token     string `json:"access_token"`
 		ExpiresIn any    `json:"expires_in"`
 	}
 	cfg := t.client.cfg
-	a := &call{client: t.client, name: "get-management-token", method: http.MethodPost,
-		params: params{{"accessKeyId", cfg.AccessKeyID}, {"accessKeySecret", string(cfg.AccessKeySecret)}}}
-	a.succeeded = func(d []byte) bool {
+	credentials := map[string]any{"accessKeyId": cfg.AccessKeyID, "accessKeySecret": string(cfg.AccessKeySecret)}
+	a := t.client.post("get-management-token", credentials, nil)
+	a.login, a.succeeded = true, func(d []byte) bool {
 		err := json.Unmarshal(d, &data)
 		a.token = data.Token // it must not be shown either
 		return err == nil && data.Token != ""
@@ -107,7 +144,7 @@ func (t *tokenAuth) fetch(ctx context.Context) (Receipt, error) {
 }
 
 // accept takes the token that a login brought into use, unless it is for another pool than the tokens before it.
-func (t *tokenAuth) accept(login *call, lifetime time.Duration) error {
+func (t *tokens) accept(login *call, lifetime time.Duration) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	cfg, claimed := t.client.cfg, login.clean(poolOf(login.token))
@@ -122,7 +159,7 @@ func (t *tokenAuth) accept(login *call, lifetime time.Duration) error {
 	}
 	t.guessed = claimed == "" && (expected == "" || t.guessed)
 	t.token, t.pool = login.token, pool
-	t.client.worked.CompareAndSwap(login.token, "") // the same once more: it was refused
+	t.client.worked.Delete(login.token) // the same once more: it was refused
 	t.renewAt = login.last.started.Add(lifetime - min(lifetime/5, 5*time.Minute))
 	return nil
 }
@@ -144,105 +181,11 @@ func poolOf(token string) string {
 	return claims.Pool
 }
 
-func (t *tokenAuth) authorize(a *call, h http.Header) {
+// drop drops a token that was refused, unless another call has replaced it meanwhile.
+func (t *tokens) drop(token string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a.token, t.unused = t.token, 0
-	h.Set("Authorization", "Bearer "+t.token)
-	// Which of the two api.genauth.ai wants is not documented; the other does no harm.
-	h.Set("x-authing-userpool-id", t.pool)
-	h.Set("x-genauth-userpool-id", t.pool)
-}
-
-// refused drops a token that was refused, unless another call has replaced it meanwhile.
-func (t *tokenAuth) refused(a *call) bool {
-	if a.last.code != http.StatusUnauthorized {
-		return false
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.token == a.token {
+	if t.token == token {
 		t.token = ""
 	}
-	return true
-}
-
-func (t *tokenAuth) userPool() (id string, guessed bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.pool, t.guessed
-}
-
-// signatureAuth signs each attempt with the access key's secret.
-type signatureAuth struct {
-	cfg    Config
-	offset atomic.Int64 // of the server's clock from this machine's in ns, once it has complained
-}
-
-func (s *signatureAuth) ready(*call) error { return nil }
-
-func (s *signatureAuth) fresh() bool { return true }
-
-func (s *signatureAuth) userPool() (id string, guessed bool) {
-	return cmp.Or(s.cfg.UserPool, s.cfg.AccessKeyID), s.cfg.UserPool == ""
-}
-
-func (s *signatureAuth) authorize(a *call, h http.Header) {
-	now := time.Now().Add(time.Duration(s.offset.Load()))
-	prefix, scheme := headerPrefix(s.cfg), "authing"
-	if s.cfg.Dialect == "genauth" {
-		scheme = "GenAuth"
-	}
-	h.Set("Date", now.UTC().Format(http.TimeFormat))
-	h.Set(prefix+"signature-nonce", nonce())
-	h.Set(prefix+"signature-method", "HMAC-SHA1")
-	h.Set(prefix+"signature-version", "1.0")
-	text := stringToSign(a.method, a.path(), h, prefix, a.params)
-	h.Set("Authorization", scheme+" "+s.cfg.AccessKeyID+":"+sign(string(s.cfg.AccessKeySecret), text))
-}
-
-// refused corrects the clock by the server's, once for each call.
-func (s *signatureAuth) refused(a *call) bool {
-	if a.last.apiCode != 1305 || a.last.date.IsZero() {
-		return false
-	}
-	s.offset.Store(int64(time.Until(a.last.date)))
-	return true
-}
-
-func nonce() string {
-	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails
-	return hex.EncodeToString(b[:])
-}
-
-func sign(secret, text string) string {
-	mac := hmac.New(sha1.New, []byte(secret))
-	mac.Write([]byte(text))
-	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
-}
-
-// stringToSign is the text of docs/genauth-api.md, "Authorization, two ways": the method, the date and the API's own
-// headers, and the path with the parameters as the server will have parsed them.
-func stringToSign(method, path string, h http.Header, prefix string, p params) string {
-	var names, fields []string
-	for name := range h {
-		if lower := strings.ToLower(name); lower == "date" || strings.HasPrefix(lower, prefix) {
-			names = append(names, lower)
-		}
-	}
-	var b strings.Builder
-	b.WriteString(method + "\n")
-	blanks := strings.NewReplacer("\t", " ", "\r", " ", "\n", " ")
-	for _, name := range slices.Sorted(slices.Values(names)) {
-		b.WriteString(name + ":" + strings.TrimSpace(blanks.Replace(h.Get(name))) + "\n")
-	}
-	b.WriteString(path)
-	for _, each := range slices.SortedFunc(slices.Values(p), byName) {
-		fields = append(fields, each.name+"="+plain(each.value))
-	}
-	if len(fields) > 0 {
-		b.WriteString("?" + strings.Join(fields, "&"))
-	}
-	return b.String()
 }

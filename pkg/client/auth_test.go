@@ -166,14 +166,14 @@ func TestTheUserPoolStaysTheSame(t *testing.T) {
 		calls  string
 		guess  string // "first" or "always"; "": never
 	}{
-		{"one pool", "", []string{"p1"}, "p1", 0, "p1 p1", ""},
+		{"one pool", "", []string{"p1"}, "p1", "", "p1 p1", ""},
 		{"another pool after a renewal", "", []string{"p1", "p2"}, "p1", WrongPool, "p1", ""},
-		{"renewed without a word of it", "", []string{"p1", ""}, "p1", 0, "p1 p1", ""},
-		{"never said", "", []string{""}, key, 0, key + " " + key, "always"},
+		{"renewed without a word of it", "", []string{"p1", ""}, "p1", "", "p1 p1", ""},
+		{"never said", "", []string{""}, key, "", key + " " + key, "always"},
 		{"not said, then another", "", []string{"", "p2"}, key, WrongPool, key, "always"},
-		{"not said, then confirmed", "", []string{"", key}, key, 0, key + " " + key, "first"},
-		{"given, never said", "p1", []string{""}, "p1", 0, "p1 p1", ""},
-		{"given and said", "p1", []string{"p1"}, "p1", 0, "p1 p1", ""},
+		{"not said, then confirmed", "", []string{"", key}, key, "", key + " " + key, "first"},
+		{"given, never said", "p1", []string{""}, "p1", "", "p1 p1", ""},
+		{"given and said", "p1", []string{"p1"}, "p1", "", "p1 p1", ""},
 		{"given, then another", "p1", []string{"", "p2"}, "p1", WrongPool, "p1", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -186,9 +186,9 @@ func TestTheUserPoolStaysTheSame(t *testing.T) {
 				if client.PoolIsGuessed() != (c.guess != "") {
 					t.Errorf("guessed: %v", client.PoolIsGuessed())
 				}
-				for _, kind := range []Kind{0, c.second} {
+				for _, kind := range []Kind{"", c.second} {
 					_, err := client.DeleteUsers(t.Context(), "user_id", []string{"a"})
-					if (kind == 0) != (err == nil) || err != nil && !errors.Is(err, kind) {
+					if (kind == "") != (err == nil) || err != nil && !errors.Is(err, kind) {
 						t.Errorf("a call ends with %v, want %v", err, kind)
 					}
 					named := fmt.Sprintf(`"p2", and %q is expected`, c.pool)
@@ -388,6 +388,47 @@ func TestTokensThatRanOut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A token that others had use of has run out, even if another one has been of use since.
+func TestATokenThatRanOutWhileItsAnswerWasSlow(t *testing.T) {
+	logins, attempts, revoked := 0, 0, ""
+	var client *Client
+	other := func(ctx context.Context) {
+		if _, err := client.DeleteUsers(ctx, "user_id", []string{"other"}); err != nil {
+			t.Errorf("another call: %v", err)
+		}
+	}
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		refused := r.Header.Get("Authorization") == revoked
+		if strings.Contains(string(text), `"slow"`) {
+			attempts++
+			refused = attempts <= 2
+		}
+		switch {
+		case strings.HasSuffix(r.URL.Path, "get-management-token"):
+			logins++
+			fmt.Fprintf(w, `{"statusCode":200,"data":{"access_token":"t%d","expires_in":7200}}`, logins)
+			return
+		case refused && attempts == 2 && revoked == "":
+			other(r.Context()) // has use of the second token
+			revoked = "Bearer t2"
+			other(r.Context()) // and then of the third
+		}
+		if refused {
+			io.WriteString(w, `{"statusCode":401}`)
+			return
+		}
+		io.WriteString(w, `{"statusCode":200,"data":{"success":true}}`)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		client = newClient(t, api, nil)
+		_, err := client.DeleteUsers(t.Context(), "user_id", []string{"slow"})
+		if err != nil || attempts != 3 || logins != 3 {
+			t.Errorf("%d attempts, %d logins, %v", attempts, logins, err)
+		}
+	})
 }
 
 // lying is an API that says that its tokens live for two hours.

@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
-
-	"github.com/hashicorp/go-retryablehttp"
 )
 
 const (
@@ -40,13 +39,13 @@ type Attempt struct {
 	Most       int           // attempts there will be if it goes on like that; 0: as many as it takes
 	Wait       time.Duration // until that, and then for a slot of the pace
 
-	started    time.Time // zero: nothing was sent
+	started    time.Time
 	apiCode    int
 	code       int // of all three, the one that says what it means
 	message    string
 	retryAfter time.Duration
 	date       time.Time // the server's clock
-	kind       Kind      // of Err; 0: success
+	kind       Kind      // of Err; "": success
 	inDoubt    bool      // it may have been carried out all the same
 	untrusted  bool      // the server's certificate is not accepted
 	timedOut   bool      // no answer came in time
@@ -54,137 +53,98 @@ type Attempt struct {
 	bare       bool      // statusCode 200 and no data
 }
 
-// call is one call with all its attempts. It is the http.RoundTripper beneath go-retryablehttp's loop and supplies that
-// loop's hooks, so that what an attempt needs and what it brings back stand in one place.
+// call is one call with all its attempts.
 type call struct {
 	client    *Client
-	auth      authorizer // nil: it is a login, whose answers are not to be quoted
 	name      string
-	method    string
-	params    params
+	get       bool           // the parameters are a query, and else a JSON body
+	params    map[string]any // of strings, bools, ints and []string, or what encoding/json makes of any JSON
 	succeeded func(data []byte) bool
-	once      bool // carrying it out twice does harm: an attempt in doubt is the last one
-	reads     bool // it changes nothing, so that repeating it does no harm
-	asks      bool // a refusal is as good an answer as a success
+	login     bool      // it carries no authority, and its answers are not to be quoted
+	once      bool      // carrying it out twice does harm: an attempt in doubt is the last one
+	reads     bool      // it changes nothing, so that repeating it does no harm
+	question  *Question // what it is to learn, so that a refusal is as good an answer as a success; nil: nothing
 
 	ctx     context.Context // ends: no new attempt, no wait
 	token   string          // that the last attempt carried or, of a login, brought
 	receipt Receipt
 	last    Attempt
-	noAuth  error // why the last attempt could not be made
-	passing int   // failures for a passing reason
-	server  int   // answers 500, 602, 603 and successes that are none
-	renewed int   // how often authorization was mended
+	passing int // failures for a passing reason
+	server  int // answers 500, 602, 603 and successes that are none
+	renewed int // how often authorization was mended
 }
 
-// do carries the call out. Its error is of a Kind.
+// post is a call whose parameters are a JSON body.
+func (c *Client) post(name string, params map[string]any, succeeded func(data []byte) bool) *call {
+	return &call{client: c, name: name, params: params, succeeded: succeeded}
+}
+
+// do carries the call out: each attempt has authorization at hand, a slot of the pace, and is sent. Its error is of a
+// Kind.
 func (a *call) do(ctx context.Context) error {
 	a.ctx, a.receipt.StartedAt = ctx, time.Now()
-	target := *a.client.root
-	target.Path = a.path()
-	var body any
-	if a.method == http.MethodPost {
-		body = []byte(stringify(a.params))
-	} else {
-		target.RawQuery = a.params.query().Encode()
+	for {
+		a.last = Attempt{Call: a.name, Number: a.receipt.Attempts + 1}
+		if err := a.ready(); err != nil {
+			return err
+		}
+		a.attempt()
+		a.note()
+		l := &a.last
+		if l.Again = a.decide(); l.Again {
+			l.Wait = a.backoff()
+		}
+		if a.client.cfg.Observe != nil {
+			l.Limit = a.client.Limit()
+			a.client.cfg.Observe(ctx, *l)
+		}
+		if !l.Again || !sleep(ctx, l.Wait) {
+			return a.failure()
+		}
 	}
-	request, err := retryablehttp.NewRequestWithContext(ctx, a.method, target.String(), body)
-	if err != nil {
-		return fmt.Errorf("%w: %v", Refused, err)
-	}
-	loop := retryablehttp.Client{
-		// The call has no CloseIdleConnections, so that a loop that gives up closes nobody's connection.
-		HTTPClient:   &http.Client{Transport: a, CheckRedirect: neverFollow},
-		RetryMax:     math.MaxInt32, // decide counts, because being throttled does not
-		CheckRetry:   a.checkRetry,
-		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return a.last.Wait },
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
-	}
-	// Its error is what RoundTrip or the context gave: the call remembers that in a form that is fit to be shown.
-	if response, err := loop.Do(request); err == nil {
-		response.Body.Close()
-	}
-	return a.failure()
 }
 
-func neverFollow(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-// failure is what became of the call: nil if its last attempt succeeded.
-func (a *call) failure() error {
-	l := &a.last
-	switch {
-	case a.noAuth != nil:
-		return a.noAuth
-	case l.started.IsZero():
-		return fmt.Errorf("%w: no attempt settled it", Stopped)
-	case l.kind == 0:
-		return nil
-	case a.ctx.Err() != nil && l.passes():
-		return fmt.Errorf("%w: %v", Stopped, l.Err)
+// ready waits for authorization and a slot. A token is fetched before the slot is taken, lest calls pile up behind it
+// and leave in one instant. One that runs out while the slot is waited for is had anew: the slot stays for whoever
+// needs it.
+func (a *call) ready() error {
+	c := a.client
+	for c.tokens != nil && !a.login {
+		if err := c.tokens.ready(a); errors.Is(err, Stopped) {
+			return err
+		} else if err != nil {
+			return fmt.Errorf("cannot log in: %w", err)
+		}
+		if err := c.pace.take(a.ctx, func() bool { return c.tokens.use(a) }); !errors.Is(err, errStale) {
+			return err
+		}
 	}
-	kind := l.kind
-	if a.auth == nil && (kind == Refused || kind == NotFound) {
-		kind = Credentials // a login that is refused for good, in whatever way
-	}
-	if hint := a.hint(); hint != "" {
-		return fmt.Errorf("%w: %v (%s)", kind, l.Err, hint)
-	}
-	return fmt.Errorf("%w: %v", kind, l.Err)
+	return c.pace.take(a.ctx, nil)
 }
 
-// path is what the URL and the signature name.
-func (a *call) path() string { return a.client.root.Path + "/api/v3/" + a.name }
-
-// RoundTrip is one attempt, in this order: authorization at hand, a slot of the pace, signed, sent, the whole answer
-// read and understood. A token is fetched before the slot is taken, lest calls pile up behind it and leave in one
-// instant.
-func (a *call) RoundTrip(r *http.Request) (*http.Response, error) {
-	a.last = Attempt{Call: a.name, Number: a.receipt.Attempts + 1}
-	if err := a.ready(); err != nil {
-		return nil, err
-	}
+// attempt sends once, and leaves what came of it in last.
+func (a *call) attempt() {
 	a.client.inFlight.Add(1)
 	defer a.client.inFlight.Add(-1)
-	a.last.started = time.Now()
-	response, body, err := a.send(r)
-	a.last.Duration = time.Since(a.last.started)
-	if err != nil {
+	l := &a.last
+	l.started = time.Now()
+	response, body, err := a.send()
+	if l.Duration = time.Since(l.started); err != nil {
 		a.lost(err)
 	} else {
 		a.parse(response, body)
 	}
-	return response, err
-}
-
-// ready waits for authorization and a slot. Authorization that runs out while the slot is waited for is had anew: the
-// slot stays for whoever needs it.
-func (a *call) ready() error {
-	for a.auth != nil {
-		if err := a.auth.ready(a); errors.Is(err, Stopped) {
-			return err
-		} else if err != nil {
-			a.noAuth = fmt.Errorf("cannot log in: %w", err)
-			return err
-		}
-		if err := a.client.pace.take(a.ctx, a.auth.fresh); !errors.Is(err, errStale) {
-			return err
-		}
-	}
-	return a.client.pace.take(a.ctx, nil)
 }
 
 // send sends one attempt and takes the whole body, up to a bound, while the attempt's time runs. A started attempt is
-// finished whatever happens to the job: it may be a deletion.
-func (a *call) send(r *http.Request) (*http.Response, []byte, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.client.cfg.Timeout)
+// finished whatever happens to the job: it may be a deletion. The transport is asked directly, since an http.Client
+// would follow redirects.
+func (a *call) send() (*http.Response, []byte, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), a.client.cfg.Timeout)
 	defer cancel()
-	r = r.WithContext(ctx)
-	r.Header = maps.Clone(a.client.header)
-	if a.method == http.MethodPost {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if a.auth != nil {
-		a.auth.authorize(a, r.Header)
+	r, err := a.request(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
 	response, err := a.client.transport.RoundTrip(r)
 	var body []byte
@@ -201,25 +161,70 @@ func (a *call) send(r *http.Request) (*http.Response, []byte, error) {
 	case len(body) > mostBytes:
 		return nil, nil, fmt.Errorf("more than %d bytes came", mostBytes)
 	}
-	response.Body = http.NoBody
 	return response, body, nil
 }
 
-// checkRetry is asked once for each RoundTrip, which has left what came of it in last.
-func (a *call) checkRetry(context.Context, *http.Response, error) (bool, error) {
-	if a.last.started.IsZero() {
-		return false, nil // stopped, or without authorization
+// request makes an attempt's request, authorized afresh.
+func (a *call) request(ctx context.Context) (*http.Request, error) {
+	target := *a.client.root
+	target.Path = a.path()
+	var body io.Reader
+	if a.get {
+		target.RawQuery = query(a.params).Encode()
+	} else {
+		body = strings.NewReader(stringify(a.params))
 	}
-	a.note()
+	r, err := http.NewRequestWithContext(ctx, a.method(), target.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	r.Header = maps.Clone(a.client.header)
+	if !a.get {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	a.authorize(r.Header)
+	return r, nil
+}
+
+func (a *call) method() string {
+	if a.get {
+		return http.MethodGet
+	}
+	return http.MethodPost
+}
+
+// path is what the URL and the signature name.
+func (a *call) path() string { return a.client.root.Path + "/api/v3/" + a.name }
+
+// query writes an array as name[]=a&name[]=b, which Node's parsers read as an array even when it has one element.
+func query(params map[string]any) url.Values {
+	q := url.Values{}
+	for name, value := range params {
+		if list, ok := value.([]string); ok {
+			q[name+"[]"] = list
+		} else {
+			q.Set(name, plain(value))
+		}
+	}
+	return q
+}
+
+// failure is what became of the call: nil if its last attempt succeeded.
+func (a *call) failure() error {
 	l := &a.last
-	if l.Again = a.decide(); l.Again {
-		l.Wait = a.backoff()
+	kind := l.kind
+	switch {
+	case kind == "":
+		return nil
+	case a.ctx.Err() != nil && l.passes():
+		return fmt.Errorf("%w: %v", Stopped, l.Err)
+	case a.login && (kind == Refused || kind == NotFound): // for good, in whatever way
+		kind = Credentials
 	}
-	if a.client.cfg.Observe != nil {
-		l.Limit = a.client.Limit()
-		a.client.cfg.Observe(a.ctx, *l)
+	if hint := a.hint(); hint != "" {
+		return fmt.Errorf("%w: %v (%s)", kind, l.Err, hint)
 	}
-	return l.Again, nil
+	return fmt.Errorf("%w: %v", kind, l.Err)
 }
 
 // note adds the attempt to the receipt, and lets the pace learn from it.
@@ -242,8 +247,8 @@ func (a *call) note() {
 	if words := l.trouble(); words != "" {
 		r.Join(Receipt{Troubles: map[string]int{words: 1}})
 	}
-	if a.auth != nil && l.StatusCode != 0 && l.code != http.StatusUnauthorized {
-		a.client.worked.Store(a.token)
+	if a.token != "" && !a.login && l.StatusCode != 0 && l.code != http.StatusUnauthorized {
+		a.client.worked.Store(a.token, true)
 	}
 	if l.Throttled {
 		a.client.pace.throttled(l.started, min(l.retryAfter, maxRetryAfter))
@@ -256,13 +261,13 @@ func (a *call) note() {
 func (a *call) decide() bool {
 	l, most := &a.last, a.client.cfg.Retries
 	switch {
-	case l.kind == 0 || l.kind == Postponed || a.ctx.Err() != nil:
+	case l.kind == "" || l.kind == Postponed || a.ctx.Err() != nil:
 		return false
 	case l.Throttled:
 		return true
-	case a.auth != nil && a.auth.refused(a):
+	case a.refused():
 		a.renewed++
-		ranOut := a.token != "" && a.client.worked.Load() == a.token // it was good before
+		_, ranOut := a.client.worked.Load(a.token)
 		return a.renewed == 1 || ranOut && a.renewed <= mostRenewed
 	case !l.passes() || a.once && l.inDoubt:
 		return false
@@ -272,7 +277,7 @@ func (a *call) decide() bool {
 	}
 	a.server++
 	switch {
-	case a.asks:
+	case a.question != nil:
 		most = 0
 	case a.reads: // it answers what nothing else can
 	case l.code == 602 || l.code == 603:

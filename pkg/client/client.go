@@ -81,13 +81,14 @@ type Client struct {
 	cfg       Config
 	root      *url.URL
 	transport http.RoundTripper
-	header    http.Header // of every attempt
-	auth      authorizer
+	header    http.Header  // of every attempt
+	tokens    *tokens      // nil: each attempt is signed
+	worked    sync.Map     // the tokens that were accepted at least once
+	clockOff  atomic.Int64 // of the server's clock from this machine's in ns, once it has complained
 	pace      *pacer
 	inFlight  atomic.Int64
-	heard     atomic.Bool  // an answer has come, so that the host is one
-	controls  sync.Map     // a control for each ID type
-	worked    atomic.Value // a string: the last token that was accepted
+	heard     atomic.Bool // an answer has come, so that the host is one
+	controls  sync.Map    // by ID type: the user who was found last when a reading needed a control
 }
 
 // New checks the configuration and makes a client. It sends nothing.
@@ -104,9 +105,8 @@ func New(cfg Config) (*Client, error) {
 	if c.transport == nil {
 		c.transport = newTransport(cfg)
 	}
-	c.auth = &tokenAuth{client: c, turn: make(chan struct{}, 1)}
-	if cfg.Auth == "signature" {
-		c.auth = &signatureAuth{cfg: cfg}
+	if cfg.Auth == "token" {
+		c.tokens = &tokens{client: c, turn: make(chan struct{}, 1)}
 	}
 	return c, nil
 }
@@ -183,16 +183,18 @@ func (c *Client) Login(ctx context.Context) (userPool string, err error) {
 	if ctx.Err() != nil {
 		return "", Stopped
 	}
-	if err := c.auth.ready(&call{ctx: ctx}); err != nil {
-		return "", err
+	if c.tokens != nil {
+		if err := c.tokens.ready(&call{ctx: ctx}); err != nil {
+			return "", err
+		}
 	}
-	userPool, _ = c.auth.userPool()
+	userPool, _ = c.userPool()
 	return userPool, nil
 }
 
 // PoolIsGuessed says whether nothing but the access key's ID has named the user pool.
 func (c *Client) PoolIsGuessed() bool {
-	_, guessed := c.auth.userPool()
+	_, guessed := c.userPool()
 	return guessed
 }
 
@@ -200,10 +202,14 @@ func (c *Client) PoolIsGuessed() bool {
 // sense. Only a nil error means that the API said they are deleted. Otherwise the error is of a [Kind]; what that
 // leaves open is in the receipt's InDoubt. When ctx ends no further attempt begins, and one under way is finished.
 func (c *Client) DeleteUsers(ctx context.Context, idType string, ids []string) (Receipt, error) {
-	a := &call{client: c, auth: c.auth, name: "delete-users-batch", method: http.MethodPost,
-		params: params{{"userIds", ids}, {"options", params{{"userIdType", idType}}}}, succeeded: saysSuccess}
+	a := c.deletion(idType, ids)
 	err := a.do(ctx)
 	return a.receipt, err
+}
+
+func (c *Client) deletion(idType string, ids []string) *call {
+	options := map[string]any{"userIdType": idType}
+	return c.post("delete-users-batch", map[string]any{"userIds": ids, "options": options}, saysSuccess)
 }
 
 // CountUsers gives the number of users in the pool as list-users has it, which may lag a little.

@@ -110,8 +110,8 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		sent    int
 		inDoubt bool
 	}{
-		{"200 " + yes, 0, 1, false},
-		{`200 {"statusCode":"200","apiCode":"20001","data":{"success":true}}`, 0, 1, false},
+		{"200 " + yes, "", 1, false},
+		{`200 {"statusCode":"200","apiCode":"20001","data":{"success":true}}`, "", 1, false},
 		{`200 {"statusCode":200,"data":{"success":false}}`, ServerError, 4, true},
 		{`200 {"statusCode":200,"data":{"success":"true"}}`, ServerError, 4, true},
 		{`200 {"statusCode":200,"data":{"success":1}}`, ServerError, 4, true},
@@ -170,7 +170,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := &answers{list: []string{c.answer}}
 				r, err := newClient(t, api, nil).DeleteUsers(t.Context(), "user_id", []string{"a"})
-				if (c.kind == 0) != (err == nil) || err != nil && !errors.Is(err, c.kind) {
+				if (c.kind == "") != (err == nil) || err != nil && !errors.Is(err, c.kind) {
 					t.Errorf("it means %v, want %v", err, c.kind)
 				}
 				if len(api.seen) != c.sent || r.Attempts != c.sent {
@@ -370,7 +370,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(200, `{"statusCode":"200","apiCode":1e3,"data":{"success":"true"}}`)
 	f.Add(502, `<html>`)
 	f.Fuzz(func(t *testing.T, status int, body string) {
-		a := &call{client: &Client{}, auth: &signatureAuth{}, succeeded: saysSuccess}
+		a := &call{client: &Client{}, succeeded: saysSuccess}
 		a.parse(&http.Response{StatusCode: status, Header: http.Header{}}, []byte(body))
 		l := a.last
 		var e struct {
@@ -379,14 +379,14 @@ func FuzzAnswer(f *testing.F) {
 		}
 		sure := json.Unmarshal([]byte(body), &e) == nil && status == 200 && e.Data.Success == true &&
 			(e.StatusCode == 200.0 || e.StatusCode == "200")
-		if l.kind == 0 && !sure {
+		if l.kind == "" && !sure {
 			// JSON's oddities (duplicate keys, case, 200.0) may make the two readers differ; success must be in the
 			// text at least.
 			if !strings.Contains(strings.ToLower(body), "success") || !strings.Contains(body, "true") || status != 200 {
 				t.Errorf("HTTP %d %q is taken for success", status, body)
 			}
 		}
-		if l.kind != 0 && l.Err == nil || strings.ContainsAny(fmt.Sprint(l.Err, l.message), "\n\r\x00") {
+		if l.kind != "" && l.Err == nil || strings.ContainsAny(fmt.Sprint(l.Err, l.message), "\n\r\x00") {
 			t.Errorf("HTTP %d %q: %v, %q", status, body, l.Err, l.message)
 		}
 	})

@@ -4,36 +4,24 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
+	"maps"
 	"slices"
 )
 
 // listed is how many users list-users shows on a page: as many as it may, since those asked about are of no use.
 const listed = 50
 
-// control is a user who was found when a reading needed proof that it can find anybody.
-type control struct {
-	user   user
-	idType string
-	id     string
-}
-
 // control believes that nobody of ids exists only if the same means find somebody who does: an API with a lagging copy,
 // of another pool, or that understands these IDs in another way finds nobody either. The user found last is asked for
 // first; when that one is gone too, list-users says who else there is. It reads an index that lags, so a second page is
 // tried, the last one: who is deleted meanwhile often stands on the first.
 func (r *reading) control(ids []string) error {
-	var known [][]control
-	if r.seen.id != "" {
-		known = append(known, []control{r.seen})
+	known := []user{r.seen}
+	if last, ok := r.client.controls.Load(r.idType); ok {
+		known = append(known, r.others([]user{last.(user)}, ids)...)
 	}
-	if last, ok := r.client.controls.Load(r.idType); ok && !isAmong(last.(control).user, r.idType, ids) {
-		known = append(known, []control{last.(control)})
-	}
-	for _, some := range known {
-		if found, err := r.finds(some); found || err != nil {
-			return err
-		}
+	if found, err := r.finds(known, ids[0]); found || err != nil {
+		return err
 	}
 	tried := 0
 	for page, round := 1, 0; round < 2; round++ {
@@ -44,9 +32,9 @@ func (r *reading) control(ids []string) error {
 		if total == 0 && len(users) == 0 {
 			return nil // an emptied pool
 		}
-		some := r.candidates(users, ids)
-		tried += len(some)
-		if found, err := r.finds(some); found || err != nil {
+		others := r.others(users, ids)
+		tried += min(len(others), ReadBatch)
+		if found, err := r.finds(others, ids[0]); found || err != nil {
 			return err
 		}
 		page = max(1, (total+listed-1)/listed)
@@ -61,54 +49,53 @@ func (r *reading) list(page, limit int) (users []user, total int, err error) {
 		TotalCount any
 		List       json.RawMessage
 	}
-	pages := params{{"pagination", params{{"page", page}, {"limit", limit}}}}
-	a := &call{client: r.client, auth: r.client.auth, name: "list-users", method: http.MethodPost, reads: true,
-		params: params{{"options", slices.Concat(pages, needed[r.idType])}}}
-	a.succeeded = func(d []byte) bool {
+	options := map[string]any{"pagination": map[string]any{"page": page, "limit": limit}}
+	maps.Copy(options, needed[r.idType])
+	a := r.client.post("list-users", map[string]any{"options": options}, func(d []byte) bool {
 		data.TotalCount, data.List = nil, nil
 		return json.Unmarshal(d, &data) == nil && data.TotalCount != nil &&
 			(data.List == nil || parseInto(&users)(data.List))
-	}
+	})
+	a.reads = true
 	err = a.do(r.ctx)
 	r.all.Join(a.receipt)
 	return users, number(data.TotalCount), err
 }
 
-// candidates are those who were not asked about anyway, by an ID of the type that is on trial or, where nobody shows
-// one, by the user_id.
-func (r *reading) candidates(users []user, ids []string) (some []control) {
-	var byUserID []control
-	for _, u := range users {
-		if u.UserID == "" || isAmong(u, r.idType, ids) {
-			continue
-		}
-		byUserID = append(byUserID, control{u, "user_id", u.UserID})
-		if own := u.ids(r.idType, ids[0]); len(own) > 0 {
-			some = append(some, control{u, r.idType, own[0]})
-		}
-	}
-	if len(some) == 0 {
-		some = byUserID
-	}
-	return some[:min(len(some), ReadBatch)]
+// others are those users who were not asked about anyway.
+func (r *reading) others(users []user, ids []string) []user {
+	return slices.DeleteFunc(users, func(u user) bool {
+		return slices.ContainsFunc(ids, func(id string) bool { return u.is(r.idType, id) })
+	})
 }
 
-// finds says whether one of some is found, and remembers that one.
-func (r *reading) finds(some []control) (bool, error) {
-	if len(some) == 0 {
+// finds says whether some of these users are found, by an ID of the type that is on trial or, where nobody shows one,
+// by the user_id, and remembers one who is. like is any ID of that type.
+func (r *reading) finds(some []user, like string) (bool, error) {
+	var ids, userIDs []string
+	for _, u := range some {
+		if u.UserID == "" {
+			continue
+		}
+		userIDs = append(userIDs, u.UserID)
+		if own := u.ids(r.idType, like); len(own) > 0 {
+			ids = append(ids, own[0])
+		}
+	}
+	idType := r.idType
+	if len(ids) == 0 {
+		idType, ids = "user_id", userIDs
+	}
+	if len(ids) == 0 {
 		return false, nil
 	}
-	ids := make([]string, len(some))
-	for i, c := range some {
-		ids[i] = c.id
-	}
-	users, _, err := r.users(some[0].idType, ids)
+	users, _, err := r.users(idType, ids[:min(len(ids), ReadBatch)])
 	if err != nil {
 		return false, noControl(err)
 	}
-	for _, c := range some {
-		if slices.ContainsFunc(users, func(u user) bool { return u.UserID == c.user.UserID }) {
-			r.client.controls.Store(r.idType, c)
+	for _, u := range users {
+		if slices.Contains(userIDs, u.UserID) {
+			r.client.controls.Store(r.idType, u)
 			return true, nil
 		}
 	}
@@ -124,8 +111,4 @@ func noControl(err error) error {
 		}
 	}
 	return fmt.Errorf("%w: reading finds nobody, and no user who exists can be had to try it on: %v", Blind, err)
-}
-
-func isAmong(u user, idType string, ids []string) bool {
-	return slices.ContainsFunc(ids, func(id string) bool { return u.is(idType, id) })
 }

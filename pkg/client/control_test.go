@@ -80,21 +80,21 @@ func TestAnEmptyReadingNeedsAControl(t *testing.T) {
 		asked  []string // of the API, "*" for twenty users
 		living int
 	}{
-		{"the same call finds somebody", "email", directory{living: everybody}, []string{"gone", "e1@x.y"}, 0,
+		{"the same call finds somebody", "email", directory{living: everybody}, []string{"gone", "e1@x.y"}, "",
 			[]string{"gone e1@x.y"}, 1},
-		{"a control by the same type of ID", "email", directory{living: everybody, index: everybody[:3]}, gone, 0,
+		{"a control by the same type of ID", "email", directory{living: everybody, index: everybody[:3]}, gone, "",
 			[]string{"gone", "list 1", "e1@x.y e2@x.y e3@x.y"}, 0},
-		{"a control by user_id", "external_id", directory{living: everybody, index: everybody[:3]}, gone, 0,
+		{"a control by user_id", "external_id", directory{living: everybody, index: everybody[:3]}, gone, "",
 			[]string{"gone", "list 1", "u1 u2 u3"}, 0},
-		{"an index that shows the dead first", "user_id", directory{living: everybody[19:], index: everybody}, gone, 0,
+		{"an index that shows the dead first", "user_id", directory{living: everybody[19:], index: everybody}, gone, "",
 			[]string{"gone", "list 1", "*"}, 0},
-		{"an index with the dead on page one", "user_id", directory{living: everybody[50:], index: everybody}, gone, 0,
+		{"an index with the dead on page one", "user_id", directory{living: everybody[50:], index: everybody}, gone, "",
 			[]string{"gone", "list 1", "*", "list 2", "u51 u52 u53 u54 u55 u56 u57 u58 u59 u60"}, 0},
 		{"who was asked about is no control", "user_id", directory{index: everybody[:2]}, []string{"u1", "U2"}, Blind,
 			[]string{"u1 U2", "list 1", "list 1"}, 0},
 		{"nobody can be found", "email", directory{index: everybody[:1]}, gone, Blind,
 			[]string{"gone", "list 1", "e1@x.y", "list 1", "e1@x.y"}, 0},
-		{"an emptied pool", "email", directory{}, gone, 0, []string{"gone", "list 1"}, 0},
+		{"an emptied pool", "email", directory{}, gone, "", []string{"gone", "list 1"}, 0},
 		{"a count without users", "email", directory{total: 5}, gone, Blind, []string{"gone", "list 1", "list 1"}, 0},
 		{"no permission to list", "email", directory{list: no}, gone, Blind, listedOnce, 0},
 		{"listing is no call here", "email", directory{list: `{"statusCode":404}`}, gone, Blind, listedOnce, 0},
@@ -104,7 +104,7 @@ func TestAnEmptyReadingNeedsAControl(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				client := newClient(t, &c.api, func(cfg *Config) { cfg.Auth, cfg.Retries = "signature", 0 })
 				living, r, err := client.Existing(t.Context(), c.idType, c.ids)
-				if (c.kind == 0) != (err == nil) || err != nil && !errors.Is(err, c.kind) {
+				if (c.kind == "") != (err == nil) || err != nil && !errors.Is(err, c.kind) {
 					t.Errorf("it ends with %v, want %v", err, c.kind)
 				}
 				if len(living) != c.living {

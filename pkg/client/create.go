@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -152,8 +151,8 @@ func (c *Client) CreateUsers(ctx context.Context, profiles []json.RawMessage) (
 		}
 	}
 	var users []user
-	a := &call{client: c, auth: c.auth, name: "create-users-batch", method: http.MethodPost, once: true,
-		params: params{{"list", list}}, succeeded: parseInto(&users)}
+	a := c.post("create-users-batch", map[string]any{"list": list}, parseInto(&users))
+	a.once = true
 	if err := a.do(ctx); err != nil {
 		return nil, a.receipt, err
 	}

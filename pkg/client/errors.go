@@ -9,33 +9,25 @@ import (
 
 // Kind says what a failure means for the caller. It is an error itself, which every error of a call wraps:
 // errors.Is(err, client.NotFound).
-type Kind int
+type Kind string
 
 const (
-	_           Kind = iota
-	Stopped          // the context ended before the call had a final answer
-	Refused          // for good: bad arguments, conflicts, users that may not be deleted
-	NotFound         // a user does not exist (404; apiCode 2004, 2210)
-	TooLarge         // 413
-	ServerError      // 500, 602, 603 or a success that is none, again and again: maybe because of one user
-	Unavailable      // no answer, or passing failures, until the attempts ran out
-	Postponed        // the API asks to wait for longer than a run should: Retry-After of more than ten minutes
-	Credentials      // 401 after a renewal, 403, a signature that is not accepted
-	Payment          // 402: the plan does not include the call
-	Unsupported      // 501
-	WrongPool        // the token is for another user pool than the one expected
-	Blind            // reading finds nobody, not even a user who exists: it says nothing of those asked about
+	Stopped     Kind = "stopped"             // the context ended before the call had a final answer
+	Refused     Kind = "refused"             // for good: bad arguments, conflicts, users that may not be deleted
+	NotFound    Kind = "not found"           // a user does not exist (404; apiCode 2004, 2210)
+	TooLarge    Kind = "too large"           // 413
+	ServerError Kind = "server error"        // 500, 602, 603 or a success that is none, again and again
+	Unavailable Kind = "no usable answer"    // no answer, or passing failures, until the attempts ran out
+	Postponed   Kind = "postponed"           // the API asks to wait for more than ten minutes (Retry-After)
+	Credentials Kind = "credentials refused" // 401 after a renewal, 403, a signature that is not accepted
+	Payment     Kind = "payment needed"      // 402: the plan does not include the call
+	Unsupported Kind = "not supported"       // 501
+	WrongPool   Kind = "wrong user pool"     // the token is for another user pool than the one expected
+	Blind       Kind = "blind"               // reading finds nobody, not even a user who exists
 )
 
 // Error names the kind.
-func (k Kind) Error() string {
-	return map[Kind]string{
-		0: "success", Stopped: "stopped", Refused: "refused", NotFound: "not found", TooLarge: "too large",
-		ServerError: "server error", Unavailable: "no usable answer", Postponed: "postponed",
-		Credentials: "credentials refused",
-		Payment:     "payment needed", Unsupported: "not supported", WrongPool: "wrong user pool", Blind: "blind",
-	}[k]
-}
+func (k Kind) Error() string { return string(k) }
 
 // Receipt is what all attempts at a call brought back.
 type Receipt struct {

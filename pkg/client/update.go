@@ -3,11 +3,13 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 )
 
 // UserStatus is the status that a user is to have.
-type UserStatus struct{ UserID, Status string }
+type UserStatus struct {
+	UserID string `json:"userId"`
+	Status string `json:"status"`
+}
 
 // SetStatuses gives 1 to 50 users a status, in one call, and changes nothing else of them. shown has, by user_id, those
 // users whom the answer shows, as the API wrote them: whether that is everybody is not known (docs/genauth-api.md,
@@ -16,8 +18,7 @@ func (c *Client) SetStatuses(ctx context.Context, list []UserStatus) (
 	shown map[string]json.RawMessage, r Receipt, err error,
 ) {
 	var users []user
-	a := &call{client: c, auth: c.auth, name: "update-user-batch", method: http.MethodPost,
-		params: statuses(list), succeeded: parseInto(&users)}
+	a := c.update(list, &users)
 	if err := a.do(ctx); err != nil {
 		return nil, a.receipt, err
 	}
@@ -28,10 +29,6 @@ func (c *Client) SetStatuses(ctx context.Context, list []UserStatus) (
 	return shown, a.receipt, nil
 }
 
-func statuses(list []UserStatus) params {
-	changes := make([]any, len(list))
-	for i, s := range list {
-		changes[i] = params{{"userId", s.UserID}, {"status", s.Status}}
-	}
-	return params{{"list", changes}}
+func (c *Client) update(list []UserStatus, shown *[]user) *call {
+	return c.post("update-user-batch", map[string]any{"list": list}, parseInto(shown))
 }

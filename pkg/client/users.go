@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -43,8 +43,8 @@ func (c *Client) Existing(ctx context.Context, idType string, ids []string) (liv
 func (c *Client) Profiles(ctx context.Context, idType string, ids []string) (
 	profiles [][]json.RawMessage, all Receipt, err error,
 ) {
-	full := params{{"withCustomData", true}, {"withIdentities", true}, {"withDepartmentIds", true},
-		{"withTenantIds", true}}
+	full := map[string]any{"withCustomData": true, "withIdentities": true, "withDepartmentIds": true,
+		"withTenantIds": true}
 	found, all, err := c.lookUp(ctx, idType, ids, full)
 	for _, users := range found {
 		var raw []json.RawMessage
@@ -61,14 +61,16 @@ type reading struct {
 	client *Client
 	ctx    context.Context
 	idType string
-	with   params // what of each user to ask for
+	with   map[string]any // what of each user to ask for
 	all    Receipt
-	seen   control // who was found by an earlier call
-	blind  bool    // the last call that found nobody has not been followed by one that found somebody
+	seen   user // who was found by an earlier call
+	blind  bool // the last call that found nobody has not been followed by one that found somebody
 }
 
 // lookUp gives the users that each of ids names.
-func (c *Client) lookUp(ctx context.Context, idType string, ids []string, with params) ([][]user, Receipt, error) {
+func (c *Client) lookUp(ctx context.Context, idType string, ids []string, with map[string]any) (
+	[][]user, Receipt, error,
+) {
 	var found [][]user
 	r := &reading{client: c, ctx: ctx, idType: idType, with: with}
 	for batch := range slices.Chunk(ids, ReadBatch) {
@@ -87,9 +89,9 @@ func (c *Client) lookUp(ctx context.Context, idType string, ids []string, with p
 }
 
 // needed is what an answer must contain beside the plain members to tell whom an ID names.
-var needed = map[string]params{
-	"identity": {{"withIdentities", true}}, "sync_relation": {{"withIdentities", true}},
-	"custom_field": {{"withCustomData", true}},
+var needed = map[string]map[string]any{
+	"identity": {"withIdentities": true}, "sync_relation": {"withIdentities": true},
+	"custom_field": {"withCustomData": true},
 }
 
 func (r *reading) batch(ids []string) ([][]user, error) {
@@ -107,8 +109,7 @@ func (r *reading) batch(ids []string) ([][]user, error) {
 		known := false
 		for i, id := range ids {
 			if u.is(r.idType, id) {
-				found[i], known = append(found[i], u), true
-				r.seen = control{u, r.idType, id}
+				found[i], known, r.seen = append(found[i], u), true, u
 			}
 		}
 		if !known { // nobody alive is ever called gone: ask for each ID alone
@@ -131,8 +132,7 @@ func (r *reading) oneByOne(ids []string) (found [][]user, err error) {
 
 // users asks once. nobody: the API said that there is no such user, in place of an empty list.
 func (r *reading) users(idType string, ids []string) (users []user, nobody bool, err error) {
-	a := &call{client: r.client, auth: r.client.auth, name: "get-user-batch", method: http.MethodGet, reads: true,
-		params: slices.Concat(params{{"userIds", ids}, {"userIdType", idType}}, r.with), succeeded: parseInto(&users)}
+	a := r.client.getUsers(idType, ids, r.with, &users)
 	err = a.do(r.ctx)
 	r.all.Join(a.receipt)
 	if errors.Is(err, NotFound) && a.receipt.SaysNoUser() {
@@ -143,6 +143,13 @@ func (r *reading) users(idType string, ids []string) (users []user, nobody bool,
 	}
 	r.blind = len(users) == 0
 	return users, false, err
+}
+
+// getUsers is a call that reads users, and with what more of each.
+func (c *Client) getUsers(idType string, ids []string, with map[string]any, users *[]user) *call {
+	params := map[string]any{"userIds": ids, "userIdType": idType}
+	maps.Copy(params, with)
+	return &call{client: c, name: "get-user-batch", get: true, reads: true, params: params, succeeded: parseInto(users)}
 }
 
 // parseInto reads a list of users, keeping the whole of each, and says whether it was one.
