@@ -1,6 +1,7 @@
 package client
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -26,8 +27,8 @@ const (
 	// seconds is quoted: the first two together are longer.
 	shortPause, longPause = 1050 * time.Millisecond, 3200 * time.Millisecond
 	trickle               = 5.0
-	// lookBack is how long it matters what passed.
-	lookBack = 10 * time.Second
+	// tenths is for how many tenths of a second it matters what passed.
+	tenths = 100
 )
 
 // allowance is a model of what the API allows, learned from what passed and what was refused: arithmetic over times,
@@ -53,8 +54,12 @@ type allowance struct {
 	since    time.Time // when the first of these left
 	row      int       // refusals without a pass of what left after the first of them
 	first    time.Time // when that one left
-	noise    noise
-	passes   passes
+
+	passes map[int64]int // attempts that passed, by the tenth of a second in which they left
+
+	noise          float64 // the share of calls that is refused whatever the pace
+	calls, refused int     // of the present block
+	blocks         []float64
 }
 
 // rate gives the pace in attempts a second, of which no more than most are wanted.
@@ -77,7 +82,7 @@ func (a *allowance) rate(now time.Time, most float64) float64 {
 }
 
 // lately is what passed in the best of the last seconds.
-func (a *allowance) lately(now time.Time) float64 { return a.passes.largest(now.Add(-lookBack), now) }
+func (a *allowance) lately(now time.Time) float64 { return a.largest(time.Time{}, now) }
 
 // rest is how long the pace stays at the allowance before more is tried: longer each time that the same was found
 // again. Where a breach costs no more than the calls that are refused, it is counted in calls.
@@ -99,9 +104,9 @@ func (a *allowance) passed(left, now time.Time, most float64) {
 	if a.lately(now) == 0 {
 		a.at = now // after a time in which nothing was sent, what was learned is relied on before more is tried
 	}
-	a.passes.add(left)
+	a.add(left)
 	a.count(left, false)
-	if a.evidence = max(0, a.evidence-tolerated-2*a.noise.share); a.evidence == 0 {
+	if a.evidence = max(0, a.evidence-tolerated-2*a.noise); a.evidence == 0 {
 		a.since = left
 	}
 	if left.After(a.first) {
@@ -137,25 +142,35 @@ func (a *allowance) throttled(left, now time.Time, retryAfter time.Duration) {
 	}
 	a.evidence++
 	a.count(left, true)
-	if float64(a.row) >= math.Log(chance)/math.Log(max(a.noise.share, leastNoise)) {
+	if float64(a.row) >= math.Log(chance)/math.Log(max(a.noise, leastNoise)) {
 		a.nothingPasses(now)
 		a.hold(now, retryAfter)
 	}
 }
 
-// count measures the noise: what is refused while the pace rests below the allowance.
+// count measures the noise: what is refused while the pace rests below the allowance. It is the smallest share in one
+// of the last blocks of calls, as noise does not fall when the pace does, and a limit does.
 func (a *allowance) count(left time.Time, refused bool) {
-	if a.known == 0 || !left.Before(a.at) && !a.searching(left) {
-		a.noise.add(refused)
+	if a.known > 0 && (left.Before(a.at) || a.searching(left)) {
+		return
+	}
+	const block, remembered = 150, 3 // fewer calls cannot tell 3% from nothing, 99 times in 100
+	if a.calls++; refused {
+		a.refused++
+	}
+	if a.calls == block {
+		a.blocks = append(a.blocks, float64(a.refused)/block)
+		a.blocks = a.blocks[max(0, len(a.blocks)-remembered):]
+		a.noise, a.calls, a.refused = slices.Min(a.blocks), 0, 0
 	}
 }
 
 // surplus is how many refusals more than noise explains show a limit. Where one is looked for, it takes fewer.
 func (a *allowance) surplus(left time.Time) float64 {
 	if a.searching(left) {
-		return 1 + min(1, 100*a.noise.share) + 20*a.noise.share
+		return 1 + min(1, 100*a.noise) + 20*a.noise
 	}
-	return 4 + 20*a.noise.share
+	return 4 + 20*a.noise
 }
 
 // tooMany takes what passed in the best second since refusals became too many for the allowance. A search that failed
@@ -165,7 +180,7 @@ func (a *allowance) tooMany(left, now time.Time, pace float64) {
 	if a.since.Before(from) {
 		from = a.since
 	}
-	seen := min(pace, a.passes.largest(from, left))
+	seen := min(pace, a.largest(from, left))
 	if a.searching(left) {
 		a.learn(now, max(seen, a.known))
 		return
@@ -176,7 +191,7 @@ func (a *allowance) tooMany(left, now time.Time, pace float64) {
 // nothingPasses takes what passed in the second before the first of many refusals for the allowance. If the pace was
 // resting at it, it was too high; a single such case does not halve it.
 func (a *allowance) nothingPasses(now time.Time) {
-	seen := a.passes.largest(a.first.Add(-time.Second), a.first)
+	seen := a.largest(a.first.Add(-time.Second), a.first)
 	if a.known > 0 && !a.searching(a.first) {
 		seen = min(seen, 0.93*a.known)
 	}
@@ -197,58 +212,26 @@ func (a *allowance) hold(now time.Time, retryAfter time.Duration) {
 	a.pause = min(2*a.pause, longPause)
 }
 
-// noise is the share of calls that is refused whatever the pace: the smallest in one of the last blocks of calls,
-// as noise does not fall when the pace does, and a limit does.
-type noise struct {
-	share          float64
-	calls, refused int
-	blocks         []float64
-}
-
-func (n *noise) add(refused bool) {
-	const block, remembered = 150, 3 // fewer calls cannot tell 3% from nothing, 99 times in 100
-	if n.calls++; refused {
-		n.refused++
-	}
-	if n.calls < block {
-		return
-	}
-	n.blocks = append(n.blocks, float64(n.refused)/block)
-	n.blocks = n.blocks[max(0, len(n.blocks)-remembered):]
-	n.share, n.calls, n.refused = slices.Min(n.blocks), 0, 0
-}
-
-// passes counts the attempts that passed, by the tenth of a second in which they left.
-type passes [128]struct {
-	tenth int64
-	count int
-}
-
 func tenth(t time.Time) int64 { return t.UnixMilli() / 100 }
 
-func (p *passes) add(left time.Time) {
-	s := &p[tenth(left)%int64(len(p))]
-	if s.tenth != tenth(left) {
-		s.tenth, s.count = tenth(left), 0
+// add counts an attempt that passed.
+func (a *allowance) add(left time.Time) {
+	if a.passes == nil {
+		a.passes = map[int64]int{}
 	}
-	s.count++
-}
-
-func (p *passes) in(tenth int64) int {
-	if s := p[tenth%int64(len(p))]; s.tenth == tenth {
-		return s.count
+	if a.passes[tenth(left)]++; len(a.passes) > 2*tenths {
+		maps.DeleteFunc(a.passes, func(at int64, _ int) bool { return at <= tenth(left)-tenths })
 	}
-	return 0
 }
 
 // largest is how many passed in the best second of a span.
-func (p *passes) largest(from, to time.Time) float64 {
-	first := max(tenth(from), tenth(to)-int64(len(p))+1)
+func (a *allowance) largest(from, to time.Time) float64 {
+	first := max(tenth(from), tenth(to)-tenths+1)
 	most, second := 0, 0
 	for i := first; i <= tenth(to); i++ {
-		second += p.in(i)
+		second += a.passes[i]
 		if i-10 >= first {
-			second -= p.in(i - 10)
+			second -= a.passes[i-10]
 		}
 		most = max(most, second)
 	}

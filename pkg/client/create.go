@@ -72,6 +72,7 @@ func Foresee(profile json.RawMessage) (c Creation) {
 		}
 	}
 	slices.Sort(c.Lost)
+	c.Lost = slices.Compact(c.Lost)
 	c.Never = never(c.user, custom)
 	return c
 }
@@ -95,12 +96,12 @@ func never(user, custom map[string]any) string {
 // identities takes those that are whole.
 func (c *Creation) identities(value any) {
 	list, _ := value.([]any)
-	kept, lost := []any{}, map[string]bool{}
+	kept := []any{}
 	for _, each := range list {
 		m, _ := each.(map[string]any)
 		identity := pick(m, append([]string{"identityId", "userInfoInIdp", "originConnIds"}, identityNeeds...))
 		if slices.ContainsFunc(identityNeeds, func(name string) bool { return identity[name] == nil }) {
-			lost["identities that are not whole"] = true
+			c.Lost = append(c.Lost, "identities that are not whole")
 			continue
 		}
 		for name, empty := range map[string]any{"userInfoInIdp": map[string]any{}, "originConnIds": []any{}} {
@@ -110,7 +111,7 @@ func (c *Creation) identities(value any) {
 		}
 		for _, name := range []string{"accessToken", "refreshToken"} {
 			if saysSomething(m[name]) {
-				lost["identities."+name] = true
+				c.Lost = append(c.Lost, "identities."+name)
 			}
 		}
 		kept = append(kept, identity)
@@ -118,7 +119,6 @@ func (c *Creation) identities(value any) {
 	if len(kept) > 0 {
 		c.user["identities"] = kept
 	}
-	c.Lost = slices.AppendSeq(c.Lost, maps.Keys(lost))
 }
 
 // sealedText is what encrypted text looks like: a long word of base64 or hexadecimal digits, some of them decimal.

@@ -61,13 +61,9 @@ var errStale = errors.New("not fresh any more")
 // is), and then takes none.
 func (p *pacer) take(ctx context.Context, fresh func() bool) error {
 	select {
-	case p.turn <- struct{}{}: // without a look at ctx, whose lock all workers share
-	default:
-		select {
-		case p.turn <- struct{}{}:
-		case <-ctx.Done():
-			return Stopped
-		}
+	case p.turn <- struct{}{}:
+	case <-ctx.Done():
+		return Stopped
 	}
 	defer func() { <-p.turn }()
 	for {

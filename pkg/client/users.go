@@ -71,21 +71,26 @@ type reading struct {
 func (c *Client) lookUp(ctx context.Context, idType string, ids []string, with map[string]any) (
 	[][]user, Receipt, error,
 ) {
-	var found [][]user
 	r := &reading{client: c, ctx: ctx, idType: idType, with: with}
-	for batch := range slices.Chunk(ids, ReadBatch) {
+	found, err := r.batches(ids, ReadBatch)
+	if err == nil && r.blind {
+		err = r.control(ids)
+	}
+	if err != nil {
+		return nil, r.all, err
+	}
+	return found, r.all, nil
+}
+
+func (r *reading) batches(ids []string, size int) (found [][]user, err error) {
+	for batch := range slices.Chunk(ids, size) {
 		some, err := r.batch(batch)
 		if err != nil {
-			return nil, r.all, err
+			return nil, err
 		}
 		found = append(found, some...)
 	}
-	if r.blind {
-		if err := r.control(ids); err != nil {
-			return nil, r.all, err
-		}
-	}
-	return found, r.all, nil
+	return found, nil
 }
 
 // needed is what an answer must contain beside the plain members to tell whom an ID names.
@@ -102,7 +107,7 @@ func (r *reading) batch(ids []string) ([][]user, error) {
 	case len(ids) == 1:
 		return [][]user{users}, nil
 	case nobody: // of them all, or only one of them
-		return r.oneByOne(ids)
+		return r.batches(ids, 1)
 	}
 	found := make([][]user, len(ids))
 	for _, u := range users {
@@ -113,19 +118,8 @@ func (r *reading) batch(ids []string) ([][]user, error) {
 			}
 		}
 		if !known { // nobody alive is ever called gone: ask for each ID alone
-			return r.oneByOne(ids)
+			return r.batches(ids, 1)
 		}
-	}
-	return found, nil
-}
-
-func (r *reading) oneByOne(ids []string) (found [][]user, err error) {
-	for i := range ids {
-		some, err := r.batch(ids[i : i+1])
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, some...)
 	}
 	return found, nil
 }
