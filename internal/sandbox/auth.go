@@ -19,65 +19,58 @@ import (
 // tolerance is how far a signed date may be from this clock.
 const tolerance = 5 * time.Minute
 
-// auth knows which tokens are good and which nonces have been used. The server's lock guards it.
-type auth struct {
-	tokens          map[string]time.Time // until when
-	nonces          map[string]bool
-	issued, refused int
-}
-
 // issue makes a token: a JWT that names the user pool. Nobody checks its signature, which only the real API could make:
 // a token is good because it was issued.
-func (a *auth) issue(cfg Config) string {
+func (s *Server) issue() string {
 	now := time.Now()
-	until := now.Add(cfg.TokenLifetime)
-	a.issued++
+	until := now.Add(s.cfg.TokenLifetime)
+	s.issued++
 	part := func(v any) string {
 		text, _ := json.Marshal(v)
 		return base64.RawURLEncoding.EncodeToString(text)
 	}
 	claims := map[string]any{
-		"scoped_userpool_id": cfg.UserPool, "iat": now.Unix(), "exp": until.Unix(), "jti": a.issued}
-	if cfg.Faults.Quirks["no-claim"] {
+		"scoped_userpool_id": s.cfg.UserPool, "iat": now.Unix(), "exp": until.Unix(), "jti": s.issued}
+	if s.cfg.Faults.Quirks["no-claim"] {
 		delete(claims, "scoped_userpool_id")
-	} else if cfg.Faults.Quirks["other-pool"] && a.issued > 1 {
+	} else if s.cfg.Faults.Quirks["other-pool"] && s.issued > 1 {
 		claims["scoped_userpool_id"] = "74b0d1c2e3f4051627384950"
 	}
 	token := part(map[string]any{"alg": "HS256", "typ": "JWT"}) + "." + part(claims) + "." +
-		base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "signature-%022d", a.issued))
-	a.tokens[token] = until
+		base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "signature-%022d", s.issued))
+	s.tokens[token] = until
 	return token
 }
 
 // check gives what a call is answered that is not authorized; nil: it is.
-func (a *auth) check(q *request, cfg Config) *answer {
+func (s *Server) check(q *request) *answer {
 	if q.name == "get-management-token" {
 		return nil
 	}
 	scheme, rest, more := strings.Cut(q.Header.Get("Authorization"), " ")
 	switch {
 	case !more && scheme != "": // as the vendor's Java SDK has it
-		return a.checkToken(q, cfg, scheme)
+		return s.checkToken(q, scheme)
 	case scheme == "Bearer":
-		return a.checkToken(q, cfg, rest)
+		return s.checkToken(q, rest)
 	case scheme == "authing":
-		return a.checkSignature(q, cfg, "x-authing-", rest)
+		return s.checkSignature(q, "x-authing-", rest)
 	case scheme == "GenAuth":
-		return a.checkSignature(q, cfg, "x-genauth-", rest)
+		return s.checkSignature(q, "x-genauth-", rest)
 	}
 	return refuse(401, 2020, "no authorization")
 }
 
-func (a *auth) checkToken(q *request, cfg Config, token string) *answer {
-	if !time.Now().Before(a.tokens[token]) {
+func (s *Server) checkToken(q *request, token string) *answer {
+	if !time.Now().Before(s.tokens[token]) {
 		no := refuse(401, 2020, "the token is not valid or has expired")
-		if a.refused++; cfg.Faults.Quirks["code-2020"] {
-			no.status = []int{200, 403, 404, 500}[a.refused%4]
+		if s.refused++; s.cfg.Faults.Quirks["code-2020"] {
+			no.status = []int{200, 403, 404, 500}[s.refused%4]
 		}
 		return no
 	}
 	for _, name := range []string{"x-authing-userpool-id", "x-genauth-userpool-id"} {
-		if q.Header.Get(name) == cfg.UserPool {
+		if q.Header.Get(name) == s.cfg.UserPool {
 			return nil
 		}
 	}
@@ -85,7 +78,7 @@ func (a *auth) checkToken(q *request, cfg Config, token string) *answer {
 }
 
 // checkSignature follows docs/genauth-api.md, "Authorization, two ways".
-func (a *auth) checkSignature(q *request, cfg Config, prefix, credentials string) *answer {
+func (s *Server) checkSignature(q *request, prefix, credentials string) *answer {
 	h := q.Header
 	date := h.Get("Date")
 	at, err := http.ParseTime(date)
@@ -98,7 +91,7 @@ func (a *auth) checkSignature(q *request, cfg Config, prefix, credentials string
 		return refuse(403, 1304, "there is no date")
 	case err != nil:
 		return refuse(403, 1303, "the date must be an HTTP date")
-	case h.Get(prefix+"userpool-id") != "" && h.Get(prefix+"userpool-id") != cfg.UserPool:
+	case h.Get(prefix+"userpool-id") != "" && h.Get(prefix+"userpool-id") != s.cfg.UserPool:
 		return refuse(403, 2224, "there is no such user pool")
 	case time.Since(at).Abs() > tolerance:
 		return refuse(403, 1305, "the date differs too much from this server's")
@@ -107,17 +100,17 @@ func (a *auth) checkSignature(q *request, cfg Config, prefix, credentials string
 	if err != nil {
 		return refuse(403, 1300, err.Error())
 	}
-	mac := hmac.New(sha1.New, []byte(cfg.AccessKeySecret))
+	mac := hmac.New(sha1.New, []byte(s.cfg.AccessKeySecret))
 	mac.Write([]byte(text))
-	want := cfg.AccessKeyID + ":" + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	want := s.cfg.AccessKeyID + ":" + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	if !hmac.Equal([]byte(want), []byte(credentials)) {
 		return refuse(403, 1300, "the signature is wrong")
 	}
 	nonce := h.Get(prefix + "signature-nonce")
-	if nonce == "" || a.nonces[nonce] {
+	if nonce == "" || s.nonces[nonce] {
 		return refuse(403, 1306, "the nonce has been used")
 	}
-	a.nonces[nonce] = true
+	s.nonces[nonce] = true
 	return nil
 }
 
@@ -165,7 +158,8 @@ func (q *request) fields() (fields []string, err error) {
 	return fields, nil
 }
 
-// object is a JSON object whose members keep their order, as JavaScript's do.
+// object is a JSON object as JavaScript has it after parsing: a repeated name has its last value at its first place, and
+// array indices come first, in order.
 type object []member
 
 type member struct {
@@ -173,31 +167,59 @@ type member struct {
 	value any
 }
 
+func (o object) set(name string, value any) object {
+	if at := slices.IndexFunc(o, func(m member) bool { return m.name == name }); at >= 0 {
+		o[at].value = value
+		return o
+	}
+	return append(o, member{name, value})
+}
+
+// index gives what is no array index a number behind them all.
+func (m member) index() int64 {
+	n, err := strconv.ParseInt(m.name, 10, 64)
+	if err != nil || n < 0 || n > 1<<32-2 || strconv.FormatInt(n, 10) != m.name {
+		return 1 << 32
+	}
+	return n
+}
+
+// ordered reads JSON, with objects as JavaScript has them.
 func ordered(d *json.Decoder) (any, error) {
 	token, err := d.Token()
-	delim, nested := token.(json.Delim)
-	if err != nil || !nested {
-		return token, err
+	if err != nil {
+		return nil, err
 	}
-	members, list := object{}, []any{}
-	for d.More() {
-		var m member
-		if delim == '{' {
+	switch token {
+	case json.Delim('{'):
+		members := object{}
+		for d.More() {
 			name, err := d.Token()
 			if err != nil {
 				return nil, err
 			}
-			m.name = name.(string)
+			value, err := ordered(d)
+			if err != nil {
+				return nil, err
+			}
+			members = members.set(name.(string), value)
 		}
-		if m.value, err = ordered(d); err != nil {
-			return nil, err
-		}
-		members, list = append(members, m), append(list, m.value)
-	}
-	if _, err = d.Token(); delim == '{' {
+		slices.SortStableFunc(members, func(a, b member) int { return cmp.Compare(a.index(), b.index()) })
+		_, err = d.Token()
 		return members, err
+	case json.Delim('['):
+		list := []any{}
+		for d.More() {
+			value, err := ordered(d)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, value)
+		}
+		_, err = d.Token()
+		return list, err
 	}
-	return list, err
+	return token, nil
 }
 
 func text(value any) string {
@@ -216,7 +238,7 @@ func stringify(value any) string {
 	var parts []string
 	switch v := value.(type) {
 	case object:
-		for _, m := range v.enumerate() {
+		for _, m := range v {
 			parts = append(parts, stringify(m.name)+":"+stringify(m.value))
 		}
 		return "{" + strings.Join(parts, ",") + "}"
@@ -233,28 +255,6 @@ func stringify(value any) string {
 	enc.SetEscapeHTML(false)
 	enc.Encode(value) //nolint:errcheck // a string, a list of them, a bool or nil always can
 	return notEscaped.Replace(strings.TrimSuffix(b.String(), "\n"))
-}
-
-// enumerate gives the members as JavaScript lists them after parsing: a repeated name has its last value at its first
-// place, and array indices come first, in order.
-func (o object) enumerate() object {
-	var out object
-	for _, m := range o {
-		if at := slices.IndexFunc(out, func(e member) bool { return e.name == m.name }); at >= 0 {
-			out[at].value = m.value
-		} else {
-			out = append(out, m)
-		}
-	}
-	index := func(name string) (n int64) {
-		n, err := strconv.ParseInt(name, 10, 64)
-		if err != nil || n < 0 || n > 1<<32-2 || strconv.FormatInt(n, 10) != name {
-			return 1 << 32 // behind them all
-		}
-		return n
-	}
-	slices.SortStableFunc(out, func(a, b member) int { return cmp.Compare(index(a.name), index(b.name)) })
-	return out
 }
 
 // number writes a number as JavaScript does. encoding/json has the same rules for a float64 (ECMA-262,

@@ -56,7 +56,7 @@ func TestSignatures(t *testing.T) {
 			}
 			expect := func(what string, code int) {
 				t.Helper()
-				if a := s.auth.check(q, s.cfg); (a == nil) != (code == 0) || a != nil && a.api != code {
+				if a := s.check(q); (a == nil) != (code == 0) || a != nil && a.api != code {
 					t.Errorf("%s, %s: %+v, want apiCode %d", v.Name, what, a, code)
 				}
 			}

@@ -24,7 +24,7 @@ func (s *Server) getToken(q *request) *answer {
 		return refuse(401, 2020, "the access key is not valid")
 	}
 	seconds := int(s.cfg.TokenLifetime / time.Second)
-	return succeed(map[string]any{"access_token": s.auth.issue(s.cfg), "expires_in": seconds})
+	return succeed(map[string]any{"access_token": s.issue(), "expires_in": seconds})
 }
 
 // members are the names that a call's body may have, letter by letter, those inside of objects with the way to them.
@@ -161,9 +161,18 @@ func (s *Server) getUsers(q *request) *answer {
 	return succeed(list)
 }
 
+// optional are the members of a user that are shown only if they are asked for, by what asks for them.
+var optional = map[string]string{"withIdentities": "identities", "withCustomData": "customData",
+	"withDepartmentIds": "departmentIds", "withTenantIds": "tenantIds"}
+
 // show gives user i with what was asked for and, where the pool encrypts them, some members unreadable.
 func (s *Server) show(i int, asked map[string]any) map[string]any {
-	out := s.users.showPart(i, asked)
+	out := s.users.show(i)
+	for ask, member := range optional {
+		if asked[ask] != "true" && asked[ask] != true {
+			delete(out, member)
+		}
+	}
 	for _, name := range []string{"email", "phone", "name", "identityNumber"} {
 		if text, _ := out[name].(string); text != "" && s.cfg.Faults.Quirks["encrypted"] {
 			sum := sha256.Sum256([]byte(text))

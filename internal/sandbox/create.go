@@ -36,7 +36,7 @@ const mostCustom = 1024
 
 // wrong says what create-users-batch has against a user, "" for nothing. custom are the keys of custom data that the
 // pool defines. Members that the API does not know are refused.
-func (c created) wrong(custom map[string]bool) string {
+func (c person) wrong(custom map[string]bool) string {
 	for name, value := range c {
 		if !fits(name, value) {
 			return fmt.Sprintf("list.%s is not what it should be", name)
@@ -63,7 +63,7 @@ func (c created) wrong(custom map[string]bool) string {
 	return ""
 }
 
-func (c created) text(name string) string {
+func (c person) text(name string) string {
 	text, _ := c[name].(string)
 	return text
 }
@@ -113,31 +113,38 @@ func fitsIdentity(value any) bool {
 	return ok && allOf(m["originConnIds"], isText)
 }
 
+// list reads the 1 to 50 users that a body has.
+func (q *request) list() ([]person, *answer) {
+	var in struct{ List []person }
+	no := q.read(&in)
+	if no == nil && (len(in.List) < 1 || len(in.List) > 50) {
+		no = refuse(400, 0, fmt.Sprintf("list has %d entries and must have 1 to 50", len(in.List)))
+	}
+	return in.List, no
+}
+
 // createUsers creates 1 to 50 users: all of a batch or, when one is refused, none.
 func (s *Server) createUsers(q *request) *answer {
-	var in struct{ List []created }
-	if no := q.read(&in); no != nil {
+	list, no := q.list()
+	if no != nil {
 		return no
 	}
-	if len(in.List) < 1 || len(in.List) > 50 {
-		return refuse(400, 0, fmt.Sprintf("list has %d entries and must have 1 to 50", len(in.List)))
-	}
-	list := []map[string]any{}
 	if s.cfg.Faults.Quirks["part-created"] { // those who are refused are left out of the answer
-		in.List = slices.DeleteFunc(in.List, func(c created) bool { return s.refuseCreation([]created{c}) != nil })
-	} else if no := s.refuseCreation(in.List); no != nil {
+		list = slices.DeleteFunc(list, func(c person) bool { return s.refuseCreation([]person{c}) != nil })
+	} else if no := s.refuseCreation(list); no != nil {
 		return no
 	}
 	if q.half {
-		in.List = in.List[:len(in.List)/2]
+		list = list[:len(list)/2]
 	}
-	for _, c := range in.List {
-		list = append(list, s.users.show(s.users.add(c)))
+	shown := []map[string]any{}
+	for _, c := range list {
+		shown = append(shown, s.users.show(s.users.add(c)))
 	}
-	return succeed(list)
+	return succeed(shown)
 }
 
-func (s *Server) refuseCreation(list []created) *answer {
+func (s *Server) refuseCreation(list []person) *answer {
 	seen := map[string]bool{}
 	for _, c := range list {
 		if id := c["externalId"]; id != nil && s.cfg.Refused[fmt.Sprint(id)] != 0 {

@@ -21,8 +21,10 @@ type Faults struct {
 	Quirks   map[string]bool // ways in which it is another API all the time, by name
 	Readable time.Duration   // how long users can be read who are deleted
 	Others   float64         // calls a second that others make, who share RateLimit
-	Outage   Outage
-	Revoke   *float64 // once that share of the users is gone all tokens are taken back; nil: never
+
+	Outage     time.Duration // for how long nobody is answered
+	OutageFrom float64       // once that share of the users that the pool began with is gone
+	Revoke     *float64      // once that share is gone all tokens are taken back; nil: never
 }
 
 // quirks are the ways in which the real API may differ from what its documents say.
@@ -160,8 +162,7 @@ func (f *Faults) set(name, value string) (err error) {
 		}
 		return err
 	case name == "outage":
-		f.Outage, err = parseOutage(value)
-		return err
+		return f.setOutage(value)
 	case name == "revoke":
 		share, err := parseShare(value)
 		f.Revoke = &share
@@ -171,6 +172,31 @@ func (f *Faults) set(name, value string) (err error) {
 		return nil
 	}
 	return f.share(name, value)
+}
+
+// setOutage reads "20s@30%"; "20s" alone begins at once.
+func (f *Faults) setOutage(value string) (err error) {
+	length, from, _ := strings.Cut(value, "@")
+	if f.Outage, err = time.ParseDuration(length); err == nil && from != "" {
+		f.OutageFrom, err = parseShare(from)
+	}
+	if err != nil || f.Outage <= 0 {
+		return errors.New("give a time and when it begins, such as 20s@30%")
+	}
+	return nil
+}
+
+// parseShare reads 30% or 0.3.
+func parseShare(value string) (share float64, err error) {
+	number, isPercent := strings.CutSuffix(value, "%")
+	share, err = strconv.ParseFloat(number, 64)
+	if isPercent {
+		share /= 100
+	}
+	if err != nil || !(share >= 0 && share <= 1) {
+		return 0, errors.New("give a share such as 5%")
+	}
+	return share, nil
 }
 
 // Examples are all words that ParseFaults takes, each with a value.
@@ -223,6 +249,23 @@ func (s *Server) draw() (f *fault, late bool, delay time.Duration) {
 		}
 	}
 	return nil, late, delay
+}
+
+// isOut says whether nobody answers at present. What happens once in a night happens here: the outage begins, and all
+// tokens that were given are taken back.
+func (s *Server) isOut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, now := s.cfg.Faults, time.Now()
+	gone := 1 - float64(s.users.living)/float64(max(1, len(s.users.ids)))
+	if f.Revoke != nil && gone >= *f.Revoke && !s.revoked {
+		clear(s.tokens)
+		s.revoked = true
+	}
+	if f.Outage > 0 && gone >= f.OutageFrom && s.outage.IsZero() {
+		s.outage = now.Add(f.Outage)
+	}
+	return now.Before(s.outage)
 }
 
 // pause waits, and is false if the client went meanwhile.

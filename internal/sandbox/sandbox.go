@@ -69,7 +69,10 @@ type Server struct {
 
 	mu       sync.Mutex
 	users    *users
-	auth     auth
+	tokens   map[string]time.Time // until when each is good
+	nonces   map[string]bool      // that were used
+	issued   int                  // tokens
+	refused  int                  // calls with tokens that are not good
 	random   *rand.Rand
 	accepted []time.Time // in the last second
 	locked   time.Time   // everything is refused until then
@@ -94,15 +97,8 @@ func New(cfg Config) (*Server, error) {
 	if made[cfg.IDType] == "" {
 		return nil, fmt.Errorf("there is no ID type %q", cfg.IDType)
 	}
-	if cfg.Users != nil {
-		cfg.IDs = firsts(cfg.Users)
-	}
-	users := newUsers(cfg.IDType, cfg.IDs)
-	if cfg.Users != nil {
-		users.know(cfg.Members, cfg.Users)
-	}
-	return &Server{cfg: cfg, users: users, random: rand.New(rand.NewPCG(cfg.Faults.Seed, 1)),
-		auth: auth{tokens: map[string]time.Time{}, nonces: map[string]bool{}}}, nil
+	return &Server{cfg: cfg, users: newUsers(cfg), random: rand.New(rand.NewPCG(cfg.Faults.Seed, 1)),
+		tokens: map[string]time.Time{}, nonces: map[string]bool{}}, nil
 }
 
 // Len is how many users exist.
@@ -270,7 +266,7 @@ func (s *Server) answer(q *request) {
 func (s *Server) carryOut(q *request) *answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if no := s.auth.check(q, s.cfg); no != nil {
+	if no := s.check(q); no != nil {
 		return no
 	}
 	return calls[q.name].handle(s, q)

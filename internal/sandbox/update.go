@@ -16,7 +16,7 @@ var (
 )
 
 // wrongUpdate says what update-user-batch has against a change, "" for nothing.
-func (c created) wrongUpdate() string {
+func (c person) wrongUpdate() string {
 	for name, value := range c {
 		switch {
 		case name == "userId" || name == "metadata":
@@ -34,14 +34,11 @@ func (c created) wrongUpdate() string {
 
 // updateUsers changes 1 to 50 users, whom it names by user_id. Who does not exist is met as Unknown says.
 func (s *Server) updateUsers(q *request) *answer {
-	var in struct{ List []created }
-	if no := q.read(&in); no != nil {
+	list, no := q.list()
+	if no != nil {
 		return no
 	}
-	if len(in.List) < 1 || len(in.List) > 50 {
-		return refuse(400, 0, fmt.Sprintf("list has %d entries and must have 1 to 50", len(in.List)))
-	}
-	for _, c := range in.List {
+	for _, c := range list {
 		if why := c.wrongUpdate(); why != "" {
 			return refuse(400, 0, why)
 		}
@@ -53,30 +50,28 @@ func (s *Server) updateUsers(q *request) *answer {
 		}
 	}
 	if q.half {
-		in.List = in.List[:len(in.List)/2]
+		list = list[:len(list)/2]
 	}
-	list, quirks := []map[string]any{}, s.cfg.Faults.Quirks
-	for n, c := range in.List {
+	shown, quirks := []map[string]any{}, s.cfg.Faults.Quirks
+	for n, c := range list {
 		i, ok := s.users.find("user_id", c.text("userId"))
 		switch {
 		case ok:
 			s.users.update(i, c, quirks["resets"])
 			if !quirks["none-shown"] && !(quirks["part-shown"] && n%2 == 1) {
-				list = append(list, s.show(i, nil))
+				shown = append(shown, s.show(i, nil))
 			}
 		case s.cfg.Unknown != UnknownSucceeds:
 			return s.unknown()
 		}
 	}
-	return succeed(list)
+	return succeed(shown)
 }
 
 // update changes user i. Where the status becomes another one, the time is noted. reset: what is not given is lost.
-func (u *users) update(i int, c created, reset bool) {
-	change, now := maps.Clone(u.changed[i]), stamp(time.Now())
-	if change == nil {
-		change = created{}
-	}
+func (u *users) update(i int, c person, reset bool) {
+	change, now := person{}, stamp(time.Now())
+	maps.Copy(change, u.own[i])
 	if reset {
 		change["name"], change["identities"] = nil, nil
 	}
@@ -86,7 +81,7 @@ func (u *users) update(i int, c created, reset bool) {
 	maps.Copy(change, c)
 	delete(change, "password")
 	change["updatedAt"] = now
-	u.changed[i] = change
+	u.own[i] = change
 }
 
 // unknown is what a call is answered that names a user who does not exist, unless that is ignored.

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -19,45 +18,81 @@ var made = map[string]string{
 	"custom_field": "employeeNo:%d",
 }
 
-// users are the pool's users by number. Of those that it begins with only the IDs they came with are stored; all
-// else is made from the number, so that a million users take little memory. Those created later have the numbers
-// after these.
+// users are the pool's users by number. Of those that it begins with only the IDs they came with and what was said of
+// them are stored; all else is made from the number, so that a million users take little memory. Those created later
+// have the numbers after these.
 type users struct {
 	idType  string
 	ids     []string // of idType
 	numbers map[string]int32
-	created []created
-	byID    map[string]int  // of created users, gone ones too: type, a blank and ID
+	members []string        // that were given of those that the pool begins with, such as email
+	values  [][]string      // of these members, by number; "": null
+	byID    map[string]int  // of created users, and by given members, gone ones too: type, a blank and ID
+	indexed map[string]bool // the types of ID that byID has of given members
+	own     map[int]person  // what was created, or changed since, by number
 	deleted []uint8         // how many times
 	goneAt  []int64         // when last, in nanoseconds
 	custom  map[string]bool // the keys of custom data that the pool defines; none: any
 	living  int
-	given   given
-	changed map[int]created // what update-user-batch has changed, by the user's number
 }
 
-// created is a user of create-users-batch: what came, and what the API added.
-type created map[string]any
+// person holds members of a user, as calls name them.
+type person map[string]any
 
-func newUsers(idType string, ids iter.Seq[string]) *users {
-	u := &users{idType: idType, numbers: map[string]int32{}, byID: map[string]int{},
-		changed: map[int]created{}}
-	if ids == nil {
-		return u
+func newUsers(cfg Config) *users {
+	u := &users{idType: cfg.IDType, numbers: map[string]int32{}, members: cfg.Members, byID: map[string]int{},
+		indexed: map[string]bool{}, own: map[int]person{}}
+	if cfg.IDs != nil || cfg.Users != nil {
+		u.custom = map[string]bool{"employeeNo": cfg.IDType != "custom_field"}
 	}
-	u.custom = map[string]bool{"employeeNo": idType != "custom_field"}
-	for id := range ids {
-		if key, _, _ := strings.Cut(id, ":"); idType == "custom_field" {
-			u.custom[key] = true
-		}
-		if _, known := u.numbers[fold(idType, id)]; !known {
-			u.numbers[fold(idType, id)] = int32(len(u.ids))
-			u.ids = append(u.ids, id)
+	if cfg.IDs != nil {
+		for id := range cfg.IDs {
+			u.begin(id, nil)
 		}
 	}
-	u.deleted, u.goneAt = make([]uint8, len(u.ids)), make([]int64, len(u.ids))
-	u.living = len(u.ids)
+	if cfg.Users != nil {
+		for id, values := range cfg.Users {
+			u.begin(id, values)
+		}
+	}
 	return u
+}
+
+// begin adds a user to those that the pool begins with, or says something else of one.
+func (u *users) begin(id string, values []string) {
+	if key, _, _ := strings.Cut(id, ":"); u.idType == "custom_field" {
+		u.custom[key] = true
+	}
+	i, known := u.numbers[fold(u.idType, id)]
+	if !known {
+		i = int32(len(u.ids))
+		u.numbers[fold(u.idType, id)] = i
+		u.ids, u.values = append(u.ids, id), append(u.values, nil)
+		u.deleted, u.goneAt, u.living = append(u.deleted, 0), append(u.goneAt, 0), u.living+1
+	}
+	u.values[i] = values
+}
+
+// given is what was said of user i for a member; false: nothing was.
+func (u *users) given(i int, member string) (string, bool) {
+	at := slices.Index(u.members, member)
+	if at < 0 || u.values[i] == nil {
+		return "", false
+	}
+	return u.values[i][at], true
+}
+
+// index finds users by a type of ID that was given, from now on.
+func (u *users) index(idType string) {
+	if u.indexed[idType] || !slices.Contains(u.members, idMember[idType]) {
+		return
+	}
+	u.indexed[idType] = true
+	for i := range u.ids {
+		if id, _ := u.given(i, idMember[idType]); id != "" {
+			u.byID[idType+" "+fold(idType, id)] = i
+		}
+	}
 }
 
 // fold makes IDs that are the same user's the same text: e-mail addresses are compared without regard to case.
@@ -95,7 +130,7 @@ func (u *users) id(i int, idType string) string {
 	if idType == u.idType {
 		return u.ids[i]
 	}
-	if id, ok := u.given.value(i, idMember[idType]); ok {
+	if id, ok := u.given(i, idMember[idType]); ok {
 		return id
 	}
 	return fmt.Sprintf(made[idType], i)
@@ -125,21 +160,6 @@ func (u *users) read(idType, id string, lag time.Duration) (int, bool) {
 	return i, ok
 }
 
-// optional are the members of a user that are shown only if they are asked for, by what asks for them.
-var optional = map[string]string{"withIdentities": "identities", "withCustomData": "customData",
-	"withDepartmentIds": "departmentIds", "withTenantIds": "tenantIds"}
-
-// showPart gives user i with no more than was asked for.
-func (u *users) showPart(i int, asked map[string]any) map[string]any {
-	out := u.show(i)
-	for ask, member := range optional {
-		if asked[ask] != "true" && asked[ask] != true {
-			delete(out, member)
-		}
-	}
-	return out
-}
-
 // nulls are the members that real users have as null where nothing is known.
 var nulls = append(strings.Fields("lastLogin lastIp lastLoginApp lastMfaTime loginsCount mainDepartmentId "+
 	"passwordLastSetAt passwordSecurityLevel postIdList registerSource statusChangedAt userSourceId tenantId"),
@@ -153,12 +173,10 @@ func (u *users) show(i int) map[string]any {
 	}
 	maps.Copy(out, map[string]any{"workStatus": "Active", "status": "Activated", "gender": "U", "emailVerified": false,
 		"phoneVerified": false, "userSourceType": "adminCreated", "resetPasswordOnNextLogin": false})
-	if i >= len(u.ids) {
-		maps.Copy(out, u.created[i-len(u.ids)])
-	} else {
+	if i < len(u.ids) {
 		maps.Copy(out, u.first(i))
 	}
-	maps.Copy(out, u.changed[i])
+	maps.Copy(out, u.own[i])
 	return out
 }
 
@@ -189,7 +207,13 @@ func (u *users) first(i int) map[string]any {
 	if i%10 != 1 {
 		out["statusChangedAt"] = stamp(at.AddDate(0, 0, i%300))
 	}
-	u.given.put(i, out)
+	for _, member := range u.members {
+		if value, ok := u.given(i, member); value != "" {
+			out[member] = value
+		} else if ok {
+			out[member] = nil
+		}
+	}
 	return out
 }
 
@@ -200,7 +224,7 @@ var idMember = map[string]string{"user_id": "userId", "external_id": "externalId
 	"email": "email", "phone": "phone", "username": "username"}
 
 // keys are all IDs that name the user, as byID has them.
-func (c created) keys() (keys []string) {
+func (c person) keys() (keys []string) {
 	for _, t := range idTypes {
 		if id, _ := c[idMember[t]].(string); id != "" {
 			keys = append(keys, t+" "+fold(t, id))
@@ -223,8 +247,8 @@ func (c created) keys() (keys []string) {
 var unique = []string{"external_id", "email", "phone", "username", "identity"}
 
 // add creates a user and gives the number.
-func (u *users) add(c created) int {
-	i := len(u.ids) + len(u.created)
+func (u *users) add(c person) int {
+	i := len(u.deleted)
 	at := stamp(time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second))
 	c["userId"], c["createdAt"], c["updatedAt"], c["statusChangedAt"] = fmt.Sprintf("6a%022x", i), at, at, at
 	delete(c, "password")
@@ -236,7 +260,7 @@ func (u *users) add(c created) int {
 			m["identityId"] = fmt.Sprintf("6b%020x%02x", i, n)
 		}
 	}
-	u.created = append(u.created, c)
+	u.own[i] = c
 	u.deleted, u.goneAt = append(u.deleted, 0), append(u.goneAt, 0)
 	u.living++
 	for _, key := range c.keys() {
