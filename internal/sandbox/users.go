@@ -238,7 +238,7 @@ func (c person) keys() (keys []string) {
 	}
 	custom, _ := c["customData"].(map[string]any)
 	for name, value := range custom {
-		keys = append(keys, fmt.Sprintf("custom_field %s:%v", name, value))
+		keys = append(keys, "custom_field "+name+":"+text(value))
 	}
 	return keys
 }

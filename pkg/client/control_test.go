@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"bulkdelete/internal/sandbox"
 )
 
 // person is a user of directory.
@@ -202,6 +204,27 @@ func TestAStopDuringTheControl(t *testing.T) {
 		api := &answers{list: []string{`200 {"statusCode":200,"data":[]}`}, after: func(int) { cancel() }}
 		if _, _, err := newClient(t, api, nil).Existing(ctx, "email", []string{"gone"}); !errors.Is(err, Stopped) {
 			t.Errorf("stopped, and it ends with %v", err)
+		}
+	})
+}
+
+// Custom data may be numbers: they are found, and are a control, by their digits.
+func TestNumbersInCustomData(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, err := sandbox.New(sandbox.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := newClient(t, api, nil)
+		numbered := json.RawMessage(`{"username":"u","customData":{"no":12345678}}`)
+		if _, _, err := client.CreateUsers(t.Context(), []json.RawMessage{numbered}); err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range map[string]int{"no:12345678": 1, "no:9": 0} {
+			living, _, err := client.Existing(t.Context(), "custom_field", []string{id})
+			if err != nil || len(living) != want {
+				t.Errorf("of %s %q live: %v", id, living, err)
+			}
 		}
 	})
 }

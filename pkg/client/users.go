@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -177,14 +176,14 @@ func (u user) is(idType, id string) bool {
 
 // ids gives the user's own IDs of a type. like is any ID of that type: it says which custom field.
 func (u user) ids(idType, like string) (ids []string) {
-	plain := map[string]string{"user_id": u.UserID, "external_id": u.ExternalID, "email": u.Email, "phone": u.Phone,
+	members := map[string]string{"user_id": u.UserID, "external_id": u.ExternalID, "email": u.Email, "phone": u.Phone,
 		"username": u.Username}
-	if id := plain[idType]; id != "" {
+	if id := members[idType]; id != "" {
 		return []string{id}
 	}
 	key, _, _ := strings.Cut(like, ":")
 	if value := u.CustomData[key]; value != nil && idType == "custom_field" {
-		return []string{fmt.Sprintf("%s:%v", key, value)}
+		return []string{key + ":" + plain(value)}
 	}
 	for _, i := range u.Identities {
 		place := map[string]string{"identity": i.ExtIdpID, "sync_relation": i.Provider}[idType]
