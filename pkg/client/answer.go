@@ -62,11 +62,10 @@ func (a *call) parse(response *http.Response, body []byte) {
 		StatusCode, APICode, Message, RequestID any
 		Data                                    json.RawMessage
 	}
-	isJSON := json.Unmarshal(body, &e) == nil
-	if isJSON {
+	if json.Unmarshal(body, &e) == nil {
 		l.StatusCode, l.apiCode = number(e.StatusCode), number(e.APICode)
 	}
-	success := isJSON && l.HTTPStatus == http.StatusOK && l.StatusCode == 200 && a.succeeded(e.Data)
+	success := l.HTTPStatus == http.StatusOK && l.StatusCode == 200 && a.succeeded(e.Data)
 	l.bare = l.StatusCode == 200 && (len(e.Data) == 0 || string(e.Data) == "null")
 	message, _ := e.Message.(string)
 	requestID, _ := e.RequestID.(string)
@@ -80,10 +79,10 @@ func (a *call) parse(response *http.Response, body []byte) {
 		return
 	}
 	l.retryAfter = retryAfter(response.Header)
-	if l.classify(isJSON); l.kind == Unavailable && l.retryAfter > maxRetryAfter {
+	if l.classify(); l.passes() && l.retryAfter > maxRetryAfter {
 		l.kind = Postponed
 	}
-	l.Err = errors.New(a.words(response, body, isJSON))
+	l.Err = errors.New(a.words(response, body))
 }
 
 // meant are the apiCodes that say more than the statusCode beside them, and what they mean.
@@ -103,14 +102,14 @@ var kinds = map[int]Kind{
 }
 
 // classify is the table of docs/genauth-api.md, "Answers".
-func (l *Attempt) classify(isJSON bool) {
+func (l *Attempt) classify() {
 	l.code = l.StatusCode
 	switch {
 	case meant[l.apiCode] != 0:
 		l.code = meant[l.apiCode]
 	case l.HTTPStatus == http.StatusTooManyRequests || l.HTTPStatus >= 300 && l.HTTPStatus < 400:
 		l.code = l.HTTPStatus
-	case !isJSON || l.code == 0 || l.code == 200 && l.HTTPStatus != http.StatusOK:
+	case l.code == 0 || l.code == 200 && l.HTTPStatus != http.StatusOK:
 		if l.code = l.HTTPStatus; l.code == http.StatusNotFound {
 			l.code = http.StatusBadRequest // some page that is not there says nothing about a user
 		}
@@ -131,21 +130,21 @@ func (l *Attempt) classify(isJSON bool) {
 }
 
 // words puts an answer that is no success into words.
-func (a *call) words(response *http.Response, body []byte, isJSON bool) string {
+func (a *call) words(response *http.Response, body []byte) string {
 	l := &a.last
 	where := fmt.Sprintf("HTTP %d", l.HTTPStatus)
-	switch notAPI := !isJSON || l.StatusCode == 0; {
+	switch {
 	case l.HTTPStatus >= 300 && l.HTTPStatus < 400:
 		to := "elsewhere"
 		if u, err := url.Parse(response.Header.Get("Location")); err == nil && u.Host != "" {
 			to = "to " + u.Host
 		}
 		return fmt.Sprintf("%s: the API root redirects %s, which is never followed", where, a.clean(to))
-	case !isJSON && len(bytes.TrimSpace(body)) == 0:
+	case len(bytes.TrimSpace(body)) == 0:
 		return where + " with an empty answer"
-	case notAPI && a.login:
+	case l.StatusCode == 0 && a.login:
 		return fmt.Sprintf("%s with an answer of %d bytes that is not the API's", where, len(body))
-	case notAPI:
+	case l.StatusCode == 0:
 		text := a.clean(string(body))
 		return fmt.Sprintf("%s with an answer that is not the API's: %q", where, text[:min(len(text), 80)])
 	case l.StatusCode == 200:
