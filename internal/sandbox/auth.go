@@ -147,12 +147,14 @@ func (q *request) fields() (fields []string, err error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(q.body))
 	d.UseNumber()
-	value, err := ordered(d)
-	object, ok := value.(object)
-	if err != nil || !ok {
+	var body object
+	if json.Valid(q.body) {
+		body, _ = ordered(d).(object)
+	}
+	if body == nil {
 		return nil, errors.New("the body is no JSON object")
 	}
-	for _, m := range object {
+	for _, m := range body {
 		fields = append(fields, m.name+"="+text(m.value))
 	}
 	return fields, nil
@@ -184,42 +186,28 @@ func (m member) index() int64 {
 	return n
 }
 
-// ordered reads JSON, with objects as JavaScript has them.
-func ordered(d *json.Decoder) (any, error) {
-	token, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
+// ordered reads valid JSON, with objects as JavaScript has them.
+func ordered(d *json.Decoder) any {
+	token, _ := d.Token()
 	switch token {
 	case json.Delim('{'):
 		members := object{}
 		for d.More() {
-			name, err := d.Token()
-			if err != nil {
-				return nil, err
-			}
-			value, err := ordered(d)
-			if err != nil {
-				return nil, err
-			}
-			members = members.set(name.(string), value)
+			name, _ := d.Token()
+			members = members.set(name.(string), ordered(d))
 		}
+		d.Token()
 		slices.SortStableFunc(members, func(a, b member) int { return cmp.Compare(a.index(), b.index()) })
-		_, err = d.Token()
-		return members, err
+		return members
 	case json.Delim('['):
 		list := []any{}
 		for d.More() {
-			value, err := ordered(d)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, value)
+			list = append(list, ordered(d))
 		}
-		_, err = d.Token()
-		return list, err
+		d.Token()
+		return list
 	}
-	return token, nil
+	return token
 }
 
 func text(value any) string {

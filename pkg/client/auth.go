@@ -115,35 +115,36 @@ func (t *tokens) ready(a *call) error {
 	}
 	login, err := t.fetch(a.ctx)
 	if err != nil {
-		a.receipt.RequestIDs = append(a.receipt.RequestIDs, login.RequestIDs...)
+		a.receipt.RequestIDs = append(a.receipt.RequestIDs, login.receipt.RequestIDs...)
 	}
 	return err
 }
 
-func (t *tokens) fetch(ctx context.Context) (Receipt, error) {
+// fetch logs in, and takes the token that this brings into use.
+func (t *tokens) fetch(ctx context.Context) (login *call, err error) {
 	var data struct {
 		Token     string `json:"access_token"`
 		ExpiresIn any    `json:"expires_in"`
 	}
 	cfg := t.client.cfg
 	credentials := map[string]any{"accessKeyId": cfg.AccessKeyID, "accessKeySecret": string(cfg.AccessKeySecret)}
-	a := t.client.post("get-management-token", credentials, nil)
-	a.login, a.succeeded = true, func(d []byte) bool {
+	login = t.client.post("get-management-token", credentials, func(d []byte) bool {
 		err := json.Unmarshal(d, &data)
-		a.token = data.Token // it must not be shown either
+		login.token = data.Token // it must not be shown either
 		return err == nil && data.Token != ""
-	}
-	if err := a.do(ctx); err != nil {
-		return a.receipt, err
+	})
+	login.login = true
+	if err := login.do(ctx); err != nil {
+		return login, err
 	}
 	lifetime := time.Duration(number(data.ExpiresIn)) * time.Second
 	if lifetime <= 0 {
 		lifetime = 2 * time.Hour // what the API is said to give
 	}
-	return a.receipt, t.accept(a, lifetime)
+	return login, t.accept(login, lifetime)
 }
 
-// accept takes the token that a login brought into use, unless it is for another pool than the tokens before it.
+// accept takes a login's token, unless it is for another pool than the tokens before it.
 func (t *tokens) accept(login *call, lifetime time.Duration) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

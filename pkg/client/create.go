@@ -99,20 +99,15 @@ func (c *Creation) identities(value any) {
 	kept := []any{}
 	for _, each := range list {
 		m, _ := each.(map[string]any)
-		identity := pick(m, append([]string{"identityId", "userInfoInIdp", "originConnIds"}, identityNeeds...))
-		if slices.ContainsFunc(identityNeeds, func(name string) bool { return identity[name] == nil }) {
+		if len(pick(m, identityNeeds)) < len(identityNeeds) {
 			c.Lost = append(c.Lost, "identities that are not whole")
 			continue
 		}
-		for name, empty := range map[string]any{"userInfoInIdp": map[string]any{}, "originConnIds": []any{}} {
-			if identity[name] == nil {
-				identity[name] = empty
-			}
-		}
-		for _, name := range []string{"accessToken", "refreshToken"} {
-			if saysSomething(m[name]) {
-				c.Lost = append(c.Lost, "identities."+name)
-			}
+		identity := map[string]any{"userInfoInIdp": map[string]any{}, "originConnIds": []any{}}
+		maps.Copy(identity, pick(m, identityNeeds))
+		maps.Copy(identity, pick(m, []string{"identityId", "userInfoInIdp", "originConnIds"}))
+		for name := range pick(m, []string{"accessToken", "refreshToken"}) {
+			c.Lost = append(c.Lost, "identities."+name)
 		}
 		kept = append(kept, identity)
 	}
