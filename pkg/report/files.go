@@ -63,7 +63,8 @@ func (l Layout) bare(raw []byte) []byte {
 // summary.json. Each is written whole; when anything fails none of the CSV files is replaced. Memory grows by some 100
 // bytes a chunk.
 func Write(dir *journal.Dir, run *Run, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
-	return makeFiles(target{dir: dir}, run, []*Shard{{Run: run, Folder: dir}}, layout, lines)
+	out := &files{dir: dir, run: run, layout: layout}
+	return out.make([]*Shard{{Run: run, Folder: dir}}, lines)
 }
 
 // Compare says which of a run's files are not, byte for byte, what Write would make, each in a line of its own.
@@ -71,12 +72,12 @@ func Write(dir *journal.Dir, run *Run, layout Layout, lines iter.Seq2[Line, erro
 // In a redacted folder the erased files are held to what its seal says that they were.
 func Compare(dir *journal.Dir, run *Run, layout Layout,
 	lines iter.Seq2[Line, error]) (s *Summary, differ []string, err error) {
-	t := target{dir: dir, differ: map[string]string{}}
+	out := &files{dir: dir, run: run, layout: layout, differ: map[string]string{}}
 	if seal, err := LoadSeal(dir); err == nil && seal.IsRedacted() {
-		t.redacted = seal
+		out.redacted = seal
 	}
-	s, err = makeFiles(t, run, []*Shard{{Run: run, Folder: dir}}, layout, lines)
-	for name, how := range t.differ {
+	s, err = out.make([]*Shard{{Run: run, Folder: dir}}, lines)
+	for name, how := range out.differ {
 		differ = append(differ, name+" "+how)
 	}
 	slices.Sort(differ)
@@ -99,95 +100,22 @@ type Shard struct {
 // Where dir is nil, nothing is written, and what there is to know is in the summary.
 func WriteJoined(dir *journal.Dir, whole *Run, shards []*Shard, layout Layout,
 	lines iter.Seq2[Line, error]) (*Summary, error) {
-	return makeFiles(target{dir: dir}, whole, shards, layout, lines)
+	out := &files{dir: dir, run: whole, layout: layout}
+	return out.make(shards, lines)
 }
 
-func makeFiles(t target, run *Run, shards []*Shard, layout Layout, lines iter.Seq2[Line, error]) (*Summary, error) {
-	s := newSummary(run)
-	s.stats.Redacted = t.redacted != nil
-	from := source{run: run, layout: layout, lines: lines}
-	for i, shard := range shards {
-		x, err := ReadAudit(shard.Folder, shard.Run, func(r *Row) {
-			row := *r
-			row.Chunk = (r.Chunk-1)*len(shards) + i + 1
-			s.count(&row)
-		})
-		if err != nil {
-			return nil, err
-		}
-		defer x.Close()
-		from.audits = append(from.audits, x)
-		shard.AuditRows, shard.LastRowHash = x.Rows, x.Hash()
-		s.AuditRows += x.Rows
-		s.Shards = append(s.Shards, *shard)
-	}
-	if len(shards) == 1 {
-		s.LastRowHash, s.Shards = shards[0].LastRowHash, nil
-	}
-	return s, from.writeTo(t, s)
-}
+// files are a run's files being made: in the place of older ones, or to be compared with those.
+type files struct {
+	dir      *journal.Dir      // nil: they go nowhere
+	redacted *Seal             // whose erased files are compared by their hashes; nil: none were
+	differ   map[string]string // how files of the folder differ from what they should be, by name; nil: write them
 
-// source is what the files are made from.
-type source struct {
 	run    *Run
 	layout Layout
-	lines  iter.Seq2[Line, error]
 	audits []*Audit // of the run, or of its shards
-}
 
-// find gives the audit row about a place of a chunk, nil if there is none.
-func (from source) find(chunk, place int) (*Row, error) {
-	n := len(from.audits)
-	return from.audits[(chunk-1)%n].find((chunk-1)/n+1, place)
-}
-
-func (from source) writeTo(t target, s *Summary) error {
-	out, err := createFiles(t, from)
-	defer out.discard()
-	if err != nil {
-		return err
-	}
-	for line, err := range from.lines {
-		if err == nil {
-			err = out.put(line, s)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := s.finish(from.run); err != nil {
-		return err
-	}
-	if err := out.commit(s.Remaining > 0); err != nil {
-		return err
-	}
-	page, err := renderPage(from.run, s)
-	if err != nil {
-		return fmt.Errorf("%s cannot be made: %w", PageName, err)
-	}
-	text, err := marshal(s, indent)
-	if err != nil {
-		return err
-	}
-	return errors.Join(t.writeWhole(PageName, page), t.writeWhole(SummaryName, text))
-}
-
-func (t target) writeWhole(name string, text []byte) error {
-	f, err := t.create(name)
-	if err != nil {
-		return err
-	}
-	defer f.discard()
-	f.Write(text) //nolint:errcheck // remembered until commit
-	return f.commit()
-}
-
-// files are the CSV files being made.
-type files struct {
-	source
-	target    target
 	delimiter string
-	all       []*made
+	all       []*made // CSV files
 
 	done, failed, rejected, spared, remaining *made
 
@@ -195,15 +123,70 @@ type files struct {
 	at    [2]int // chunk and first place
 }
 
-// createFiles begins the files. They have to be discarded after an error too.
-func createFiles(t target, from source) (out *files, err error) {
-	l, words := from.layout, from.run.Asked.Deed.words()
-	out = &files{source: from, target: t, delimiter: string(l.Delimiter)}
+// make reads the audits, and then the lines.
+func (out *files) make(shards []*Shard, lines iter.Seq2[Line, error]) (*Summary, error) {
+	s := newSummary(out.run)
+	s.stats.Redacted = out.redacted != nil
+	for i, shard := range shards {
+		a, err := ReadAudit(shard.Folder, shard.Run, func(r *Row) {
+			row := *r
+			row.Chunk = (r.Chunk-1)*len(shards) + i + 1
+			s.count(&row)
+		})
+		if err != nil {
+			return nil, err
+		}
+		defer a.Close()
+		out.audits = append(out.audits, a)
+		shard.AuditRows, shard.LastRowHash = a.Rows, a.Hash()
+		s.AuditRows += a.Rows
+		s.Shards = append(s.Shards, *shard)
+	}
+	if len(shards) == 1 {
+		s.LastRowHash, s.Shards = shards[0].LastRowHash, nil
+	}
+	return s, out.write(s, lines)
+}
+
+func (out *files) write(s *Summary, lines iter.Seq2[Line, error]) error {
+	defer out.discard()
+	if err := out.begin(); err != nil {
+		return err
+	}
+	for line, err := range lines {
+		if err == nil {
+			err = out.put(line, s)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.finish(out.run); err != nil {
+		return err
+	}
+	if err := out.commit(s.Remaining > 0); err != nil {
+		return err
+	}
+	page, err := renderPage(out.run, s)
+	if err != nil {
+		return fmt.Errorf("%s cannot be made: %w", PageName, err)
+	}
+	text, err := marshal(s, indent)
+	if err != nil {
+		return err
+	}
+	return errors.Join(out.writeWhole(PageName, page), out.writeWhole(SummaryName, text))
+}
+
+// begin begins the CSV files. They have to be discarded after an error too.
+func (out *files) begin() (err error) {
+	l, words := out.layout, out.run.Asked.Deed.words()
+	out.delimiter = string(l.Delimiter)
 	create := func(name string, header ...string) (f *made) {
 		if err != nil {
 			return nil
 		}
-		if f, err = t.create(name); err != nil {
+		if f, err = out.create(name); err != nil {
 			return nil
 		}
 		out.all = append(out.all, f)
@@ -220,12 +203,12 @@ func createFiles(t target, from source) (out *files, err error) {
 	header = string(l.bare([]byte(header)))
 	out.failed = create(FailedName, header, "bulkdelete_line", "bulkdelete_outcome", "bulkdelete_reason",
 		"bulkdelete_request_id")
-	if !from.run.Asked.Deed.Undoes() {
+	if !out.run.Asked.Deed.Undoes() {
 		out.rejected = create(RejectedName, header, "bulkdelete_line", "bulkdelete_reason")
 		out.spared = create(SparedName, header, "bulkdelete_line", "bulkdelete_reason")
 	}
 	out.remaining = create(RemainingName, string(l.Header))
-	return out, err
+	return err
 }
 
 // put writes a line where it belongs.
@@ -245,12 +228,13 @@ func (out *files) put(l Line, s *Summary) error {
 		s.Remaining++
 		return out.row(out.remaining, "", l.Raw)
 	case row.Outcome == Spared:
-		s.stats.addSample(&s.stats.SparedRows, l, row.Reason())
-		return out.row(out.spared, "", out.layout.bare(l.Raw), number, row.Reason())
+		l.Reason = row.Reason()
+		s.stats.addSample(&s.stats.SparedRows, l)
+		return out.row(out.spared, "", out.layout.bare(l.Raw), number, l.Reason)
 	case row.Outcome == Failed || row.Outcome == Unknown:
-		l.Code = row.kind()
-		s.stats.addSample(&s.stats.FailedRows, l, row.Reason())
-		return out.row(out.failed, "", out.layout.bare(l.Raw), number, string(row.Outcome), row.Reason(), row.requestID())
+		l.Code, l.Reason = row.kind(), row.Reason()
+		s.stats.addSample(&s.stats.FailedRows, l)
+		return out.row(out.failed, "", out.layout.bare(l.Raw), number, string(row.Outcome), l.Reason, row.requestID())
 	}
 	if at := [2]int{l.Chunk, row.From}; at != out.at {
 		out.at, out.cells = at, strings.Join([]string{"", strconv.Itoa(l.Chunk), string(row.Outcome),
@@ -280,7 +264,7 @@ func (out *files) commit(remaining bool) error {
 	for _, f := range out.all {
 		commit := f.commit
 		if f == out.remaining && !remaining {
-			commit = func() error { return out.target.absent(f.name) }
+			commit = func() error { return out.absent(f.name) }
 		}
 		if err := commit(); err != nil {
 			return err
@@ -293,6 +277,12 @@ func (out *files) discard() {
 	for _, f := range out.all {
 		f.discard()
 	}
+}
+
+// find gives the audit row about a place of a chunk, nil if there is none.
+func (out *files) find(chunk, place int) (*Row, error) {
+	n := len(out.audits)
+	return out.audits[(chunk-1)%n].find((chunk-1)/n+1, place)
 }
 
 // requestID is the last attempt's, or "".

@@ -41,7 +41,7 @@ func TestJoinedFiles(t *testing.T) {
 	if s.LastRowHash != "" || s.LatencyMS.Max != 1000 || s.State != unfinished {
 		t.Errorf("%+v", s)
 	}
-	if rows := s.stats.FailedRows; len(rows) != 1 || rows[0].Kind != "unknown: no answer" {
+	if rows := s.stats.FailedRows; len(rows) != 1 || rows[0].Code != "unknown: no answer" {
 		t.Errorf("rows that failed: %+v", rows)
 	}
 	if a := s.stats.Attention; len(a) != 1 || a[0].Chunk != 3 {

@@ -111,8 +111,8 @@ func rejectMadeUp(run *Run, s *Summary) {
 
 // fail takes a user into account whose row failed.
 func fail(s *Summary, l Line, r *Row) {
-	l.Code = r.kind()
-	s.stats.addSample(&s.stats.FailedRows, l, r.Reason())
+	l.Code, l.Reason = r.kind(), r.Reason()
+	s.stats.addSample(&s.stats.FailedRows, l)
 }
 
 // settle takes an audit row into account.

@@ -22,7 +22,6 @@ var pageHTML string
 type page struct {
 	*Summary
 	*stats
-	series
 	Run      *Run
 	Sessions []session
 	Dir      string // as a word of a shell's command line
@@ -39,6 +38,13 @@ type page struct {
 	Pace     template.HTML // drawn; "": there is too little
 
 	MoreSessions, MorePaces, MorePauses int // than are shown
+
+	// What overTime makes of the audit's rows.
+	Working time.Duration // between the first call and the last answer without the pauses
+	start   time.Time
+	steps   []stretch // of working time
+	pauses  []pause
+	vain    int // attempts
 }
 
 // session is a run on the folder, or on a shard's.
@@ -80,9 +86,10 @@ func renderPage(run *Run, s *Summary) ([]byte, error) {
 }
 
 func newPage(run *Run, s *Summary) *page {
-	p := &page{Summary: s, stats: &s.stats, series: s.stats.series(), Run: run, Dir: ".", Words: s.Deed.words(),
+	p := &page{Summary: s, stats: &s.stats, Run: run, Dir: ".", Words: s.Deed.words(),
 		Parts: parts(s), Failures: kinds(s.FailedBy, s.stats.said), Refusals: kinds(s.RejectedBy, rejections()),
 		Mercies: kinds(s.SparedBy, nil), Troubles: kinds(s.stats.troubles, nil)}
+	p.overTime()
 	if last := run.Last(); last != nil {
 		p.Dir = text.ShellWord(last.Dir)
 	}

@@ -13,14 +13,14 @@ import (
 // What is worth a picture: less would be a block in the middle of it, and the page's sentences say as much.
 const (
 	fewestRows  = 5 // of the audit
-	fewestSteps = 4 // of the series
+	fewestSteps = 4
 )
 
 // drawPace shows users a second over working time and, beneath it, the attempts in vain, if any. A run that is over at
 // once has no drawing. It is drawn twice, for a screen or paper and for a phone: text that is scaled with the picture
 // cannot be read on one of them.
 func (p *page) drawPace() (both template.HTML, err error) {
-	if len(p.timings) < fewestRows || len(p.steps) < fewestSteps {
+	if len(p.rows) < fewestRows || len(p.steps) < fewestSteps {
 		return "", nil
 	}
 	end := p.steps[len(p.steps)-1].to
@@ -46,10 +46,11 @@ func (p *page) drawPace() (both template.HTML, err error) {
 
 func (p *page) panels() []chart.Panel {
 	pauses := p.marks()
-	pace, most := overTime("pace", p.steps, func(t step) float64 { return float64(t.users) / (t.to - t.from).Seconds() })
+	perSecond := func(s stretch) float64 { return float64(s.users) / (s.to - s.from).Seconds() }
+	pace, most := heights("pace", p.steps, perSecond)
 	all := []chart.Panel{{Name: "users a second", Height: 170, Y: counts(most*1.05, 4), Areas: pace, Marks: pauses}}
 	if p.vain > 0 {
-		vain, most := overTime("vain", p.steps, func(t step) float64 { return float64(t.vain) })
+		vain, most := heights("vain", p.steps, func(s stretch) float64 { return float64(s.vain) })
 		all = append(all, chart.Panel{Name: "attempts in vain, where their chunk was done", Height: 56,
 			Y: counts(most*1.05, 2), Bars: vain, Marks: pauses})
 	}
@@ -60,7 +61,7 @@ func (p *page) panels() []chart.Panel {
 // for two labels one has the numbers of both.
 func (p *page) marks() (all []chart.Mark) {
 	for _, gap := range p.pauses {
-		all = append(all, chart.Mark{X: gap.at.Seconds()})
+		all = append(all, chart.Mark{X: p.working(gap.From).Seconds()})
 	}
 	near := len(all)
 	for i, c := range p.Paces {
@@ -74,8 +75,8 @@ func (p *page) marks() (all []chart.Mark) {
 	return all
 }
 
-// overTime gives what there was of something in each step, and the most, at least 1.
-func overTime(class string, steps []step, of func(step) float64) (all []chart.Steps, most float64) {
+// heights gives what there was of something in each step, and the most, at least 1.
+func heights(class string, steps []stretch, of func(stretch) float64) (all []chart.Steps, most float64) {
 	shape := chart.Steps{Class: class}
 	most = 1
 	for _, t := range steps {

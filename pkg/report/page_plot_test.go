@@ -60,7 +60,8 @@ func TestSeriesLosesNothing(t *testing.T) {
 			all.add(&Row{Users: 50, Attempts: 3, Message: onTheWay + "2x throttled (429)", StartedAt: begun,
 				Duration: 10 * time.Millisecond})
 		}
-		s := all.series()
+		s := page{stats: &all}
+		s.overTime()
 		users, again := 0, 0
 		for i, x := range s.steps {
 			users, again = users+x.users, again+x.vain
@@ -73,7 +74,7 @@ func TestSeriesLosesNothing(t *testing.T) {
 		if users != n*50 || again != n*2 || s.vain != n*2 {
 			t.Errorf("every %v: %d users, %d repeated or %d", every, users, again, s.vain)
 		}
-		if len(s.steps) > seriesLen || last != end || s.Working != end {
+		if len(s.steps) > mostSteps || last != end || s.Working != end {
 			t.Errorf("every %v: %d steps up to %v", every, len(s.steps), last)
 		}
 	}
@@ -93,8 +94,8 @@ func TestSeriesLeavesPausesOut(t *testing.T) {
 	if page.Working != 300*time.Second || page.MorePauses != 9 || len(page.Pauses) != 20 {
 		t.Errorf("%v of work, %d pauses of which %d are shown", page.Working, len(page.pauses), len(page.Pauses))
 	}
-	if p := page.Pauses[1]; p.at != 20*time.Second || p.To.Sub(p.From) != 24*time.Hour {
-		t.Errorf("the second pause is at %v, from %v to %v", p.at, p.From, p.To)
+	if p := page.Pauses[1]; page.working(p.From) != 20*time.Second || p.To.Sub(p.From) != 24*time.Hour {
+		t.Errorf("the second pause is at %v, from %v to %v", page.working(p.From), p.From, p.To)
 	}
 }
 
@@ -105,7 +106,7 @@ func TestSeriesOfAnImpossibleAuditEnds(t *testing.T) {
 		settle(s, &Row{Outcome: Deleted, Users: 1, StartedAt: at, Duration: d})
 	}
 	page, users := newPage(run, s), 0
-	for _, x := range page.series.steps {
+	for _, x := range page.steps {
 		users += x.users
 	}
 	if users != 5 {
@@ -176,7 +177,7 @@ func TestChangesOfPaceAreMarked(t *testing.T) {
 			t.Errorf("the page lacks %s", want)
 		}
 	}
-	outside := series{start: at, Working: time.Minute}
+	outside := page{start: at, Working: time.Minute}
 	if a, b := outside.working(at.Add(-time.Hour)), outside.working(at.Add(time.Hour)); a != 0 || b != time.Minute {
 		t.Errorf("before the first call and after the last answer: %v, %v", a, b)
 	}

@@ -87,7 +87,8 @@ func TestPageShowsEveryCountOfTheSummary(t *testing.T) {
 	}
 	s.RejectedBy, s.FailedBy = map[string]int{"spreadsheet": 90_001,
 		"duplicate": 90_002}, map[string]int{"failed: statusCode 403": 90_003, "other": 90_004}
-	s.LatencyMS = Latency{P50: 101, P90: 202, P99: 303, Max: 404}
+	ms := &s.LatencyMS
+	ms.P50, ms.P90, ms.P99, ms.Max = 101, 202, 303, 404
 	want = append(want, "90,001", "90,002", "failed: statusCode 403", "90,003", "other", "90,004",
 		"101 ms", "202 ms", "303 ms", "404 ms",
 		s.Input.Name, s.Input.Path, s.Input.SHA256, s.Host, s.UserPool, s.IDType, s.Program, s.LastRowHash, clock(*s.StartedAt), clock(*s.EndedAt),
@@ -233,7 +234,7 @@ func TestPageIsForItsOwnerAloneAndReplacedWhole(t *testing.T) {
 	run, s := madeUp(t, 100, 0, true)
 	page, err := renderPage(run, s)
 	must(t, err)
-	must(t, target{dir: dir}.writeWhole(PageName, page))
+	must(t, (&files{dir: dir}).writeWhole(PageName, page))
 	info, err := os.Stat(dir.Name(PageName))
 	must(t, err)
 	text := read(t, dir, PageName)
@@ -242,7 +243,7 @@ func TestPageIsForItsOwnerAloneAndReplacedWhole(t *testing.T) {
 	}
 	must(t, os.Remove(dir.Name(PageName)))
 	must(t, os.Mkdir(dir.Name(PageName), 0o700))
-	if err := (target{dir: dir}).writeWhole(PageName, page); err == nil {
+	if err := (&files{dir: dir}).writeWhole(PageName, page); err == nil {
 		t.Error("a page that cannot be written is no error")
 	}
 }
@@ -326,15 +327,15 @@ func TestPageBeginsWithWhatMatters(t *testing.T) {
 func TestSamplesShowEveryKind(t *testing.T) {
 	var s stats
 	for i := range 1000 {
-		new(stats).addSample(&s.RejectedRows, Line{Line: i, Code: "duplicate"}, fmt.Sprintf("the same ID stands in line %d", i))
+		s.addSample(&s.RejectedRows, Line{Line: i, Code: "duplicate", Reason: fmt.Sprint("as line ", i)})
 	}
-	new(stats).addSample(&s.RejectedRows, Line{Line: 1000, Code: "type"}, "not a user_id")
+	s.addSample(&s.RejectedRows, Line{Line: 1000, Code: "type", Reason: "not a user_id"})
 	if n := len(s.RejectedRows); n != samplesOfKind+1 || s.RejectedRows[n-1].Line != 1000 {
 		t.Errorf("%d rows are kept, the last one line %d", n, s.RejectedRows[n-1].Line)
 	}
-	var shown []sample
+	var shown []Line
 	for i, kind := range []string{"b", "a", "b"} {
-		new(stats).addSample(&shown, Line{Line: i + 1, Code: kind}, "why")
+		s.addSample(&shown, Line{Line: i + 1, Code: kind, Reason: "why"})
 	}
 	if shown[0].Line != 1 || shown[1].Line != 3 || shown[2].Line != 2 {
 		t.Errorf("rows of one kind do not stand together: %v", shown)

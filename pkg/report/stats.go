@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -12,41 +13,22 @@ import (
 
 // stats are what the page shows besides the summary. They take 32 bytes a row of the audit.
 type stats struct {
-	whole    int // users of a chunk at the most
-	timings  []timing
-	Redacted bool // nobody is shown
+	whole    int       // users of a chunk at the most
+	rows     []stretch // of the audit, in Unix time
+	Redacted bool      // nobody is shown
 
 	said     map[string]string // the first reason of each kind
 	troubles map[string]int    // attempts in vain, by what they met
-	told     map[told]int      // troubles of chunks that were taken apart, which each part's row tells of
+	told     map[string]int    // troubles of a chunk that was taken apart, which each part's row tells of
 
-	Attention                            []Row // one of each chunk that needed attention most
-	FailedRows, RejectedRows, SparedRows []sample
+	Attention                            []Row  // one of each chunk that needed attention most
+	FailedRows, RejectedRows, SparedRows []Line // some for many; with an ID that is theirs, cut when it is very long
 }
 
-// timing is of one row of the audit.
-type timing struct {
-	did
-	ended int64 // Unix time in nanoseconds
-	took  time.Duration
-}
-
-// did is what was done in some time.
-type did struct{ users, vain int } // vain: attempts
-
-func (d *did) add(more did) { d.users, d.vain = d.users+more.users, d.vain+more.vain }
-
-type told struct {
-	chunk   int
-	trouble string
-}
-
-// sample is a row shown for many.
-type sample struct {
-	Line   int
-	ID     string // cut when it is very long
-	Reason string
-	Kind   string
+// stretch is some time, and what was done in it.
+type stretch struct {
+	from, to    time.Duration
+	users, vain int // vain: attempts
 }
 
 const (
@@ -58,9 +40,10 @@ const (
 
 func (t *stats) add(r *Row) {
 	if t.said == nil {
-		t.said, t.troubles, t.told = map[string]string{}, map[string]int{}, map[told]int{}
+		t.said, t.troubles, t.told = map[string]string{}, map[string]int{}, map[string]int{}
 	}
-	t.timings = append(t.timings, timing{did{r.Users, t.inVain(r)}, r.endedAt().UnixNano(), r.Duration})
+	ended := time.Duration(r.endedAt().UnixNano())
+	t.rows = append(t.rows, stretch{ended - r.Duration, ended, r.Users, t.inVain(r)})
 	if kind := r.kind(); kind != "" && t.said[kind] == "" && len(t.said) < maxKinds {
 		t.said[kind] = r.Reason()
 	}
@@ -76,7 +59,7 @@ func (t *stats) inVain(r *Row) (sum int) {
 	for _, trouble := range slices.Sorted(maps.Keys(all)) {
 		n := all[trouble]
 		if r.Users < t.whole {
-			part := told{r.Chunk, trouble}
+			part := fmt.Sprint(r.Chunk, " ", trouble)
 			before := t.told[part]
 			t.told[part] = max(before, n)
 			n = max(0, n-before)
@@ -88,16 +71,18 @@ func (t *stats) inVain(r *Row) (sum int) {
 }
 
 // addSample keeps the first few rows of each kind, which is a rejection's class or a failure's reason, side by side.
-func (t *stats) addSample(to *[]sample, l Line, reason string) {
-	kind, same, at := cmp.Or(l.Code, reason), 0, len(*to)
+func (t *stats) addSample(to *[]Line, l Line) {
+	l.Reason = text.Shorten(l.Reason, maxMessage)
+	kind := func(l Line) string { return cmp.Or(l.Code, l.Reason) }
+	same, at := 0, len(*to)
 	for i, s := range *to {
-		if s.Kind == kind {
+		if kind(s) == kind(l) {
 			same, at = same+1, i+1
 		}
 	}
 	if !t.Redacted && same < samplesOfKind && len(*to) < topSamples {
-		id, reason := text.Shorten(string(l.ID), maxShownID), text.Shorten(reason, maxMessage)
-		*to = slices.Insert(*to, at, sample{l.Line, id, reason, kind})
+		l.Raw, l.ID = nil, []byte(text.Shorten(string(l.ID), maxShownID))
+		*to = slices.Insert(*to, at, l)
 	}
 }
 
@@ -119,17 +104,17 @@ func addWorst(rows []Row, r *Row) []Row {
 	return rows[:min(len(rows), topRows)]
 }
 
-// latency gives what share of the rows took no longer than what.
-func (t *stats) latency() Latency {
-	n := len(t.timings)
-	if n == 0 {
-		return Latency{}
-	}
-	sorted := make([]float64, n)
-	for i, c := range t.timings {
-		sorted[i] = float64(c.took.Milliseconds())
+// latency gives what share of the rows took no longer than what, in milliseconds.
+func (t *stats) latency() (share func(p float64) float64) {
+	sorted := make([]float64, len(t.rows))
+	for i, r := range t.rows {
+		sorted[i] = float64((r.to - r.from).Milliseconds())
 	}
 	slices.Sort(sorted)
-	share := func(p float64) float64 { return sorted[int(math.Ceil(p*float64(n)))-1] }
-	return Latency{P50: share(0.5), P90: share(0.9), P99: share(0.99), Max: sorted[n-1]}
+	return func(p float64) float64 {
+		if len(sorted) == 0 {
+			return 0
+		}
+		return sorted[int(math.Ceil(p*float64(len(sorted))))-1]
+	}
 }

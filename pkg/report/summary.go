@@ -53,7 +53,12 @@ type Summary struct {
 	EndedAt        *time.Time `json:"ended_at,omitempty"`   // of the last one
 	Seconds        float64    `json:"seconds"`              // between these, pauses between runs included
 	UsersPerSecond float64    `json:"users_per_second"`
-	LatencyMS      Latency    `json:"latency_ms"` // of chunks, from their first attempt to their last answer
+	LatencyMS      struct {   // milliseconds that a share of the chunks took, from first attempt to last answer
+		P50 float64 `json:"p50"`
+		P90 float64 `json:"p90"`
+		P99 float64 `json:"p99"`
+		Max float64 `json:"max"`
+	} `json:"latency_ms"`
 
 	RejectedBy map[string]int `json:"rejected_by"` // rows by class of reason
 	SparedBy   map[string]int `json:"spared_by"`   // users by the reason
@@ -64,14 +69,6 @@ type Summary struct {
 	Shards []Shard `json:"shards,omitempty"` // that were joined
 
 	stats stats
-}
-
-// Latency is in milliseconds.
-type Latency struct {
-	P50 float64 `json:"p50"`
-	P90 float64 `json:"p90"`
-	P99 float64 `json:"p99"`
-	Max float64 `json:"max"`
 }
 
 // The states of a summary.
@@ -195,7 +192,7 @@ func (s *Summary) reject(l Line) {
 	default:
 		s.Duplicates++
 	}
-	s.stats.addSample(&s.stats.RejectedRows, l, l.Reason)
+	s.stats.addSample(&s.stats.RejectedRows, l)
 }
 
 // finish adds up. Counts that do not are a mistake that nobody may overlook.
@@ -214,7 +211,8 @@ func (s *Summary) finish(run *Run) error {
 		s.Seconds = round(s.EndedAt.Sub(*s.StartedAt).Seconds())
 		s.UsersPerSecond = round(float64(done) / max(s.Seconds, 0.001))
 	}
-	s.LatencyMS = s.stats.latency()
+	share, ms := s.stats.latency(), &s.LatencyMS
+	ms.P50, ms.P90, ms.P99, ms.Max = share(0.5), share(0.9), share(0.99), share(1)
 	s.conclude(run)
 	return nil
 }
