@@ -7,21 +7,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v3"
 
 	"bulkdelete/internal/text"
-	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
 	"bulkdelete/pkg/report"
 )
@@ -37,10 +34,6 @@ type console struct {
 	progress    string // bar, plain or none
 	json        bool
 	log         zerolog.Logger
-
-	pulse    *pulse
-	waiting  atomic.Bool // nothing shows how the run goes yet, or any more: what does not work is said
-	stopping atomic.Bool
 }
 
 // language is that of the page: the one asked for, or else the locale's.
@@ -54,9 +47,7 @@ func (o *outputOptions) language() string {
 
 func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	root := c.Root()
-	k := &console{in: root.Reader, out: root.Writer, err: root.ErrWriter.(*stderr), json: o.json, progress: o.progress,
-		pulse: &pulse{}}
-	k.waiting.Store(true)
+	k := &console{in: root.Reader, out: root.Writer, err: root.ErrWriter.(*stderr), json: o.json, progress: o.progress}
 	k.terminal = isTerminal(k.err)
 	k.cursor = k.terminal && hasCursor(k.err)
 	k.interactive = k.terminal && (isTerminal(root.Reader) || isStdin(c.Args().First()))
@@ -241,61 +232,4 @@ func (k *console) showJSON(v any) error {
 	enc := json.NewEncoder(k.out)
 	enc.SetIndent("", "  ")
 	return closedPipe(enc.Encode(v))
-}
-
-// row counts a row that is on disk. What the API said is masked in it, as in every file that outlives the lists.
-func (k *console) row(r report.Row) {
-	k.pulse.row(r)
-	if r.Outcome != report.Failed && r.Outcome != report.Unknown {
-		return
-	}
-	k.log.Warn().Int("chunk", r.Chunk).Str("part", fmt.Sprintf("%d-%d", r.From, r.To)).
-		Str("outcome", string(r.Outcome)).Str("reason", r.Reason()).
-		Int("http_status", r.HTTPStatus).Int("status_code", r.StatusCode).Int("api_code", r.APICode).
-		Strs("request_ids", r.RequestIDs).Msg("chunk failed")
-}
-
-// attempt counts a call on the wire; chunk is the one that it was for, or 0.
-func (k *console) attempt(chunk int, a client.Attempt) {
-	k.pulse.attempt(a)
-	if k.waiting.Load() && a.Again && k.progress != "none" {
-		k.say("%s: %s; %s in %s", a.Call, troubleOf(a), nextOf(a), a.Wait.Round(time.Second))
-	}
-	if a.Err != nil {
-		k.log.Debug().Str("call", a.Call).Int("chunk", chunk).Int("attempt", a.Number).
-			Int("http_status", a.HTTPStatus).Int("status_code", a.StatusCode).Str("request_id", a.RequestID).
-			Int64("ms", a.Duration.Milliseconds()).Err(a.Err).Msg("attempt failed")
-	}
-}
-
-// fewWorkers says how many workers the pace would have needed, and "" if those that there were did.
-func (k *console) fewWorkers(workers int, rate float64) string {
-	all, _ := k.pulse.count()
-	if all.calls < 10*workers || all.throttled > 0 {
-		return ""
-	}
-	each := all.busy / time.Duration(all.calls)
-	reach := float64(workers) / each.Seconds()
-	if reach >= 0.97*rate {
-		return ""
-	}
-	hint := fmt.Sprintf("hint: --workers %d reach %.0f calls a second at %s a call",
-		workers, reach, each.Round(time.Millisecond))
-	if enough := math.Ceil(1.1 * rate * each.Seconds()); enough <= mostWorkers {
-		hint += fmt.Sprintf("\nhint: --workers %.0f would reach the %v that --rate allows", enough, rate)
-	}
-	return hint
-}
-
-// draining says how a run is ending; signalled: because of a signal.
-func (k *console) draining(calls int, signalled bool) {
-	k.stopping.Store(true)
-	words := "stopping: no new call starts"
-	if calls > 0 {
-		words += fmt.Sprintf("; %d in flight will be finished and recorded", calls)
-	}
-	if signalled {
-		words += "\n(a second signal leaves at once)"
-	}
-	k.say("%s", words)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"math"
 	"os"
 	"sync"
 	"time"
@@ -11,38 +10,46 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-const (
-	tick = 250 * time.Millisecond
-	beat = 4 // ticks
-)
+// tick is how often a heart beats and hears: a run obeys within a second.
+const tick = 500 * time.Millisecond
 
-// heart beats while a run works on its folder: it writes status.json every second, and does what bulkdelete pace asks.
+// heart knows how a run goes: what it does, its attempts and rows, all together and second by second for the last
+// minute. While the run works on its folder it beats, which is to write that to status.json, and does what bulkdelete
+// pace asks. It may be used by any number of goroutines.
 type heart struct {
 	o      *operation
 	job    *job.Job
 	folder *job.Folder
-	stop   func() // nil: it has not started
+	stop   func() // ends the beating; nil: it has not begun
 	shown  func() // ends what is shown of it on the screen; nil: nothing is
 
-	mu     sync.Mutex
-	stage  func() string      // what is done besides calling, "" for nothing
-	rate   client.Rate        // but for a pause
-	pause  *report.PaceChange // nil: it is not paused
-	seen   time.Time          // when the last change was asked for
-	obeyed *report.PaceChange // which is not noted yet
-	ticks  int
-	status report.Status
+	mu       sync.Mutex         // guards what follows
+	status   report.Status      // what of it stays the same
+	stage    func() string      // what is done besides calling; nil: nothing
+	stopping bool               // no new call starts
+	rate     client.Rate        // but for a pause
+	pause    *report.PaceChange // nil: it is not paused
+	seen     time.Time          // when the last change was asked for
+	obeyed   *report.PaceChange // which is not noted yet
+
+	began   time.Time // or when the pace was changed last; zero: nothing shows yet how the run goes
+	all     second
+	ring    [minute]second
+	heard   time.Time       // when the API last gave an answer that is not its own failure
+	failing *client.Attempt // the last one that failed since
+	failAt  time.Time
+	last    *report.Trouble
 }
 
-// newHeart makes the heart of a run. It beats from start on.
-func (o *operation) newHeart(j *job.Job, folder *job.Folder) *heart {
-	h := &heart{o: o, job: j, folder: folder, rate: o.config.Rate, stage: onlyCalls}
+// work is what the heart beats for, from start on.
+func (h *heart) work(j *job.Job, folder *job.Folder) {
+	h.job, h.folder, h.rate = j, folder, h.o.config.Rate
 	_, h.pause = j.Session.Kept()
-	h.status = report.Status{PID: os.Getpid(), By: j.Session.By, StartedAt: now(),
-		Users: folder.Run.Asked.Plan.Accepted}
+	h.status = report.Status{State: report.Running, ExitCode: int(job.Interrupted), PID: os.Getpid(), By: j.Session.By,
+		StartedAt: time.Now().UTC(), Users: folder.Run.Asked.Plan.Accepted}
 	h.status.Host, _ = os.Hostname()
-	h.seen = o.seen
-	return h
+	h.now(h.o.through("reading what earlier runs wrote in " + folder.Path))
+	h.shown = h.o.console.whileSlow(h.doing)
 }
 
 // start writes the first heartbeat. The folder says by now that calls may be under way.
@@ -51,30 +58,41 @@ func (h *heart) start() {
 		h.o.client.SetRate(client.PerSecond(0))
 		h.o.console.say("paused by %s: bulkdelete pace %s resume ends that", h.pause.By, h.folder.Path)
 	}
-	h.o.console.pulse.start()
+	h.mu.Lock()
+	h.restart()
+	h.mu.Unlock()
 	h.beat()
-	h.o.console.waiting.Store(false)
 	h.stop = every(tick, tick, h.tick)
 	if h.folder.Remaining() > 0 {
 		h.hide()
-		h.shown = h.o.console.showProgress(h)
+		h.shown = h.show()
 	}
 }
 
 // hide ends what is shown on the screen.
 func (h *heart) hide() {
-	h.now(onlyCalls)
+	h.now(nil)
 	if h.shown != nil {
 		h.shown()
 	}
 	h.shown = nil
 }
 
-// now says what is done besides calling.
+// now says what is done besides calling, nil for nothing.
 func (h *heart) now(stage func() string) {
 	h.mu.Lock()
 	h.stage = stage
 	h.mu.Unlock()
+}
+
+// doing is what is done besides calling, for who waits.
+func (h *heart) doing() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stage == nil {
+		return ""
+	}
+	return h.stage()
 }
 
 // end writes the last heartbeat.
@@ -91,17 +109,11 @@ func (h *heart) end(code job.Code) {
 	h.beat()
 }
 
-// tick hears what was asked, and beats every second and when something was obeyed.
+// tick hears what was asked. A change is noted a tick after it was obeyed: calls that had their slot by then have begun.
 func (h *heart) tick() {
-	h.mu.Lock()
-	h.ticks++
-	due := h.ticks%beat == 0 || h.obeyed != nil
-	h.mu.Unlock()
 	h.acknowledge()
 	h.hear()
-	if due {
-		h.beat()
-	}
+	h.beat()
 }
 
 // hear does what control.json asks for the first time. What cannot be read is asked again, for it is written whole.
@@ -131,17 +143,15 @@ func (h *heart) obey(c *report.PaceChange) bool {
 		h.rate, h.pause = rate.Over(h.o.shards), nil
 	}
 	h.seen, h.obeyed = c.At, c
-	if h.pause != nil {
+	if rate = h.rate; h.pause != nil {
 		rate = client.PerSecond(0)
-	} else {
-		rate = h.rate
 	}
 	h.o.client.SetRate(rate)
-	h.o.console.pulse.start()
+	h.restart()
 	return true
 }
 
-// acknowledge notes a change a tick after it was obeyed: calls that had their slot by then have begun.
+// acknowledge notes in run.json what was obeyed.
 func (h *heart) acknowledge() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -160,51 +170,4 @@ func (h *heart) acknowledge() {
 
 // beat writes how the run stands. What cannot be written is left out: the next one follows, and whatever ails the disk
 // ails the audit too.
-func (h *heart) beat() { h.folder.Beat(h.look()) } //nolint:errcheck // see above
-
-// look is how the run stands.
-func (h *heart) look() *report.Status {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s, p := h.status, h.o.console.pulse
-	s.UpdatedAt, s.Ceiling = now(), h.rate.At(time.Now())
-	if s.State != report.Over {
-		s.State, s.ExitCode = report.Running, int(job.Interrupted)
-	}
-	if h.pause != nil && s.State != report.Over {
-		s.State, s.Ceiling = report.Paused, 0
-	}
-	s.Left = h.job.Remaining()
-	s.Done = s.Users - s.Left
-	did, of := p.lately()
-	last := p.within(minute - 1)
-	s.Pace = math.Round(float64(did.calls)/of*10) / 10
-	s.Retries, s.Throttled, s.LastError, s.HeldBy = last.retries, last.throttled, p.trouble(), h.heldBy()
-	if d, ok := p.timeLeft(s.Left); ok && s.Ceiling > 0 && p.ails() == "" {
-		seconds := int(d.Seconds())
-		s.Seconds = &seconds
-	}
-	return &s
-}
-
-// heldBy says what keeps the run from being faster. The caller holds the lock.
-func (h *heart) heldBy() string {
-	held := holding{stage: h.stage(), stopping: h.o.console.stopping.Load(), rate: h.rate, pause: h.pause,
-		workers: h.o.config.Workers}
-	if h.o.client != nil {
-		held.inFlight, held.limit = h.o.client.InFlight(), h.o.client.Limit()
-	}
-	return h.o.console.pulse.heldBy(held)
-}
-
-// doing is what is done besides calling, for who waits.
-func (h *heart) doing() string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.stage()
-}
-
-// onlyCalls is the stage in which nothing is done besides.
-func onlyCalls() string { return "" }
-
-func now() time.Time { return time.Now().UTC() }
+func (h *heart) beat() { s, _ := h.look(); h.folder.Beat(s) } //nolint:errcheck // see above

@@ -34,11 +34,10 @@ type operation struct {
 	config    client.Config
 	shards    int                 // that keep to --rate together
 	kept      []report.PaceChange // what bulkdelete pace asked of the run before
-	seen      time.Time           // when the last change of pace was asked for that is for nobody any more
-	heart     *heart              // nil: nothing is done to a folder
-	host      string              // as run.json has it
-	pool      string              // "": nobody has logged in
-	input     *job.Input          // nil: what is asked for is not in one
+	heart     *heart
+	host      string     // as run.json has it
+	pool      string     // "": nobody has logged in
+	input     *job.Input // nil: what is asked for is not in one
 	client    *client.Client
 	before    *report.Sample   // of the users, looked up before; nil: none was
 	poolUsers *int             // in the pool, before; nil: not counted
@@ -64,10 +63,8 @@ func (p *process) newOperation(c *cli.Command, o *jobOptions) (*operation, error
 		return nil, err
 	}
 	op.metrics, _ = newMetrics(metricsOptions{}, nil) // until run has its own
-	op.config.Observe = func(ctx context.Context, a client.Attempt) {
-		k.attempt(job.ChunkOf(ctx), a)
-		op.metrics.attempt(a)
-	}
+	op.heart = &heart{o: op, heard: time.Now()}
+	op.config.Observe = op.attempt
 	if op.host = op.config.Host; o.sandbox {
 		op.host = sandboxHost
 	}
@@ -216,10 +213,8 @@ func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Folder,
 // work does what was approved, and makes the files.
 func (o *operation) work(ctx context.Context, d job.Deed, folder *job.Folder, a approval) (err error) {
 	j := o.newJob(d, folder.Path, a.resume)
-	o.heart = o.newHeart(j, folder)
+	o.heart.work(j, folder)
 	defer func() { o.heart.end(asError(err).Code) }()
-	o.heart.now(o.through("reading what earlier runs wrote in " + folder.Path))
-	o.heart.shown = o.console.whileSlow(o.heart.doing)
 	ended := o.carryOut(ctx, j, folder.Remaining())
 	o.heart.now(o.through("counting the pool's users"))
 	if o.poolUsers != nil && ctx.Err() == nil && asError(ended).Code != job.Halted {
@@ -247,7 +242,7 @@ func (o *operation) work(ctx context.Context, d job.Deed, folder *job.Folder, a 
 // asks was for that run.
 func (o *operation) keepPace(folder *job.Folder) error {
 	if c, err := folder.Control(); err == nil && c != nil {
-		o.seen = c.At
+		o.heart.seen = c.At
 	}
 	last := folder.Run.Last()
 	if last == nil || o.command.IsSet("rate") {
@@ -283,10 +278,7 @@ func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
 		Deed: d, Client: o.client, Session: s, Workers: o.config.Workers, StopAfter: max(0, o.stopAfter),
 		AfterTrial:  withoutFlag(resume, "stop-after"),
 		MaxFailures: limit, MaxDuration: o.maxDuration, Verify: o.verify, Began: o.began,
-		Observe: func(r report.Row) {
-			o.console.row(r)
-			o.metrics.row(r)
-		},
+		Observe: o.row,
 	}
 }
 
@@ -313,9 +305,9 @@ func (o *operation) carryOut(ctx context.Context, j *job.Job, users int) error {
 		o.console.say("warning: the pool shows %s of users encrypted or masked, and so the backup holds it"+
 			": restore could create them with that alone", strings.Join(members, ", "))
 	}
-	j.Draining = func(calls int) { o.console.draining(calls, ctx.Err() != nil) }
+	j.Draining = func(calls int) { o.draining(calls, ctx.Err() != nil) }
 	err := j.Run(ctx)
-	if hint := o.console.fewWorkers(o.config.Workers, o.config.Rate.At(time.Now())); hint != "" {
+	if hint := o.heart.fewWorkers(); hint != "" {
 		o.console.say("%s", hint)
 	}
 	return err

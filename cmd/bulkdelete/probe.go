@@ -95,8 +95,7 @@ func (o *operation) probe(ctx context.Context, file string) error {
 		return err
 	}
 	stop := o.console.whileSlow(func() string {
-		all, _ := o.console.pulse.count()
-		return "asking the API: " + text.Things(all.calls, "call") + " so far"
+		return "asking the API: " + text.Things(o.heart.total().calls, "call") + " so far"
 	})
 	err = o.stopped(ctx, asked.Ask(ctx))
 	err = errors.Join(o.removeProbe(ctx, asked.Names, kept), err)

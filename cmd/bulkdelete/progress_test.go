@@ -65,8 +65,7 @@ func TestBarIsAsWideAsItMayBe(t *testing.T) {
 	for wide := 1; wide <= 200; wide++ {
 		for done := 0; done <= 1000; done += 50 {
 			for _, held := range []string{"--rate 20", "the API has been silent for 1m50s (connection refused)"} {
-				k := &console{pulse: &pulse{}}
-				got := k.bar(wide, &report.Status{Users: 1000, Done: done, HeldBy: held})
+				got := bar(wide, &report.Status{Users: 1000, Done: done, HeldBy: held}, second{})
 				if n := columns(got); n > wide || wide > 20 && n < wide {
 					t.Fatalf("%d columns for %d: %q", n, wide, got)
 				}

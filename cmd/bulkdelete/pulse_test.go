@@ -23,35 +23,36 @@ func TestHeldBy(t *testing.T) {
 		t.Fatal(err)
 	}
 	ana := &report.PaceChange{By: "ana@ops", At: time.Date(1999, 12, 31, 23, 56, 20, 0, time.UTC)} // 4 minutes before
+	files := func() string { return "making the files" }
 	one, many := client.PerSecond(1), client.PerSecond(100)
 	page := docsPage(t, "docs/operating.md")
-	for want, c := range map[string]struct {
-		each    client.Attempt // twenty of them, one a second
-		holding holding
+	for want, c := range map[string]*struct {
+		each  client.Attempt // twenty of them, one a second
+		limit float64        // calls a second that the client allows itself
+		h     heart
 	}{
-		"--rate 1": {good, holding{limit: 1, rate: one}},
-		"starting gently: 20 calls a second so far":        {good, holding{limit: 20, rate: many}},
-		"making the files":                                 {good, holding{limit: 1, rate: one, stage: "making the files"}},
-		"throttled: the API allows about 9 calls a second": {throttled, holding{limit: 9, rate: many}},
-		"16 workers reach 32 calls a second at 500ms":      {good, holding{limit: 100, rate: many}},
-		"stopping: 3 calls in flight":                      {good, holding{rate: one, stopping: true, inFlight: 3}},
-		"paused by ana@ops 4 min ago":                      {good, holding{limit: 1, rate: one, pause: ana}},
-		"--rate pauses until 20:00 UTC":                    {good, holding{limit: 1, rate: timetable}},
+		"--rate 1": {good, 1, heart{rate: one}},
+		"starting gently: 20 calls a second so far":        {good, 20, heart{rate: many}},
+		"making the files":                                 {good, 1, heart{rate: one, stage: files}},
+		"throttled: the API allows about 9 calls a second": {throttled, 9, heart{rate: many}},
+		"16 workers reach 32 calls a second at 500ms":      {good, 100, heart{rate: many}},
+		"stopping: 3 calls in flight":                      {good, 0, heart{rate: one, stopping: true}},
+		"paused by ana@ops 4 min ago":                      {good, 1, heart{rate: one, pause: ana}},
+		"--rate pauses until 20:00 UTC":                    {good, 1, heart{rate: timetable}},
 		"the API has been silent for 20s (connection refused), attempt 7 of 9 in 12s": {
-			refusedConnection, holding{limit: 100, rate: many}},
+			refusedConnection, 100, heart{rate: many}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			local := time.Local
 			time.Local = time.UTC
 			defer func() { time.Local = local }()
-			var p pulse
-			p.start()
+			c.h.o = &operation{config: client.Config{Workers: 16}}
+			c.h.restart()
 			for range 20 {
 				time.Sleep(time.Second)
-				p.attempt(c.each)
+				c.h.attempt(c.each)
 			}
-			c.holding.workers = 16
-			if got := p.heldBy(c.holding); got != want {
+			if got := c.h.heldBy(3, c.limit); got != want {
 				t.Errorf("held by %q, want %q", got, want)
 			}
 			// The page has each with other numbers.
@@ -59,7 +60,7 @@ func TestHeldBy(t *testing.T) {
 			if !regexp.MustCompile("(?m)^\\| `(" + quoted + ")`").MatchString(strings.ReplaceAll(page, "`, `", "` |\n| `")) {
 				t.Errorf("docs/operating.md does not explain %q", want)
 			}
-			if ails := p.ails(); (ails != "") != (c.each.Err != nil) {
+			if ails := c.h.ails(); (ails != "") != (c.each.Err != nil) {
 				t.Errorf("%s: the API is said to be %q", want, ails)
 			}
 		})
@@ -70,27 +71,27 @@ func TestHeldBy(t *testing.T) {
 // may name somebody.
 func TestPulse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var p pulse
-		p.start()
+		var h heart
+		h.restart()
 		time.Sleep(40 * time.Second) // the API slept
 		for range 15 {
-			p.row(report.Row{Users: 50, Outcome: report.Deleted})
+			h.row(report.Row{Users: 50, Outcome: report.Deleted})
 			time.Sleep(time.Second)
 		}
-		if d, ok := p.timeLeft(500); !ok || d != 10*time.Second {
-			t.Errorf("500 users at 50 a second take %s (%v), want 10s", d, ok)
+		if left := h.secondsLeft(500); left == nil || *left != 10 {
+			t.Errorf("500 users at 50 a second take %v seconds, want 10", left)
 		}
-		p.attempt(client.Attempt{Number: 2, HTTPStatus: 200, StatusCode: 500, RequestID: "r-1",
+		h.attempt(client.Attempt{Number: 2, HTTPStatus: 200, StatusCode: 500, RequestID: "r-1",
 			Err: errors.New("statusCode 500: ada@example.com is busy")})
-		if e := p.trouble(); e == nil || e.Message != "statusCode 500" || e.RequestID != "r-1" {
+		if e := h.last; e == nil || e.Message != "statusCode 500" || e.RequestID != "r-1" {
 			t.Errorf("the trouble is %+v", e)
 		}
 		time.Sleep(time.Second)
-		if last := p.within(minute - 1); last.retries != 1 || last.users != 750 {
+		if last := h.within(minute - 1); last.retries != 1 || last.users != 750 {
 			t.Errorf("in the last minute %+v", last)
 		}
 		time.Sleep(time.Minute)
-		if _, ok := p.timeLeft(500); ok {
+		if h.secondsLeft(500) != nil {
 			t.Error("a time left is told although nothing happens")
 		}
 	})

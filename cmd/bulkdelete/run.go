@@ -40,7 +40,7 @@ func (p *process) runCommand() *cli.Command {
 			if o.dryRun {
 				return d.end(d.look(ctx))
 			}
-			if d.metrics, err = newMetrics(o.metrics, d.console.pulse.ails); err != nil {
+			if d.metrics, err = newMetrics(o.metrics, d.heart.ails); err != nil {
 				return err
 			}
 			err = d.end(d.runAll(ctx))

@@ -210,6 +210,31 @@ func TestMetricsServedAndPushed(t *testing.T) {
 	}
 }
 
+// Before the first answer the API has been silent for as long as the run has waited.
+func TestHealthBeforeTheFirstAnswer(t *testing.T) {
+	p, dir := newPool(t, 1, ""), t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 1)
+	c := p.command(dir, "run", "all.csv", "--yes", "--host", "http://"+refusing(t, 0), "--metrics-addr", "127.0.0.1:0")
+	log := filepath.Join(dir, "stderr")
+	var err error
+	if c.Stderr, err = os.Create(log); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { c.Process.Kill(); c.Wait() }()
+	waitFor(t, "a first attempt", func() bool { said, _ := os.ReadFile(log); return strings.Contains(string(said), "attempt 2") })
+	r, err := http.Get("http://" + listening(t, c.Process.Pid) + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if body, err := io.ReadAll(r.Body); err != nil || regexp.MustCompile(`for \d+h`).Match(body) {
+		t.Errorf("%v: /healthz says %q", err, body)
+	}
+}
+
 // Logs: one line a failed attempt at debug, one a failed chunk at warn; each names run, chunk and request; at info and
 // above no user is named, and at no level a secret.
 func TestLogs(t *testing.T) {
