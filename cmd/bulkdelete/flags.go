@@ -51,11 +51,6 @@ func number(to *int, category, name string, value int, usage string) *cli.IntFla
 		Usage: usage, Sources: sources(name)}
 }
 
-func fraction(to *float64, category, name string, value float64, usage string) *cli.FloatFlag {
-	return &cli.FloatFlag{Destination: to, Category: category, Name: name, Value: value, HideDefault: value == 0,
-		Usage: usage, Sources: sources(name)}
-}
-
 // rate lets a flag be a client.Rate.
 type rate struct{ *client.Rate }
 
@@ -120,17 +115,6 @@ func (o *apiOptions) flags() []cli.Flag {
 	}
 }
 
-// metricsOptions say where a run's metrics go.
-type metricsOptions struct{ file, addr, push string }
-
-func (o *metricsOptions) flags() []cli.Flag {
-	return []cli.Flag{
-		word(&o.file, outputFlags, "metrics-file", "", "`FILE`: write metrics for node exporter's textfile"),
-		word(&o.addr, outputFlags, "metrics-addr", "", "`ADDR`: serve /metrics and /healthz while it runs"),
-		word(&o.push, outputFlags, "metrics-push", "", "`URL`: push metrics to that Pushgateway at the end"),
-	}
-}
-
 // outputOptions say how the program talks.
 type outputOptions struct {
 	progress, lang, logFormat, logLevel string
@@ -151,21 +135,18 @@ func (o *outputOptions) flags() []cli.Flag {
 type jobOptions struct {
 	inputOptions
 	apiOptions
-	metrics metricsOptions
 	outputOptions
-
-	protect, only                          []string
-	match                                  string
-	sample                                 int
-	chunkSize, expect, stopAfter           int
-	maxDuration                            time.Duration
-	yes, dryRun, backup, verify, sandbox   bool
-	suspend                                bool
-	shard, maxDeletes, maxFailures, reason string
-	maxRejected                            string
-	plan, save, faults, out, upload        string
 	attestOptions
-	allowedSigners string
+
+	protect, only                                 []string
+	sample, chunkSize, expect, stopAfter          int
+	maxDuration                                   time.Duration
+	yes, dryRun, suspend, backup, verify, sandbox bool
+	match, shard, reason                          string
+	maxDeletes, maxFailures, maxRejected          string
+	plan, save, allowedSigners, faults            string
+	out, upload, names                            string
+	metricsFile, metricsAddr, metricsPush         string
 }
 
 // deed is what is done to users.
@@ -185,14 +166,15 @@ func (o *jobOptions) readsFirst() bool {
 const none = -1
 
 func (o *jobOptions) flags() []cli.Flag {
-	return slices.Concat(o.inputOptions.flags(), o.apiOptions.flags(), o.metrics.flags(), []cli.Flag{
-		&cli.StringSliceFlag{Destination: &o.protect, Category: inputFlags, Name: "protect",
-			Usage: "`FILE`: people never to be touched, by any ID; repeatable", Sources: sources("protect")},
+	return slices.Concat(o.inputOptions.flags(), o.apiOptions.flags(), []cli.Flag{
+		word(&o.metricsFile, outputFlags, "metrics-file", "", "`FILE`: write metrics for node exporter's textfile"),
+		word(&o.metricsAddr, outputFlags, "metrics-addr", "", "`ADDR`: serve /metrics and /healthz while it runs"),
+		word(&o.metricsPush, outputFlags, "metrics-push", "", "`URL`: push metrics to that Pushgateway at the end"),
+		listOf(&o.protect, inputFlags, "protect", "`FILE`: people never to be touched, by any ID; repeatable"),
 		word(&o.match, guardFlags, "match", "", "delete only whose profile agrees with the row's `FIELDS`: "+
 			"email,name=Full name"),
-		&cli.StringSliceFlag{Destination: &o.only, Category: guardFlags, Name: "only",
-			Usage:   "delete only who fulfils `COND`: status=Suspended, last-login<90d-ago; repeatable",
-			Sources: sources("only")},
+		listOf(&o.only, guardFlags, "only",
+			"delete only who fulfils `COND`: status=Suspended, last-login<90d-ago; repeatable"),
 		number(&o.sample, guardFlags, "sample", 100, "`N` users looked up beforehand; 0: none"),
 		number(&o.chunkSize, paceFlags, "chunk-size", 50, "`N`: users per call, 1 to 50"),
 		span(&o.maxDuration, paceFlags, "max-duration", 0, "stop cleanly after `D`, such as 50m"),
@@ -216,6 +198,10 @@ func (o *jobOptions) flags() []cli.Flag {
 			"(default: FILE's name + .bulkdelete)"),
 		uploadFlag(&o.upload),
 	}, o.attestOptions.flags(), o.outputOptions.flags())
+}
+
+func listOf(to *[]string, category, name, usage string) *cli.StringSliceFlag {
+	return &cli.StringSliceFlag{Destination: to, Category: category, Name: name, Usage: usage, Sources: sources(name)}
 }
 
 // named takes some flags of a command, so that they mean the same everywhere.
@@ -251,7 +237,7 @@ func (o *jobOptions) check() error {
 		}
 	}
 	for flag, path := range map[string]string{"out": o.out, "plan": o.plan, "ca-cert": o.caCert,
-		"metrics-file": o.metrics.file} {
+		"metrics-file": o.metricsFile} {
 		if err := onlyFile(flag, path); err != nil {
 			return err
 		}

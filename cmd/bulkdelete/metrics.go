@@ -34,65 +34,69 @@ const (
 	pushTimeout = 10 * time.Second
 )
 
-// metrics are what a person on call sees of a run: in a file, on an address, or pushed when it ends.
+// metrics are what a person on call sees of a run: in a file, on an address, or pushed when it ends. Until they are
+// opened they are counted all the same, and go nowhere.
 type metrics struct {
-	registry                    *prometheus.Registry
-	users, calls                *prometheus.CounterVec
-	seconds                     prometheus.Histogram
-	throttled                   prometheus.Counter
-	limit, remaining, startedAt prometheus.Gauge
-	won                         *prometheus.GaugeVec
-	exitCode, endedAt           *prometheus.GaugeVec // empty until a run has ended: 0 would be a success in 1970
-	audit                       *prometheus.GaugeVec // a witness of the audit's last row, elsewhere
+	registry               *prometheus.Registry
+	users, calls           *prometheus.CounterVec
+	seconds                prometheus.Histogram
+	throttled              prometheus.Counter
+	limit, remaining       prometheus.Gauge
+	won, exitCode, endedAt *prometheus.GaugeVec // empty until a run has ended: 0 would be a success in 1970
+	audit                  *prometheus.GaugeVec // a witness of the audit's last row, elsewhere
 
-	file, push string
-	stop       func() error // of serving them; nil: they are not served
+	file   string
+	pusher *push.Pusher // nil: they are not pushed
+	stop   func() error // of serving them; nil: they are not served
 }
 
-// newMetrics reads the --metrics flags. Where none is given the metrics are counted all the same, and go nowhere.
-// ailing says what is wrong with the run at present, "" for nothing.
-func newMetrics(o metricsOptions, ailing func() string) (*metrics, error) {
-	m := &metrics{registry: prometheus.NewRegistry(), file: o.file, push: o.push}
-	m.define()
-	m.startedAt.Set(unixTime())
+func newMetrics() *metrics {
+	m := &metrics{registry: prometheus.NewRegistry()}
+	made := promauto.With(m.registry)
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return made.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return made.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	}
+	m.users = counter("bulkdelete_users_total", "Users settled, by outcome.", "outcome")
 	for _, o := range []report.Outcome{report.Deleted, report.Suspended, report.Absent, report.Spared, report.Failed,
 		report.Unknown} {
 		m.users.WithLabelValues(string(o)) // so that a rate can be taken from the first user on
 	}
-	if err := m.remember(); err != nil {
-		return m, fmt.Errorf("--metrics-file: %w", err)
-	}
-	if o.push == "" {
-		m.won.WithLabelValues() // 0; pushed, it would replace what an earlier run has pushed
-	} else if _, err := m.pusher(); err != nil {
-		return m, err
-	}
-	return m, m.listen(o.addr, ailing)
-}
-
-func (m *metrics) define() {
-	made := promauto.With(m.registry)
-	counter := func(name, help string) prometheus.CounterOpts { return prometheus.CounterOpts{Name: name, Help: help} }
-	gauge := func(name, help string) prometheus.GaugeOpts { return prometheus.GaugeOpts{Name: name, Help: help} }
-	m.users = made.NewCounterVec(counter("bulkdelete_users_total", "Users settled, by outcome."), []string{"outcome"})
-	m.calls = made.NewCounterVec(counter("bulkdelete_calls_total",
-		"Attempts sent to the API, by the answer's statusCode; none: no answer."), []string{"status_code"})
+	m.calls = counter("bulkdelete_calls_total",
+		"Attempts sent to the API, by the answer's statusCode; none: no answer.", "status_code")
 	m.seconds = made.NewHistogram(prometheus.HistogramOpts{Name: "bulkdelete_call_seconds",
 		Help: "How long an attempt took.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 14)})
-	m.throttled = made.NewCounter(counter("bulkdelete_throttled_total",
-		"Attempts that the API refused because of its rate limit."))
-	m.limit = made.NewGauge(gauge("bulkdelete_pace_limit",
-		"Calls a second that the program allows itself at present."))
-	m.remaining = made.NewGauge(gauge("bulkdelete_users_remaining", "Accepted users that are not settled yet."))
-	m.startedAt = made.NewGauge(gauge("bulkdelete_last_start_timestamp_seconds",
-		"When the last run began, Unix time; later than its end: it is running, or died."))
-	m.won = made.NewGaugeVec(gauge(lastSuccess, "When a run last ended with exit code 0, Unix time; 0: never."), nil)
-	m.exitCode = made.NewGaugeVec(gauge(lastExit, "Exit code of the last run that ended."), nil)
-	m.endedAt = made.NewGaugeVec(gauge(lastRun, "When the last run ended, Unix time."), nil)
-	m.audit = made.NewGaugeVec(gauge("bulkdelete_audit_info",
-		"1, labelled with a run's folder and the hash of its audit's last row."), []string{"folder", "last_row_hash"})
-	made.NewGaugeVec(gauge("bulkdelete_build_info", "1, labelled with the program's version."), []string{"version"}).
+	m.throttled = counter("bulkdelete_throttled_total",
+		"Attempts that the API refused because of its rate limit.").WithLabelValues()
+	m.limit = gauge("bulkdelete_pace_limit", "Calls a second that the program allows itself at present.").WithLabelValues()
+	m.remaining = gauge("bulkdelete_users_remaining", "Accepted users that are not settled yet.").WithLabelValues()
+	gauge("bulkdelete_last_start_timestamp_seconds",
+		"When the last run began, Unix time; later than its end: it is running, or died.").WithLabelValues().Set(unixTime())
+	m.won = gauge(lastSuccess, "When a run last ended with exit code 0, Unix time; 0: never.")
+	m.exitCode = gauge(lastExit, "Exit code of the last run that ended.")
+	m.endedAt = gauge(lastRun, "When the last run ended, Unix time.")
+	m.audit = gauge("bulkdelete_audit_info", "1, labelled with a run's folder and the hash of its audit's last row.",
+		"folder", "last_row_hash")
+	gauge("bulkdelete_build_info", "1, labelled with the program's version.", "version").
 		WithLabelValues(version()).Set(1)
+	return m
+}
+
+// open reads the --metrics flags, and what earlier runs left in the file. ailing says what is wrong with the run at
+// present, "" for nothing.
+func (m *metrics) open(o *jobOptions, ailing func() string) (err error) {
+	m.file = o.metricsFile
+	if err := m.remember(); err != nil {
+		return fmt.Errorf("--metrics-file: %w", err)
+	}
+	if o.metricsPush == "" {
+		m.won.WithLabelValues() // 0; pushed, it would replace what an earlier run has pushed
+	} else if m.pusher, err = newPusher(o.metricsPush); err != nil {
+		return err
+	}
+	return m.listen(o.metricsAddr, ailing)
 }
 
 // unixTime is now in seconds, as exact as clocks are.
@@ -163,12 +167,6 @@ func (m *metrics) attempt(a client.Attempt) {
 	}
 }
 
-// begin notes how many users the run has to do.
-func (m *metrics) begin(users int) error {
-	m.remaining.Set(float64(users))
-	return m.write()
-}
-
 // write writes the file, whole.
 func (m *metrics) write() error {
 	if m.file == "" {
@@ -180,11 +178,12 @@ func (m *metrics) write() error {
 	return nil
 }
 
-// pusher pushes to a Pushgateway's root, or to a group of it such as https://push:9091/metrics/job/leavers/site/berlin.
-func (m *metrics) pusher() (*push.Pusher, error) {
-	root, group, named := strings.Cut(m.push, "/metrics/job/")
+// newPusher pushes to a Pushgateway's root, or to a group of it such as
+// https://push:9091/metrics/job/leavers/site/berlin.
+func newPusher(url string) (*push.Pusher, error) {
+	root, group, named := strings.Cut(url, "/metrics/job/")
 	if !named {
-		return push.New(m.push, "bulkdelete"), nil
+		return push.New(url, "bulkdelete"), nil
 	}
 	labels := strings.Split(strings.Trim(group, "/"), "/")
 	if len(labels)%2 == 0 || slices.Contains(labels, "") {
@@ -207,14 +206,10 @@ func (m *metrics) end(code job.Code) error {
 		m.won.WithLabelValues().Set(at)
 	}
 	err := m.write()
-	if m.push != "" {
+	if m.pusher != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), pushTimeout)
 		defer cancel()
-		to, failed := m.pusher()
-		if failed == nil {
-			failed = to.Gatherer(m.registry).AddContext(ctx)
-		}
-		if failed != nil {
+		if failed := m.pusher.Gatherer(m.registry).AddContext(ctx); failed != nil {
 			err = errors.Join(err, fmt.Errorf("--metrics-push: %s", withoutURLSecrets(failed.Error())))
 		}
 	}

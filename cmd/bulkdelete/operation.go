@@ -58,11 +58,10 @@ func (p *process) newOperation(c *cli.Command, o *jobOptions) (*operation, error
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	op := &operation{jobOptions: o, process: p, command: c, console: k, shards: 1}
+	op := &operation{jobOptions: o, process: p, command: c, console: k, metrics: newMetrics(), shards: 1}
 	if op.config, err = o.config(); err != nil {
 		return nil, err
 	}
-	op.metrics, _ = newMetrics(metricsOptions{}, nil) // until run has its own
 	op.heart = &heart{o: op, heard: time.Now()}
 	op.config.Observe = op.attempt
 	if op.host = op.config.Host; o.sandbox {
@@ -298,7 +297,8 @@ func (o *operation) carryOut(ctx context.Context, j *job.Job, users int) error {
 	if users == 0 {
 		return j.Run(ctx) // which finds that there is nothing to do
 	}
-	if err := o.metrics.begin(users); err != nil {
+	o.metrics.remaining.Set(float64(users))
+	if err := o.metrics.write(); err != nil {
 		return err
 	}
 	j.Sealed = func(members []string) {

@@ -21,14 +21,8 @@ import (
 	"bulkdelete/pkg/journal"
 )
 
-// probeOptions are the flags of probe.
-type probeOptions struct {
-	jobOptions
-	names string
-}
-
 func (p *process) probeCommand() *cli.Command {
-	var o probeOptions
+	var o jobOptions
 	return &cli.Command{
 		Name:  "probe",
 		Usage: "ask a pool, with three throwaway users, how its API behaves",
@@ -36,23 +30,24 @@ func (p *process) probeCommand() *cli.Command {
 Examples: a real pool, or the sandbox
    bulkdelete probe
    bulkdelete probe --sandbox --faults absent-404,readable=3s --yes`,
-		Flags: o.flags(),
+		Flags: probeFlags(&o),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			if c.NArg() > 0 {
 				return job.Fail(job.Usage, "bulkdelete probe --help shows the flags",
 					"probe takes no argument: %q", c.Args().First())
 			}
-			op, err := p.newOperation(c, &o.jobOptions)
+			op, err := p.newOperation(c, &o)
 			if err != nil {
 				return err
 			}
 			op.config.Rate = client.PerSecond(job.ProbeRate)
-			return op.end(op.probe(ctx, o.names))
+			return op.end(op.probe(ctx))
 		},
 	}
 }
 
-func (o *probeOptions) flags() []cli.Flag {
+// probeFlags are those of run's that mean something for a probe, and its own.
+func probeFlags(o *jobOptions) []cli.Flag {
 	o.expect, o.stopAfter, o.workers = none, none, 1
 	return slices.Concat(
 		named(o.apiOptions.flags(), "host", "auth", "signature-dialect", "tenant-id", "user-pool-id", "ca-cert",
@@ -61,15 +56,15 @@ func (o *probeOptions) flags() []cli.Flag {
 			toggle(&o.sandbox, apiFlags, "sandbox", "an embedded sandbox, empty at first: no account needed"),
 			word(&o.names, outputFlags, "names", "bulkdelete-probe.json",
 				"`FILE`: keeps the users' names until they are removed"),
-		}, named(o.jobOptions.flags(), "yes", "faults", "json", "log-format", "log-level"))
+		}, named(o.flags(), "yes", "faults", "json", "log-format", "log-level"))
 }
 
 // probe asks for leave, asks the API, and removes the three, whatever has happened meanwhile.
-func (o *operation) probe(ctx context.Context, file string) error {
+func (o *operation) probe(ctx context.Context) error {
 	if err := o.console.mayAsk(o.yes, ""); err != nil {
 		return err
 	}
-	kept, err := openNames(file)
+	kept, err := openNames(o.names)
 	if err != nil {
 		return err
 	}
@@ -81,7 +76,7 @@ func (o *operation) probe(ctx context.Context, file string) error {
 	if former != nil && (kept.Host != o.host || kept.Pool != o.pool) {
 		return job.Fail(job.Guard, "run probe with those --host and credentials first, or give another --names",
 			"%s has users to be removed from user pool %s of %s, and this is %s of %s",
-			file, text.Clean(kept.Pool), text.Clean(kept.Host), o.pool, o.host)
+			o.names, text.Clean(kept.Pool), text.Clean(kept.Host), o.pool, o.host)
 	}
 	asked := &job.Probe{Client: o.client, Names: job.ProbeNames()}
 	if err := o.agree(ctx, asked.Names, former); err != nil {
@@ -91,7 +86,7 @@ func (o *operation) probe(ctx context.Context, file string) error {
 	if err := o.removeProbe(ctx, former, kept); err != nil {
 		return err
 	}
-	if err := kept.keep(names{Host: o.host, Pool: o.pool, Names: asked.Names}); err != nil {
+	if err := kept.keep(o.host, o.pool, asked.Names); err != nil {
 		return err
 	}
 	stop := o.console.whileSlow(func() string {
@@ -136,7 +131,7 @@ func (o *operation) removeProbe(ctx context.Context, who []string, kept *keptNam
 	}
 	left, err := job.RemoveProbe(context.WithoutCancel(ctx), o.client, who)
 	if len(left) == 0 {
-		return kept.keep(names{})
+		return kept.keep("", "", nil)
 	}
 	why := ""
 	if err != nil {
@@ -171,16 +166,13 @@ func (o *operation) showProbe(p *job.Probe) error {
 	return nil
 }
 
-// names are the users of a probe that may have to be removed.
-type names struct {
+// keptNames is the file that has a probe's users from before they are created until they are gone. One process at a
+// time holds it.
+type keptNames struct {
 	Host  string   `json:"host"`
 	Pool  string   `json:"user_pool"`
 	Names []string `json:"names"`
-}
 
-// keptNames is the file that has them from before they are created until they are gone. One process at a time holds it.
-type keptNames struct {
-	names
 	dir     *journal.Dir
 	name    string
 	release func() error
@@ -215,12 +207,12 @@ func (k *keptNames) load(path string) error {
 	}
 	d := json.NewDecoder(bytes.NewReader(saved))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&k.names); err != nil || len(k.Names) == 0 || !job.AreProbeNames(k.Names) || trailing(d) {
+	if err := d.Decode(k); err != nil || len(k.Names) == 0 || !job.AreProbeNames(k.Names) || trailing(d) {
 		return job.Fail(job.Guard, "give another --names; nothing was changed",
 			"%s is there, and holds no probe's names", path)
 	}
 	if k.Host == sandboxHost { // it ended with its process
-		k.names = names{}
+		k.Names = nil
 	}
 	return nil
 }
@@ -230,21 +222,19 @@ func trailing(d *json.Decoder) bool {
 	return err != io.EOF
 }
 
-// keep writes names to the disk.
-func (k *keptNames) keep(n names) (err error) {
+// keep writes to the disk whose users may have to be removed.
+func (k *keptNames) keep(host, pool string, names []string) (err error) {
+	k.Host, k.Pool, k.Names = host, pool, names
 	var line []byte
-	if len(n.Names) > 0 {
-		line, _ = json.Marshal(n) // plain strings
+	if len(names) > 0 {
+		line, _ = json.Marshal(k) // plain strings
 	}
 	f, err := k.dir.OpenFile(k.name, os.O_WRONLY|os.O_TRUNC)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(line)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		k.names = n
-	}
-	return err
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // close lets go of the file, and removes one that names nobody.

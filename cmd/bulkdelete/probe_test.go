@@ -83,7 +83,7 @@ func TestProbeRefuses(t *testing.T) {
 		os.WriteFile(file, []byte(saved), 0o600)
 		wants(t, p.command(dir, "probe", "--yes"), 3, "holds no probe's names")
 	}
-	other, _ := json.Marshal(names{Host: "https://h.example", Pool: "p", Names: job.ProbeNames()})
+	other, _ := json.Marshal(keptNames{Host: "https://h.example", Pool: "p", Names: job.ProbeNames()})
 	os.WriteFile(file, other, 0o600)
 	wants(t, p.command(dir, "probe", "--yes"), 3, "to be removed from user pool p of https://h.example")
 	if saved, _ := os.ReadFile(file); string(saved) != string(other) {

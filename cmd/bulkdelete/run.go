@@ -40,7 +40,7 @@ func (p *process) runCommand() *cli.Command {
 			if o.dryRun {
 				return d.end(d.look(ctx))
 			}
-			if d.metrics, err = newMetrics(o.metrics, d.heart.ails); err != nil {
+			if err := d.metrics.open(&o, d.heart.ails); err != nil {
 				return err
 			}
 			err = d.end(d.runAll(ctx))

@@ -38,7 +38,8 @@ func (o *sandboxOptions) flags() []cli.Flag {
 		word(&o.key, apiFlags, "tls-key", "", "`FILE`: the certificate's private key"),
 		word(&o.faults, apiFlags, "faults", "", "`SPEC`: what goes wrong: all=25%,seed=7; bulkdelete help faults"),
 		word(&o.unknown, apiFlags, "unknown", "success", "`HOW`: success, not-found, partial or partial-422"),
-		fraction(&o.limit, apiFlags, "limit", 0, "`R`: calls a second before it answers 429"),
+		&cli.FloatFlag{Destination: &o.limit, Category: apiFlags, Name: "limit", HideDefault: true,
+			Usage: "`R`: calls a second before it answers 429", Sources: sources("limit")},
 	)
 }
 

@@ -31,8 +31,8 @@ func (o *verifyOptions) flags() []cli.Flag {
 	return slices.Concat(o.apiOptions.flags(), o.folderOptions.flags(), []cli.Flag{
 		word(&o.hash, inputFlags, "expect-hash", "", "`H`: the hash that the audit's last row has to have"),
 		signersFlag(&o.signers, "who may sign the seal"),
-		&cli.StringSliceFlag{Destination: &o.protect, Category: inputFlags, Name: "protect",
-			Usage: "`FILE`: a list that the run was given, if they were erased; repeatable", Sources: sources("protect")},
+		listOf(&o.protect, inputFlags, "protect",
+			"`FILE`: a list that the run was given, if they were erased; repeatable"),
 		word(&o.tsaCerts, guardFlags, "tsa-certs", "", "`FILE`: root certificates of who may stamp the seal"),
 		toggle(&o.live, apiFlags, "live", "read every user back from the API"),
 	})
