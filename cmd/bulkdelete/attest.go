@@ -91,10 +91,14 @@ func (o *operation) signer() string {
 // finish does what follows the files of a run that ended with result: it has the seal vouched for and copies the
 // folder. again: the run had ended before. It goes on where a signal stopped the deleting.
 func (o *operation) finish(ctx context.Context, d job.Deed, dir string, again bool, result error) error {
-	stop := o.console.whileSlow(func() string { return "having the seal signed and stamped" })
+	stop := o.console.whileSlow("having the seal signed and stamped")
 	err := o.attestor.Vouch(context.WithoutCancel(ctx), d)
 	stop()
-	return o.finishUpload(ctx, dir, again, o.besides(result, err, "nobody vouches for the seal"))
+	result = o.besides(result, err, "nobody vouches for the seal")
+	if o.upload == nil {
+		return result
+	}
+	return o.besides(result, o.console.copyFolder(ctx, dir, o.upload, again), "the folder was not copied")
 }
 
 // besides gives how a run ended with result where something besides the users may have failed. That changes nothing for

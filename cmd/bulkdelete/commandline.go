@@ -83,21 +83,20 @@ func (o *operation) commandLine(verb, argument string, names ...string) string {
 }
 
 func flagWords(flag string, value any) (words []string) {
+	values := []string{fmt.Sprint(value)}
 	switch v := value.(type) {
-	case string:
+	case bool:
+		if v {
+			return []string{flag}
+		}
+		return nil
+	case []string:
+		values = v
+	}
+	for _, v := range values {
 		if v != "" { // a variable can be empty
 			words = append(words, flag, text.ShellWord(withoutSecrets(v)))
 		}
-	case bool:
-		if v {
-			words = append(words, flag)
-		}
-	case []string:
-		for _, each := range v {
-			words = append(words, flag, text.ShellWord(each))
-		}
-	default:
-		words = append(words, flag, text.ShellWord(withoutSecrets(fmt.Sprint(v))))
 	}
 	return words
 }
@@ -116,10 +115,8 @@ func checkEnvironment(root *cli.Command, environ []string) error {
 	known := []*cli.Command{{Name: urlVariable}, {Name: urlVariable + "_FILE"}} // which the library finds near names among
 	for _, c := range root.Commands {
 		for _, f := range c.Flags {
-			if of, ok := f.(interface{ GetEnvVars() []string }); ok {
-				for _, name := range of.GetEnvVars() {
-					known = append(known, &cli.Command{Name: name})
-				}
+			for _, name := range f.(cli.DocGenerationFlag).GetEnvVars() { // all of the library's are
+				known = append(known, &cli.Command{Name: name})
 			}
 		}
 	}

@@ -49,7 +49,7 @@ func (h *heart) work(j *job.Job, folder *job.Folder) {
 		StartedAt: time.Now().UTC(), Users: folder.Run.Asked.Plan.Accepted}
 	h.status.Host, _ = os.Hostname()
 	h.now(h.o.through("reading what earlier runs wrote in " + folder.Path))
-	h.shown = h.o.console.whileSlow(h.doing)
+	h.shown = h.o.console.watch(h.doing)
 }
 
 // start writes the first heartbeat. The folder says by now that calls may be under way.

@@ -35,9 +35,7 @@ func (d *deletion) meet(lists map[string]string, id []byte) {
 // that name them by another kind of ID, and a sample of those to be deleted. It refuses what is plainly a list of other
 // people.
 func (d *deletion) lookAtPool(ctx context.Context, settled func(chunk, place int) bool) (err error) {
-	defer d.console.whileSlow(func() string {
-		return "asking the pool who some of the users are, before anything is sent"
-	})()
+	defer d.console.whileSlow("asking the pool who some of the users are, before anything is sent")()
 	if n, err := d.client.CountUsers(ctx); err == nil {
 		d.poolUsers = &n
 	} else if d.uncounted = err; ctx.Err() != nil {
@@ -159,17 +157,15 @@ const pairsShown = 10
 
 // showPairs lays rows beside the profiles, those that differ first.
 func showPairs(t *table, pairs []job.Pair, wide int) {
-	pairs = slices.Clone(pairs)
-	slices.SortStableFunc(pairs, func(a, b job.Pair) int {
-		switch {
-		case a.Differ == b.Differ:
-			return 0
-		case a.Differ:
-			return -1
+	mark := func(p job.Pair) string {
+		if p.Differ {
+			return "!"
 		}
-		return 1
-	})
-	const lines = 9 // columns for a line's number
+		return " "
+	}
+	pairs = slices.Clone(pairs)
+	slices.SortStableFunc(pairs, func(a, b job.Pair) int { return strings.Compare(mark(b), mark(a)) }) // ! is above " "
+	const lines = 9                                                                                    // columns for a line's number
 	half := (min(wide, 120) - len("  ! ") - lines - len("| ")) / 2
 	line := func(mark, at string, texts ...string) {
 		cells := cell(at, lines)
@@ -183,11 +179,7 @@ func showPairs(t *table, pairs []job.Pair, wide int) {
 	}
 	line(" ", "line", "row: name", "e-mail", "pool: name", "e-mail")
 	for _, p := range pairs[:min(len(pairs), pairsShown)] {
-		mark := " "
-		if p.Differ {
-			mark = "!"
-		}
-		line(mark, fmt.Sprint(p.Line), p.Name, p.Email, p.PoolName, p.PoolEmail)
+		line(mark(p), fmt.Sprint(p.Line), p.Name, p.Email, p.PoolName, p.PoolEmail)
 	}
 }
 

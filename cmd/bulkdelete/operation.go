@@ -121,7 +121,7 @@ func (k *console) logIn(ctx context.Context, cfg client.Config) (*client.Client,
 	if err != nil {
 		return nil, "", err
 	}
-	defer k.whileSlow(func() string { return "logging in to " + cfg.Host })()
+	defer k.whileSlow("logging in to " + cfg.Host)()
 	pool, err := api.Login(ctx)
 	if err != nil {
 		return nil, "", unasked(ctx, err, "cannot log in", "check "+credentialID+" and "+credentialSK)
@@ -211,10 +211,17 @@ func (o *operation) perform(ctx context.Context, d job.Deed, folder *job.Folder,
 
 // work does what was approved, and makes the files.
 func (o *operation) work(ctx context.Context, d job.Deed, folder *job.Folder, a approval) (err error) {
-	j := o.newJob(d, folder.Path, a.resume)
+	j := o.newJob(ctx, d, folder.Path, a.resume)
 	o.heart.work(j, folder)
 	defer func() { o.heart.end(asError(err).Code) }()
-	ended := o.carryOut(ctx, j, folder.Remaining())
+	o.metrics.remaining.Set(float64(folder.Remaining()))
+	if err := o.metrics.write(); err != nil {
+		return err
+	}
+	ended := j.Run(ctx)
+	if hint := o.heart.fewWorkers(); hint != "" {
+		o.console.say("%s", hint)
+	}
 	o.heart.now(o.through("counting the pool's users"))
 	if o.poolUsers != nil && ctx.Err() == nil && asError(ended).Code != job.Halted {
 		if n, err := o.client.CountUsers(ctx); err == nil { // else it is not known
@@ -264,8 +271,8 @@ func (o *operation) keepPace(folder *job.Folder) error {
 	return nil
 }
 
-// newJob makes the job of a deed, with who runs it, where, and with what approval.
-func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
+// newJob makes the job of a deed, with who runs it, where, and with what approval. ctx ends with a signal.
+func (o *operation) newJob(ctx context.Context, d job.Deed, dir, resume string) *job.Job {
 	limit, _ := job.ParseLimit(o.maxFailures) // check has done it
 	s := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed",
 		Plan: o.approval, Signer: o.signer(), Reason: o.reason, Guards: o.guards(), Resume: resume,
@@ -277,7 +284,12 @@ func (o *operation) newJob(d job.Deed, dir, resume string) *job.Job {
 		Deed: d, Client: o.client, Session: s, Workers: o.config.Workers, StopAfter: max(0, o.stopAfter),
 		AfterTrial:  withoutFlag(resume, "stop-after"),
 		MaxFailures: limit, MaxDuration: o.maxDuration, Verify: o.verify, Began: o.began,
-		Observe: o.row,
+		Observe:  o.row,
+		Draining: func(calls int) { o.draining(calls, ctx.Err() != nil) },
+		Sealed: func(members []string) {
+			o.console.say("warning: the pool shows %s of users encrypted or masked, and so the backup holds it"+
+				": restore could create them with that alone", strings.Join(members, ", "))
+		},
 	}
 }
 
@@ -292,30 +304,9 @@ func (o *operation) began(torn int) {
 	}
 }
 
-// carryOut runs the job with the progress shown.
-func (o *operation) carryOut(ctx context.Context, j *job.Job, users int) error {
-	if users == 0 {
-		return j.Run(ctx) // which finds that there is nothing to do
-	}
-	o.metrics.remaining.Set(float64(users))
-	if err := o.metrics.write(); err != nil {
-		return err
-	}
-	j.Sealed = func(members []string) {
-		o.console.say("warning: the pool shows %s of users encrypted or masked, and so the backup holds it"+
-			": restore could create them with that alone", strings.Join(members, ", "))
-	}
-	j.Draining = func(calls int) { o.draining(calls, ctx.Err() != nil) }
-	err := j.Run(ctx)
-	if hint := o.heart.fewWorkers(); hint != "" {
-		o.console.say("%s", hint)
-	}
-	return err
-}
-
 // finishedBefore answers for a folder that has nothing left to do, without a single call to the API.
 func (o *operation) finishedBefore(ctx context.Context, d job.Deed, dir string) error {
-	stop := o.console.whileSlow(o.through("comparing the files in " + dir + " with the audit"))
+	stop := o.console.watch(o.through("comparing the files in " + dir + " with the audit"))
 	summary, notes, err := job.Refresh(d, "")
 	stop()
 	if err != nil {
@@ -339,7 +330,7 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 			o.console.say("Done: %s of %s. Look at them, then:\n%s", text.Count(done), text.Count(s.Accepted), resume)
 			return job.Fail(e.Code, "", "")
 		}
-		return unfinished(e.Code, e.Hint, e, s, resume)
+		return unfinished(e, s, resume)
 	}
 	if back := o.commandLine("restore", dir, apiNames...); s.Suspended > 0 {
 		o.console.say("To give the users back the status that they had: %s", back)
@@ -353,8 +344,8 @@ func (o *operation) result(s *report.Summary, dir string, ended error, resume st
 }
 
 // unfinished adds who is left to why a run stopped. resume is the command that goes on.
-func unfinished(code job.Code, hint string, why error, s *report.Summary, resume string) error {
-	e := job.Fail(code, hint, "%w; %s", why, text.Of(s.Remaining, s.Accepted, "user", "is left", "are left"))
+func unfinished(why *job.Error, s *report.Summary, resume string) error {
+	e := job.Fail(why.Code, why.Hint, "%w; %s", why, text.Of(s.Remaining, s.Accepted, "user", "is left", "are left"))
 	e.Next = resume
 	return e
 }
@@ -363,7 +354,7 @@ func unfinished(code job.Code, hint string, why error, s *report.Summary, resume
 func verdict(s *report.Summary, dir, again string) error {
 	switch {
 	case !s.Finished():
-		return unfinished(job.Code(s.ExitCode), "", errors.New(s.Reason), s, s.Resume)
+		return unfinished(job.Fail(job.Code(s.ExitCode), "", "%s", s.Reason), s, s.Resume)
 	case s.ExitCode == 0:
 		return nil
 	case s.Deed.Undoes():

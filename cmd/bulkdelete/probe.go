@@ -89,7 +89,7 @@ func (o *operation) probe(ctx context.Context) error {
 	if err := kept.keep(o.host, o.pool, asked.Names); err != nil {
 		return err
 	}
-	stop := o.console.whileSlow(func() string {
+	stop := o.console.watch(func() string {
 		return "asking the API: " + text.Things(o.heart.total().calls, "call") + " so far"
 	})
 	err = o.stopped(ctx, asked.Ask(ctx))

@@ -40,7 +40,10 @@ func every(first, then time.Duration, f func()) (stop func()) {
 
 // whileSlow says what the program is doing, and for how long, once that has taken too long to say nothing, and then
 // again and again until stop is called.
-func (k *console) whileSlow(what func() string) (stop func()) {
+func (k *console) whileSlow(what string) (stop func()) { return k.watch(func() string { return what }) }
+
+// watch is whileSlow for what moves on.
+func (k *console) watch(what func() string) (stop func()) {
 	began := time.Now()
 	line := func() string { return fmt.Sprintf("%s (%s)", what(), time.Since(began).Round(time.Second)) }
 	switch k.progress {

@@ -37,7 +37,7 @@ func TestWhatIsSlowSaysWhatItIsDoing(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var printed strings.Builder
 			k := &console{err: &stderr{w: &printed}, progress: c.progress}
-			stop := k.whileSlow(func() string { return "reading" })
+			stop := k.whileSlow("reading")
 			time.Sleep(c.after) // the bubble's clock
 			stop()
 			if printed.String() != c.want {

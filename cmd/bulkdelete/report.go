@@ -17,33 +17,27 @@ import (
 	"bulkdelete/pkg/report"
 )
 
-// folderOptions are the flags of commands that look at a run's folder.
-type folderOptions struct {
-	outputOptions
-	input string
-}
-
-func (o *folderOptions) flags() []cli.Flag {
-	return append(named(o.outputOptions.flags(), "progress", "json", "log-level"),
-		word(&o.input, inputFlags, "input", "", "where the input `FILE` is now, if it was moved"))
-}
-
 // reportOptions are the flags of report.
 type reportOptions struct {
-	folderOptions
+	outputOptions
 	attestOptions
-	out, upload string
-	redact, yes bool
+	input, out, upload string
+	redact, yes        bool
 }
 
 func (o *reportOptions) flags() []cli.Flag {
-	return slices.Concat(o.folderOptions.flags(), []cli.Flag{
+	return slices.Concat(named(o.outputOptions.flags(), "progress", "json", "log-level"), []cli.Flag{
+		inputFlag(&o.input),
 		word(&o.lang, outputFlags, "lang", "", "`L`: en, or zh beside it, on report.html (default: as it is)"),
 		word(&o.out, outputFlags, "out", "", "`DIR`: where the files of the whole job go when shards are joined"),
 		uploadFlag(&o.upload),
 		toggle(&o.redact, guardFlags, "redact", "erase the files that name people, of a finished run"),
 		toggle(&o.yes, guardFlags, "yes", "do not ask", "y"),
 	}, o.attestOptions.flags())
+}
+
+func inputFlag(to *string) cli.Flag {
+	return word(to, inputFlags, "input", "", "where the input `FILE` is now, if it was moved")
 }
 
 func reportCommand() *cli.Command {
@@ -89,7 +83,7 @@ func (o *reportOptions) reportOne(ctx context.Context, k *console, dir string) e
 	if o.redact || job.IsRedacted(dir) {
 		summary, err = o.redactOne(ctx, k, dir, attestor)
 	} else {
-		stop := k.whileSlow(func() string { return "making the files in " + dir + " from its input and audit" })
+		stop := k.whileSlow("making the files in " + dir + " from its input and audit")
 		summary, notes, err = o.refresh(ctx, dir, attestor)
 		stop()
 	}
@@ -114,7 +108,7 @@ func (o *reportOptions) redactOne(ctx context.Context, k *console, dir string, a
 	if o.redact && o.upload != "" {
 		return nil, job.Fail(job.Usage, "erase them there, too", "--upload does not take away what a copy holds already")
 	}
-	stop := k.whileSlow(func() string { return "holding " + dir + " to its seal" })
+	stop := k.whileSlow("holding " + dir + " to its seal")
 	r, err := job.OpenRedaction(ctx, dir)
 	stop()
 	if err != nil {
@@ -136,7 +130,7 @@ func (o *reportOptions) redactOne(ctx context.Context, k *console, dir string, a
 			return nil, err
 		}
 	}
-	defer k.whileSlow(func() string { return "erasing the lists in " + dir })()
+	defer k.whileSlow("erasing the lists in " + dir)()
 	return r.Erase(ctx, a)
 }
 
@@ -173,9 +167,7 @@ func (o *reportOptions) joinShards(ctx context.Context, k *console, dirs []strin
 		return job.Fail(job.Usage, "give them to each shard's run, or one folder DIR here",
 			"--upload, --sign-key, --timestamp and --redact are for one run's folder; there are %d", len(dirs))
 	}
-	stop := k.whileSlow(func() string {
-		return "making the files of " + text.Things(len(dirs), "shard") + " and of the whole"
-	})
+	stop := k.whileSlow("making the files of " + text.Things(len(dirs), "shard") + " and of the whole")
 	summary, err := job.Join(ctx, dirs, o.out, o.input, o.lang)
 	stop()
 	if err != nil {

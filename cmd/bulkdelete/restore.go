@@ -65,7 +65,7 @@ account came from, and what refers to a user ID: roles, groups, permissions`
 
 // restore goes from a run's folder to the last file of the restore's.
 func (o *operation) restore(ctx context.Context, dir string) error {
-	stop := o.console.whileSlow(func() string { return "reading the backup in " + dir })
+	stop := o.console.whileSlow("reading the backup in " + dir)
 	r, err := job.OpenRestore(ctx, dir)
 	stop()
 	if err != nil {
@@ -82,7 +82,7 @@ func (o *operation) restore(ctx context.Context, dir string) error {
 		}
 		return nil
 	}
-	stop = o.console.whileSlow(func() string { return "looking in the backup for who can come back" })
+	stop = o.console.whileSlow("looking in the backup for who can come back")
 	p, err := r.Foresee()
 	stop()
 	if err != nil {

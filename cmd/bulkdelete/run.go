@@ -68,8 +68,7 @@ type deletion struct {
 	refused []string       // rejected rows, to show
 	codes   map[string]int // rejected rows by class of reason
 
-	named      job.Protection // on the lists of this command line
-	protection job.Protection // of this run and those before it
+	protection job.Protection // on the lists of this command line and, once there is a folder, of the runs before
 	met        map[string]int // rows that name somebody on a list
 	sampler    job.Sampler
 	looked     *job.Sample // nil: nobody was looked up
@@ -123,7 +122,7 @@ func (p *process) newDeletion(c *cli.Command, o *jobOptions, given string) (*del
 	if d.chunks, err = o.chunking(); err != nil {
 		return nil, err
 	}
-	if d.named, err = protected(o.protect, d.chunks.IDType); err != nil {
+	if d.protection, err = protected(o.protect, d.chunks.IDType); err != nil {
 		return nil, err
 	}
 	d.shards = max(1, d.chunks.Shards)
@@ -186,7 +185,7 @@ func (d *deletion) run(ctx context.Context) error {
 // findNext finds the first users whose turn has not come, to show.
 func (d *deletion) findNext(folder *job.Folder) error {
 	d.first = nil
-	defer d.console.whileSlow(d.through("looking for the next users in " + d.input.Name))()
+	defer d.console.watch(d.through("looking for the next users in " + d.input.Name))()
 	for row, err := range d.planned.All(d.input.Reader()) {
 		if err != nil {
 			return err
@@ -218,13 +217,13 @@ func (d *deletion) read(ctx context.Context) (*job.Record, error) {
 	if err := d.readInput(ctx, folder); err != nil {
 		return nil, err
 	}
-	defer d.console.whileSlow(d.through("comparing the audit in " + d.dir + " with the input"))()
+	defer d.console.watch(d.through("comparing the audit in " + d.dir + " with the input"))()
 	return folder.Adopt(d.want, d.planned, d.input, d.protection)
 }
 
 // readInput reads the input to its end; where there is no folder, for nobody but who looks.
 func (d *deletion) readInput(ctx context.Context, folder *job.Folder) (err error) {
-	if d.protection, err = folder.Protect(d.named); err != nil {
+	if d.protection, err = folder.Protect(d.protection); err != nil {
 		return err
 	}
 	d.chunks.Protect = d.protection.Planned(d.chunks.IDType)
@@ -264,7 +263,7 @@ func (d *deletion) connectToPool(ctx context.Context, settled func(chunk, place 
 // is no folder, into a file without a name.
 func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 	if d.object != nil {
-		defer d.console.whileSlow(func() string {
+		defer d.console.watch(func() string {
 			return fmt.Sprintf("fetching %s: %s bytes so far", d.object, text.Count(d.object.Came()))
 		})()
 	}
@@ -288,7 +287,7 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 // scan is the first pass over the input.
 func (d *deletion) scan(ctx context.Context) (err error) {
 	lists := d.protection.Spelled(d.chunks.IDType, false)
-	defer d.console.whileSlow(d.through("reading " + d.input.Name))()
+	defer d.console.watch(d.through("reading " + d.input.Name))()
 	d.planned, err = chunker.Scan(ctx, d.input.Reader(), d.chunks, func(row chunker.Row) error {
 		if row.Code == "" {
 			d.sampler.Add(row)

@@ -71,7 +71,7 @@ func (o *sandboxOptions) serve(ctx context.Context, k *console) error {
 		return err
 	}
 	cfg := sandbox.Config{Unknown: o.unknown, RateLimit: o.limit, IDType: o.idType}
-	stop := k.whileSlow(func() string { return "making the users of " + o.users })
+	stop := k.whileSlow("making the users of " + o.users)
 	if o.users != "" {
 		input, err := job.OpenInput(o.users)
 		if err != nil {
@@ -181,7 +181,7 @@ func newSandbox(cfg sandbox.Config, faults, addr string) (*sandbox.Server, net.L
 // startSandbox serves an embedded sandbox over a loopback socket: the client is the same as for the real API.
 func (o *operation) startSandbox(cfg sandbox.Config) error {
 	cfg.UserPool = o.userPool
-	defer o.console.whileSlow(func() string { return "making the sandbox's users" })()
+	defer o.console.whileSlow("making the sandbox's users")()
 	server, listener, err := newSandbox(cfg, o.faults, "127.0.0.1:0")
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ Exit codes: that of the run's state; running counts as 5, died as 4.`,
 // showStatus says how a run stands, again and again where that is wanted. Its exit code is that of the state.
 func (k *console) showStatus(ctx context.Context, dir string, watch bool) error {
 	for {
-		stop := k.whileSlow(func() string { return "waiting for a heartbeat in " + dir })
+		stop := k.whileSlow("waiting for a heartbeat in " + dir)
 		s, err := job.Status(ctx, dir)
 		stop()
 		if err != nil {
@@ -132,7 +132,7 @@ later keeps to it, unless it is given a --rate of its own.`,
 			if _, err := client.ParseRate(rate); err != nil && rate != report.Pause && rate != report.Resume {
 				return fmt.Errorf("%w; or give pause or resume", err)
 			}
-			defer k.whileSlow(func() string { return "waiting for the run on " + dir + " to obey" })()
+			defer k.whileSlow("waiting for the run on " + dir + " to obey")()
 			s, err := job.Repace(ctx, dir, report.PaceChange{At: time.Now().UTC(), By: job.Operator(), Rate: rate})
 			if err != nil {
 				return err

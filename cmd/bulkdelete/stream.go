@@ -31,7 +31,7 @@ func (d *deletion) stream(ctx context.Context) io.Reader {
 	r, w := io.Pipe()
 	context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })
 	in := &job.Meter{Reader: d.console.in}
-	stop := d.console.whileSlow(func() string {
+	stop := d.console.watch(func() string {
 		if in.Count() == 0 {
 			return "waiting for whoever writes to " + d.given
 		}

@@ -38,17 +38,8 @@ func (o *operation) beginUpload(ctx context.Context, dir string, run *report.Run
 	if err != nil {
 		return err
 	}
-	defer o.console.whileSlow(func() string { return "trying whether " + u.To.String() + " can be written" })()
+	defer o.console.whileSlow("trying whether " + u.To.String() + " can be written")()
 	return u.Begin(ctx, run)
-}
-
-// finishUpload copies the folder of a run that ended with result; again: one that had ended before, whose copy may be
-// there.
-func (o *operation) finishUpload(ctx context.Context, dir string, again bool, result error) error {
-	if o.upload == nil {
-		return result
-	}
-	return o.besides(result, o.console.copyFolder(ctx, dir, o.upload, again), "the folder was not copied")
 }
 
 // copyFolder copies a run's folder, again only if its copy is not there. What was a signal to stop deleting does not
@@ -58,7 +49,7 @@ func (k *console) copyFolder(ctx context.Context, dir string, to *objects.Folder
 	if err != nil {
 		return err
 	}
-	defer k.whileSlow(func() string { return fmt.Sprintf("copying %s to %s", dir, u.To) })()
+	defer k.whileSlow(fmt.Sprintf("copying %s to %s", dir, u.To))()
 	if again && u.Done(ctx) {
 		return nil
 	}

@@ -21,14 +21,15 @@ import (
 // verifyOptions are the flags of verify.
 type verifyOptions struct {
 	apiOptions
-	folderOptions
-	hash, signers, tsaCerts string
-	live                    bool
-	protect                 []string
+	outputOptions
+	input, hash, signers, tsaCerts string
+	live                           bool
+	protect                        []string
 }
 
 func (o *verifyOptions) flags() []cli.Flag {
-	return slices.Concat(o.apiOptions.flags(), o.folderOptions.flags(), []cli.Flag{
+	return slices.Concat(o.apiOptions.flags(), named(o.outputOptions.flags(), "progress", "json", "log-level"), []cli.Flag{
+		inputFlag(&o.input),
 		word(&o.hash, inputFlags, "expect-hash", "", "`H`: the hash that the audit's last row has to have"),
 		signersFlag(&o.signers, "who may sign the seal"),
 		listOf(&o.protect, inputFlags, "protect",
@@ -70,7 +71,7 @@ func (o *verifyOptions) verify(ctx context.Context, k *console, dir string) erro
 	if err != nil {
 		return err
 	}
-	stop := k.whileSlow(func() string { return "checking " + dir + ", from the audit's chain to the seal" })
+	stop := k.whileSlow("checking " + dir + ", from the audit's chain to the seal")
 	v, err := job.Verify(ctx, dir, want)
 	stop()
 	if err != nil {
@@ -162,13 +163,13 @@ func judge(f *job.View, dir string) error {
 	case !f.Finished:
 		return job.Fail(job.Incomplete, "the command of the run goes on where it stopped",
 			"whole so far, %s without an outcome", text.Count(f.Remaining))
-	case f.Mismatched > 0 && f.Failed+f.Unknown+f.Invalid == 0:
-		return job.Fail(job.Incomplete, "spared.csv has them: compare the list with its source",
-			"whole, but %s describe somebody else", text.Things(f.Mismatched, "row"))
-	case f.Failed+f.Unknown+f.Invalid > 0:
+	case f.Failed+f.Unknown+f.Invalid+f.Mismatched > 0:
 		why := report.RejectedName + " says how to mend each row"
-		if f.Failed+f.Unknown > 0 {
+		switch {
+		case f.Failed+f.Unknown > 0:
 			why = report.FailedName + " says why"
+		case f.Invalid == 0:
+			why = report.SparedName + " has them: compare the list with its source"
 		}
 		return job.Fail(job.Incomplete, why, "whole, but %s", wrong(f.Failed, f.Unknown, f.Invalid, f.Mismatched))
 	case f.Living != nil && *f.Living > 0:
@@ -227,7 +228,7 @@ func (k *console) showLiving(ctx context.Context, v *job.View, cfg client.Config
 func (k *console) readBack(ctx context.Context, v *job.View, api *client.Client, workers int) error {
 	living := 0
 	var read atomic.Int64
-	stop := k.whileSlow(func() string {
+	stop := k.watch(func() string {
 		return fmt.Sprintf("reading users back: %s of %s", text.Count(int(read.Load())), text.Count(v.Plan.Accepted))
 	})
 	err := v.FindLiving(ctx, api, workers, &read, func(line int, id string, said report.Outcome) {
@@ -244,17 +245,15 @@ func (k *console) readBack(ctx context.Context, v *job.View, api *client.Client,
 		return job.Fail(job.Halted, "run the same command again", "not everybody could be read back: %w", err)
 	}
 	v.Living = &living
-	k.showLeft(v, text.Count(v.Plan.Accepted-v.Spared))
-	return nil
-}
-
-func (k *console) showLeft(f *job.View, accepted string) {
-	if n := *f.Living; n > 0 {
-		k.find("%s of the %s accepted users %s", text.Count(n), accepted, left(f.Deed, "still exist", "are not suspended"))
-		return
+	accepted := text.Count(v.Plan.Accepted - v.Spared)
+	if living > 0 {
+		k.find("%s of the %s accepted users %s", text.Count(living), accepted,
+			left(v.Deed, "still exist", "are not suspended"))
+		return nil
 	}
-	k.find(left(f.Deed, "nobody of the %s accepted users exists any more",
+	k.find(left(v.Deed, "nobody of the %s accepted users exists any more",
 		"of the %s accepted users everybody who exists is suspended"), accepted)
+	return nil
 }
 
 // left chooses the words for users whom a deed has left as they were.
