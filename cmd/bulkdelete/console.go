@@ -29,6 +29,7 @@ type console struct {
 	out         io.Writer
 	err         *stderr
 	interactive bool   // a person can be asked
+	asksTTY     bool   // standard input is the data, so the terminal itself is asked
 	terminal    bool   // standard error is a terminal
 	cursor      bool   // and one that can move its cursor and show colours
 	progress    string // bar, plain or none
@@ -50,7 +51,8 @@ func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	k := &console{in: root.Reader, out: root.Writer, err: root.ErrWriter.(*stderr), json: o.json, progress: o.progress}
 	k.terminal = isTerminal(k.err)
 	k.cursor = k.terminal && hasCursor(k.err)
-	k.interactive = k.terminal && (isTerminal(root.Reader) || isStdin(c.Args().First()))
+	k.asksTTY = isStdin(c.Args().First())
+	k.interactive = k.terminal && (isTerminal(root.Reader) || k.asksTTY)
 	switch {
 	case !slices.Contains([]string{"", "auto", "bar", "plain", "none"}, o.progress): // "": the command has no --progress
 		return nil, fmt.Errorf("--progress %q: give auto, bar, plain or none", o.progress)
@@ -115,11 +117,10 @@ func (k *console) mayAsk(yes bool, look string) error {
 		"not confirmed: there is no terminal to ask on, and no --yes")
 }
 
-// confirm asks for the number of users, who are all that are left or, for a trial, the next of them. Where standard
-// input is the data, the terminal itself is asked.
-func (k *console) confirm(ctx context.Context, verb string, users, left int, inputIsStdin bool) error {
+// confirm asks for the number of users, who are all that are left or, for a trial, the next of them.
+func (k *console) confirm(ctx context.Context, verb string, users, left int) error {
 	in := k.in
-	if inputIsStdin {
+	if k.asksTTY {
 		tty, err := os.Open(ownTerminal)
 		if err != nil {
 			return job.Fail(job.Guard, "give --yes",

@@ -252,6 +252,12 @@ func (o *jobOptions) check() error {
 	return err
 }
 
+// limit reads a limit that check has read.
+func limit(text string) job.Limit {
+	l, _ := job.ParseLimit(text)
+	return l
+}
+
 // guards are the flags that could have refused or stopped a run, as run.json keeps them.
 func (o *jobOptions) guards() map[string]string {
 	given := func(n int) string {

@@ -57,7 +57,6 @@ func (d *deletion) lookAtPool(ctx context.Context, settled func(chunk, place int
 	if err != nil {
 		return d.blind(ctx, err)
 	}
-	d.before = &d.looked.Sample
 	return d.judgeSample()
 }
 

@@ -39,7 +39,7 @@ type operation struct {
 	pool      string     // "": nobody has logged in
 	input     *job.Input // nil: what is asked for is not in one
 	client    *client.Client
-	before    *report.Sample   // of the users, looked up before; nil: none was
+	looked    *job.Sample      // of the users, before; nil: nobody was looked up
 	poolUsers *int             // in the pool, before; nil: not counted
 	uncounted error            // why not
 	upload    *objects.Folder  // where the folder is copied to; nil: nowhere
@@ -160,12 +160,11 @@ func (o *operation) poolName(pool string) string {
 
 // approval is what stands between a plan and the first call that changes something.
 type approval struct {
-	verb     string                      // delete, suspend, create or set back
-	fromData bool                        // standard input is the data, so the terminal itself is asked
-	check    func(context.Context) error // connects, and refuses what was not meant
-	show     func() error                // says what is about to happen
-	resume   string                      // the command that goes on with it
-	never    int                         // users left of whom it is known that no call will name them
+	verb   string                      // delete, suspend, create or reinstate
+	check  func(context.Context) error // connects, and refuses what was not meant
+	show   func() error                // says what is about to happen
+	resume string                      // the command that goes on with it
+	never  int                         // users left of whom it is known that no call will name them
 }
 
 // approve is every check before the first call that changes something, the person's own last.
@@ -184,7 +183,7 @@ func (o *operation) approve(ctx context.Context, folder *job.Folder, a approval)
 	if o.stopAfter != none {
 		users = min(users, o.stopAfter)
 	}
-	return o.console.confirm(ctx, a.verb, users, left, a.fromData)
+	return o.console.confirm(ctx, a.verb, users, left)
 }
 
 // perform takes a deed from its approval to the last file of its folder. One that is finished is answered without a
@@ -273,17 +272,19 @@ func (o *operation) keepPace(folder *job.Folder) error {
 
 // newJob makes the job of a deed, with who runs it, where, and with what approval. ctx ends with a signal.
 func (o *operation) newJob(ctx context.Context, d job.Deed, dir, resume string) *job.Job {
-	limit, _ := job.ParseLimit(o.maxFailures) // check has done it
 	s := report.Session{Program: version(), By: job.Operator(), PID: os.Getpid(), Dir: dir, Approved: "typed",
 		Plan: o.approval, Signer: o.signer(), Reason: o.reason, Guards: o.guards(), Resume: resume,
-		Rate: o.config.Rate.String(), Paces: o.kept, Sample: o.before, PoolBefore: o.poolUsers, Lang: o.language()}
+		Rate: o.config.Rate.String(), Paces: o.kept, PoolBefore: o.poolUsers, Lang: o.language()}
 	if o.yes {
 		s.Approved = "--yes"
+	}
+	if o.looked != nil {
+		s.Sample = &o.looked.Sample
 	}
 	return &job.Job{
 		Deed: d, Client: o.client, Session: s, Workers: o.config.Workers, StopAfter: max(0, o.stopAfter),
 		AfterTrial:  withoutFlag(resume, "stop-after"),
-		MaxFailures: limit, MaxDuration: o.maxDuration, Verify: o.verify, Began: o.began,
+		MaxFailures: limit(o.maxFailures), MaxDuration: o.maxDuration, Verify: o.verify, Began: o.began,
 		Observe:  o.row,
 		Draining: func(calls int) { o.draining(calls, ctx.Err() != nil) },
 		Sealed: func(members []string) {

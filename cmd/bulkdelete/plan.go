@@ -57,7 +57,7 @@ func (d *deletion) look(ctx context.Context) error {
 	if err := d.askPool(ctx); err != nil {
 		return err
 	}
-	if err := d.guard(ctx, 0); err != nil {
+	if err := d.guard(0); err != nil {
 		return err
 	}
 	if err := d.printPlan(); err != nil {

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -110,7 +108,7 @@ func (o *operation) agree(ctx context.Context, names, former []string) error {
 	if _, err := fmt.Fprintln(o.console.err, t.String()); err != nil || o.yes {
 		return err
 	}
-	return o.console.confirm(ctx, "create and delete", len(names), len(names), false)
+	return o.console.confirm(ctx, "create and delete", len(names), len(names))
 }
 
 // stopped gives what a probe ended with its exit code.
@@ -205,9 +203,7 @@ func (k *keptNames) load(path string) error {
 	if err != nil || len(saved) == 0 {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(saved))
-	d.DisallowUnknownFields()
-	if err := d.Decode(k); err != nil || len(k.Names) == 0 || !job.AreProbeNames(k.Names) || trailing(d) {
+	if err := json.Unmarshal(saved, k); err != nil || len(k.Names) == 0 || !job.AreProbeNames(k.Names) {
 		return job.Fail(job.Guard, "give another --names; nothing was changed",
 			"%s is there, and holds no probe's names", path)
 	}
@@ -215,11 +211,6 @@ func (k *keptNames) load(path string) error {
 		k.Names = nil
 	}
 	return nil
-}
-
-func trailing(d *json.Decoder) bool {
-	_, err := d.Token()
-	return err != io.EOF
 }
 
 // keep writes to the disk whose users may have to be removed.

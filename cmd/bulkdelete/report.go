@@ -126,7 +126,7 @@ func (o *reportOptions) redactOne(ctx context.Context, k *console, dir string, a
 			return nil, err
 		}
 		users := r.Run.Asked.Plan.Accepted
-		if err := k.confirm(ctx, "erase the lists of", users, users, false); err != nil {
+		if err := k.confirm(ctx, "erase the lists of", users, users); err != nil {
 			return nil, err
 		}
 	}

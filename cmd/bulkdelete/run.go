@@ -71,8 +71,7 @@ type deletion struct {
 	protection job.Protection // on the lists of this command line and, once there is a folder, of the runs before
 	met        map[string]int // rows that name somebody on a list
 	sampler    job.Sampler
-	looked     *job.Sample // nil: nobody was looked up
-	unlooked   string      // why not
+	unlooked   string // why nobody was looked up
 	want       *report.Run
 	offline    string // why the API is not asked; "": it is
 }
@@ -171,7 +170,7 @@ func (d *deletion) run(ctx context.Context) error {
 		}
 	}
 	return d.perform(ctx, record, folder, approval{
-		verb: string(d.deed()), fromData: isStdin(d.given), resume: d.resume(),
+		verb: string(d.deed()), resume: d.resume(),
 		check: func(ctx context.Context) error { return d.check(ctx, folder) },
 		show: func() error {
 			t := &table{}
@@ -244,7 +243,7 @@ func (d *deletion) check(ctx context.Context, folder *job.Folder) error {
 	if err := d.lookAtPool(ctx, folder.Settled); err != nil {
 		return err
 	}
-	return d.guard(ctx, folder.Users(report.Deleted)) // who is suspended is still of the pool
+	return d.guard(folder.Users(report.Deleted)) // who is suspended is still of the pool
 }
 
 // connectToPool connects. The embedded sandbox has nobody whom earlier runs settled, unless it was by suspending.
@@ -328,29 +327,25 @@ func (d *deletion) describe() {
 
 // checkRejected refuses a file of which too much is wrong: it is probably another one than was meant, or read wrongly.
 func (d *deletion) checkRejected() error {
-	limit, err := job.ParseLimit(d.maxRejected)
-	if n, p := d.planned.AllRejected, d.planned; err == nil && limit.Reached(n, p.AllRows, 20) {
+	most, p := limit(d.maxRejected), d.planned
+	if n := p.AllRejected; most.Reached(n, p.AllRows, 20) {
 		return job.Fail(job.Guard, "is it the right file, --column and --id-type? bulkdelete plan shows what is wrong; "+
 			"nothing was sent", "%s, and --max-rejected is %s",
-			text.Of(n, p.AllRows, "row", "is invalid or a duplicate", "are invalid or duplicates"), limit)
+			text.Of(n, p.AllRows, "row", "is invalid or a duplicate", "are invalid or duplicates"), most)
 	}
-	return err
+	return nil
 }
 
 // guard refuses what was not meant, before anything is sent, and remembers who approved it. gone is how many users
 // earlier runs of the same job deleted.
-func (d *deletion) guard(ctx context.Context, gone int) error {
+func (d *deletion) guard(gone int) (err error) {
 	all := d.planned.AllAccepted // shards are parts of one job, which the guards are about
 	if d.expect != none && d.expect != all {
 		return job.Fail(job.Guard, "look at the input, or correct --expect; nothing was sent",
 			"%s would be %s, not the %d of --expect", text.Things(all, "user"), d.deed().Past(), d.expect)
 	}
-	limit, err := job.ParseLimit(d.maxDeletes)
-	if err != nil {
-		return err
-	}
-	total, of := 0, ""
-	if limit.IsPercent() {
+	most, total, of := limit(d.maxDeletes), 0, ""
+	if most.IsPercent() {
 		if d.client == nil {
 			return job.Fail(job.Usage, "",
 				"a share with --max-deletes needs credentials: the API says how many users the pool has")
@@ -362,13 +357,14 @@ func (d *deletion) guard(ctx context.Context, gone int) error {
 		total = *d.poolUsers + gone // they were of the pool when the job began
 		of = fmt.Sprintf(" of the pool's %s", text.Count(total))
 	}
-	if !limit.Allows(all, total) {
+	if !most.Allows(all, total) {
 		return job.Fail(job.Guard, "look at the input, or raise the limit; nothing was sent",
-			"%s%s would be %s, more than --max-deletes %s allows", text.Things(all, "user"), of, d.deed().Past(), limit)
+			"%s%s would be %s, more than --max-deletes %s allows", text.Things(all, "user"), of, d.deed().Past(), most)
 	}
-	if d.plan != "" {
-		d.approval, err = job.CheckPlan(d.plan, job.Whole(d.want, d.planned), d.signers, d.attestor.Key)
+	if d.plan == "" {
+		return nil
 	}
+	d.approval, err = job.CheckPlan(d.plan, job.Whole(d.want, d.planned), d.signers, d.attestor.Key)
 	return err
 }
 

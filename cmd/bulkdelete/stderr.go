@@ -24,28 +24,29 @@ type stderr struct {
 	pending []byte // of a line that has not ended
 }
 
+// under is the file that a stream leads to in the end, nil if it leads to none.
+func under(stream any) *os.File {
+	if s, ok := stream.(*stderr); ok {
+		stream = s.w
+	}
+	f, _ := stream.(*os.File)
+	return f
+}
+
 // isTerminal says whether a person reads a stream.
 func isTerminal(stream any) bool {
-	f, ok := under(stream).(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	f := under(stream)
+	return f != nil && term.IsTerminal(int(f.Fd()))
 }
 
 // width is how many columns a stream's terminal has, 80 where that is not known.
 func width(stream any) int {
-	if f, ok := under(stream).(*os.File); ok {
+	if f := under(stream); f != nil {
 		if wide, _, err := term.GetSize(int(f.Fd())); err == nil && wide > 0 {
 			return wide
 		}
 	}
 	return 80
-}
-
-// under is what a stream writes to in the end.
-func under(stream any) any {
-	if s, ok := stream.(*stderr); ok {
-		return s.w
-	}
-	return stream
 }
 
 // draw draws the last line; "" takes it away.

@@ -23,8 +23,8 @@ func isClosedPipe(err error) bool {
 // hasCursor has a console understand the sequences that move its cursor and show colours, and says whether it does.
 // What Unicode it shows does not hang on its code page: the Go runtime writes to a console in UTF-16.
 func hasCursor(w any) bool {
-	f, ok := under(w).(*os.File)
-	if !ok || os.Getenv("TERM") == "dumb" {
+	f := under(w)
+	if f == nil || os.Getenv("TERM") == "dumb" {
 		return false
 	}
 	var mode uint32

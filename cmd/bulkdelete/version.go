@@ -15,44 +15,18 @@ import (
 // release is the version that a build is given with -ldflags "-X main.release=v1.2.3".
 var release string
 
-// build says which program this is.
-type build struct {
-	Version  string `json:"version"`
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
-	Commit   string `json:"commit"` // "": built outside of a checkout
-	Date     string `json:"date"`   // of the commit
-	Dirty    bool   `json:"dirty"`  // with changes that were not committed
-}
-
-// thisBuild is what the build was given, and what the Go toolchain recorded of the module.
-func thisBuild() build {
-	b := build{Version: release, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+// version is that of the release, or else what the Go toolchain recorded of the module: a checkout's has the commit's
+// date and hash in it.
+func version() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		info = &debug.BuildInfo{}
+	switch {
+	case release != "":
+		return release
+	case !ok || info.Main.Version == "" || info.Main.Version == "(devel)":
+		return job.Unversioned
 	}
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			b.Commit = s.Value
-		case "vcs.time":
-			b.Date = s.Value
-		case "vcs.modified":
-			b.Dirty = s.Value == "true"
-		}
-	}
-	if b.Version != "" {
-		return b
-	}
-	// A checkout's version has the commit's date and hash in it.
-	if b.Version = info.Main.Version; b.Version == "" || b.Version == "(devel)" {
-		b.Version = job.Unversioned
-	}
-	return b
+	return info.Main.Version
 }
-
-func version() string { return thisBuild().Version }
 
 func versionCommand() *cli.Command {
 	asJSON := false
@@ -71,4 +45,23 @@ func versionCommand() *cli.Command {
 			return err
 		},
 	}
+}
+
+// thisBuild says which program this is, for version --json.
+func thisBuild() any {
+	recorded := map[string]string{}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			recorded[s.Key] = s.Value
+		}
+	}
+	return struct {
+		Version  string `json:"version"`
+		Go       string `json:"go"`
+		Platform string `json:"platform"`
+		Commit   string `json:"commit"` // "": built outside of a checkout
+		Date     string `json:"date"`   // of the commit
+		Dirty    bool   `json:"dirty"`  // with changes that were not committed
+	}{version(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, recorded["vcs.revision"], recorded["vcs.time"],
+		recorded["vcs.modified"] == "true"}
 }

@@ -10,8 +10,10 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"bulkdelete/internal/text"
 	"bulkdelete/pkg/attest"
 	"bulkdelete/pkg/job"
+	"bulkdelete/pkg/objects"
 	"bulkdelete/pkg/report"
 )
 
@@ -46,6 +48,10 @@ func (o *attestOptions) open(roots *x509.CertPool) (a job.Attestor, err error) {
 	return a, nil
 }
 
+func uploadFlag(to *string) cli.Flag {
+	return word(to, outputFlags, "upload", "", "`URL`: copy the run's folder there, such as s3://bucket/proofs")
+}
+
 func signersFlag(to *string, who string) *cli.StringFlag {
 	return word(to, guardFlags, "allowed-signers", "", "`FILE`: "+who+" (ALLOWED SIGNERS of ssh-keygen)")
 }
@@ -73,6 +79,31 @@ func readAuthorities(path string) (*attest.Authorities, error) {
 		return nil, job.Fail(job.Usage, "give the root certificate of the time-stamping server", "--tsa-certs: %w", err)
 	}
 	return a, nil
+}
+
+// openUpload opens what --upload names; nil: nothing.
+func openUpload(url string, roots *x509.CertPool) (*objects.Folder, error) {
+	if url == "" {
+		return nil, nil
+	}
+	to, err := objects.OpenFolder(url, roots)
+	if err != nil {
+		return nil, job.Fail(job.Usage, "nothing was sent", "--upload: %w", err)
+	}
+	return to, nil
+}
+
+// beginUpload finds out whether the folder can be copied, while nobody has been deleted.
+func (o *operation) beginUpload(ctx context.Context, dir string, run *report.Run) error {
+	if o.upload == nil {
+		return nil
+	}
+	u, err := job.NewUpload(dir, o.upload)
+	if err != nil {
+		return err
+	}
+	defer o.console.whileSlow("trying whether " + u.To.String() + " can be written")()
+	return u.Begin(ctx, run)
 }
 
 // signer names whose key signs the seal, "" for nobody's.
@@ -110,6 +141,31 @@ func (o *operation) besides(result, err error, what string) error {
 	o.console.log.Warn().Err(err).Msg(what)
 	o.console.say("hint: %s", asError(err).Hint)
 	return result
+}
+
+// copyFolder copies a run's folder, again only if its copy is not there. What was a signal to stop deleting does not
+// stop it; a second one does.
+func (k *console) copyFolder(ctx context.Context, dir string, to *objects.Folder, again bool) error {
+	u, err := job.NewUpload(dir, to)
+	if err != nil {
+		return err
+	}
+	defer k.whileSlow(fmt.Sprintf("copying %s to %s", dir, u.To))()
+	if again && u.Done(ctx) {
+		return nil
+	}
+	n, err := u.Finish(context.WithoutCancel(ctx))
+	if err != nil {
+		code := job.Halted
+		if asError(err).Code == job.Guard {
+			code = job.Guard
+		}
+		hint := fmt.Sprintf("the folder %s is whole; to copy it, run bulkdelete report %s --upload %s",
+			dir, text.ShellWord(dir), text.ShellWord(to.Given()))
+		return job.Fail(code, hint, "the folder is not copied: %w", err)
+	}
+	k.say("%s copied to %s", text.Things(n, "file"), u.To)
+	return nil
 }
 
 // witness leaves the hash of the audit's last row where whoever can write the folder may not reach: in the metrics, and
