@@ -27,7 +27,7 @@ import (
 type console struct {
 	in          io.Reader
 	out         io.Writer
-	err         *stderr
+	err         *output
 	interactive bool   // a person can be asked
 	asksTTY     bool   // standard input is the data, so the terminal itself is asked
 	terminal    bool   // standard error is a terminal
@@ -48,7 +48,7 @@ func (o *outputOptions) language() string {
 
 func newConsole(c *cli.Command, o outputOptions) (*console, error) {
 	root := c.Root()
-	k := &console{in: root.Reader, out: root.Writer, err: root.ErrWriter.(*stderr), json: o.json, progress: o.progress}
+	k := &console{in: root.Reader, out: root.Writer, err: root.ErrWriter.(*output), json: o.json, progress: o.progress}
 	k.terminal = isTerminal(k.err)
 	k.cursor = k.terminal && hasCursor(k.err)
 	k.asksTTY = isStdin(c.Args().First())
@@ -169,7 +169,7 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 		fmt.Fprintf(b, "The proof is in %s; its last row's hash is\n%s\n", in(report.AuditName), s.LastRowHash)
 	}
 	_, err := io.WriteString(k.out, text.CleanLines(b.String()))
-	return closedPipe(err)
+	return err
 }
 
 // countRows says how many rows became what; in gives the path of a file.
@@ -221,16 +221,8 @@ func took(s *report.Summary) string {
 	return time.Duration(s.Seconds * float64(time.Second)).Round(time.Second).String()
 }
 
-// closedPipe drops the error of a reader, such as head, that closed the pipe early.
-func closedPipe(err error) error {
-	if isClosedPipe(err) {
-		return nil
-	}
-	return err
-}
-
 func (k *console) showJSON(v any) error {
 	enc := json.NewEncoder(k.out)
 	enc.SetIndent("", "  ")
-	return closedPipe(enc.Encode(v))
+	return enc.Encode(v)
 }

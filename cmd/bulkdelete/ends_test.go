@@ -260,3 +260,30 @@ func TestNoURLShowsItsSecrets(t *testing.T) {
 		t.Errorf("there are %v", entries)
 	}
 }
+
+// A reader who has seen enough, such as head, is no failure of any command.
+func TestReaderWhoHasSeenEnough(t *testing.T) {
+	p, dir := newPool(t, 10, ""), t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 10)
+	wants(t, p.command(dir, "run", "all.csv", "--yes", "--backup"), 0)
+	for _, line := range []string{
+		"plan all.csv", "plan all.csv --json", "run all.csv --backup", "report all.bulkdelete", "verify all.bulkdelete",
+		"verify all.bulkdelete --json", "status all.bulkdelete", "status all.bulkdelete --json",
+		"restore all.bulkdelete --dry-run", "version", "version --json", "man", "help",
+		"help audit", "help run", "completion bash",
+	} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		c := p.command(dir, strings.Fields(line)...)
+		var said bytes.Buffer
+		c.Stdout, c.Stderr = w, &said
+		err = c.Run()
+		w.Close()
+		if err != nil || strings.Contains(said.String(), "pipe") {
+			t.Errorf("%s: %v\n%s", line, err, &said)
+		}
+	}
+}

@@ -21,7 +21,7 @@ import (
 func say(t *testing.T, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if code := (&process{errOut: &stderr{w: &errs}}).run(context.Background(), append([]string{"bulkdelete"}, args...),
+	if code := (&process{errOut: &output{w: &errs}}).run(context.Background(), append([]string{"bulkdelete"}, args...),
 		strings.NewReader(""), &out); code != 0 {
 		t.Fatalf("%v ends with %d: %s", args, code, &errs)
 	}
@@ -287,7 +287,7 @@ func checkMistake(t *testing.T, line, want string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	args := append([]string{"bulkdelete"}, strings.Fields(line)...)
-	code := (&process{errOut: &stderr{w: &errs}}).run(context.Background(), args, strings.NewReader(""), &out)
+	code := (&process{errOut: &output{w: &errs}}).run(context.Background(), args, strings.NewReader(""), &out)
 	said := errs.String()
 	if code != job.Usage || !strings.Contains(said, want) || strings.Count(said, "\n") > 3 || out.Len() > 0 {
 		t.Errorf("%s: exit code %d, want %q:\n%s%s", line, code, want, &errs, &out)

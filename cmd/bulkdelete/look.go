@@ -259,7 +259,7 @@ func poolLeft(s *report.Summary) string {
 // terminalWidth is how many columns a writer has that shows its text to a person alone; 0: what is written may be kept,
 // and names nobody.
 func terminalWidth(w io.Writer) int {
-	if s, ok := w.(*stderr); !isTerminal(w) || ok && s.run != "" { // a log is one, whoever reads it
+	if s, ok := w.(*output); !isTerminal(w) || ok && s.run != "" { // a log is one, whoever reads it
 		return 0
 	}
 	if wide := width(w); wide >= 60 {

@@ -24,7 +24,7 @@ import (
 )
 
 func main() {
-	p := &process{errOut: &stderr{w: os.Stderr}}
+	p := &process{errOut: &output{w: os.Stderr}}
 	ctx, stop := p.untilSignal(context.Background())
 	code := p.run(ctx, os.Args, os.Stdin, os.Stdout)
 	stop()
@@ -33,14 +33,14 @@ func main() {
 
 // process is one run of the program.
 type process struct {
-	errOut *stderr
+	errOut *output
 	sent   atomic.Bool // calls that change something may have been sent: from then on no exit code says otherwise
 }
 
 // run carries out one command line. Only here do errors become messages and exit codes.
 func (p *process) run(ctx context.Context, args []string, in io.Reader, out io.Writer) job.Code {
 	app := p.newApp()
-	app.Reader, app.Writer, app.ErrWriter = in, out, p.errOut
+	app.Reader, app.Writer, app.ErrWriter = in, &output{w: out}, p.errOut
 	return p.explain(p.await(ctx, func() error { return app.Run(ctx, helpFirst(args)) }))
 }
 

@@ -122,10 +122,9 @@ func (t *table) rows(name string, lines []string) {
 	}
 }
 
-// print writes the table, whose reader may have gone away.
 func (t *table) print(w io.Writer) error {
 	_, err := io.WriteString(w, text.CleanLines(t.String()))
-	return closedPipe(err)
+	return err
 }
 
 // showInput says what the input names, to who reads w. left is how many users earlier runs on the folder have not done.

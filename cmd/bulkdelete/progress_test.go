@@ -36,7 +36,7 @@ func TestWhatIsSlowSaysWhatItIsDoing(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var printed strings.Builder
-			k := &console{err: &stderr{w: &printed}, progress: c.progress}
+			k := &console{err: &output{w: &printed}, progress: c.progress}
 			stop := k.whileSlow("reading")
 			time.Sleep(c.after) // the bubble's clock
 			stop()
@@ -50,7 +50,7 @@ func TestWhatIsSlowSaysWhatItIsDoing(t *testing.T) {
 // What is said while a line is drawn stands above it, whole.
 func TestLinesStandAboveTheOneThatIsDrawn(t *testing.T) {
 	var printed strings.Builder
-	k := &console{err: &stderr{w: &printed}, out: io.Discard}
+	k := &console{err: &output{w: &printed}, out: io.Discard}
 	k.err.draw("making the files")
 	k.say("it is slow")
 	k.err.draw("making the files")

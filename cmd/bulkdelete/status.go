@@ -73,14 +73,14 @@ func (k *console) printStatus(s *report.Status, watch bool) error {
 		if !watch {
 			enc.SetIndent("", "  ")
 		}
-		return closedPipe(enc.Encode(s))
+		return enc.Encode(s)
 	}
 	clear := ""
 	if watch && k.cursor {
 		clear = "\x1b[H\x1b[2J"
 	}
 	_, err := io.WriteString(k.out, clear+text.CleanLines(describeStatus(s))+"\n")
-	return closedPipe(err)
+	return err
 }
 
 // describeStatus is a status for people.

@@ -12,10 +12,11 @@ import (
 	"golang.org/x/term"
 )
 
-// stderr is standard error. On a terminal its last line may be one that is drawn again and again: whatever is written
-// goes above that. Asked for JSON, it makes a line of JSON of each line that is none, so that a program can read all of
-// it. It may be used by any number of goroutines.
-type stderr struct {
+// output is standard output or standard error. What nobody reads any more, as behind head, it drops. On a terminal its
+// last line may be one that is drawn again and again: whatever is written goes above that. Asked for JSON, it makes a
+// line of JSON of each line that is none, so that a program can read all of it. It may be used by any number of
+// goroutines.
+type output struct {
 	w io.Writer
 
 	mu      sync.Mutex
@@ -26,8 +27,8 @@ type stderr struct {
 
 // under is the file that a stream leads to in the end, nil if it leads to none.
 func under(stream any) *os.File {
-	if s, ok := stream.(*stderr); ok {
-		stream = s.w
+	if o, ok := stream.(*output); ok {
+		stream = o.w
 	}
 	f, _ := stream.(*os.File)
 	return f
@@ -50,51 +51,55 @@ func width(stream any) int {
 }
 
 // draw draws the last line; "" takes it away.
-func (s *stderr) draw(line string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.put(line)
+func (o *output) draw(line string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.put(line)
 }
 
-func (s *stderr) put(line string) {
-	if line != "" || s.drawn {
-		fmt.Fprintf(s.w, "\r%s\x1b[K", line)
+func (o *output) put(line string) {
+	if line != "" || o.drawn {
+		fmt.Fprintf(o.w, "\r%s\x1b[K", line)
 	}
-	s.drawn = line != ""
+	o.drawn = line != ""
 }
 
 // inJSON is for --log-format json. The lines get the run's ID.
-func (s *stderr) inJSON(run string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.run = run
+func (o *output) inJSON(run string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.run = run
 }
 
 // Write takes any text; of a line of JSON that has not ended it keeps the beginning.
-func (s *stderr) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.put("")
-	if s.run == "" {
-		return s.w.Write(p)
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.put("")
+	if o.run == "" {
+		n, err := o.w.Write(p)
+		if isClosedPipe(err) {
+			return len(p), nil
+		}
+		return n, err
 	}
-	s.pending = append(s.pending, p...)
+	o.pending = append(o.pending, p...)
 	for {
-		line, rest, ended := bytes.Cut(s.pending, []byte("\n"))
+		line, rest, ended := bytes.Cut(o.pending, []byte("\n"))
 		if !ended {
 			return len(p), nil
 		}
-		s.pending = rest
-		if err := s.line(string(line)); err != nil {
+		o.pending = rest
+		if err := o.line(string(line)); err != nil {
 			return 0, err
 		}
 	}
 }
 
 // line writes one. Those of the log are JSON already.
-func (s *stderr) line(line string) error {
+func (o *output) line(line string) error {
 	if strings.HasPrefix(line, "{") {
-		_, err := io.WriteString(s.w, line+"\n")
+		_, err := io.WriteString(o.w, line+"\n")
 		return err
 	}
 	level, message := zerolog.InfoLevel, strings.TrimSpace(line)
@@ -102,7 +107,7 @@ func (s *stderr) line(line string) error {
 		level, message = zerolog.ErrorLevel, words
 	}
 	if message != "" {
-		log := zerolog.New(s.w).With().Timestamp().Str("run", s.run).Logger()
+		log := zerolog.New(o.w).With().Timestamp().Str("run", o.run).Logger()
 		log.WithLevel(level).Msg(message)
 	}
 	return nil
