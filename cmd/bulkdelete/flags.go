@@ -258,24 +258,14 @@ func limit(text string) job.Limit {
 	return l
 }
 
-// guards are the flags that could have refused or stopped a run, as run.json keeps them.
+// guards are the flags that could have refused or stopped a run, as run.json keeps them: those that were given.
 func (o *jobOptions) guards() map[string]string {
-	given := func(n int) string {
-		if n == none {
-			return ""
-		}
-		return strconv.Itoa(n)
-	}
-	g := map[string]string{"max_deletes": o.maxDeletes, "max_failures": o.maxFailures, "plan": withoutSecrets(o.plan),
-		"max_rejected": o.maxRejected,
-		"expect":       given(o.expect), "stop_after": given(o.stopAfter)}
-	if o.maxDuration > 0 {
-		g["max_duration"] = o.maxDuration.String()
-	}
-	if o.verify {
-		g["verify"] = "true"
-	}
-	maps.DeleteFunc(g, func(_, value string) bool { return value == "" })
+	g := map[string]string{"max_deletes": o.maxDeletes, "max_failures": o.maxFailures, "max_rejected": o.maxRejected,
+		"plan": withoutSecrets(o.plan), "expect": strconv.Itoa(o.expect), "stop_after": strconv.Itoa(o.stopAfter),
+		"max_duration": o.maxDuration.String(), "verify": strconv.FormatBool(o.verify)}
+	maps.DeleteFunc(g, func(_, value string) bool {
+		return slices.Contains([]string{"", strconv.Itoa(none), "0s", "false"}, value)
+	})
 	return g
 }
 

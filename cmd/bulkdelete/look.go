@@ -208,13 +208,13 @@ func fit(s string, most int) string {
 }
 
 // showProtect says of each list how many people it names, and how many rows met one of them.
-func (d *deletion) showProtect(t *table, asked bool) {
+func (d *deletion) showProtect(t *table) {
 	title, lists := "protect", d.protection.Lists(d.chunks.IDType)
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
 		l := lists[name]
 		words := fmt.Sprintf("%s: %s, ", name, people(l.People))
 		switch {
-		case l.LookedUp > 0 && !asked:
+		case l.LookedUp > 0 && d.client == nil:
 			words += "who have to be looked up in the pool"
 		case l.Missing > 0:
 			words += fmt.Sprintf("%s not in the pool, %s met", text.Count(l.Missing), text.Things(d.met[name], "row"))

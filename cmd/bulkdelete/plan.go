@@ -156,7 +156,7 @@ func (d *deletion) showInput(t *table, w io.Writer, left int) {
 		t.rows("", d.refused)
 	}
 	if d.client == nil || !d.protection.LooksUp(d.chunks.IDType) { // else who they are is said with the pool
-		d.showProtect(t, false)
+		d.showProtect(t)
 	}
 	d.showRules(t)
 }
@@ -220,7 +220,7 @@ func (d *deletion) showPool(t *table, w io.Writer, left int) {
 	}
 	if d.client != nil {
 		if d.protection.LooksUp(d.chunks.IDType) {
-			d.showProtect(t, true)
+			d.showProtect(t)
 		}
 		d.showCounts(t, left)
 		d.showSample(t, terminalWidth(w))

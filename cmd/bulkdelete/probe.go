@@ -90,7 +90,13 @@ func (o *operation) probe(ctx context.Context) error {
 	stop := o.console.watch(func() string {
 		return "asking the API: " + text.Things(o.heart.total().calls, "call") + " so far"
 	})
-	err = o.stopped(ctx, asked.Ask(ctx))
+	err = asked.Ask(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case err != nil:
+		err = job.Fail(job.Halted, "run probe again", "the probe was not finished: %w", err)
+	}
 	err = errors.Join(o.removeProbe(ctx, asked.Names, kept), err)
 	stop()
 	return errors.Join(err, o.showProbe(asked))
@@ -109,17 +115,6 @@ func (o *operation) agree(ctx context.Context, names, former []string) error {
 		return err
 	}
 	return o.console.confirm(ctx, "create and delete", len(names), len(names))
-}
-
-// stopped gives what a probe ended with its exit code.
-func (o *operation) stopped(ctx context.Context, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	}
-	return job.Fail(job.Halted, "run probe again", "the probe was not finished: %w", err)
 }
 
 // removeProbe removes the users of a probe, also if the probe was stopped, and then their names from the file.
