@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,8 +47,9 @@ type metrics struct {
 	audit                  *prometheus.GaugeVec // a witness of the audit's last row, elsewhere
 
 	file   string
-	pusher *push.Pusher // nil: they are not pushed
-	stop   func() error // of serving them; nil: they are not served
+	pusher *push.Pusher          // nil: they are not pushed
+	stop   func() error          // of serving them; nil: they are not served
+	heart  atomic.Pointer[heart] // of the run at work
 }
 
 func newMetrics() *metrics {
@@ -84,9 +86,8 @@ func newMetrics() *metrics {
 	return m
 }
 
-// open reads the --metrics flags, and what earlier runs left in the file. ailing says what is wrong with the run at
-// present, "" for nothing.
-func (m *metrics) open(o *jobOptions, ailing func() string) (err error) {
+// open reads the --metrics flags, and what earlier runs left in the file.
+func (m *metrics) open(o *jobOptions) (err error) {
 	m.file = o.metricsFile
 	if err := m.remember(); err != nil {
 		return fmt.Errorf("--metrics-file: %w", err)
@@ -96,7 +97,7 @@ func (m *metrics) open(o *jobOptions, ailing func() string) (err error) {
 	} else if m.pusher, err = newPusher(o.metricsPush); err != nil {
 		return err
 	}
-	return m.listen(o.metricsAddr, ailing)
+	return m.listen(o.metricsAddr)
 }
 
 // unixTime is now in seconds, as exact as clocks are.
@@ -126,7 +127,7 @@ func (m *metrics) remember() error {
 }
 
 // listen serves the metrics until end, and whether the run is well.
-func (m *metrics) listen(addr string, ailing func() string) error {
+func (m *metrics) listen(addr string) error {
 	if addr == "" {
 		return nil
 	}
@@ -137,7 +138,7 @@ func (m *metrics) listen(addr string, ailing func() string) error {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
-		ails := ailing()
+		ails := m.heart.Load().ails()
 		if ails != "" {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}

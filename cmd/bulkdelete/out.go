@@ -158,6 +158,8 @@ func (d *deletion) goOn(ctx context.Context, dir string, run *report.Run) error 
 		return err
 	}
 	earlier.metrics, earlier.dir, earlier.given = d.metrics, dir, d.given
+	d.metrics.heart.Store(earlier.heart)
+	defer d.metrics.heart.Store(d.heart)
 	return earlier.end(earlier.run(ctx))
 }
 

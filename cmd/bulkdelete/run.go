@@ -40,7 +40,8 @@ func (p *process) runCommand() *cli.Command {
 			if o.dryRun {
 				return d.end(d.look(ctx))
 			}
-			if err := d.metrics.open(&o, d.heart.ails); err != nil {
+			d.metrics.heart.Store(d.heart)
+			if err := d.metrics.open(&o); err != nil {
 				return err
 			}
 			err = d.end(d.runAll(ctx))

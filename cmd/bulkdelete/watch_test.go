@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
@@ -232,6 +233,40 @@ func TestHealthBeforeTheFirstAnswer(t *testing.T) {
 	defer r.Body.Close()
 	if body, err := io.ReadAll(r.Body); err != nil || regexp.MustCompile(`for \d+h`).Match(body) {
 		t.Errorf("%v: /healthz says %q", err, body)
+	}
+}
+
+// A schedule that goes on with an earlier run tells that run's health.
+func TestHealthOfAnEarlierRun(t *testing.T) {
+	p, dir := newPool(t, 100, ""), t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 100)
+	var fails atomic.Bool
+	p.proxied(t, func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+		if fails.Load() && strings.HasSuffix(r.URL.Path, "/delete-users-batch") {
+			w.WriteHeader(http.StatusBadGateway)
+			return true
+		}
+		return false
+	})
+	wants(t, p.command(dir, "run", "all.csv", "--yes", "--stop-after", "50", "--out", "runs/2026-01-01"), 5)
+	fails.Store(true)
+	c := p.command(dir, "run", "all.csv", "--yes", "--out", "runs/{date}", "--metrics-addr", "127.0.0.1:0")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { c.Process.Kill(); c.Wait() }()
+	status := filepath.Join(dir, "runs/2026-01-01/status.json")
+	waitFor(t, "the run to say that the API is silent", func() bool {
+		text, _ := os.ReadFile(status)
+		return strings.Contains(string(text), "has been silent for")
+	})
+	r, err := http.Get("http://" + listening(t, c.Process.Pid) + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("/healthz says %s", r.Status)
 	}
 }
 
