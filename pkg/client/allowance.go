@@ -27,6 +27,8 @@ const (
 	// seconds is quoted: the first two together are longer.
 	shortPause, longPause = 1050 * time.Millisecond, 3200 * time.Millisecond
 	trickle               = 5.0
+	// evident is how long refusals may take to become too many.
+	evident = 3 * time.Second
 	// tenths is for how many tenths of a second it matters what passed.
 	tenths = 100
 )
@@ -45,13 +47,11 @@ type allowance struct {
 	again  int       // how often the same was found
 	costly bool      // whether a breach is followed by a time in which nothing passes
 
-	until   time.Time     // nothing leaves before
-	pause   time.Duration // the next one
-	testing bool          // nothing has passed since until
+	until time.Time     // nothing leaves before, and one by one afterwards until one passes; zero: there is no pause
+	pause time.Duration // the next one
 
 	breach   time.Time // what left before it was refused because of that one
 	evidence float64   // refusals that noise does not explain
-	since    time.Time // when the first of these left
 	row      int       // refusals without a pass of what left after the first of them
 	first    time.Time // when that one left
 
@@ -64,7 +64,7 @@ type allowance struct {
 
 // rate gives the pace in attempts a second, of which no more than most are wanted.
 func (a *allowance) rate(now time.Time, most float64) float64 {
-	if a.testing {
+	if !a.until.IsZero() {
 		return min(most, trickle, max(1, a.known))
 	}
 	r := most
@@ -106,15 +106,13 @@ func (a *allowance) passed(left, now time.Time, most float64) {
 	}
 	a.add(left)
 	a.count(left, false)
-	if a.evidence = max(0, a.evidence-tolerated-2*a.noise); a.evidence == 0 {
-		a.since = left
-	}
+	a.evidence = max(0, a.evidence-tolerated-2*a.noise)
 	if left.After(a.first) {
 		if a.row = 0; a.evidence >= a.surplus(left) {
 			a.tooMany(left, now, a.rate(now, most))
 		}
 	}
-	if a.testing && !left.Before(a.until) {
+	if !a.until.IsZero() && !left.Before(a.until) {
 		a.released(now)
 	}
 }
@@ -124,7 +122,7 @@ func (a *allowance) released(now time.Time) {
 	if costly := a.pause > 2*shortPause; costly != a.costly {
 		a.costly, a.again = costly, 0
 	}
-	a.testing, a.pause, a.at = false, shortPause, now
+	a.until, a.pause, a.at = time.Time{}, shortPause, now
 }
 
 // throttled learns that an attempt that left at a time was refused for being too many, and for how long the API asked
@@ -133,7 +131,7 @@ func (a *allowance) throttled(left, now time.Time, retryAfter time.Duration) {
 	switch {
 	case !left.After(a.breach), left.Before(a.until):
 		return // the breach is known
-	case a.testing:
+	case !a.until.IsZero():
 		a.hold(now, retryAfter)
 		return
 	}
@@ -173,14 +171,10 @@ func (a *allowance) surplus(left time.Time) float64 {
 	return 4 + 20*a.noise
 }
 
-// tooMany takes what passed in the best second since refusals became too many for the allowance. A search that failed
-// does not lower it.
+// tooMany takes what passed in the best of the last seconds, in which refusals became too many, for the allowance. A
+// search that failed does not lower it.
 func (a *allowance) tooMany(left, now time.Time, pace float64) {
-	from := left.Add(-time.Second)
-	if a.since.Before(from) {
-		from = a.since
-	}
-	seen := min(pace, a.largest(from, left))
+	seen := min(pace, a.largest(left.Add(-evident), left))
 	if a.searching(left) {
 		a.learn(now, max(seen, a.known))
 		return
@@ -203,12 +197,12 @@ func (a *allowance) learn(now time.Time, allowed float64) {
 		a.again = 0
 	}
 	a.known, a.at, a.breach = max(1, allowed), now, now
-	a.evidence, a.since, a.row, a.first = 0, now, 0, time.Time{}
+	a.evidence, a.row, a.first = 0, 0, time.Time{}
 }
 
 // hold lets nothing leave for a while.
 func (a *allowance) hold(now time.Time, retryAfter time.Duration) {
-	a.until, a.testing, a.breach = now.Add(max(a.pause, retryAfter)), true, now
+	a.until, a.breach = now.Add(max(a.pause, retryAfter)), now
 	a.pause = min(2*a.pause, longPause)
 }
 

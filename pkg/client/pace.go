@@ -24,10 +24,9 @@ const (
 // turnstile lets a single caller at a time wait for the next slot, so that a lower pace takes effect for all the others
 // at once.
 type pacer struct {
-	turn  chan struct{} // the turnstile
-	slot  time.Time     // the last one: when an attempt was to leave. Timers wake up late, and it left later
-	left  []time.Time   // when the last attempts left, in a ring
-	count int           // of all
+	turn chan struct{} // the turnstile
+	slot time.Time     // the last one: when an attempt was to leave. Timers wake up late, and it left later
+	left []time.Time   // when the last attempts left, as many as are counted
 
 	mu        sync.Mutex
 	most      Rate
@@ -35,8 +34,7 @@ type pacer struct {
 }
 
 func newPacer(most Rate) *pacer {
-	return &pacer{turn: make(chan struct{}, 1), left: make([]time.Time, countedMost), most: most,
-		allowance: allowance{pause: shortPause}}
+	return &pacer{turn: make(chan struct{}, 1), most: most, allowance: allowance{pause: shortPause}}
 }
 
 // change sets another rate: nothing that waits for a slot leaves by the old one.
@@ -76,8 +74,7 @@ func (p *pacer) take(ctx context.Context, fresh func() bool) error {
 			return errStale
 		}
 		if wait <= 0 {
-			p.slot, p.left[p.count%countedMost] = slot, now
-			p.count++
+			p.slot, p.left = slot, append(p.left[max(0, len(p.left)+1-countedMost):], now)
 			return nil
 		}
 		if !sleep(ctx, min(wait, nap)) {
@@ -107,11 +104,11 @@ func (p *pacer) next(now time.Time) (slot time.Time, wait time.Duration) {
 // second ago or earlier. (For a rate of 7.5: 8 attempts take at least 1.07 seconds.)
 func (p *pacer) fullSecond(now time.Time, most float64) time.Duration {
 	n := int(math.Ceil(most))
-	if most > countedMost || p.count < n {
+	if most > countedMost || len(p.left) < n {
 		return 0
 	}
 	span := time.Duration(float64(n) / most * float64(time.Second))
-	return span - now.Sub(p.left[(p.count-n)%countedMost])
+	return span - now.Sub(p.left[len(p.left)-n])
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
