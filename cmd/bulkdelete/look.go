@@ -49,7 +49,10 @@ func (d *deletion) lookAtPool(ctx context.Context, settled func(chunk, place int
 			return err
 		}
 	}
-	rows := d.sampler.Rows(settled)
+	rows, err := job.SampleRows(d.planned, d.input.Reader(), d.sample, settled)
+	if err != nil {
+		return job.Fail(job.Usage, "nothing was sent", "%s: %w", d.input.Name, err)
+	}
 	if len(rows) == 0 {
 		return nil
 	}

@@ -71,8 +71,7 @@ type deletion struct {
 
 	protection job.Protection // on the lists of this command line and, once there is a folder, of the runs before
 	met        map[string]int // rows that name somebody on a list
-	sampler    job.Sampler
-	unlooked   string // why nobody was looked up
+	unlooked   string         // why nobody was looked up
 	want       *report.Run
 	offline    string // why the API is not asked; "": it is
 }
@@ -114,8 +113,7 @@ func (p *process) newDeletion(c *cli.Command, o *jobOptions, given string) (*del
 	if err != nil {
 		return nil, err
 	}
-	d := &deletion{operation: op, name: given, given: given, codes: map[string]int{}, met: map[string]int{},
-		sampler: job.Sampler{Most: o.sample}}
+	d := &deletion{operation: op, name: given, given: given, codes: map[string]int{}, met: map[string]int{}}
 	if isStream(given) {
 		d.name = "-"
 	}
@@ -289,9 +287,7 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 	lists := d.protection.Spelled(d.chunks.IDType, false)
 	defer d.console.watch(d.through("reading " + d.input.Name))()
 	d.planned, err = chunker.Scan(ctx, d.input.Reader(), d.chunks, func(row chunker.Row) error {
-		if row.Code == "" {
-			d.sampler.Add(row)
-		} else {
+		if row.Code != "" {
 			d.codes[row.Code]++
 			d.meet(lists, row.ID)
 		}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"io"
 	"math/rand/v2"
 	"slices"
 
@@ -16,54 +17,38 @@ import (
 	"bulkdelete/pkg/who"
 )
 
-// Sampler keeps some of an input's accepted rows: one of each of as many stretches of equal length, however long the
-// input turns out to be. Which one is left to chance, or what comes back every tenth row could be all there is; but it
-// is the same one each time, so that run shows whom plan has shown.
-type Sampler struct {
-	Most int // rows that are wanted; 0: none
-
-	rows   []chunker.Row
-	every  int // rows of a stretch
-	next   int // of those, from 0: the one to keep
-	at     int // in the stretch
-	random *rand.Rand
-}
-
-// Add offers the next row.
-func (s *Sampler) Add(row chunker.Row) {
-	if s.Most == 0 {
-		return
-	}
-	if s.random == nil {
-		s.random, s.every = rand.New(rand.NewPCG(1, 1)), 1
-	}
-	if s.at == s.next {
-		row.ID, row.Raw = bytes.Clone(row.ID), bytes.Clone(row.Raw)
-		s.rows = append(s.rows, row)
-	}
-	if s.at++; s.at < s.every {
-		return
-	}
-	if len(s.rows) == 2*s.Most {
-		for i := range s.Most {
-			s.rows[i] = s.rows[2*i+s.random.IntN(2)]
-		}
-		s.rows, s.every = s.rows[:s.Most], 2*s.every
-	}
-	s.at, s.next = 0, s.random.IntN(s.every)
-}
-
-// Rows are those kept, but for whom settled says that earlier runs have done.
-func (s *Sampler) Rows(settled func(chunk, place int) bool) (rows []chunker.Row) {
-	n := min(s.Most, len(s.rows))
-	random := rand.New(rand.NewPCG(2, 2))
+// SampleRows gives some of an input's accepted rows: of as many stretches of equal length as rows are wanted one each,
+// but for those that earlier runs have settled. Which one is left to chance, or what comes back every tenth row could
+// be all there is; but it is the same one each time, so that run shows whom plan has shown.
+// r starts at the input's first byte.
+func SampleRows(plan *chunker.Plan, r io.Reader, most int, settled func(chunk, place int) bool) (
+	rows []chunker.Row, _ error,
+) {
+	random := rand.New(rand.NewPCG(37, 13))
+	n := min(most, plan.Accepted)
+	var chosen []int // among the accepted rows, from 0
 	for i := range n {
-		from, to := i*len(s.rows)/n, (i+1)*len(s.rows)/n
-		if row := s.rows[from+random.IntN(to-from)]; !settled(row.Chunk, row.Place) {
-			rows = append(rows, row)
-		}
+		from, to := i*plan.Accepted/n, (i+1)*plan.Accepted/n
+		chosen = append(chosen, from+random.IntN(to-from))
 	}
-	return rows
+	at := 0
+	for row, err := range plan.All(r) {
+		switch {
+		case err != nil:
+			return nil, err
+		case len(chosen) == 0:
+			return rows, nil
+		case row.Code != "":
+			continue
+		case at == chosen[0]:
+			if chosen = chosen[1:]; !settled(row.Chunk, row.Place) {
+				row.ID, row.Raw = bytes.Clone(row.ID), bytes.Clone(row.Raw)
+				rows = append(rows, row)
+			}
+		}
+		at++
+	}
+	return rows, nil
 }
 
 // Sample is what looking up some rows' users came to: what run.json keeps of it, which names nobody, and who they are.

@@ -77,9 +77,9 @@ func TestAWrongListCannotKill(t *testing.T) {
 			wrong := people/5 + 1 + r.IntN(people*4/5)
 			from := r.IntN(people - wrong + 1)
 			mistakes[seed%4].do(r, rows, everybody[people:], from, from+wrong)
-			plan, sampler := planWith(t, listOf(rows), "email,name")
+			plan, sampled := planWith(t, listOf(rows), 100)
 			checkDecisions(t, seed, plan, rows, profiles, emailOf)
-			sample, err := TakeSample(t.Context(), api, plan, sampler.Rows(func(int, int) bool { return false }))
+			sample, err := TakeSample(t.Context(), api, plan, sampled)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,15 +93,18 @@ func TestAWrongListCannotKill(t *testing.T) {
 	})
 }
 
-func planWith(t *testing.T, list, match string) (*chunker.Plan, *Sampler) {
+// planWith plans a list, and takes a sample of so many rows at the most.
+func planWith(t *testing.T, list string, most int) (*chunker.Plan, []chunker.Row) {
 	t.Helper()
-	sampler := &Sampler{Most: 100}
-	plan, err := chunker.Scan(context.Background(), strings.NewReader(list), chunker.Options{WholeRows: match != ""},
-		func(row chunker.Row) error { sampler.Add(row); return nil })
+	plan, err := chunker.Scan(context.Background(), strings.NewReader(list), chunker.Options{WholeRows: true}, nil)
 	if err != nil || plan.Accepted != plan.Rows {
 		t.Fatalf("%d of %d rows are accepted: %v", plan.Accepted, plan.Rows, err)
 	}
-	return plan, sampler
+	rows, err := SampleRows(plan, strings.NewReader(list), most, func(int, int) bool { return false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan, rows
 }
 
 // checkDecisions holds what becomes of each row of a list, with --match email,name, to whom it describes.
@@ -147,8 +150,8 @@ func TestARightListIsNotRefused(t *testing.T) {
 		for i := 0; i < len(rows); i += 20 {
 			rows[i].name = "Married Now"
 		}
-		plan, sampler := planWith(t, listOf(rows), "")
-		sample, err := TakeSample(t.Context(), api, plan, sampler.Rows(func(int, int) bool { return false }))
+		plan, sampled := planWith(t, listOf(rows), 100)
+		sample, err := TakeSample(t.Context(), api, plan, sampled)
 		if err != nil || sample.Exist != 100 || sample.Rows != 100 || slices.ContainsFunc(sample.Columns, sample.Disagree) {
 			t.Errorf("%+v %v", sample, err)
 		}
@@ -161,16 +164,12 @@ func TestARightListIsNotRefused(t *testing.T) {
 // The sample is spread over the file, of whatever length.
 func TestSampleIsSpread(t *testing.T) {
 	for _, n := range []int{0, 1, 9, 10, 11, 19, 20, 21, 199, 5000} {
-		s := Sampler{Most: 10}
-		for i := range n {
-			s.Add(chunker.Row{Line: i})
-		}
-		rows := s.Rows(func(int, int) bool { return false })
+		_, rows := planWith(t, listOf(peopleTo(n)), 10)
 		if len(rows) != min(n, 10) {
 			t.Fatalf("%d of %d rows", len(rows), n)
 		}
 		for i := 1; i < len(rows); i++ {
-			if gap := rows[i].Line - rows[i-1].Line; gap < 1 || gap > n*2/5+1 {
+			if gap := rows[i].Line - rows[i-1].Line; gap < 1 || gap > n/5+1 {
 				t.Errorf("of %d rows: a gap of %d", n, gap)
 			}
 		}
