@@ -138,16 +138,7 @@ func (o *reportOptions) redactOne(ctx context.Context, k *console, dir string, a
 func (o *reportOptions) refresh(ctx context.Context, dir string, a job.Attestor) (
 	s *report.Summary, notes []string, err error,
 ) {
-	var d interface {
-		job.Deed
-		Close() error
-	}
-	run, err := job.Asked(dir)
-	if err == nil && run != nil && run.Asked.Deed.Undoes() {
-		d, err = job.OpenRestore(ctx, filepath.Dir(filepath.Clean(dir)))
-	} else {
-		d, err = job.Reopen(ctx, dir, o.input)
-	}
+	d, err := job.Reopen(ctx, dir, o.input)
 	if err != nil {
 		return nil, nil, err
 	}

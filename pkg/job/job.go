@@ -29,6 +29,8 @@ type Deed interface {
 	// What the files in a run's folder are made from besides its audit.
 	layout() report.Layout
 	lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line, error]
+
+	Close() error // lets go of the folder, and of what the deed reads
 }
 
 // Job carries out one deed, through one client, in one folder. Its fields are not to be changed once Run has been

@@ -42,7 +42,7 @@ func Join(ctx context.Context, dirs []string, out, input, lang string) (_ *repor
 		if slices.Contains(dirs[:i], dir) {
 			return nil, Fail(Guard, "give each shard's folder once", "%s is given twice", dir)
 		}
-		r, err := Reopen(ctx, dir, input)
+		r, err := reopen(ctx, dir, input)
 		if err == nil {
 			records = append(records, r)
 			_, _, err = Refresh(r, lang)

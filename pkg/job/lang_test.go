@@ -20,7 +20,7 @@ func TestThePageGetsAnotherLanguage(t *testing.T) {
 		}
 		with := func(do func(r *Record) error) {
 			t.Helper()
-			r, err := Reopen(t.Context(), b.dir, "")
+			r, err := reopen(t.Context(), b.dir, "")
 			if err == nil {
 				err = errors.Join(do(r), r.Close())
 			}

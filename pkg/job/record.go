@@ -24,9 +24,16 @@ type Record struct {
 	rules      who.Rules
 }
 
-// Reopen holds the folder that a run left in dir and plans its input again, so that its files can be made. input
-// says where the input is now; empty, it is where it was.
-func Reopen(ctx context.Context, dir, input string) (_ *Record, err error) {
+// Reopen holds the folder that a run or a restore left in dir, so that its files can be made. A run's input is planned
+// again: input says where it is now; empty, it is where it was.
+func Reopen(ctx context.Context, dir, input string) (Deed, error) {
+	if run, err := Asked(dir); err == nil && run != nil && run.Asked.Deed.Undoes() {
+		return OpenRestore(ctx, filepath.Dir(filepath.Clean(dir)))
+	}
+	return reopen(ctx, dir, input)
+}
+
+func reopen(ctx context.Context, dir, input string) (_ *Record, err error) {
 	f, err := reclaim(ctx, dir)
 	if err != nil {
 		return nil, err
