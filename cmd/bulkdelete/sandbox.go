@@ -193,7 +193,7 @@ func (o *operation) startSandbox(cfg sandbox.Config) error {
 }
 
 // members are those of a user in the sandbox that columns of a file give, by what the columns hold.
-var members = map[who.Field]string{who.Email: "email", who.Phone: "phone", who.Name: "name", who.Username: "username",
+var members = map[string]string{who.Email: "email", who.Phone: "phone", who.Name: "name", who.Username: "username",
 	who.ExternalID: "externalId"}
 
 // profileMembers are further ones, whose columns are called as they are: a file can say who is suspended.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"bulkdelete/pkg/who"
 )
 
 // lines makes a text of lines in which {N} is the user ID number N.
@@ -142,6 +144,18 @@ func TestSpellingsOfHeaders(t *testing.T) {
 			if name = strings.TrimSpace(name); h.level(name) > 0 {
 				t.Errorf("%s: %s names somebody else", idType, name)
 			}
+		}
+	}
+}
+
+// Columns of names are found as those of IDs are, and are not taken for the IDs' own.
+func TestFieldOf(t *testing.T) {
+	for header, want := range map[string]string{"Name": who.Name, "Full Name*": who.Name, "姓名（必填）": who.Name,
+		"姓名": who.Name, "First-Name": who.GivenName, "last_name": who.FamilyName, "nickName": who.Nickname,
+		"profile.firstName": who.GivenName, "Name [displayName] Required": who.Name, "manager.name": "",
+		"Name (manager)": "", "User name": Username, "email": Email, "city": ""} {
+		if got := FieldOf(header); got != want {
+			t.Errorf("%q is %q, want %q", header, got, want)
 		}
 	}
 }

@@ -41,16 +41,6 @@ func List(list []byte, idType string) (kinds, ids []string, err error) {
 	return []string{idType}, ids, nil
 }
 
-// KindOf says which kind of ID a column of that header holds; "": none that is known.
-func KindOf(header string) string {
-	for _, t := range idTypes {
-		if t.level(header) > 0 {
-			return t.name
-		}
-	}
-	return ""
-}
-
 // readList reads a list of IDs of one kind, and says whether its header names that. A first row that is not plainly a
 // header is an ID.
 func readList(list []byte, kind string) (ids []string, named bool, err error) {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"bulkdelete/pkg/who"
 )
 
 // What people and consoles write around a column's name: how it is to be filled in, and the table it is from. A name
@@ -15,6 +17,31 @@ const (
 	namePrefixes = "user users u t a profile profiles userprofile attributes account accounts member members person " +
 		"authing genauth okta public dbo data 用户 用戶"
 )
+
+// personNames are the headers of columns that hold a person's names, as fold writes them.
+var personNames = map[string]string{
+	who.Name: "name fullname displayname realname 姓名 名字 真实姓名 员工姓名 显示名称 显示名 " +
+		"commonname cn employeename personname",
+	who.Nickname:   "nickname 昵称",
+	who.GivenName:  "givenname firstname forename 名",
+	who.FamilyName: "familyname lastname surname 姓 姓氏",
+}
+
+// FieldOf says which field of a profile a column of that header holds, a kind of ID or one of a person's names; "": none
+// that is known.
+func FieldOf(header string) string {
+	for field, words := range personNames {
+		if spelledAs(header, words) {
+			return field
+		}
+	}
+	for _, t := range idTypes {
+		if t.level(header) > 0 {
+			return t.name
+		}
+	}
+	return ""
+}
 
 // spelledAs says whether a header is one of the words, as fold writes them: alone, with brackets or a star, or behind
 // the name of its table.
@@ -35,7 +62,7 @@ func spelledAs(text, words string) bool {
 	case !ok:
 		return false
 	case is(outer, words):
-		return inner == "" || is(inner, nameMarks) ||
+		return inner == "" || is(inner, nameMarks) || is(inner, words) ||
 			slices.ContainsFunc(idTypes, func(t idType) bool { return of(outer)(t) && of(inner)(t) })
 	}
 	return is(inner, words) && slices.ContainsFunc(idTypes, of(outer))

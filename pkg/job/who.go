@@ -62,7 +62,7 @@ func Rules(asked report.Asked, plan *chunker.Plan) (r who.Rules, err error) {
 func findColumn(m *who.Match, plan *chunker.Plan) error {
 	header, found := headers(plan), []int{}
 	for i, name := range header {
-		if m.Header != "" && strings.EqualFold(name, m.Header) || m.Header == "" && fieldOf(name) == m.Field {
+		if m.Header != "" && strings.EqualFold(name, m.Header) || m.Header == "" && chunker.FieldOf(name) == m.Field {
 			found = append(found, i)
 		}
 	}
@@ -95,19 +95,11 @@ func headers(plan *chunker.Plan) []string {
 	return plan.Cells(string(plan.HeaderRaw))
 }
 
-// fieldOf says which field of a profile a column of that header holds; "": none that is known.
-func fieldOf(header string) who.Field {
-	if f := who.NameField(header); f != "" {
-		return f
-	}
-	return who.Field(chunker.KindOf(header))
-}
-
 // ComparableColumns are the columns that look like fields of a profile that tell people apart, but for the IDs' own: at
 // most one for a field, for between two nobody can tell.
 func ComparableColumns(plan *chunker.Plan) (columns []who.Match) {
 	header := headers(plan)
-	for _, f := range []who.Field{who.Email, who.Name, who.Phone, who.Username, who.ExternalID} {
+	for _, f := range []string{who.Email, who.Name, who.Phone, who.Username, who.ExternalID} {
 		m := who.Match{Field: f}
 		if header != nil && findColumn(&m, plan) == nil {
 			m.Header = header[m.Column]

@@ -242,6 +242,11 @@ func TestMatchColumns(t *testing.T) {
 		{"user_id,city", "email", "name it with email=COLUMN"},
 		{"user_id,city", "email=town", `no column "town"`},
 		{"user_id,email", "user_id", "proves nothing"},
+		{"user_id,姓名（必填）", "name", "1"}, // as templates of consoles write them
+		{"user_id,Name [displayName] Required", "name", "1"},
+		{"user_id,First Name [Required]", "given_name", "1"},
+		{"user_id,profile.lastName", "family_name", "1"},
+		{"user_id,manager.name", "name", "name it with name=COLUMN"},
 	} {
 		text := c.header + "\n" + id(1) + strings.Repeat(",x", strings.Count(c.header, ",")) + "\n"
 		plan, err := chunker.Scan(t.Context(), strings.NewReader(text), chunker.Options{WholeRows: true}, nil)

@@ -10,7 +10,7 @@ import (
 
 // Match says that a row's cell and the profile have to agree about a field.
 type Match struct {
-	Field  Field
+	Field  string
 	Header string // of the column as it was asked for; "": to be found
 	Column int    // among a row's cells, from 0; whoever reads the file fills it in
 }

@@ -60,9 +60,9 @@ func Spellings(kind, id string) []string {
 }
 
 // Agree says whether a cell is a spelling of what a profile has for a field.
-func Agree(f Field, cell string, p Person) bool {
-	return slices.ContainsFunc(p.Values(f), func(value string) bool {
-		switch f {
+func Agree(field, cell string, p Person) bool {
+	return slices.ContainsFunc(p.Values(field), func(value string) bool {
+		switch field {
 		case Phone:
 			return samePhone(parsePhone(cell), parsePhone(value))
 		case Email:

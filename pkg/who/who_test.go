@@ -166,15 +166,6 @@ func TestParsePerson(t *testing.T) {
 	}
 }
 
-func TestNameField(t *testing.T) {
-	for header, want := range map[string]Field{"Name": Name, "Full Name*": Name, "姓名（必填）": "", "姓名": Name,
-		"First-Name": GivenName, "last_name": FamilyName, "nickName": Nickname, "User name": "", "email": ""} {
-		if got := NameField(header); got != want {
-			t.Errorf("%q is %q", header, got)
-		}
-	}
-}
-
 func Example() {
 	match, _ := ParseMatch("email")
 	rules := Rules{Match: match} // the first cell holds the e-mail address
