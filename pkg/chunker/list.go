@@ -35,23 +35,18 @@ func List(list []byte, idType string) (kinds, ids []string, err error) {
 		}
 		return kinds, ids, nil
 	}
-	if ids, _, err = readList(list, idType); err != nil {
-		return nil, nil, err
-	}
-	return []string{idType}, ids, nil
+	ids, _, err = readList(list, idType)
+	return []string{idType}, ids, err
 }
 
 // readList reads a list of IDs of one kind, and says whether its header names that. A first row that is not plainly a
 // header is an ID.
 func readList(list []byte, kind string) (ids []string, named bool, err error) {
 	o := Options{IDType: kind}
-	if err := o.Validate(); err != nil {
-		return nil, false, err
-	}
-	in := openPass(bytes.NewReader(list), o.filled(), nil)
+	in := openPass(bytes.NewReader(list), o, nil)
 	if named = in.named; !named && in.err == nil {
 		o.NoHeader = true
-		in = openPass(bytes.NewReader(list), o.filled(), nil)
+		in = openPass(bytes.NewReader(list), o, nil)
 	}
 	for row, err := range in.rows {
 		switch {

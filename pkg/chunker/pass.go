@@ -34,10 +34,13 @@ type pass struct {
 	looks map[string]int // IDs that look like another type
 }
 
-// openPass finds out all about an input that holds for every row. o is filled and valid.
+// openPass finds out all about an input that holds for every row.
 func openPass(in io.Reader, o Options, planned *Plan) *pass {
+	o = o.filled()
 	p := &pass{check: newChecker(o), plan: &Plan{Options: o}, planned: planned, all: sha256.New(), looks: map[string]int{}}
-	p.err = p.open(in)
+	if p.err = o.Validate(); p.err == nil {
+		p.err = p.open(in)
+	}
 	return p
 }
 

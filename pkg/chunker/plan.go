@@ -103,10 +103,7 @@ func (p *Plan) count(row *Row, ours bool) {
 // cannot be read, with the line. Memory grows by at most 38 bytes for each accepted ID, and Scan frees most of it (all
 // but half a byte) when it ends.
 func Scan(ctx context.Context, r io.Reader, o Options, visit func(Row) error) (*Plan, error) {
-	if err := o.Validate(); err != nil {
-		return nil, err
-	}
-	p := openPass(r, o.filled(), nil)
+	p := openPass(r, o, nil)
 	for row, err := range p.rows {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
