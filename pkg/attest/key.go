@@ -79,7 +79,7 @@ func (k *Key) Sign(text []byte) ([]byte, error) {
 		return nil, fmt.Errorf("the SSH agent: %w", err)
 	}
 	for _, s := range signers {
-		if sameKey(s.PublicKey(), k.public) {
+		if ssh.FingerprintSHA256(s.PublicKey()) == k.Fingerprint() {
 			return sign(text, s)
 		}
 	}
@@ -94,25 +94,14 @@ func sign(text []byte, with ssh.Signer) ([]byte, error) {
 	return sshsig.Armor(s), nil
 }
 
-func sameKey(a, b ssh.PublicKey) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }
-
 // SignedWith gives the fingerprint of the key that a signature of a text was made with, whoever has it.
 func SignedWith(text, signature []byte) (fingerprint string, err error) {
-	key, err := signedWith(text, signature)
-	if err != nil {
-		return "", err
-	}
-	return ssh.FingerprintSHA256(key), nil
-}
-
-// signedWith gives the key that a signature of a text was made with.
-func signedWith(text, signature []byte) (ssh.PublicKey, error) {
 	s, err := sshsig.Unarmor(signature)
 	if err != nil {
-		return nil, fmt.Errorf("it is no SSH signature: %w", err)
+		return "", fmt.Errorf("it is no SSH signature: %w", err)
 	}
 	if err := sshsig.Verify(bytes.NewReader(text), s, s.PublicKey, s.HashAlgorithm, Namespace); err != nil {
-		return nil, fmt.Errorf("it is not the signature of this: %w", err)
+		return "", fmt.Errorf("it is not the signature of this: %w", err)
 	}
-	return s.PublicKey, nil
+	return ssh.FingerprintSHA256(s.PublicKey), nil
 }

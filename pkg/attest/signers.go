@@ -21,7 +21,7 @@ type Signers struct {
 
 type signer struct {
 	names          string // as the file has them: one, or several with commas between
-	key            ssh.PublicKey
+	key            string // its fingerprint
 	namespaces     string // patterns; "": all
 	after, before  time.Time
 	certifiesOther bool
@@ -77,7 +77,7 @@ func parseSigner(line string) (s signer, err error) {
 		return s, errors.New("give names, options if any, a key's type and the key")
 	}
 	s.names = names
-	s.key = key
+	s.key = ssh.FingerprintSHA256(key)
 	for _, option := range options {
 		if err := s.set(option); err != nil {
 			return s, err
@@ -122,29 +122,29 @@ func parseTime(text string) (time.Time, error) {
 // Verify says who signed a text. The list has to have allowed that at a time: the one when the signature is known to
 // have been there, or else now.
 func (s *Signers) Verify(text, signature []byte, at time.Time) (Signature, error) {
-	key, err := signedWith(text, signature)
+	key, err := SignedWith(text, signature)
 	if err != nil {
 		return Signature{}, err
 	}
-	print, why := ssh.FingerprintSHA256(key), ""
+	why := ""
 	for _, one := range s.all {
-		if !sameKey(one.key, key) || one.certifiesOther {
+		if one.key != key || one.certifiesOther {
 			continue
 		}
 		if why = one.forbids(at); why == "" {
-			return Signature{one.names, print}, nil
+			return Signature{one.names, key}, nil
 		}
 	}
 	if why != "" {
-		return Signature{}, fmt.Errorf("%s does not allow it: the key %s %s", s.path, print, why)
+		return Signature{}, fmt.Errorf("%s does not allow it: the key %s %s", s.path, key, why)
 	}
-	return Signature{}, fmt.Errorf("nobody in %s has the key that made it, %s", s.path, print)
+	return Signature{}, fmt.Errorf("nobody in %s has the key that made it, %s", s.path, key)
 }
 
 // NameOf is who has a key, "" for nobody.
 func (s *Signers) NameOf(k *Key) string {
 	for _, one := range s.all {
-		if sameKey(one.key, k.public) {
+		if one.key == k.Fingerprint() {
 			return one.names
 		}
 	}

@@ -128,11 +128,10 @@ func isFolder(path string) error {
 // loadRun reads what was asked; nil: nothing was.
 func loadRun(dir *journal.Dir) (*report.Run, error) {
 	run, err := report.LoadRun(dir)
-	_, older := errors.AsType[*report.FormatError](err)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
-	case older:
+	case errors.Is(err, report.ErrFormat):
 		return nil, Fail(Guard, anotherHint, "the folder %s cannot be used: %w", dir.Path, err)
 	case isDamage(err):
 		return nil, Fail(Guard, copyHint, "the folder %s cannot be used: %w", dir.Path, err)

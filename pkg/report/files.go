@@ -118,9 +118,6 @@ type files struct {
 	all       []*made // CSV files
 
 	done, failed, rejected, spared, remaining *made
-
-	cells string // of the row at, between a line's number and its record: the same for all its users
-	at    [2]int // chunk and first place
 }
 
 // make reads the audits, and then the lines.
@@ -217,7 +214,7 @@ func (out *files) put(l Line, s *Summary) error {
 	number := strconv.Itoa(l.Line)
 	if l.Chunk == 0 {
 		s.reject(l)
-		return out.row(out.rejected, "", out.layout.bare(l.Raw), number, l.Reason)
+		return out.row(out.rejected, nil, out.layout.bare(l.Raw), number, l.Reason)
 	}
 	s.Accepted++
 	row, err := out.find(l.Chunk, l.Place)
@@ -226,27 +223,25 @@ func (out *files) put(l Line, s *Summary) error {
 		return err
 	case row == nil:
 		s.Remaining++
-		return out.row(out.remaining, "", l.Raw)
+		return out.row(out.remaining, nil, l.Raw)
 	case row.Outcome == Spared:
 		l.Reason = row.Reason()
 		s.stats.addSample(&s.stats.SparedRows, l)
-		return out.row(out.spared, "", out.layout.bare(l.Raw), number, l.Reason)
+		return out.row(out.spared, nil, out.layout.bare(l.Raw), number, l.Reason)
 	case row.Outcome == Failed || row.Outcome == Unknown:
 		l.Code, l.Reason = row.kind(), row.Reason()
 		s.stats.addSample(&s.stats.FailedRows, l)
-		return out.row(out.failed, "", out.layout.bare(l.Raw), number, string(row.Outcome), l.Reason, row.requestID())
+		return out.row(out.failed, nil, out.layout.bare(l.Raw), number, string(row.Outcome), l.Reason, row.requestID())
 	}
-	if at := [2]int{l.Chunk, row.From}; at != out.at {
-		out.at, out.cells = at, strings.Join([]string{"", strconv.Itoa(l.Chunk), string(row.Outcome),
-			quoted(row.requestID(), out.delimiter), row.endedAt().UTC().Format(time.RFC3339), ""}, out.delimiter)
-	}
-	out.done.WriteString(number) //nolint:errcheck // remembered
-	return out.row(out.done, out.cells, l.Raw)
+	return out.row(out.done, []string{number, strconv.Itoa(l.Chunk), string(row.Outcome), row.requestID(),
+		row.endedAt().UTC().Format(time.RFC3339)}, l.Raw)
 }
 
 // row writes the input's record, which stays as it is, between own cells.
-func (out *files) row(f *made, before string, raw []byte, behind ...string) error {
-	f.WriteString(before)
+func (out *files) row(f *made, before []string, raw []byte, behind ...string) error {
+	for _, cell := range before {
+		f.WriteString(quoted(cell, out.delimiter) + out.delimiter)
+	}
 	f.Write(raw) //nolint:errcheck // remembered
 	for _, cell := range behind {
 		f.WriteString(out.delimiter + quoted(cell, out.delimiter))

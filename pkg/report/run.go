@@ -170,19 +170,10 @@ type Ended struct {
 // maxRun bounds run.json and other files of JSON when they are read.
 const maxRun = 16 << 20
 
-// FormatError is a run.json that another version of bulkdelete made.
-type FormatError struct {
-	Format  int
-	Program string
-}
+// ErrFormat says that another version of bulkdelete made a run.json.
+var ErrFormat = fmt.Errorf("this version reads format %d", RunFormat)
 
-// Error names the version.
-func (e *FormatError) Error() string {
-	return fmt.Sprintf("%s has format %d, and this version reads format %d: use bulkdelete %s, which made it",
-		RunName, e.Format, RunFormat, e.Program)
-}
-
-// LoadRun reads run.json. The error wraps fs.ErrNotExist if there is none, and is a *FormatError if another version of
+// LoadRun reads run.json. The error wraps fs.ErrNotExist if there is none, and ErrFormat if another version of
 // bulkdelete made it.
 func LoadRun(dir *journal.Dir) (*Run, error) {
 	text, err := dir.ReadFile(RunName, maxRun)
@@ -195,11 +186,9 @@ func LoadRun(dir *journal.Dir) (*Run, error) {
 		Program string
 	}
 	_ = json.Unmarshal(text, &by) // what else it cannot be is found below
-	switch {
-	case by.Format == 0 && by.Version > 0:
-		return nil, &FormatError{by.Version, by.Program}
-	case by.Format > 0 && by.Format != RunFormat:
-		return nil, &FormatError{by.Format, by.Program}
+	if format := cmp.Or(by.Format, by.Version); format > 0 && format != RunFormat {
+		return nil, fmt.Errorf("%s has format %d, and %w: use bulkdelete %s, which made it",
+			RunName, format, ErrFormat, by.Program)
 	}
 	var r Run
 	if err = json.Unmarshal(text, &r); err == nil {

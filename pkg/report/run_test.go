@@ -97,16 +97,20 @@ func fillIn(a *Asked) {
 }
 
 func TestRunOfAnotherVersionIsRefusedWithItsVersion(t *testing.T) {
-	for text, want := range map[string]FormatError{
-		`{"version":1,"program":"v1.0.0","accepted":120,"chunk_size":50,"chunks":3}`: {1, "v1.0.0"},
-		`{"version":1,"workers":"many"}`:                                             {1, ""},
-		`{"format":3,"program":"v9.0.0"}`:                                            {3, "v9.0.0"},
-		`{"format":3,"program":"v9.0.0","asked":"all of it","runs":{"a":1}}`:         {3, "v9.0.0"},
+	for text, want := range map[string]string{
+		`{"version":1,"program":"v1.0.0","accepted":120,"chunk_size":50,"chunks":3}`: "run.json has format 1, " +
+			"and this version reads format 2: use bulkdelete v1.0.0, which made it",
+		`{"version":1,"workers":"many"}`: "run.json has format 1, " +
+			"and this version reads format 2: use bulkdelete , which made it",
+		`{"format":3,"program":"v9.0.0"}`: "run.json has format 3, " +
+			"and this version reads format 2: use bulkdelete v9.0.0, which made it",
+		`{"format":3,"program":"v9.0.0","asked":"all of it","runs":{"a":1}}`: "run.json has format 3, " +
+			"and this version reads format 2: use bulkdelete v9.0.0, which made it",
 	} {
 		dir := openDir(t, t.TempDir())
 		write(t, dir, RunName, text)
 		_, err := LoadRun(dir)
-		if format, ok := errors.AsType[*FormatError](err); !ok || *format != want {
+		if !errors.Is(err, ErrFormat) || err.Error() != want {
 			t.Errorf("%s gives %v", text, err)
 		}
 	}
