@@ -91,7 +91,10 @@ func (d *Dir) ReadFile(name string, most int64) ([]byte, error) {
 	if err == nil && int64(len(text)) > most {
 		err = fmt.Errorf("%s is longer than %d bytes", d.Name(name), most)
 	}
-	return text, err
+	if err != nil {
+		return nil, err
+	}
+	return text, nil
 }
 
 // Names gives the names of what is in the folder, in order.

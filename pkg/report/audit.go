@@ -33,73 +33,71 @@ type Audit struct {
 }
 
 // newAudit is of an audit without rows.
-func newAudit(file journal.File, run *Run) *Audit {
+func newAudit(run *Run) *Audit {
 	plan := run.Asked.Plan
-	return &Audit{Users: map[Outcome]int{}, file: file, last: run.Seed(), accepted: plan.Accepted,
-		chunkSize: plan.ChunkSize, covered: make([]uint64, plan.Chunks), at: make([][]int64, plan.Chunks)}
+	return &Audit{Users: map[Outcome]int{}, last: run.Seed(), accepted: plan.Accepted, chunkSize: plan.ChunkSize,
+		covered: make([]uint64, plan.Chunks), at: make([][]int64, plan.Chunks)}
 }
 
 // OpenAudit reads what the audit in a folder holds and is then ready to append; one that is not there is made, if no
 // run has begun yet. What may stand at its end is said by run.json; torn rows there are cut off. The error is a
 // *journal.DamageError if the audit is not what was written, and then it is not touched.
 func OpenAudit(dir *journal.Dir, run *Run) (*Audit, error) {
-	f, err := openOwn(dir, run, AuditName, os.O_RDWR|os.O_CREATE)
-	if err != nil {
-		return nil, err
-	}
-	a := newAudit(f, run)
+	a := newAudit(run)
 	a.dir = dir
-	if a.info, err = f.Stat(); err == nil {
-		err = a.readOn(run)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return a, nil
+	return a, openOwn(dir, run, AuditName, os.O_RDWR|os.O_CREATE, func(f *os.File) (err error) {
+		if a.info, err = f.Stat(); err == nil {
+			err = a.readOn(f, run)
+		}
+		return err
+	})
 }
 
 // ReadAudit reads the whole audit of a folder, which also checks its chain, and calls visit, which may be nil, with
 // each row. The error is a *journal.DamageError if the audit is not what was written.
 func ReadAudit(dir *journal.Dir, run *Run, visit func(*Row)) (*Audit, error) {
-	f, err := openOwn(dir, run, AuditName, os.O_RDONLY)
-	if errors.Is(err, fs.ErrNotExist) {
-		return newAudit(nil, run), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	a := newAudit(f, run)
-	if _, err := a.read(run, visit); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return a, nil
+	a := newAudit(run)
+	return a, openOwn(dir, run, AuditName, os.O_RDONLY, func(f *os.File) error {
+		_, err := a.read(f, run, visit)
+		return err
+	})
 }
 
-// openOwn opens a file that every run keeps from its beginning on: once one has begun, it has to be there.
-func openOwn(dir *journal.Dir, run *Run, name string, flag int) (*os.File, error) {
+// openOwn opens a file that every run keeps from its beginning on, and calls read with it: once one has begun, it has
+// to be there, and before that nobody misses it. It is closed after an error.
+func openOwn(dir *journal.Dir, run *Run, name string, flag int, read func(*os.File) error) error {
 	if run.Begun() {
 		flag &^= os.O_CREATE
 	}
 	f, err := dir.OpenFile(name, flag)
-	if run.Begun() && errors.Is(err, fs.ErrNotExist) {
-		err = &journal.DamageError{File: name, Err: errors.New("it is not there any more, and calls have been sent")}
+	switch missing := errors.Is(err, fs.ErrNotExist); {
+	case missing && run.Begun():
+		return &journal.DamageError{File: name, Err: errors.New("it is not there any more, and calls have been sent")}
+	case missing:
+		return nil
+	case err != nil:
+		return err
 	}
-	return f, err
+	if err := read(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return nil
 }
 
-// readOn reads the file to its end and is then ready to append.
-func (a *Audit) readOn(run *Run) error {
-	r, err := a.read(run, nil)
+// readOn reads a file to its end and is then ready to append.
+func (a *Audit) readOn(f journal.File, run *Run) error {
+	r, err := a.read(f, run, nil)
 	if err == nil {
-		a.journal, err = journal.Continue(a.file, r, run.tail())
+		a.journal, err = journal.Continue(f, r, run.tail())
 	}
 	return err
 }
 
-// read takes each row of the file into account. It is damage if the file lacks the row that was the last when a run
+// read takes each row of a file into account. It is damage if the file lacks the row that was the last when a run
 // ended, or has rows behind that one which no run can have written.
-func (a *Audit) read(run *Run, visit func(*Row)) (r *journal.Reader, err error) {
-	r = journal.NewReader(AuditName, a.file, auditFormat{}, a.last)
+func (a *Audit) read(f journal.File, run *Run, visit func(*Row)) (r *journal.Reader, err error) {
+	a.file = f
+	r = journal.NewReader(AuditName, f, auditFormat{}, a.last)
 	last := run.lastHash()
 	met := last == "" || last == r.Sum
 	for r.Next() {

@@ -47,7 +47,7 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 	run := planned(Delete, 9).begin(1)
 	written, _ := journals()[0].written(t, run, 3)
 	n := 0
-	_, err := newAudit(journaltest.New(written), run).read(run, func(row *Row) {
+	_, err := newAudit(run).read(journaltest.New(written), run, func(row *Row) {
 		n++
 		want := testRow(n)
 		want.Message = Harmless(text.OneLine(want.Message, maxMessage))

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"math/bits"
 	"os"
@@ -41,52 +40,38 @@ type Backup struct {
 	at        [][]int64 // where each chunk's frames are, in the order they were written
 }
 
-func newBackup(file journal.File, run *Run, name string) *Backup {
+func newBackup(run *Run, name string) *Backup {
 	// These options are right, and for single frames a decoder needs no Close.
 	decoder, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(journal.MaxFrame))
 	plan := run.Asked.Plan
-	return &Backup{name: name, file: file, decoder: decoder, chunkSize: plan.ChunkSize,
+	return &Backup{name: name, decoder: decoder, chunkSize: plan.ChunkSize,
 		places: make([]uint64, plan.Chunks+1), at: make([][]int64, plan.Chunks+1)}
 }
 
 // OpenBackup reads what the file holds already and is then ready to append. What may stand at its end is said by
 // run.json; torn frames there are cut off.
 func OpenBackup(dir *journal.Dir, run *Run, name string) (*Backup, error) {
-	f, err := openOwn(dir, run, name, os.O_RDWR|os.O_CREATE)
-	if err != nil {
-		return nil, err
-	}
-	b := newBackup(f, run, name)
-	if err := b.readOn(run); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return b, nil
+	b := newBackup(run, name)
+	return b, openOwn(dir, run, name, os.O_RDWR|os.O_CREATE, func(f *os.File) error { return b.readOn(f, run) })
 }
 
 // ReadBackup reads a file like backup.jsonl.zst to its end; before a run has begun one that is not there has nobody.
 // The error is a *journal.DamageError if it is not what was written.
 func ReadBackup(dir *journal.Dir, run *Run, name string) (*Backup, error) {
-	f, err := openOwn(dir, run, name, os.O_RDONLY)
-	if errors.Is(err, fs.ErrNotExist) {
-		return newBackup(nil, run, name), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	b := newBackup(f, run, name)
-	if _, err := b.read(run); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return b, nil
+	b := newBackup(run, name)
+	return b, openOwn(dir, run, name, os.O_RDONLY, func(f *os.File) error {
+		_, err := b.read(f, run)
+		return err
+	})
 }
 
-// readOn reads the file to its end and is then ready to append.
-func (b *Backup) readOn(run *Run) error {
-	r, err := b.read(run)
+// readOn reads a file to its end and is then ready to append.
+func (b *Backup) readOn(f journal.File, run *Run) error {
+	r, err := b.read(f, run)
 	if err != nil {
 		return err
 	}
-	if b.journal, err = journal.Continue(b.file, r, run.tail()); err != nil {
+	if b.journal, err = journal.Continue(f, r, run.tail()); err != nil {
 		return err
 	}
 	// A frame is small and many workers pack at once: a window of its own size is enough.
@@ -94,8 +79,9 @@ func (b *Backup) readOn(run *Run) error {
 	return err
 }
 
-func (b *Backup) read(run *Run) (r *journal.Reader, err error) {
-	r = journal.NewReader(b.name, b.file, journal.Frames{}, run.Seed())
+func (b *Backup) read(f journal.File, run *Run) (r *journal.Reader, err error) {
+	b.file = f
+	r = journal.NewReader(b.name, f, journal.Frames{}, run.Seed())
 	for r.Next() {
 		users, err := b.unpack(r.Record)
 		if err == nil {

@@ -28,8 +28,8 @@ func TestBackupIsZstdAndJSONLines(t *testing.T) {
 		t.Errorf("%s (%v)", text, err)
 	}
 	d := journaltest.New(data)
-	b := newBackup(d, run, BackupName)
-	must(t, b.readOn(run))
+	b := newBackup(run, BackupName)
+	must(t, b.readOn(d, run))
 	for chunk := 1; chunk <= 2; chunk++ {
 		got, err := b.Chunk(chunk)
 		users := testUsers(chunk)
@@ -46,16 +46,16 @@ func TestBackupIsZstdAndJSONLines(t *testing.T) {
 // A user who is read again has the newer profile, and is counted once; an ID of two users has both.
 func TestBackupGivesTheNewerProfile(t *testing.T) {
 	d, run := journaltest.New(nil), planned(Delete, 9).begin(1)
-	b := newBackup(d, run, BackupName)
-	must(t, b.readOn(run))
+	b := newBackup(run, BackupName)
+	must(t, b.readOn(d, run))
 	saved := func(place int, name string) Saved {
 		return Saved{Chunk: 4, Place: place, ID: "a", User: json.RawMessage(`"` + name + `"`)}
 	}
 	must(t, b.Append([]Saved{saved(1, "old"), saved(2, "other")}))
 	must(t, b.Append(nil))
 	must(t, b.Append([]Saved{saved(1, "new"), saved(1, "twin")}))
-	p := newBackup(d.Reopen(), run, BackupName)
-	must(t, p.readOn(run))
+	p := newBackup(run, BackupName)
+	must(t, p.readOn(d.Reopen(), run))
 	got, err := p.Chunk(4)
 	want := map[int][]Saved{1: {saved(1, "new"), saved(1, "twin")}, 2: {saved(2, "other")}}
 	if err != nil || p.Users != 2 || p.Places(4) != 3 || fmt.Sprint(got) != fmt.Sprint(want) {
@@ -70,13 +70,13 @@ func TestBackupThatContradictsThePlanIsDamage(t *testing.T) {
 		"a place too many": {{Chunk: 1, Place: 3}}, "two chunks": {{Chunk: 1, Place: 1}, {Chunk: 2, Place: 1}},
 	} {
 		d, run := journaltest.New(nil), planned(Delete, 9).begin(1)
-		b := newBackup(d, run, BackupName)
-		must(t, b.readOn(run))
+		b := newBackup(run, BackupName)
+		must(t, b.readOn(d, run))
 		for i := range users {
 			users[i].User = json.RawMessage("null")
 		}
 		must(t, b.Append(users))
-		err := newBackup(d.Reopen(), run, BackupName).readOn(run)
+		err := newBackup(run, BackupName).readOn(d.Reopen(), run)
 		if damage, ok := errors.AsType[*journal.DamageError](err); !ok || damage.File != BackupName {
 			t.Errorf("%s: %v", name, err)
 		}

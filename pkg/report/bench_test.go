@@ -19,8 +19,8 @@ func benchRow(chunk int) Row {
 // come.
 func BenchmarkAppendWithoutDisk(b *testing.B) {
 	run := planned(Delete, 1)
-	a := newAudit(nowhere{&bytes.Reader{}}, run)
-	must(b, a.readOn(run))
+	a := newAudit(run)
+	must(b, a.readOn(nowhere{&bytes.Reader{}}, run))
 	b.ReportAllocs()
 	for n := 1; b.Loop(); n++ {
 		must(b, a.Append(benchRow(n)))
@@ -82,7 +82,7 @@ func BenchmarkReadAudit(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		got := 0
-		_, err := newAudit(nowhere{bytes.NewReader(text)}, run).read(run, func(*Row) { got++ })
+		_, err := newAudit(run).read(nowhere{bytes.NewReader(text)}, run, func(*Row) { got++ })
 		if err != nil || got != rows {
 			b.Fatalf("%d rows, want %d (%v)", got, rows, err)
 		}
@@ -93,8 +93,8 @@ func BenchmarkReadAudit(b *testing.B) {
 // What saving a chunk's profiles costs but for the disk: their JSON, packed and chained.
 func BenchmarkBackupWithoutDisk(b *testing.B) {
 	run := planned(Delete, 1)
-	backup := newBackup(nowhere{&bytes.Reader{}}, run, BackupName)
-	must(b, backup.readOn(run))
+	backup := newBackup(run, BackupName)
+	must(b, backup.readOn(nowhere{&bytes.Reader{}}, run))
 	defer backup.Close()
 	users := make([]Saved, 50)
 	bytes := 0

@@ -11,7 +11,7 @@ func about(chunk, from, to int, o Outcome) Row {
 
 // threeChunks is of 50, 50 and 20 users.
 func threeChunks() *Audit {
-	return newAudit(nil, &Run{Asked: Asked{Plan: Plan{Accepted: 120, ChunkSize: 50, Chunks: 3}}})
+	return newAudit(&Run{Asked: Asked{Plan: Plan{Accepted: 120, ChunkSize: 50, Chunks: 3}}})
 }
 
 func TestCoverageKnowsWhatIsLeft(t *testing.T) {
@@ -77,7 +77,7 @@ func TestCoverageLeavesOthersOut(t *testing.T) {
 
 // The largest chunk has as many places as a mask has bits.
 func TestCoverageOfTheLargestChunk(t *testing.T) {
-	c := newAudit(nil, &Run{Asked: Asked{Plan: Plan{Accepted: 130, ChunkSize: 64, Chunks: 3}}})
+	c := newAudit(&Run{Asked: Asked{Plan: Plan{Accepted: 130, ChunkSize: 64, Chunks: 3}}})
 	for _, r := range []Row{
 		about(1, 1, 64, Deleted), about(2, 1, 63, Deleted), about(2, 64, 64, Failed), about(3, 1, 2, Deleted),
 	} {

@@ -43,8 +43,8 @@ func journals() []kept {
 
 func rowsAs(o Outcome) func(*journaltest.Disk, *Run) (*opened, error) {
 	return func(d *journaltest.Disk, run *Run) (*opened, error) {
-		a := newAudit(d, run)
-		if err := a.readOn(run); err != nil {
+		a := newAudit(run)
+		if err := a.readOn(d, run); err != nil {
 			return nil, err
 		}
 		f := &opened{torn: a.Torn, add: func(chunk int) error {
@@ -71,8 +71,8 @@ func testUsers(chunk int) []Saved {
 
 func usersIn(name string) func(*journaltest.Disk, *Run) (*opened, error) {
 	return func(d *journaltest.Disk, run *Run) (*opened, error) {
-		b := newBackup(d, run, name)
-		if err := b.readOn(run); err != nil {
+		b := newBackup(run, name)
+		if err := b.readOn(d, run); err != nil {
 			return nil, err
 		}
 		f := &opened{torn: b.Torn, add: func(chunk int) error { return b.Append(testUsers(chunk)) }}

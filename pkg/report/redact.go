@@ -121,10 +121,9 @@ func (s *Seal) WasRedacted(name string) *SealedFile {
 	if s == nil {
 		return nil
 	}
-	for i := range s.Redacted {
-		if s.Redacted[i].Name == name {
-			return &s.Redacted[i]
-		}
+	i := slices.IndexFunc(s.Redacted, func(f SealedFile) bool { return f.Name == name })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return &s.Redacted[i]
 }

@@ -118,7 +118,7 @@ func newSeal(run *Run, s *Summary) *Seal {
 }
 
 // setAside gives the seal that is there, with its signature and its timestamp, a name of its own. It is copied, so that
-// there is one whatever happens.
+// there is one whatever happens; a run that died here before has done so already.
 func setAside(dir *journal.Dir) (*SealedFile, error) {
 	text, err := ReadSeal(dir, SealName)
 	if text == nil {
@@ -126,28 +126,29 @@ func setAside(dir *journal.Dir) (*SealedFile, error) {
 	}
 	for n := 1; ; n++ {
 		name := fmt.Sprintf("seal.%d.json", n)
-		there, err := dir.ReadFile(name, maxRun)
-		if errors.Is(err, fs.ErrNotExist) {
-			if err := dir.WriteFile(name, text); err != nil {
-				return nil, err
-			}
-			there = text
+		there, err := ReadSeal(dir, name)
+		if err != nil {
+			return nil, err
 		}
-		if bytes.Equal(there, text) { // as soon as it is written, or a run died here before
-			f, err := Sum(dir, name)
-			return &f, errors.Join(err, setAsideWith(dir, name))
+		if there != nil && !bytes.Equal(there, text) {
+			continue
 		}
+		if err := copySeal(dir, name); err != nil {
+			return nil, err
+		}
+		f, err := Sum(dir, name)
+		return &f, err
 	}
 }
 
-// setAsideWith copies what vouches for the seal that has that name by now.
-func setAsideWith(dir *journal.Dir, name string) error {
-	for _, with := range SealNames()[1:] {
-		text, err := dir.ReadFile(with, maxRun)
-		if err == nil {
-			err = dir.WriteFile(name+strings.TrimPrefix(with, SealName), text)
+// copySeal copies the seal, and what vouches for it.
+func copySeal(dir *journal.Dir, name string) error {
+	for _, from := range SealNames() {
+		text, err := ReadSeal(dir, from)
+		if text != nil {
+			err = dir.WriteFile(name+strings.TrimPrefix(from, SealName), text)
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
 			return err
 		}
 	}
