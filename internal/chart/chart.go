@@ -38,7 +38,7 @@ type Panel struct {
 	Areas  []Steps
 	Bars   []Steps
 	Lines  []Steps // from the beginning of a step to that of the next
-	Marks  []Mark
+	Marks  []Tick  // on the horizontal axis: dashed lines across, each with its label to the right
 }
 
 // Steps are heights over stretches of the horizontal axis.
@@ -50,12 +50,6 @@ type Steps struct {
 
 // Step is one of Steps.
 type Step struct{ From, To, Y float64 }
-
-// Mark is a dashed line across a panel, its label to the right.
-type Mark struct {
-	X     float64
-	Label string
-}
 
 //go:embed chart.svg
 var source string

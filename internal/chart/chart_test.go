@@ -23,7 +23,7 @@ func whole() *Chart {
 		for _, y := range odd {
 			steps, points = append(steps, Step{x, y, x}), append(points, Step{From: x, Y: y})
 		}
-		p.Marks = append(p.Marks, Mark{x, hostile})
+		p.Marks = append(p.Marks, Tick{x, hostile})
 	}
 	p.Areas = []Steps{{"a", "<i>", false, steps}, {}}
 	p.Bars = []Steps{{"b", "<i>", false, steps}, {}}
@@ -105,7 +105,7 @@ func TestShapes(t *testing.T) {
 		Areas: []Steps{{Steps: []Step{{0, 2, 5}, {2, 4, 10}, {6, 8, 1}}}},
 		Bars:  []Steps{{Steps: []Step{{0, 5, 5}, {5, 6, 0}, {6, 6, .001}}}},
 		Lines: []Steps{{Steps: []Step{{From: 0, Y: 0}, {From: 5, Y: 10}, {From: 10, Y: 0}}}},
-		Marks: []Mark{{X: 5}},
+		Marks: []Tick{{At: 5}},
 	})
 	for _, c := range []struct{ what, got, want string }{
 		{"the area, in two pieces", got.Areas[0].Path, "M26 124V74H46V24H66V124ZM86 124V114H106V124Z"},
@@ -122,7 +122,7 @@ func TestShapes(t *testing.T) {
 }
 
 func TestLabels(t *testing.T) {
-	_, labels := plot(Panel{Marks: []Mark{{X: 5, Label: "right"}, {X: 1}}})
+	_, labels := plot(Panel{Marks: []Tick{{At: 5, Label: "right"}, {At: 1}}})
 	want := "[{18 28 end 10} {80 36 start right}]"
 	if got := fmt.Sprint(labels); got != want {
 		t.Errorf("%s, want %s", got, want)

@@ -95,7 +95,7 @@ func (q *panel) plot(p *Panel, x, y scale) {
 		q.Lines = append(q.Lines, line(l, x, y))
 	}
 	for _, m := range p.Marks {
-		at := x.at(m.X)
+		at := x.at(m.At)
 		q.Lines = append(q.Lines, shape{Class: "muted", Dashed: true, Path: fmt.Sprintf("M%v %vV%v", at, y.from, y.to)})
 		if m.Label != "" {
 			q.Labels = append(q.Labels, label{at + 4, y.to + 12, "start", m.Label})

@@ -59,18 +59,18 @@ func (p *page) panels() []chart.Panel {
 
 // marks stand where nobody worked, and, with their numbers, where the pace was changed. Of changes that lie too close
 // for two labels one has the numbers of both.
-func (p *page) marks() (all []chart.Mark) {
+func (p *page) marks() (all []chart.Tick) {
 	for _, gap := range p.pauses {
-		all = append(all, chart.Mark{X: p.working(gap.From).Seconds()})
+		all = append(all, chart.Tick{At: p.working(gap.From).Seconds()})
 	}
 	near := len(all)
 	for i, c := range p.Paces {
 		x, label := p.working(c.At).Seconds(), strconv.Itoa(i+1)
-		if n := len(all); n > near && x-all[n-1].X < p.Working.Seconds()/30 {
+		if n := len(all); n > near && x-all[n-1].At < p.Working.Seconds()/30 {
 			all[n-1].Label += ", " + label
 			continue
 		}
-		all = append(all, chart.Mark{X: x, Label: label})
+		all = append(all, chart.Tick{At: x, Label: label})
 	}
 	return all
 }
