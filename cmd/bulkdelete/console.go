@@ -159,7 +159,11 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 	}
 	b := &strings.Builder{}
 	in := func(name string) string { return filepath.Join(dir, name) }
-	b.WriteString(ending(s) + "\n")
+	if s.Finished() {
+		b.WriteString("Finished.\n")
+	} else {
+		b.WriteString("Unfinished: " + s.Reason + "\n")
+	}
 	countRows(b, s, in)
 	if s.Deleted+s.Suspended > 0 {
 		b.WriteString("Sessions were not ended: who is logged in may stay so.\n")
@@ -174,12 +178,12 @@ func (k *console) showSummary(s *report.Summary, dir string) error {
 
 // countRows says how many rows became what; in gives the path of a file.
 func countRows(b *strings.Builder, s *report.Summary, in func(name string) string) {
-	always := func(name string, n int, note string) {
-		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, text.Count(n), note), " ") + "\n")
+	line := func(name, count, note string) {
+		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-10s %12s  %s", name, count, note), " ") + "\n")
 	}
 	row := func(name string, n int, note string) {
 		if n > 0 {
-			always(name, n, note)
+			line(name, text.Count(n), note)
 		}
 	}
 	kind, exists := "rows", "a user with the same ID was there"
@@ -192,9 +196,9 @@ func countRows(b *strings.Builder, s *report.Summary, in func(name string) strin
 		row("restored", s.Restored, in(report.RestoredName))
 		row("exists", s.Exists, exists)
 	case report.Suspend:
-		always("suspended", s.Suspended, "")
+		line("suspended", text.Count(s.Suspended), "")
 	default:
-		always("deleted", s.Deleted, "")
+		line("deleted", text.Count(s.Deleted), "")
 	}
 	row("absent", s.Absent, "no such user: never was, or gone already")
 	row("spared", s.Spared, in(report.SparedName))
@@ -202,16 +206,15 @@ func countRows(b *strings.Builder, s *report.Summary, in func(name string) strin
 	row("unknown", s.Unknown, in(report.FailedName))
 	row("rejected", s.Rejected, in(report.RejectedName))
 	row("remaining", s.Remaining, in(report.RemainingName))
-	b.WriteString(poolLeft(s))
-	row("not saved", s.NotSaved, "of the run, and not in the backup")
-	always(kind, s.Rows, "in "+s.Input.Name)
-}
-
-func ending(s *report.Summary) string {
-	if s.Finished() {
-		return "Finished."
+	switch {
+	case s.Deed == report.Suspend, len(s.Shards) > 0: // the pool stays as large; each shard counted it when it began
+	case s.PoolBefore != nil && s.PoolAfter != nil:
+		line("pool", text.Count(*s.PoolAfter), "users left, of "+text.Count(*s.PoolBefore)+" before")
+	case s.Deed == report.Delete && s.Finished() && s.Accepted > 0:
+		line("pool", "unknown", "they could not be counted")
 	}
-	return "Unfinished: " + s.Reason
+	row("not saved", s.NotSaved, "of the run, and not in the backup")
+	line(kind, text.Count(s.Rows), "in "+s.Input.Name)
 }
 
 func took(s *report.Summary) string {

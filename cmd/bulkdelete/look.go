@@ -14,7 +14,6 @@ import (
 	"bulkdelete/internal/text"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/job"
-	"bulkdelete/pkg/report"
 	"bulkdelete/pkg/who"
 )
 
@@ -243,20 +242,6 @@ func (d *deletion) reasons() string {
 		words = append(words, text.Count(d.codes[code])+" "+code)
 	}
 	return strings.Join(words, ", ")
-}
-
-// poolLeft says how many users the pool has now.
-func poolLeft(s *report.Summary) string {
-	switch {
-	case s.Deed == report.Suspend, len(s.Shards) > 0: // the pool stays as large; each shard counted it when it began
-		return ""
-	case s.PoolBefore != nil && s.PoolAfter != nil:
-		return fmt.Sprintf("  %-10s %12s  users left, of %s before\n", "pool", text.Count(*s.PoolAfter),
-			text.Count(*s.PoolBefore))
-	case s.Deed == report.Delete && s.Finished() && s.Accepted > 0:
-		return fmt.Sprintf("  %-10s %12s  they could not be counted\n", "pool", "unknown")
-	}
-	return ""
 }
 
 // terminalWidth is how many columns a writer has that shows its text to a person alone; 0: what is written may be kept,

@@ -174,8 +174,8 @@ func (o *operation) showRestore(r *job.Restore, p *job.Prospect) error {
 	}
 	t.rows("lost too", perUsers(p.Lost, "of %s"))
 	t.rows("warning", perUsers(p.Sealed, "of %s looks encrypted or masked, and would be created as it stands"))
-	_, err := fmt.Fprintln(o.console.err, t.String())
-	return err
+	t.WriteString("\n")
+	return t.print(o.console.err)
 }
 
 // perUsers puts names and numbers of users into lines.

@@ -189,7 +189,7 @@ func (d *deletion) findNext(folder *job.Folder) error {
 			return err
 		}
 		if row.Code == "" && !folder.Settled(row.Chunk, row.Place) {
-			d.first = append(d.first, shown(row.Line, string(row.ID)))
+			d.first = shown(d.first, row.Line, string(row.ID))
 		}
 		if len(d.first) == samples {
 			break
@@ -198,8 +198,13 @@ func (d *deletion) findNext(folder *job.Folder) error {
 	return nil
 }
 
-// shown is a row to show to a person.
-func shown(line int, what string) string { return fmt.Sprintf("line %d: %s", line, text.Clean(what)) }
+// shown adds a row to those that are shown to a person, unless they are enough.
+func shown(rows []string, line int, what string) []string {
+	if len(rows) == samples {
+		return rows
+	}
+	return append(rows, fmt.Sprintf("line %d: %s", line, text.Clean(what)))
+}
 
 // read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the
 // folder did. A folder that was made for nothing goes when it is closed.
@@ -287,16 +292,13 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 	lists := d.protection.Spelled(d.chunks.IDType, false)
 	defer d.console.watch(d.through("reading " + d.input.Name))()
 	d.planned, err = chunker.Scan(ctx, d.input.Reader(), d.chunks, func(row chunker.Row) error {
-		if row.Code != "" {
-			d.codes[row.Code]++
-			d.meet(lists, row.ID)
+		if row.Code == "" {
+			d.first = shown(d.first, row.Line, string(row.ID))
+			return nil
 		}
-		switch {
-		case row.Code == "" && len(d.first) < samples:
-			d.first = append(d.first, shown(row.Line, string(row.ID)))
-		case row.Code != "" && len(d.refused) < samples:
-			d.refused = append(d.refused, shown(row.Line, row.Reason))
-		}
+		d.codes[row.Code]++
+		d.meet(lists, row.ID)
+		d.refused = shown(d.refused, row.Line, row.Reason)
 		return nil
 	})
 	if ctx.Err() != nil {
