@@ -78,7 +78,7 @@ func (o *operation) restore(ctx context.Context, dir string) error {
 	case r.Users == 0:
 		o.console.say("there is nobody to restore: %s %s nobody who is in the backup", dir, r.Of.Asked.Deed.Past())
 		if r.Unsaved > 0 {
-			return job.Fail(job.Incomplete, "", "%s users are not in the backup", text.Count(r.Unsaved))
+			return job.Fail(job.Incomplete, "", "%s not in the backup", text.Are(r.Unsaved, "user"))
 		}
 		return nil
 	}

@@ -68,23 +68,19 @@ func (k *console) showStatus(ctx context.Context, dir string, watch bool) error 
 }
 
 func (k *console) printStatus(s *report.Status, watch bool) error {
-	if k.json {
-		enc := json.NewEncoder(k.out)
-		if !watch {
-			enc.SetIndent("", "  ")
-		}
-		return enc.Encode(s)
+	switch {
+	case k.json && watch:
+		return json.NewEncoder(k.out).Encode(s) // a line each
+	case k.json:
+		return k.showJSON(s)
+	case watch && k.cursor && isTerminal(k.out):
+		io.WriteString(k.out, "\x1b[H\x1b[2J") //nolint:errcheck // clears the screen; what follows says it
 	}
-	clear := ""
-	if watch && k.cursor {
-		clear = "\x1b[H\x1b[2J"
-	}
-	_, err := io.WriteString(k.out, clear+text.CleanLines(describeStatus(s))+"\n")
-	return err
+	return describeStatus(s).print(k.out)
 }
 
 // describeStatus is a status for people.
-func describeStatus(s *report.Status) string {
+func describeStatus(s *report.Status) *table {
 	t, ago := &table{}, func(at time.Time) string { return roughly(time.Since(at)) + " ago" }
 	share := 100 * float64(s.Done) / float64(max(1, s.Users))
 	t.row(s.State, "process %d on %s, by %s, since %s", s.PID, s.Host, s.By, s.StartedAt.Format(time.RFC3339))
@@ -103,7 +99,8 @@ func describeStatus(s *report.Status) string {
 	if e := s.LastError; e != nil {
 		t.row("trouble", "%s: %s, request ID %s", ago(e.At), e.Message, cmp.Or(e.RequestID, "none"))
 	}
-	return t.String()
+	t.WriteString("\n")
+	return t
 }
 
 func paceCommand() *cli.Command {

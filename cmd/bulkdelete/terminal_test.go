@@ -275,6 +275,12 @@ func TestSummaryGoesToThePipe(t *testing.T) {
 	if !strings.Contains(term.String(), "100/100 [") || strings.Contains(term.String(), "exit_code") {
 		t.Errorf("the terminal shows:\n%s", term)
 	}
+	out.Reset()
+	c = p.command(dir, "status", "all.bulkdelete", "--watch")
+	c.Stdout, c.SysProcAttr = &out, ownSession()
+	if code := openTerminal(t, c, 80).end(t); code != 0 || strings.Contains(out.String(), "\x1b") {
+		t.Errorf("exit code %d; status --watch puts into a file %q", code, &out)
+	}
 }
 
 // A pace that the workers cannot reach is said, with the number of workers that would do; and only then.
