@@ -33,29 +33,29 @@ func (d *deletion) meet(lists map[string]string, id []byte) {
 // lookAtPool finds out who some of the users are before anybody is asked to confirm: those on the lists of --protect
 // that name them by another kind of ID, and a sample of those to be deleted. It refuses what is plainly a list of other
 // people.
-func (d *deletion) lookAtPool(ctx context.Context, settled func(chunk, place int) bool) (err error) {
+func (d *deletion) lookAtPool(ctx context.Context) (err error) {
 	defer d.console.whileSlow("asking the pool who some of the users are, before anything is sent")()
 	if n, err := d.client.CountUsers(ctx); err == nil {
 		d.poolUsers = &n
 	} else if d.uncounted = err; ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if d.protection.LooksUp(d.chunks.IDType) {
-		if err := d.protection.LookUp(ctx, d.client, d.chunks.IDType); err != nil {
+	if d.Protection.LooksUp(d.chunks.IDType) {
+		if err := d.Protection.LookUp(ctx, d.client, d.chunks.IDType); err != nil {
 			return unreadable(ctx, err)
 		}
 		if err := d.meetLooked(); err != nil {
 			return err
 		}
 	}
-	rows, err := job.SampleRows(d.planned, d.input.Reader(), d.sample, settled)
+	rows, err := job.SampleRows(d.Plan, d.Input.Reader(), d.sample, d.settled)
 	if err != nil {
-		return job.Fail(job.Usage, "nothing was sent", "%s: %w", d.input.Name, err)
+		return job.Fail(job.Usage, "nothing was sent", "%s: %w", d.Input.Name, err)
 	}
 	if len(rows) == 0 {
 		return nil
 	}
-	d.looked, err = job.TakeSample(ctx, d.client, d.planned, rows)
+	d.looked, err = job.TakeSample(ctx, d.client, d.Plan, rows)
 	if err != nil {
 		return d.blind(ctx, err)
 	}
@@ -64,13 +64,13 @@ func (d *deletion) lookAtPool(ctx context.Context, settled func(chunk, place int
 
 // meetLooked counts the rows that name somebody who was looked up.
 func (d *deletion) meetLooked() error {
-	lists := d.protection.Spelled(d.chunks.IDType, true)
+	lists := d.Protection.Spelled(d.chunks.IDType, true)
 	if len(lists) == 0 {
 		return nil
 	}
-	for chunk, err := range d.planned.Split(d.input.Reader()) {
+	for chunk, err := range d.Plan.Split(d.Input.Reader()) {
 		if err != nil {
-			return job.Fail(job.Usage, "nothing was sent", "%s: %w", d.input.Name, err)
+			return job.Fail(job.Usage, "nothing was sent", "%s: %w", d.Input.Name, err)
 		}
 		for _, id := range chunk.IDs {
 			d.meet(lists, []byte(id))
@@ -82,7 +82,7 @@ func (d *deletion) meetLooked() error {
 // blind says what a run does whose key may not read users. One that has to look at each of them is refused; any other
 // one is, where nobody can be told.
 func (d *deletion) blind(ctx context.Context, err error) error {
-	needed := d.readsFirst() || d.protection.LooksUp(d.chunks.IDType)
+	needed := d.readsFirst() || d.Protection.LooksUp(d.chunks.IDType)
 	if needed || ctx.Err() != nil || !isAny(err, client.Credentials, client.Payment, client.Unsupported, client.Refused,
 		client.NotFound, client.Blind) {
 		return unreadable(ctx, err)
@@ -106,7 +106,7 @@ func isAny(err error, kinds ...client.Kind) bool {
 // judgeSample refuses a list in which a column describes other people than the IDs name, unless --match looks at that
 // column of each row.
 func (d *deletion) judgeSample() error {
-	rules, err := job.Rules(d.want.Asked, d.planned)
+	rules, err := job.Rules(d.want.Asked, d.Plan)
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func fit(s string, most int) string {
 
 // showProtect says of each list how many people it names, and how many rows met one of them.
 func (d *deletion) showProtect(t *table) {
-	title, lists := "protect", d.protection.Lists(d.chunks.IDType)
+	title, lists := "protect", d.Protection.Lists(d.chunks.IDType)
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
 		l := lists[name]
 		words := fmt.Sprintf("%s: %s, ", name, people(l.People))

@@ -37,7 +37,7 @@ type operation struct {
 	heart     *heart
 	host      string     // as run.json has it
 	pool      string     // "": nobody has logged in
-	input     *job.Input // nil: what is asked for is not in one
+	reading   *job.Input // of which is told how much has been read; nil: none
 	client    *client.Client
 	looked    *job.Sample      // of the users, before; nil: nobody was looked up
 	poolUsers *int             // in the pool, before; nil: not counted
@@ -80,10 +80,10 @@ func (p *process) newOperation(c *cli.Command, o *jobOptions) (*operation, error
 // through says what is being done, and how much of the input has been read for it.
 func (o *operation) through(what string) func() string {
 	return func() string {
-		if o.input == nil {
+		if o.reading == nil {
 			return what
 		}
-		return fmt.Sprintf("%s: %d%%", what, o.input.Percent())
+		return fmt.Sprintf("%s: %d%%", what, o.reading.Percent())
 	}
 }
 

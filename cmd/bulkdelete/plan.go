@@ -49,7 +49,7 @@ func (d *deletion) look(ctx context.Context) error {
 	}
 	if !d.console.json { // what is known already comes before anybody is asked
 		t := &table{}
-		d.showInput(t, d.console.out, d.planned.Accepted)
+		d.showInput(t, d.console.out)
 		if err := t.print(d.console.out); err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (d *deletion) look(ctx context.Context) error {
 	if err := d.askPool(ctx); err != nil {
 		return err
 	}
-	if err := d.guard(0); err != nil {
+	if err := d.guard(); err != nil {
 		return err
 	}
 	if err := d.printPlan(); err != nil {
@@ -72,18 +72,18 @@ func (d *deletion) look(ctx context.Context) error {
 		}
 		d.console.say("plan saved to %s", d.save)
 	}
-	if n := d.planned.Invalid; n > 0 {
+	if n := d.Plan.Invalid; n > 0 {
 		return job.Fail(job.Incomplete, "mend the rows above, or let run set them aside in rejected.csv",
-			"%s", text.Of(n, d.planned.Rows, "row", "is invalid", "are invalid"))
+			"%s", text.Of(n, d.Plan.Rows, "row", "is invalid", "are invalid"))
 	}
 	return nil
 }
 
 // askPool asks the pool what run would ask it. Without credentials it stays unasked.
 func (d *deletion) askPool(ctx context.Context) error {
-	err := d.connectToPool(ctx, nobody)
+	err := d.connectToPool(ctx)
 	if err == nil {
-		return d.lookAtPool(ctx, nobody)
+		return d.lookAtPool(ctx)
 	}
 	e, ok := errors.AsType[*job.Error](err)
 	if d.save != "" || !ok || e.Code != job.Usage {
@@ -97,7 +97,7 @@ func (d *deletion) askPool(ctx context.Context) error {
 func (d *deletion) printPlan() error {
 	if !d.console.json {
 		t := &table{}
-		d.showPool(t, d.console.out, d.planned.Accepted)
+		d.showPool(t, d.console.out)
 		return t.print(d.console.out)
 	}
 	text, err := job.MarshalPlan(d.want)
@@ -127,12 +127,12 @@ func (t *table) print(w io.Writer) error {
 	return err
 }
 
-// showInput says what the input names, to who reads w. left is how many users earlier runs on the folder have not done.
-func (d *deletion) showInput(t *table, w io.Writer, left int) {
-	p, k := d.planned, d.console
+// showInput says what the input names, to who reads w.
+func (d *deletion) showInput(t *table, w io.Writer) {
+	p, k, left := d.Plan, d.console, d.left()
 	fmt.Fprintf(t, "%s.%s\n\n", text.Of(p.Accepted, p.Rows, "row", fmt.Sprintf("names a user to %s", d.deed()),
 		fmt.Sprintf("name users to %s", d.deed())), d.undo())
-	t.row("file", "%s, %s bytes, SHA-256 %x", d.input.Name, text.Count(int(p.Bytes)), p.SHA256[:6])
+	t.row("file", "%s, %s bytes, SHA-256 %x", d.Input.Name, text.Count(int(p.Bytes)), p.SHA256[:6])
 	t.row("column", "%d %s, read as %s", p.Column, cmp.Or(text.Clean(p.ColumnName), "(no header)"), p.Options.IDType)
 	for _, note := range p.Notes {
 		t.row("note", "%s", note)
@@ -155,7 +155,7 @@ func (d *deletion) showInput(t *table, w io.Writer, left int) {
 	if showUsers {
 		t.rows("", d.refused)
 	}
-	if d.client == nil || !d.protection.LooksUp(d.chunks.IDType) { // else who they are is said with the pool
+	if d.client == nil || !d.Protection.LooksUp(d.chunks.IDType) { // else who they are is said with the pool
 		d.showProtect(t)
 	}
 	d.showRules(t)
@@ -163,7 +163,7 @@ func (d *deletion) showInput(t *table, w io.Writer, left int) {
 
 // showRejected counts the rows that are never sent.
 func (d *deletion) showRejected(t *table) {
-	p := d.planned
+	p := d.Plan
 	why := text.Clauses(counted(p.Invalid, "invalid"), counted(p.Duplicates, "duplicate"),
 		counted(p.Protected, "protected"))
 	if why != "" {
@@ -186,7 +186,7 @@ func counted(n int, word string) string {
 // undo says whether there is a way back.
 func (d *deletion) undo() string {
 	switch {
-	case d.planned.Accepted == 0:
+	case d.Plan.Accepted == 0:
 		return ""
 	case d.suspend:
 		return " bulkdelete restore undoes it."
@@ -211,7 +211,7 @@ func (d *deletion) showRules(t *table) {
 
 // showPool says whose users are about to be deleted, who some of them are, and how: in how many calls, and how long
 // they take at least.
-func (d *deletion) showPool(t *table, w io.Writer, left int) {
+func (d *deletion) showPool(t *table, w io.Writer) {
 	t.row("host", "%s", d.host)
 	if d.offline == "" {
 		t.row("user pool", "%s", d.poolName(d.pool))
@@ -219,38 +219,39 @@ func (d *deletion) showPool(t *table, w io.Writer, left int) {
 		t.row("user pool", "not asked: %s", d.offline)
 	}
 	if d.client != nil {
-		if d.protection.LooksUp(d.chunks.IDType) {
+		if d.Protection.LooksUp(d.chunks.IDType) {
 			d.showProtect(t)
 		}
-		d.showCounts(t, left)
+		d.showCounts(t)
 		d.showSample(t, terminalWidth(w))
 	}
-	d.showCalls(t, left)
+	d.showCalls(t)
 	t.WriteString("\n")
 }
 
 // showCounts says how many users the pool has, and how many it will have.
-func (d *deletion) showCounts(t *table, left int) {
+func (d *deletion) showCounts(t *table) {
 	if d.poolUsers == nil {
 		t.row("users", "unknown: they could not be counted")
 		return
 	}
-	after, least := max(0, *d.poolUsers-left), ""
+	after, least := max(0, *d.poolUsers-d.left()), ""
 	switch {
 	case d.suspend:
 		after = *d.poolUsers
-	case d.match != "" || len(d.only) > 0 || d.protection.LooksUp(d.chunks.IDType):
+	case d.match != "" || len(d.only) > 0 || d.Protection.LooksUp(d.chunks.IDType):
 		least = " or more"
 	}
 	t.row("users", "%s in the pool now, %s%s after", text.Count(*d.poolUsers), text.Count(after), least)
 }
 
 // showCalls says with how many calls it is done.
-func (d *deletion) showCalls(t *table, left int) {
+func (d *deletion) showCalls(t *table) {
+	left := d.left()
 	if left == 0 {
 		return
 	}
-	size := d.planned.Options.ChunkSize
+	size := d.Plan.Options.ChunkSize
 	calls, reads, also := (left+size-1)/size, 0, ""
 	perChunk := (size + client.ReadBatch - 1) / client.ReadBatch
 	switch {
@@ -259,7 +260,7 @@ func (d *deletion) showCalls(t *table, left int) {
 	case d.backup:
 		t.row("backup", "restore can create users like them, not with their IDs and passwords")
 	}
-	if d.readsFirst() || d.protection.LooksUp(d.chunks.IDType) {
+	if d.readsFirst() || d.Protection.LooksUp(d.chunks.IDType) {
 		reads += calls * perChunk
 	}
 	if d.verify {

@@ -59,21 +59,19 @@ func (p *process) runCommand() *cli.Command {
 // deletion is run or plan on its way.
 type deletion struct {
 	*operation
-	name    string          // of the input: a path, "-", or the last element of an object's URL
-	given   string          // the input as the command line or the environment has it; it may be a secret
-	object  *objects.Object // the input where it is a URL
-	dir     string          // the run's folder; run only
-	chunks  chunker.Options
-	planned *chunker.Plan
-	first   []string       // accepted rows, to show
-	refused []string       // rejected rows, to show
-	codes   map[string]int // rejected rows by class of reason
-
-	protection job.Protection // on the lists of this command line and, once there is a folder, of the runs before
-	met        map[string]int // rows that name somebody on a list
-	unlooked   string         // why nobody was looked up
-	want       *report.Run
-	offline    string // why the API is not asked; "": it is
+	*job.Record                 // in the making; plan's has no folder
+	name        string          // of the input: a path, "-", or the last element of an object's URL
+	given       string          // the input as the command line or the environment has it; it may be a secret
+	object      *objects.Object // the input where it is a URL
+	dir         string          // the run's folder; run only
+	chunks      chunker.Options
+	first       []string       // accepted rows, to show
+	refused     []string       // rejected rows, to show
+	codes       map[string]int // rejected rows by class of reason
+	met         map[string]int // rows that name somebody on a list
+	unlooked    string // why nobody was looked up
+	want        *report.Run
+	offline     string // why the API is not asked; "": it is
 }
 
 const samples = 5 // that are shown
@@ -113,14 +111,15 @@ func (p *process) newDeletion(c *cli.Command, o *jobOptions, given string) (*del
 	if err != nil {
 		return nil, err
 	}
-	d := &deletion{operation: op, name: given, given: given, codes: map[string]int{}, met: map[string]int{}}
+	d := &deletion{operation: op, Record: &job.Record{}, name: given, given: given, codes: map[string]int{},
+		met: map[string]int{}}
 	if isStream(given) {
 		d.name = "-"
 	}
 	if d.chunks, err = o.chunking(); err != nil {
 		return nil, err
 	}
-	if d.protection, err = protected(o.protect, d.chunks.IDType); err != nil {
+	if d.Protection, err = protected(o.protect, d.chunks.IDType); err != nil {
 		return nil, err
 	}
 	d.shards = max(1, d.chunks.Shards)
@@ -151,44 +150,51 @@ func (d *deletion) runAll(ctx context.Context) (err error) {
 
 // run goes from the input to the last file of the run's folder.
 func (d *deletion) run(ctx context.Context) error {
-	record, err := d.read(ctx)
-	if err != nil {
+	if err := d.read(ctx); err != nil {
 		return err
 	}
-	folder := record.Folder
-	if err := d.checkRejected(); err != nil && !folder.Finished() {
+	if err := d.checkRejected(); err != nil && !d.Finished() {
 		return err
 	}
-	switch folder.Remaining() {
+	switch d.left() {
 	case 0:
 		d.offline = fmt.Sprintf("there is nobody left to %s", d.deed())
-	case d.planned.Accepted:
+	case d.Plan.Accepted:
 	default:
-		if err := d.findNext(folder); err != nil {
+		if err := d.findNext(); err != nil {
 			return err
 		}
 	}
-	return d.perform(ctx, record, folder, approval{
-		verb: string(d.deed()), resume: d.resume(),
-		check: func(ctx context.Context) error { return d.check(ctx, folder) },
+	return d.perform(ctx, d.Record, d.Folder, approval{verb: string(d.deed()), check: d.check, resume: d.resume(),
 		show: func() error {
 			t := &table{}
-			d.showInput(t, d.console.err, folder.Remaining())
-			d.showPool(t, d.console.err, folder.Remaining())
+			d.showInput(t, d.console.err)
+			d.showPool(t, d.console.err)
 			return t.print(d.console.err)
 		},
 	})
 }
 
+// left is how many users earlier runs have not done, all where there is no folder.
+func (d *deletion) left() int {
+	if d.Folder == nil {
+		return d.Plan.Accepted
+	}
+	return d.Remaining()
+}
+
+// settled says whether earlier runs have done a user.
+func (d *deletion) settled(chunk, place int) bool { return d.Folder != nil && d.Settled(chunk, place) }
+
 // findNext finds the first users whose turn has not come, to show.
-func (d *deletion) findNext(folder *job.Folder) error {
+func (d *deletion) findNext() error {
 	d.first = nil
-	defer d.console.watch(d.through("looking for the next users in " + d.input.Name))()
-	for row, err := range d.planned.All(d.input.Reader()) {
+	defer d.console.watch(d.through("looking for the next users in " + d.Input.Name))()
+	for row, err := range d.Plan.All(d.Input.Reader()) {
 		if err != nil {
 			return err
 		}
-		if row.Code == "" && !folder.Settled(row.Chunk, row.Place) {
+		if row.Code == "" && !d.settled(row.Chunk, row.Place) {
 			d.first = shown(d.first, row.Line, string(row.ID))
 		}
 		if len(d.first) == samples {
@@ -208,28 +214,29 @@ func shown(rows []string, line int, what string) []string {
 
 // read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the
 // folder did. A folder that was made for nothing goes when it is closed.
-func (d *deletion) read(ctx context.Context) (*job.Record, error) {
+func (d *deletion) read(ctx context.Context) error {
 	folder, err := job.Claim(ctx, d.dir, d.console.say)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	d.close = append(d.close, folder.Close)
 	if err := d.metrics.write(); err != nil { // now, while nothing has been sent, and nobody else writes them
-		return nil, err
+		return err
 	}
 	if err := d.readInput(ctx, folder); err != nil {
-		return nil, err
+		return err
 	}
 	defer d.console.watch(d.through("comparing the audit in " + d.dir + " with the input"))()
-	return folder.Adopt(d.want, d.planned, d.input, d.protection)
+	d.Record, err = folder.Adopt(d.want, d.Plan, d.Input, d.Protection)
+	return err
 }
 
 // readInput reads the input to its end; where there is no folder, for nobody but who looks.
 func (d *deletion) readInput(ctx context.Context, folder *job.Folder) (err error) {
-	if d.protection, err = folder.Protect(d.protection); err != nil {
+	if d.Protection, err = folder.Protect(d.Protection); err != nil {
 		return err
 	}
-	d.chunks.Protect = d.protection.Planned(d.chunks.IDType)
+	d.chunks.Protect = d.Protection.Planned(d.chunks.IDType)
 	if err := d.open(ctx, folder); err != nil {
 		return err
 	}
@@ -237,24 +244,27 @@ func (d *deletion) readInput(ctx context.Context, folder *job.Folder) (err error
 }
 
 // check connects, and refuses what was not meant.
-func (d *deletion) check(ctx context.Context, folder *job.Folder) error {
-	if err := d.connectToPool(ctx, folder.Settled); err != nil {
+func (d *deletion) check(ctx context.Context) error {
+	if err := d.connectToPool(ctx); err != nil {
 		return err
 	}
-	if err := folder.AdoptTarget(d.want); err != nil {
+	if err := d.AdoptTarget(d.want); err != nil {
 		return err
 	}
-	if err := d.lookAtPool(ctx, folder.Settled); err != nil {
+	if err := d.lookAtPool(ctx); err != nil {
 		return err
 	}
-	return d.guard(folder.Users(report.Deleted)) // who is suspended is still of the pool
+	return d.guard()
 }
 
-// connectToPool connects. The embedded sandbox has nobody whom earlier runs settled, unless it was by suspending.
-func (d *deletion) connectToPool(ctx context.Context, settled func(chunk, place int) bool) error {
-	like := sandbox.Config{IDType: d.planned.Options.IDType}
-	like.Members, like.Users = usersOf(d.planned, d.input,
-		func(chunk, place int) bool { return !d.suspend && settled(chunk, place) })
+// connectToPool connects. The embedded sandbox has nobody whom earlier runs deleted.
+func (d *deletion) connectToPool(ctx context.Context) error {
+	gone := d.settled
+	if d.suspend {
+		gone = nil
+	}
+	like := sandbox.Config{IDType: d.Plan.Options.IDType}
+	like.Members, like.Users = usersOf(d.Plan, d.Input, gone)
 	if err := d.connect(ctx, like); err != nil {
 		return err
 	}
@@ -272,15 +282,15 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 	}
 	switch {
 	case d.object != nil:
-		d.input, err = job.Fetch(ctx, d.object, f, d.console.say)
+		d.Input, err = job.Fetch(ctx, d.object, f, d.console.say)
 	case d.name == "-":
-		d.input, err = f.Spool(d.stream(ctx))
+		d.Input, err = f.Spool(d.stream(ctx))
 	default:
-		d.input, err = job.OpenInput(d.name)
+		d.Input, err = job.OpenInput(d.name)
 	}
 	switch {
 	case err == nil:
-		d.close = append(d.close, d.input.Close)
+		d.reading, d.close = d.Input, append(d.close, d.Input.Close)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
@@ -289,9 +299,9 @@ func (d *deletion) open(ctx context.Context, f *job.Folder) (err error) {
 
 // scan is the first pass over the input.
 func (d *deletion) scan(ctx context.Context) (err error) {
-	lists := d.protection.Spelled(d.chunks.IDType, false)
-	defer d.console.watch(d.through("reading " + d.input.Name))()
-	d.planned, err = chunker.Scan(ctx, d.input.Reader(), d.chunks, func(row chunker.Row) error {
+	lists := d.Protection.Spelled(d.chunks.IDType, false)
+	defer d.console.watch(d.through("reading " + d.Input.Name))()
+	d.Plan, err = chunker.Scan(ctx, d.Input.Reader(), d.chunks, func(row chunker.Row) error {
 		if row.Code == "" {
 			d.first = shown(d.first, row.Line, string(row.ID))
 			return nil
@@ -305,10 +315,10 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		return job.Fail(job.Usage, "nothing was sent", "%s: %w", d.input.Name, err)
+		return job.Fail(job.Usage, "nothing was sent", "%s: %w", d.Input.Name, err)
 	}
 	d.describe()
-	if _, err := job.Rules(d.want.Asked, d.planned); err != nil {
+	if _, err := job.Rules(d.want.Asked, d.Plan); err != nil {
 		return job.Fail(job.Usage, "nothing was sent", "%w", err)
 	}
 	return nil
@@ -316,17 +326,17 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 
 func (d *deletion) describe() {
 	target := report.Asked{Deed: d.deed(), Host: d.host, UserPool: d.pool, TenantID: d.tenantID, Reason: d.reason,
-		Options: job.AskWho(d.match, d.only), Protect: d.protection.Digest()}
+		Options: job.AskWho(d.match, d.only), Protect: d.Protection.Digest()}
 	if d.backup {
 		target.Backup = "true"
 	}
-	d.want = job.Describe(d.input, d.planned, target)
+	d.want = job.Describe(d.Input, d.Plan, target)
 	d.want.Program = version()
 }
 
 // checkRejected refuses a file of which too much is wrong: it is probably another one than was meant, or read wrongly.
 func (d *deletion) checkRejected() error {
-	most, p := limit(d.maxRejected), d.planned
+	most, p := limit(d.maxRejected), d.Plan
 	if n := p.AllRejected; most.Reached(n, p.AllRows, 20) {
 		return job.Fail(job.Guard, "is it the right file, --column and --id-type? bulkdelete plan shows what is wrong; "+
 			"nothing was sent", "%s, and --max-rejected is %s",
@@ -335,10 +345,9 @@ func (d *deletion) checkRejected() error {
 	return nil
 }
 
-// guard refuses what was not meant, before anything is sent, and remembers who approved it. gone is how many users
-// earlier runs of the same job deleted.
-func (d *deletion) guard(gone int) (err error) {
-	all := d.planned.AllAccepted // shards are parts of one job, which the guards are about
+// guard refuses what was not meant, before anything is sent, and remembers who approved it.
+func (d *deletion) guard() (err error) {
+	all := d.Plan.AllAccepted // shards are parts of one job, which the guards are about
 	if d.expect != none && d.expect != all {
 		return job.Fail(job.Guard, "look at the input, or correct --expect; nothing was sent",
 			"%s would be %s, not the %d of --expect", text.Things(all, "user"), d.deed().Past(), d.expect)
@@ -353,7 +362,10 @@ func (d *deletion) guard(gone int) (err error) {
 			return job.Fail(job.Halted, "nothing was sent", "the pool's users cannot be counted for --max-deletes: %w",
 				d.uncounted)
 		}
-		total = *d.poolUsers + gone // they were of the pool when the job began
+		total = *d.poolUsers
+		if d.Folder != nil { // whom earlier runs deleted was of the pool when the job began
+			total += d.Users(report.Deleted)
+		}
 		of = fmt.Sprintf(" of the pool's %s", text.Count(total))
 	}
 	if !most.Allows(all, total) {
@@ -363,7 +375,7 @@ func (d *deletion) guard(gone int) (err error) {
 	if d.plan == "" {
 		return nil
 	}
-	d.approval, err = job.CheckPlan(d.plan, job.Whole(d.want, d.planned), d.signers, d.attestor.Key)
+	d.approval, err = job.CheckPlan(d.plan, job.Whole(d.want, d.Plan), d.signers, d.attestor.Key)
 	return err
 }
 
@@ -374,7 +386,7 @@ func (d *deletion) resume() string {
 	words := slices.Clone(os.Args)
 	for i, arg := range words {
 		if arg == d.given && (hide || isStream(arg)) {
-			words[i] = d.input.Path
+			words[i] = d.Input.Path
 		}
 	}
 	if hide && d.out == "" { // it was made from the URL's name

@@ -100,7 +100,7 @@ func (o *sandboxOptions) seed(ctx context.Context, cfg *sandbox.Config, input *j
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.users, err)
 	}
-	cfg.Members, cfg.Users = usersOf(plan, input, nobody)
+	cfg.Members, cfg.Users = usersOf(plan, input, nil)
 	return nil
 }
 
@@ -199,10 +199,8 @@ var members = map[string]string{who.Email: "email", who.Phone: "phone", who.Name
 // profileMembers are further ones, whose columns are called as they are: a file can say who is suspended.
 var profileMembers = []string{"status", "createdAt", "lastLogin", "statusChangedAt"}
 
-// nobody is who is gone before a first run.
-func nobody(chunk, place int) bool { return false }
-
-// usersOf streams the plan's accepted IDs but for whom is gone, each with what the file's other columns say of the user.
+// usersOf streams the plan's accepted IDs, each with what the file's other columns say of the user, but for who is gone;
+// gone may be nil.
 func usersOf(plan *chunker.Plan, input *job.Input, gone func(chunk, place int) bool) (
 	names []string, users iter.Seq2[string, []string],
 ) {
@@ -220,7 +218,7 @@ func usersOf(plan *chunker.Plan, input *job.Input, gone func(chunk, place int) b
 			if err != nil {
 				return
 			}
-			if row.Code != "" || gone(row.Chunk, row.Place) {
+			if row.Code != "" || gone != nil && gone(row.Chunk, row.Place) {
 				continue
 			}
 			var values []string
