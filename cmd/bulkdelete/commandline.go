@@ -111,7 +111,7 @@ var (
 )
 
 // checkEnvironment refuses variables that look like a flag's and are none's: a guard that is misspelt guards nobody.
-func checkEnvironment(root *cli.Command, environ []string) error {
+func checkEnvironment(root *cli.Command) error {
 	known := []*cli.Command{{Name: urlVariable}, {Name: urlVariable + "_FILE"}} // which the library finds near names among
 	for _, c := range root.Commands {
 		for _, f := range c.Flags {
@@ -120,7 +120,7 @@ func checkEnvironment(root *cli.Command, environ []string) error {
 			}
 		}
 	}
-	for _, v := range environ {
+	for _, v := range os.Environ() {
 		name, value, _ := strings.Cut(v, "=")
 		if value == "" || !strings.HasPrefix(name, "BULKDELETE_") || ofKubernetes.MatchString(name) ||
 			slices.ContainsFunc(known, func(c *cli.Command) bool { return c.Name == name }) {

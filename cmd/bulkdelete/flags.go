@@ -279,7 +279,7 @@ func (o *jobOptions) chunking() (chunker.Options, error) {
 		return c, err
 	}
 	c.ChunkSize = o.chunkSize
-	if c.Shard, c.Shards, err = shard(o.shard, os.Getenv("JOB_COMPLETION_INDEX")); err != nil {
+	if c.Shard, c.Shards, err = shard(o.shard); err != nil {
 		return c, err
 	}
 	c.WholeRows = o.match != ""
@@ -296,13 +296,13 @@ func (o *inputOptions) chunking() (c chunker.Options, err error) {
 }
 
 // shard reads --shard I/N. In /N the I is the index that Kubernetes gives each pod of an Indexed Job.
-func shard(text, index string) (i, n int, err error) {
+func shard(text string) (i, n int, err error) {
 	if text == "" {
 		return 0, 1, nil
 	}
 	part, of, ok := strings.Cut(text, "/")
 	if part == "" {
-		if part = index; index == "" {
+		if part = os.Getenv("JOB_COMPLETION_INDEX"); part == "" {
 			return 0, 0, fmt.Errorf("--shard %q: JOB_COMPLETION_INDEX is not set, so say which shard: 0%s", text, text)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"embed"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -167,7 +166,7 @@ func withHelp(commands ...*cli.Command) []*cli.Command {
 		c.OnUsageError, c.ShellComplete = usageError, completeValues
 		if hasFlags(c) {
 			c.Before = func(ctx context.Context, c *cli.Command) (context.Context, error) {
-				return ctx, checkEnvironment(c.Root(), os.Environ())
+				return ctx, checkEnvironment(c.Root())
 			}
 		}
 	}

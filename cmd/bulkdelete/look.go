@@ -83,8 +83,9 @@ func (d *deletion) meetLooked() error {
 // one is, where nobody can be told.
 func (d *deletion) blind(ctx context.Context, err error) error {
 	needed := d.readsFirst() || d.Protection.LooksUp(d.chunks.IDType)
-	if needed || ctx.Err() != nil || !isAny(err, client.Credentials, client.Payment, client.Unsupported, client.Refused,
-		client.NotFound, client.Blind) {
+	refused := slices.ContainsFunc([]client.Kind{client.Credentials, client.Payment, client.Unsupported, client.Refused,
+		client.NotFound, client.Blind}, func(kind client.Kind) bool { return errors.Is(err, kind) })
+	if needed || ctx.Err() != nil || !refused {
 		return unreadable(ctx, err)
 	}
 	if !d.console.terminal {
@@ -97,10 +98,6 @@ func (d *deletion) blind(ctx context.Context, err error) error {
 
 func unreadable(ctx context.Context, err error) error {
 	return unasked(ctx, err, "the users cannot be looked at", "check that the access key may read users")
-}
-
-func isAny(err error, kinds ...client.Kind) bool {
-	return slices.ContainsFunc(kinds, func(kind client.Kind) bool { return errors.Is(err, kind) })
 }
 
 // judgeSample refuses a list in which a column describes other people than the IDs name, unless --match looks at that

@@ -79,18 +79,16 @@ func (o *reportOptions) reportOne(ctx context.Context, k *console, dir string) e
 		return err
 	}
 	var summary *report.Summary
-	var notes []string
 	if o.redact || job.IsRedacted(dir) {
 		summary, err = o.redactOne(ctx, k, dir, attestor)
 	} else {
 		stop := k.whileSlow("making the files in " + dir + " from its input and audit")
-		summary, notes, err = o.refresh(ctx, dir, attestor)
+		summary, err = o.refresh(ctx, k, dir, attestor)
 		stop()
 	}
 	if err != nil {
 		return err
 	}
-	k.sayAll(notes)
 	if err := k.showSummary(summary, dir); err != nil {
 		return err
 	}
@@ -135,17 +133,17 @@ func (o *reportOptions) redactOne(ctx context.Context, k *console, dir string, a
 }
 
 // refresh makes the files of a run or of a restore, whose seal is then vouched for.
-func (o *reportOptions) refresh(ctx context.Context, dir string, a job.Attestor) (
-	s *report.Summary, notes []string, err error,
-) {
+func (o *reportOptions) refresh(ctx context.Context, k *console, dir string, a job.Attestor) (*report.Summary, error) {
 	d, err := job.Reopen(ctx, dir, o.input)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if s, notes, err = job.Refresh(d, o.lang); err == nil {
+	s, notes, err := job.Refresh(d, o.lang)
+	k.sayAll(notes)
+	if err == nil {
 		err = a.Vouch(ctx, d)
 	}
-	return s, notes, errors.Join(err, d.Close())
+	return s, errors.Join(err, d.Close())
 }
 
 // joinShards shows the folders of a job's shards as one run.

@@ -69,7 +69,7 @@ type deletion struct {
 	refused     []string       // rejected rows, to show
 	codes       map[string]int // rejected rows by class of reason
 	met         map[string]int // rows that name somebody on a list
-	unlooked    string // why nobody was looked up
+	unlooked    string         // why nobody was looked up
 	want        *report.Run
 	offline     string // why the API is not asked; "": it is
 }
