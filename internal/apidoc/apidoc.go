@@ -63,12 +63,7 @@ func brief(where string, err error) error {
 	return fmt.Errorf("%s: %s", where, text)
 }
 
-// Request says what is wrong with a request that has this body; nil: nothing.
-func (d *Document) Request(r *http.Request, body []byte) error {
-	_, err := d.request(r, body)
-	return err
-}
-
+// request says what is wrong with a request that has this body; nil: nothing.
 func (d *Document) request(r *http.Request, body []byte) (*openapi3filter.RequestValidationInput, error) {
 	r = r.Clone(context.WithoutCancel(r.Context()))
 	r.Body = io.NopCloser(bytes.NewReader(body))
@@ -156,7 +151,7 @@ func (d *Document) Requests(t testing.TB, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err == nil {
-			err = d.Request(r, body)
+			_, err = d.request(r, body)
 		}
 		if err != nil {
 			t.Error(err)

@@ -35,7 +35,7 @@ func TestWhatIsRefused(t *testing.T) {
 	} {
 		r := httptest.NewRequest(c.method, c.target, nil)
 		r.Header.Set("Content-Type", "application/json")
-		err := Load(t).Request(r, []byte(c.body))
+		_, err := Load(t).request(r, []byte(c.body))
 		if c.answer != "" {
 			h := http.Header{"Content-Type": {"application/json"}}
 			err = Load(t).Answer(r, []byte(c.body), http.StatusOK, h, []byte(c.answer))
