@@ -134,7 +134,7 @@ func looksSealed(name, value string) bool {
 // CreateUsers creates 1 to 50 users like profiles, which are users as Profiles gives them, in one call. What the API
 // does not take of a profile is left out. created has, for each profile, the new user as the API wrote it, and nil
 // where the answer does not show one. An attempt that may have been carried out is not repeated, since that could make
-// two users of one: the error is then an *Error whose receipt is in doubt, and Profiles says who exists.
+// two users of one: the receipt is in doubt then, and Profiles says who exists.
 func (c *Client) CreateUsers(ctx context.Context, profiles []json.RawMessage) (
 	created []json.RawMessage, r Receipt, err error,
 ) {
