@@ -146,7 +146,7 @@ func (a *call) send() (*http.Response, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	response, err := a.client.transport.RoundTrip(r)
+	response, err := a.client.cfg.Transport.RoundTrip(r)
 	var body []byte
 	if err == nil {
 		defer response.Body.Close()

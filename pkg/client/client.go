@@ -78,17 +78,16 @@ func (cfg Config) check() error {
 // Client calls the GenAuth management API. It may be used by any number of goroutines, which share its pace, its token
 // and its connections.
 type Client struct {
-	cfg       Config
-	root      *url.URL
-	transport http.RoundTripper
-	header    http.Header  // of every attempt
-	tokens    *tokens      // nil: each attempt is signed
-	worked    sync.Map     // the tokens that were accepted at least once
-	clockOff  atomic.Int64 // of the server's clock from this machine's in ns, once it has complained
-	pace      *pacer
-	inFlight  atomic.Int64
-	heard     atomic.Bool // an answer has come, so that the host is one
-	controls  sync.Map    // by ID type: the user who was found last when a reading needed a control
+	cfg      Config
+	root     *url.URL
+	header   http.Header  // of every attempt
+	tokens   *tokens      // nil: each attempt is signed
+	worked   sync.Map     // the tokens that were accepted at least once
+	clockOff atomic.Int64 // of the server's clock from this machine's in ns, once it has complained
+	pace     *pacer
+	inFlight atomic.Int64
+	heard    atomic.Bool // an answer has come, so that the host is one
+	controls sync.Map    // by ID type: the user who was found last when a reading needed a control
 }
 
 // New checks the configuration and makes a client. It sends nothing.
@@ -101,10 +100,10 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, root: root, transport: cfg.Transport, header: newHeader(cfg), pace: newPacer(cfg.Rate)}
-	if c.transport == nil {
-		c.transport = newTransport(cfg)
+	if cfg.Transport == nil {
+		cfg.Transport = newTransport(cfg)
 	}
+	c := &Client{cfg: cfg, root: root, header: newHeader(cfg), pace: newPacer(cfg.Rate)}
 	if cfg.Auth == "token" {
 		c.tokens = &tokens{client: c, turn: make(chan struct{}, 1)}
 	}
@@ -161,7 +160,7 @@ func newTransport(cfg Config) *http.Transport {
 
 // Close closes connections that nobody uses.
 func (c *Client) Close() {
-	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+	if t, ok := c.cfg.Transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
