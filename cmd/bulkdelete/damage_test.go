@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -85,6 +86,12 @@ func remove(name string) func(*testing.T, string) {
 	}
 }
 
+// hugePlan makes of the plan in run.json one of 900,000,000,000,000 users, each a chunk.
+func hugePlan(text []byte) []byte {
+	text = regexp.MustCompile(`"(rows|accepted|chunks)": "[0-9]+"`).ReplaceAll(text, []byte(`"$1": "900000000000000"`))
+	return regexp.MustCompile(`"chunk_size": "[0-9]+"`).ReplaceAll(text, []byte(`"chunk_size": "1"`))
+}
+
 // damages are what docs/proof.md says in a table.
 func damages() []damage {
 	outcome := func(s string) string { return strings.Replace(s, "deleted", "absent", 1) }
@@ -105,6 +112,8 @@ func damages() []damage {
 		{"another pool in run.json", file("run.json", replace(`"user_pool": "6`, `"user_pool": "7`)), 3, 3, 1,
 			"audit.csv, line 2"},
 		{"another name in run.json", file("run.json", replace(`"by": "`, `"by": "x`)), 3, 3, 1, "audit.csv, line 2"},
+		{"a plan in run.json that fits in no memory", file("run.json", hugePlan), 3, 3, 1,
+			"audit.csv, line 2"},
 		{"run.json of another version", file("run.json", replace(`"format": 2`, `"format": 3`)), 3, 3, 3, "has format 3"},
 		{"run.json removed", remove("run.json"), 3, 2, 2, "is not a run's folder"},
 		{"deleted.csv edited", file("deleted.csv", line(7, gone)), 0, 0, 1, "deleted.csv differs from byte"},

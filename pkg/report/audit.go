@@ -24,19 +24,19 @@ type Audit struct {
 	journal *journal.Journal // nil: it is only read
 	last    string           // hash of the last row that was read, or the seed
 
-	accepted, chunkSize int
-	done                int       // users who have a row, and those left out
-	covered             []uint64  // of each chunk: bit p-1 for place p
-	at                  [][]int64 // where each chunk's rows stand that were read
-	chunk               int       // whose rows are at hand
-	rows                []Row
+	// What is known by chunk takes memory with the rows: a plan whose first row has not been read may be made up.
+	plan    Plan
+	done    int             // users who have a row, and those left out
+	covered map[int]uint64  // bit p-1 for place p
+	at      map[int][]int64 // where the rows stand that were read
+	chunk   int             // whose rows are at hand
+	rows    []Row
 }
 
 // newAudit is of an audit without rows.
 func newAudit(run *Run) *Audit {
-	plan := run.Asked.Plan
-	return &Audit{Users: map[Outcome]int{}, last: run.Seed(), accepted: plan.Accepted, chunkSize: plan.ChunkSize,
-		covered: make([]uint64, plan.Chunks), at: make([][]int64, plan.Chunks)}
+	return &Audit{Users: map[Outcome]int{}, last: run.Seed(), plan: run.Asked.Plan, covered: map[int]uint64{},
+		at: map[int][]int64{}}
 }
 
 // OpenAudit reads what the audit in a folder holds and is then ready to append; one that is not there is made, if no
@@ -112,7 +112,7 @@ func (a *Audit) read(f journal.File, run *Run, visit func(*Row)) (r *journal.Rea
 		if err != nil {
 			return nil, r.Damage(err)
 		}
-		a.at[row.Chunk-1] = append(a.at[row.Chunk-1], r.Offset)
+		a.at[row.Chunk] = append(a.at[row.Chunk], r.Offset)
 		if visit != nil {
 			visit(&row)
 		}
@@ -170,14 +170,14 @@ func (a *Audit) Close() error {
 
 // Chunk gives the rows about a chunk that the file held when it was opened, valid until another one is asked about.
 func (a *Audit) Chunk(n int) ([]Row, error) {
-	if n < 1 || n > len(a.at) {
+	if n < 1 || n > a.plan.Chunks {
 		return nil, fmt.Errorf("the input has a chunk %d that the run does not have", n)
 	}
 	if n == a.chunk {
 		return a.rows, nil
 	}
 	a.chunk, a.rows = n, a.rows[:0]
-	for _, at := range a.at[n-1] {
+	for _, at := range a.at[n] {
 		fields, err := journal.ReadAt(a.file, auditFormat{}, at)
 		var row Row
 		if err == nil {

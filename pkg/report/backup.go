@@ -30,22 +30,20 @@ type Backup struct {
 	Users int // who were in it when it was opened
 	Torn  int // frames at its end that a crash had torn then
 
-	name      string
-	file      journal.File     // nil: there is none yet
-	journal   *journal.Journal // nil: it is only read
-	encoder   *zstd.Encoder    // nil: it is only read
-	decoder   *zstd.Decoder
-	chunkSize int
-	places    []uint64  // of each chunk, bit p-1: place p has a saved user; the first is for no chunk
-	at        [][]int64 // where each chunk's frames are, in the order they were written
+	name    string
+	file    journal.File     // nil: there is none yet
+	journal *journal.Journal // nil: it is only read
+	encoder *zstd.Encoder    // nil: it is only read
+	decoder *zstd.Decoder
+	plan    Plan
+	places  map[int]uint64  // by chunk, bit p-1: place p has a saved user
+	at      map[int][]int64 // by chunk, where its frames are, in the order they were written
 }
 
 func newBackup(run *Run, name string) *Backup {
 	// These options are right, and for single frames a decoder needs no Close.
 	decoder, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(journal.MaxFrame))
-	plan := run.Asked.Plan
-	return &Backup{name: name, decoder: decoder, chunkSize: plan.ChunkSize,
-		places: make([]uint64, plan.Chunks+1), at: make([][]int64, plan.Chunks+1)}
+	return &Backup{name: name, decoder: decoder, plan: run.Asked.Plan, places: map[int]uint64{}, at: map[int][]int64{}}
 }
 
 // OpenBackup reads what the file holds already and is then ready to append. What may stand at its end is said by
@@ -129,7 +127,7 @@ func (b *Backup) Close() error {
 func (b *Backup) add(users []Saved, offset int64) error {
 	for i, u := range users {
 		n := u.Chunk
-		if n < 1 || n >= len(b.at) || u.Place < 1 || u.Place > b.chunkSize || n != users[0].Chunk {
+		if n < 1 || n > b.plan.Chunks || u.Place < 1 || u.Place > b.plan.ChunkSize || n != users[0].Chunk {
 			return fmt.Errorf("chunk %d place %d is not part of the plan", n, u.Place)
 		}
 		if i == 0 {

@@ -6,10 +6,10 @@ import (
 )
 
 // size is how many users chunk n holds.
-func (a *Audit) size(n int) int { return min(a.chunkSize, a.accepted-(n-1)*a.chunkSize) }
+func (a *Audit) size(n int) int { return min(a.plan.ChunkSize, a.plan.Accepted-(n-1)*a.plan.ChunkSize) }
 
 // open are the places of chunk n that have no row.
-func (a *Audit) open(n int) uint64 { return PlacesMask(1, a.size(n)) &^ a.covered[n-1] }
+func (a *Audit) open(n int) uint64 { return PlacesMask(1, a.size(n)) &^ a.covered[n] }
 
 // IsDone says whether every place of chunk n has a row.
 func (a *Audit) IsDone(n int) bool { return a.open(n) == 0 }
@@ -18,7 +18,7 @@ func (a *Audit) IsDone(n int) bool { return a.open(n) == 0 }
 func (a *Audit) Complete() bool { return a.Left() == 0 }
 
 // Left is the number of users without a row.
-func (a *Audit) Left() int { return a.accepted - a.done }
+func (a *Audit) Left() int { return a.plan.Accepted - a.done }
 
 // Open gives the places (from 1) of chunk n that have no row.
 func (a *Audit) Open(n int) []int {
@@ -31,7 +31,7 @@ func (a *Audit) Open(n int) []int {
 
 // FirstOpen gives the first n chunks that have places without a row.
 func (a *Audit) FirstOpen(n int) (open []int) {
-	for chunk := 1; chunk <= len(a.covered) && len(open) < n; chunk++ {
+	for chunk := 1; chunk <= a.plan.Chunks && len(open) < n; chunk++ {
 		if !a.IsDone(chunk) {
 			open = append(open, chunk)
 		}
@@ -42,11 +42,11 @@ func (a *Audit) FirstOpen(n int) (open []int) {
 // Add takes a row into account. A row outside the plan, or about a place that another row is about, means that the
 // audit and the plan do not belong together.
 func (a *Audit) Add(r Row) error {
-	if r.Chunk < 1 || r.Chunk > len(a.covered) || r.From < 1 || r.To < r.From || r.To > a.size(r.Chunk) {
+	if r.Chunk < 1 || r.Chunk > a.plan.Chunks || r.From < 1 || r.To < r.From || r.To > a.size(r.Chunk) {
 		return fmt.Errorf("chunk %d part %d-%d is not part of the plan", r.Chunk, r.From, r.To)
 	}
 	mask := PlacesMask(r.From, r.To)
-	if a.covered[r.Chunk-1]&mask != 0 {
+	if a.covered[r.Chunk]&mask != 0 {
 		return fmt.Errorf("chunk %d part %d-%d is recorded twice", r.Chunk, r.From, r.To)
 	}
 	a.Users[r.Outcome] += r.Users
@@ -59,13 +59,13 @@ func (a *Audit) Add(r Row) error {
 
 func (a *Audit) mark(chunk int, places uint64) {
 	a.done += bits.OnesCount64(places)
-	a.covered[chunk-1] |= places
+	a.covered[chunk] |= places
 }
 
 // LeaveOut counts all users as done that keep does not name. keep gives the places of a chunk as a mask.
 func (a *Audit) LeaveOut(keep func(chunk int) uint64) {
-	for n := range len(a.covered) {
-		a.mark(n+1, a.open(n+1)&^keep(n+1))
+	for n := 1; n <= a.plan.Chunks; n++ {
+		a.mark(n, a.open(n)&^keep(n))
 	}
 }
 
