@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -64,19 +63,12 @@ func ReadSeal(dir *journal.Dir, name string) ([]byte, error) {
 
 // LoadSeal reads seal.json, nil if there is none.
 func LoadSeal(dir *journal.Dir) (*Seal, error) {
-	text, err := ReadSeal(dir, SealName)
-	if text == nil {
-		return nil, err
-	}
-	var s Seal
-	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, fmt.Errorf("%s cannot be understood: %w", SealName, err)
-	}
-	if s.Format != 1 {
+	s, err := load[Seal](dir, SealName)
+	if s != nil && s.Format != 1 {
 		return nil, fmt.Errorf("%s has format %d: it was made by another version of bulkdelete, or edited",
 			SealName, s.Format)
 	}
-	return &s, nil
+	return s, err
 }
 
 // WriteSeal seals a run that has ended and whose files are made. A seal that is there becomes seal.N.json.

@@ -90,8 +90,9 @@ func LoadStatus(dir *journal.Dir) (*Status, error) { return load[Status](dir, St
 // LoadControl reads control.json, nil if there is none.
 func LoadControl(dir *journal.Dir) (*PaceChange, error) { return load[PaceChange](dir, ControlName) }
 
+// load reads a file of JSON, nil if there is none.
 func load[T any](dir *journal.Dir, name string) (*T, error) {
-	text, err := dir.ReadFile(name, 1<<16)
+	text, err := dir.ReadFile(name, maxRun)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
