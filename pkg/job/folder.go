@@ -22,12 +22,12 @@ type Folder struct {
 	Path string
 	Run  *report.Run // what was asked; nil while nothing has been
 
-	cover   *report.Audit // what earlier runs did; nil until it is known which run the folder is for
+	audit   *report.Audit // what was done; nil until it is known which run the folder is for
 	dropped int           // people whom earlier runs protected, and who are not given any more
 
-	dir    *journal.Dir
-	made   []string       // folders that Claim made, the topmost first
-	unlock []func() error // what is held
+	dir     *journal.Dir
+	made    []string       // folders that Claim made, the topmost first
+	closers []func() error // of what is held, and read
 }
 
 const (
@@ -182,7 +182,7 @@ func (f *Folder) lock(name string) error {
 	case err != nil:
 		return refuse(f.Path, err)
 	}
-	f.unlock = append(f.unlock, unlock)
+	f.closers = append(f.closers, unlock)
 	return nil
 }
 
@@ -222,25 +222,23 @@ func refuse(path string, err error) error {
 // refused with what differs, unless that run can never have sent anything; so is one whose audit is not what was
 // written, or contradicts the plan of in, which is what want describes. protection is what Protect gave.
 func (f *Folder) Adopt(want *report.Run, plan *chunker.Plan, in *Input, protection Protection) (*Record, error) {
-	index, err := f.take(want)
-	if err != nil {
+	if err := f.take(want); err != nil {
 		return nil, err
 	}
 	if f.dropped > 0 {
-		err := Fail(Guard, "give the lists of before; people may be added to them",
+		return nil, Fail(Guard, "give the lists of before; people may be added to them",
 			"the run in %s protects %d people who are not on the lists of --protect any more", f.Path, f.dropped)
-		return nil, errors.Join(err, index.Close())
 	}
 	r := &Record{Input: in, Plan: plan, Protection: protection}
-	return r, f.become(r, index)
+	return r, f.become(r)
 }
 
-// take says which run the folder is for and reads its audit. The caller closes that.
-func (f *Folder) take(want *report.Run) (*report.Audit, error) {
+// take says which run the folder is for and reads its audit.
+func (f *Folder) take(want *report.Run) error {
 	if f.unused() {
 		f.Run = want
 	} else if err := f.same(want); err != nil {
-		return nil, err
+		return err
 	}
 	return f.readAudit()
 }
@@ -259,23 +257,23 @@ func (f *Folder) unused() bool {
 	return f == nil || f.Run == nil || !f.Run.Begun() || f.Run.Asked.Plan.Accepted == 0
 }
 
-func (f *Folder) readAudit() (*report.Audit, error) {
-	index, err := report.ReadAudit(f.dir, f.Run, nil)
+func (f *Folder) readAudit() error {
+	audit, err := report.ReadAudit(f.dir, f.Run, nil)
 	if err != nil {
-		return nil, auditError(f.dir, err)
+		return auditError(f.dir, err)
 	}
-	return index, nil
+	f.audit, f.closers = audit, append(f.closers, audit.Close)
+	return nil
 }
 
-// become makes a record the folder's, unless the folder's audit, which is closed, contradicts its plan.
-func (f *Folder) become(r *Record, index *report.Audit) error {
-	defer index.Close() //nolint:errcheck // it was only read
-	if index.Rows > 0 {
-		for err := range r.contradictions(index) {
+// become makes a record the folder's, unless the folder's audit contradicts its plan.
+func (f *Folder) become(r *Record) error {
+	if f.audit.Rows > 0 {
+		for err := range r.contradictions(f.audit) {
 			return auditError(f.dir, err)
 		}
 	}
-	r.Folder, f.cover = f, index
+	r.Folder = f
 	return nil
 }
 
@@ -299,7 +297,7 @@ func (f *Folder) Close() (err error) {
 		if names, _ := f.dir.Names(); len(f.made) > 0 && slices.Equal(names, []string{report.LockName}) {
 			err = f.dir.Remove(report.LockName)
 		}
-		err = errors.Join(err, closeAll(f.unlock), f.dir.Close())
+		err = errors.Join(err, closeAll(f.closers), f.dir.Close())
 	}
 	for _, path := range slices.Backward(f.made) {
 		if os.Remove(path) != nil { // it holds something
@@ -321,14 +319,14 @@ func (f *Folder) AdoptTarget(want *report.Run) error {
 }
 
 // Finished says whether every accepted row has an outcome and the run that wrote the last one ended in order.
-func (f *Folder) Finished() bool { return f.cover.Complete() && f.Run.Begun() && !f.Run.Open }
+func (f *Folder) Finished() bool { return f.audit.Complete() && f.Run.Begun() && !f.Run.Open }
 
 // Remaining is the number of users without a row in the audit.
-func (f *Folder) Remaining() int { return f.cover.Left() }
+func (f *Folder) Remaining() int { return f.audit.Left() }
 
 // Settled says whether earlier runs have recorded the user at a place of a chunk.
 func (f *Folder) Settled(chunk, place int) bool {
-	return !slices.Contains(f.cover.Open(chunk), place)
+	return !slices.Contains(f.audit.Open(chunk), place)
 }
 
 // NotePool writes down how many users the pool has after a run that ended in order.
@@ -341,7 +339,7 @@ func (f *Folder) NotePool(users int) error {
 }
 
 // Users is the number of users whom earlier runs on this folder have recorded with an outcome.
-func (f *Folder) Users(o report.Outcome) int { return f.cover.Users[o] }
+func (f *Folder) Users(o report.Outcome) int { return f.audit.Users[o] }
 
 func (f *Folder) save() error {
 	if err := f.Run.Save(f.dir); err != nil {

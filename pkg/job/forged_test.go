@@ -347,7 +347,7 @@ func TestAnAuditThatCannotBeWritten(t *testing.T) {
 			rows := 0
 			j.Observe = func(report.Row) {
 				if rows++; rows == 3 {
-					j.audit.Close() //nolint:errcheck // no row can be written from now on
+					j.folder.audit.Close() //nolint:errcheck // no row can be written from now on
 				}
 			}
 		}

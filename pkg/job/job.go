@@ -20,7 +20,7 @@ import (
 // of a [Restore]. A [Job] carries out either.
 type Deed interface {
 	held() *Folder                           // where it is done
-	prepare() error                          // called once, before the first call
+	prepare() error                          // called once, before the first call and with the audit at hand
 	chunks() iter.Seq2[chunker.Chunk, error] // whom it is done to, in order
 	do(w *work, places []int, t trail) error // does it to a chunk's places, and records what became of each
 	cells(w *work) []string                  // of a chunk's rows: what may name somebody
@@ -51,7 +51,6 @@ type Job struct {
 	Sealed      func([]string)   // called once, when members of a profile that was saved look encrypted; may be nil
 
 	folder   *Folder
-	audit    *report.Audit
 	backup   *report.Backup // nil: nobody is saved
 	closers  []func() error
 	suspects []int           // chunks that may have been sent without a row to show for it
@@ -60,7 +59,7 @@ type Job struct {
 	sealed   sync.Once
 	answered atomic.Int64 // when the API last gave a definite answer, Unix nanoseconds
 
-	mu      sync.Mutex // guards what follows, and the folder's coverage
+	mu      sync.Mutex // guards what follows, and what the audit is about
 	users   int        // that this run has done
 	failed  int        // of them
 	inDoubt []int      // chunks left without a row although a call may have been carried out
@@ -77,12 +76,11 @@ func (j *Job) Run(ctx context.Context) (err error) {
 			err = errors.Join(err, Fail(Halted, roomHint, "the audit cannot be closed: %w", closed))
 		}
 	}()
-	torn, err := j.begin()
-	if err != nil {
+	if err := j.begin(); err != nil {
 		return err
 	}
 	if j.Began != nil {
-		j.Began(torn)
+		j.Began(j.folder.audit.Torn)
 	}
 	j.feed, j.stop = context.WithCancelCause(ctx)
 	defer j.stop(nil)
@@ -110,7 +108,7 @@ func (j *Job) why(stopped *Error) *Error {
 	if cause := context.Cause(j.feed); cause != nil {
 		stopped = asError(cause)
 	}
-	if j.folder.cover.Complete() && (stopped == nil || stopped.Code == Interrupted) {
+	if j.folder.audit.Complete() && (stopped == nil || stopped.Code == Interrupted) {
 		stopped = nil // the last call did the last chunk while the run was being stopped
 	}
 	return cmp.Or(j.lost(), stopped, changed(j.Deed.changed()))
@@ -119,7 +117,7 @@ func (j *Job) why(stopped *Error) *Error {
 // lost says whether the audit's path leads elsewhere. Rows that are written from then on are in a file that nobody
 // finds.
 func (j *Job) lost() *Error {
-	err := j.audit.Check()
+	err := j.folder.audit.Check()
 	if err == nil {
 		return nil
 	}
@@ -179,7 +177,7 @@ func (j *Job) ready() *Error {
 		return err
 	}
 	// A slot may come free only when the row of the call in it is written: room for all slots is room for this one.
-	if err := j.audit.Reserve(2 * j.Workers); err != nil {
+	if err := j.folder.audit.Reserve(2 * j.Workers); err != nil {
 		return Fail(Halted, roomHint, "the disk is full, so nothing more is sent: %w", err)
 	}
 	return nil
@@ -189,16 +187,16 @@ func (j *Job) ready() *Error {
 func (j *Job) open(chunk int) []int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.folder.cover.Open(chunk)
+	return j.folder.audit.Open(chunk)
 }
 
 // record puts a row on disk, then counts it, and stops the job when too many users failed in this run. Nothing else
 // may be sent once the audit has failed.
 func (j *Job) record(row report.Row) error {
-	err := j.audit.Append(row)
+	err := j.folder.audit.Append(row)
 	j.mu.Lock()
 	if j.unclean = j.unclean || err != nil; err == nil {
-		err = j.folder.cover.Add(row)
+		err = j.folder.audit.Add(row)
 	}
 	j.users += row.Users
 	if row.Outcome == report.Failed || row.Outcome == report.Unknown {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/report"
 	"bulkdelete/pkg/who"
@@ -20,9 +21,7 @@ func (r *Record) looks(j *Job) bool {
 // lookFirst reads the users at places and deletes or suspends those who were found and are whom the run is about, once
 // their profiles are on disk where that was asked for. Nobody else is named in a call.
 func (r *Record) lookFirst(w *work, places []int, t trail) error {
-	key := func(place int) (idType, id string) { return w.idType(), w.chunk.IDs[place-1] }
-	again := func(half []int, t trail) error { return r.lookFirst(w, half, t) }
-	profiles, t, err := w.lookUp(places, t, key, again)
+	profiles, t, err := w.lookUp(places, t)
 	if profiles == nil {
 		return err
 	}
@@ -133,14 +132,11 @@ func (w *work) missing(places []int, t trail) error {
 	return w.record(absent, report.Absent, t, sentNothing)
 }
 
-// lookUp reads, whole, the users whom key names at places. nil: that cannot be had, and the places are recorded or left
-// by again, which does to a part of them what is to be done to all, or the job is ending.
-func (w *work) lookUp(places []int, t trail, key func(place int) (idType, id string), again func([]int, trail) error) (
-	found map[int][]json.RawMessage, _ trail, err error,
-) {
+// lookUp reads, whole, the users at places. nil: that cannot be had, and what there is to do is done.
+func (w *work) lookUp(places []int, t trail) (found map[int][]json.RawMessage, _ trail, err error) {
 	byType, ids := map[string][]int{}, map[string][]string{}
 	for _, place := range places {
-		idType, id := key(place)
+		idType, id := w.key(place)
 		byType[idType], ids[idType] = append(byType[idType], place), append(ids[idType], id)
 	}
 	found = map[int][]json.RawMessage{}
@@ -148,7 +144,7 @@ func (w *work) lookUp(places []int, t trail, key func(place int) (idType, id str
 		profiles, receipt, err := w.job.Client.Profiles(w.ctx(), idType, ids[idType])
 		w.job.heard(err)
 		if err != nil {
-			return nil, t, w.unread(places, t, receipt, err, again)
+			return nil, t, w.unread(places, t, receipt, err)
 		}
 		t = t.addRead(receipt)
 		maps.Copy(found, byPlace(some, profiles))
@@ -156,9 +152,22 @@ func (w *work) lookUp(places []int, t trail, key func(place int) (idType, id str
 	return found, t, nil
 }
 
+// key finds the user of a place. One who was deleted is back under an ID that lasts; who has none is never created, and
+// is found by the old user_id if never gone.
+func (w *work) key(place int) (idType, id string) {
+	users := w.users[place]
+	if users == nil {
+		return w.idType(), w.chunk.IDs[place-1]
+	}
+	if idType, id = client.KeyOf(users[0].User); id != "" && w.job.folder.Run.Asked.Deed == report.Restore {
+		return idType, id
+	}
+	return chunker.UserID, client.UserIDOf(users[0].User)
+}
+
 // unread isolates users who cannot be read, and records them: nothing is done to them, but maybe an earlier call has. A
 // failure for a reason that is about more than them leaves the chunk to the next run.
-func (w *work) unread(places []int, t trail, receipt client.Receipt, err error, again func([]int, trail) error) error {
+func (w *work) unread(places []int, t trail, receipt client.Receipt, err error) error {
 	receipt.InDoubt = false // reading does nothing that could be done unseen
 	t = t.add(receipt)
 	rule, hint, failed := w.unseen()
@@ -173,7 +182,7 @@ func (w *work) unread(places []int, t trail, receipt client.Receipt, err error, 
 	case errors.Is(err, client.Unavailable) && !w.job.answersSince(receipt.StartedAt):
 		return w.leave(t, outOfReach(err))
 	case len(places) > 1 && !errors.Is(err, client.Unavailable):
-		return w.divide(places, t, again)
+		return w.divide(places, t, func(half []int, t trail) error { return w.job.Deed.do(w, half, t) })
 	case t.InDoubt:
 		return w.record(places, report.Unknown, t, "an earlier call may have been carried out, and they cannot be read")
 	}

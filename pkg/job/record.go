@@ -39,16 +39,15 @@ func reopen(ctx context.Context, dir, input string) (_ *Record, err error) {
 		return nil, err
 	}
 	defer onError(&err, f.Close)
-	index, err := f.readAudit() // what does not hold is said first
-	if err != nil {
+	if err := f.readAudit(); err != nil { // what does not hold is said first
 		return nil, err
 	}
 	r, err := planAgain(ctx, f.dir, f.Run, input, nil)
 	if err != nil {
-		return nil, errors.Join(err, index.Close())
+		return nil, err
 	}
 	defer onError(&err, r.Input.Close)
-	return r, f.become(r, index)
+	return r, f.become(r)
 }
 
 // planAgain plans a run's input once more. lists may stand for protect.csv. The error is an *Error with the code Guard
@@ -154,12 +153,12 @@ func (r *Record) lines(*journal.Dir, *report.Run) iter.Seq2[report.Line, error] 
 
 // contradictions are the rows of an audit that are not about the users planned in their places, each a
 // *journal.DamageError, or another error that ends them.
-func (r *Record) contradictions(index *report.Audit) iter.Seq[error] {
+func (r *Record) contradictions(audit *report.Audit) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		for chunk, err := range r.chunks() {
 			var rows []report.Row
 			if err == nil {
-				rows, err = index.Chunk(chunk.Number)
+				rows, err = audit.Chunk(chunk.Number)
 			}
 			if err != nil {
 				yield(err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"bulkdelete/pkg/chunker"
 	"bulkdelete/pkg/client"
 	"bulkdelete/pkg/report"
 )
@@ -68,23 +67,13 @@ func (w *work) never(places []int, t trail) error {
 	return nil
 }
 
-// key finds the user of a place who is back, or is suspended. Who has no ID that lasts is never created, and is found
-// by the old user_id if never gone.
-func (w *work) key(place int) (idType, id string) {
-	user := w.users[place][0].User
-	if idType, id = client.KeyOf(user); id != "" && w.job.folder.Run.Asked.Deed == report.Restore {
-		return idType, id
-	}
-	return chunker.UserID, client.UserIDOf(user)
-}
-
 // recreate finds out who of places exists, creates the others in one call, and records what became of them.
 // Creating is never repeated without looking: a creation whose answer was lost may have been carried out.
 func (w *work) recreate(places []int, t trail) error {
 	if len(places) == 0 {
 		return nil
 	}
-	found, t, err := w.lookUp(places, t, w.key, w.recreate)
+	found, t, err := w.lookUp(places, t)
 	if found == nil {
 		return err
 	}

@@ -59,12 +59,8 @@ func (r *Redaction) check() error {
 	if seal == nil {
 		return Fail(Guard, "bulkdelete report seals it", "the run in %s is not sealed", r.Path)
 	}
-	index, err := r.readAudit()
-	if err != nil {
+	if err := r.readAudit(); err != nil {
 		return err
-	}
-	if err := index.Close(); err != nil {
-		return refuse(r.Path, err)
 	}
 	wrong, err := seal.Check(r.dir)
 	if err != nil {
@@ -78,7 +74,7 @@ func (r *Redaction) check() error {
 				r.Path, name, wrong[name])
 		}
 	}
-	if seal.LastHash != index.Hash() || seal.FirstHash != run.Seed() {
+	if seal.LastHash != r.audit.Hash() || seal.FirstHash != run.Seed() {
 		return Fail(Guard, "bulkdelete verify says more", "the seal in %s is about another audit", r.Path)
 	}
 	return nil

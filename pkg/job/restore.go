@@ -59,13 +59,11 @@ func OpenRestore(ctx context.Context, dir string) (_ *Restore, err error) {
 			"move "+text.ShellWord(folder.Path)+" away to begin again: users who exist are left as they are",
 			"%s has been written to since %s began", of.dir.Name(report.BackupName), folder.Path)
 	}
-	index, err := folder.take(want)
-	if err != nil {
+	if err := folder.take(want); err != nil {
 		return nil, err
 	}
-	r.Folder, folder.cover = folder, index
-	folder.cover.LeaveOut(r.places)
-	return r, index.Close()
+	r.Folder = folder
+	return r, r.prepare()
 }
 
 // read finds out who of a run can come back: who is in the backup, but for those whom the run did not delete or
@@ -83,7 +81,7 @@ func (r *Restore) read(dir *journal.Dir, of *report.Run) (err error) {
 			return err
 		}
 	}
-	index, err := report.ReadAudit(dir, of, func(row *report.Row) {
+	audit, err := report.ReadAudit(dir, of, func(row *report.Row) {
 		mask := report.PlacesMask(row.From, row.To)
 		switch row.Outcome {
 		case report.Deleted, report.Suspended:
@@ -101,7 +99,7 @@ func (r *Restore) read(dir *journal.Dir, of *report.Run) (err error) {
 	for _, places := range r.keep {
 		r.Users += bits.OnesCount64(places)
 	}
-	return index.Close()
+	return audit.Close()
 }
 
 // SetsBack says whether users get back a status, and are not created.
@@ -254,7 +252,11 @@ func (r *Restore) lines(dir *journal.Dir, run *report.Run) iter.Seq2[report.Line
 
 func (r *Restore) changed() error { return nil }
 
-func (r *Restore) prepare() error { return nil }
+// prepare leaves out whom the restore is not about.
+func (r *Restore) prepare() error {
+	r.audit.LeaveOut(r.places)
+	return nil
+}
 
 // chunks gives the numbers of the run's chunks: who is in them is read from the backup.
 func (r *Restore) chunks() iter.Seq2[chunker.Chunk, error] {

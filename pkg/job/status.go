@@ -104,14 +104,14 @@ func gone(s *report.Status) bool {
 
 // standing is how a run on which nobody works stands.
 func standing(dir *journal.Dir, run *report.Run) (*report.Status, error) {
-	index, err := report.ReadAudit(dir, run, nil)
+	audit, err := report.ReadAudit(dir, run, nil)
 	if err != nil {
 		return nil, auditError(dir, err)
 	}
-	defer index.Close() //nolint:errcheck // it was only read
+	defer audit.Close() //nolint:errcheck // it was only read
 	s, last := lastKnown(run), run.Last()
 	s.State, s.ExitCode, s.By, s.StartedAt, s.UpdatedAt = report.Died, int(Halted), last.By, last.StartedAt, last.StartedAt
-	s.Users, s.Left = run.Asked.Plan.Accepted, index.Left()
+	s.Users, s.Left = run.Asked.Plan.Accepted, audit.Left()
 	s.Done = s.Users - s.Left
 	s.HeldBy = "it died; to go on: " + last.Resume
 	before, err := report.LoadStatus(dir) // the last heartbeat

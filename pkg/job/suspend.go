@@ -164,7 +164,7 @@ func (r *Restore) isOurs(chunk, place int, is who.Person) bool {
 // setBack gives users at places the status that they had, if their status is still the run's. All others are left
 // alone.
 func (r *Restore) setBack(w *work, places []int, t trail) error {
-	found, t, err := w.lookUp(places, t, w.key, func(half []int, t trail) error { return r.setBack(w, half, t) })
+	found, t, err := w.lookUp(places, t)
 	if found == nil {
 		return err
 	}

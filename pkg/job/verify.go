@@ -58,7 +58,7 @@ type View struct {
 	want    Expect
 	seal    *report.Seal    // nil: there is none, or it cannot be read
 	lost    error           // why it cannot be read
-	index   *report.Audit   // nil: the audit does not hold
+	audit   *report.Audit   // nil: the audit does not hold
 	deed    Deed            // nil: who the audit and the files tell of is not known
 	sum     *report.Summary // nil: it could not be made
 	closers []func() error
@@ -117,7 +117,7 @@ func Verify(ctx context.Context, dir string, want Expect) (_ *View, err error) {
 	if v.seal.IsRedacted() && v.Run.Asked.Deed.Undoes() {
 		v.Remaining = 0 // whom it was about stood in the backup; only finished ones are redacted
 	}
-	v.Finished = v.index != nil && v.Remaining == 0 && v.Run.Begun() && !v.Run.Open
+	v.Finished = v.audit != nil && v.Remaining == 0 && v.Run.Begun() && !v.Run.Open
 	return v, nil
 }
 
@@ -126,7 +126,7 @@ func (v *View) Close() error { return closeAll(v.closers) }
 
 // checkAudit reads the chain.
 func (v *View) checkAudit(context.Context) error {
-	index, err := report.ReadAudit(v.dir, v.Run, nil)
+	audit, err := report.ReadAudit(v.dir, v.Run, nil)
 	switch {
 	case isDamage(err):
 		v.problem("the audit cannot be believed: %v", err)
@@ -135,15 +135,15 @@ func (v *View) checkAudit(context.Context) error {
 	case err != nil:
 		return Fail(Halted, diskHint, "the audit cannot be read: %w", err)
 	}
-	v.index, v.closers = index, append(v.closers, index.Close)
-	v.AuditRows, v.LastRowHash, v.Torn = index.Rows, index.Hash(), index.Torn
-	v.Users, v.Remaining, v.Invalid = index.Users, index.Left(), v.Run.Asked.Plan.Invalid
+	v.audit, v.closers = audit, append(v.closers, audit.Close)
+	v.AuditRows, v.LastRowHash, v.Torn = audit.Rows, audit.Hash(), audit.Torn
+	v.Users, v.Remaining, v.Invalid = audit.Users, audit.Left(), v.Run.Asked.Plan.Invalid
 	v.Deleted, v.Suspended = v.Users[report.Deleted], v.Users[report.Suspended]
 	v.Absent = v.Users[report.Absent]
-	v.Spared, v.Mismatched = v.Users[report.Spared], index.Mismatched
+	v.Spared, v.Mismatched = v.Users[report.Spared], audit.Mismatched
 	v.Failed, v.Unknown = v.Users[report.Failed], v.Users[report.Unknown]
-	if hash := v.want.Hash; hash != "" && hash != index.Hash() {
-		v.problem("the audit's last row has the hash %s, not %s", index.Hash(), hash)
+	if hash := v.want.Hash; hash != "" && hash != audit.Hash() {
+		v.problem("the audit's last row has the hash %s, not %s", audit.Hash(), hash)
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ func (v *View) checkAudit(context.Context) error {
 // checkPlan finds what the files are made from besides the audit, and holds the audit's rows to the users planned.
 func (v *View) checkPlan(ctx context.Context) error {
 	const behind = "the users behind the audit's rows, and the files made from them: %v"
-	if v.index == nil {
+	if v.audit == nil {
 		return nil
 	}
 	if v.Run.Asked.Deed.Undoes() {
@@ -171,7 +171,7 @@ func (v *View) checkPlan(ctx context.Context) error {
 		return nil
 	}
 	v.deed, v.Plan, v.closers = record, record.Plan, append(v.closers, record.Input.Close)
-	for err := range record.contradictions(v.index) {
+	for err := range record.contradictions(v.audit) {
 		if !isDamage(err) {
 			return Fail(Halted, rerunHint, "the audit cannot be held to the plan: %w", err)
 		}
@@ -203,8 +203,8 @@ func (v *View) openRestore() error {
 		return errors.Join(err, fmt.Errorf("%s is not the backup that was restored", around.Name(report.BackupName)))
 	}
 	v.deed = r
-	v.index.LeaveOut(r.places)
-	v.Remaining = v.index.Left()
+	v.audit.LeaveOut(r.places)
+	v.Remaining = v.audit.Left()
 	return nil
 }
 
@@ -255,7 +255,7 @@ func (v *View) sealDecides(name string) bool {
 func (v *View) checkBackup(ctx context.Context) error {
 	name := saves(v.Run)
 	switch erased := v.seal.IsRedacted(); {
-	case name == "", v.index == nil && !erased:
+	case name == "", v.audit == nil && !erased:
 		return nil
 	case !erased:
 		err := v.readSaved(name)
@@ -332,7 +332,7 @@ func (v *View) checkSeal(context.Context) error {
 	case seal == nil:
 		return nil
 	}
-	x := v.index
+	x := v.audit
 	if x != nil && (seal.LastHash != x.Hash() || seal.FirstHash != v.Run.Seed() || seal.Rows != x.Rows) {
 		v.problem("%s is about another audit: its last row has the hash %s", report.SealName, seal.LastHash)
 	}
@@ -356,7 +356,7 @@ func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int, 
 	found func(line int, id string, said report.Outcome)) error {
 	pool, ctx := errgroup.WithContext(ctx)
 	pool.SetLimit(workers)
-	var turn sync.Mutex // of found, and of the index
+	var turn sync.Mutex // of found, and of the audit
 	for chunk, err := range v.deed.chunks() {
 		if err != nil {
 			return errors.Join(err, pool.Wait())
@@ -372,7 +372,7 @@ func (v *View) FindLiving(ctx context.Context, api *client.Client, workers int, 
 			read.Add(int64(len(chunk.IDs)))
 			turn.Lock()
 			defer turn.Unlock()
-			rows, err := v.index.Chunk(chunk.Number)
+			rows, err := v.audit.Chunk(chunk.Number)
 			for i, id := range chunk.IDs {
 				var said report.Outcome
 				for _, r := range rows {
