@@ -17,58 +17,55 @@ import (
 // suspended is the status that --suspend gives.
 const suspended = "Suspended"
 
-// aim is the status that a user is to have, and what the profile says before.
-type aim struct {
-	client.UserStatus
-	before who.Person
-}
-
-// setting is the change that gives users at places a status. Those who are not there any more are missing.
-func (w *work) setting(outcome, missing report.Outcome, is, isNot string, aims map[int]aim) change {
+// setting is the change that gives users at places the status that to says. before is how their profiles were found.
+// Those who are not there any more are missing.
+func (w *work) setting(outcome, missing report.Outcome, is, isNot string, before map[int]who.Person,
+	to func(place int) string) change {
 	now := map[int]who.Person{} // as they were shown last; without an entry: not at all
-	has := func(place int) bool { return now[place].Status == aims[place].Status }
+	has := func(place int) bool { return now[place].Status == to(place) }
 	return change{outcome: outcome, is: is, isNot: isNot,
 		send: func(places []int) (said []int, r client.Receipt, err error) {
 			var list []client.UserStatus
 			for _, place := range places {
-				if !slices.Contains(list, aims[place].UserStatus) { // two IDs may name one user
-					list = append(list, aims[place].UserStatus)
+				u := client.UserStatus{UserID: before[place].UserID, Status: to(place)}
+				if !slices.Contains(list, u) { // two IDs may name one user
+					list = append(list, u)
 				}
 			}
 			shown, r, err := w.job.Client.SetStatuses(w.ctx(), list)
 			clear(now)
 			for _, place := range places {
-				now[place] = profileOf(shown[aims[place].UserID])
+				now[place] = profileOf(shown[before[place].UserID])
 			}
 			said, _ = split(places, has)
 			return said, r, err
 		},
-		look: func(places []int) (before, after []int, r client.Receipt, err error) {
-			list, r, err := w.job.Client.Profiles(w.ctx(), chunker.UserID, userIDs(places, aims))
+		look: func(places []int) (as, after []int, r client.Receipt, err error) {
+			var ids []string
+			for _, place := range places {
+				ids = append(ids, before[place].UserID)
+			}
+			list, r, err := w.job.Client.Profiles(w.ctx(), chunker.UserID, ids)
 			clear(now)
 			for place, users := range byPlace(places[:len(list)], list) {
 				if len(users) > 0 {
 					now[place] = profileOf(users[0])
 				}
 			}
-			before, after = split(places, func(place int) bool { return now[place].UserID != "" && !has(place) })
-			return before, after, r, err
+			as, after = split(places, func(place int) bool { return now[place].UserID != "" && !has(place) })
+			return as, after, r, err
 		},
 		settle: func(places []int, t trail, how string) error {
 			done, gone := split(places, has)
 			if err := w.record(gone, missing, t, "no such user any more"); err != nil {
 				return err
 			}
-			return w.record(done, outcome, t, join(how, since(done, aims, now)))
+			if outcome == report.Suspended {
+				how = join(how, since(done, before, now))
+			}
+			return w.record(done, outcome, t, how)
 		},
 	}
-}
-
-func userIDs(places []int, aims map[int]aim) (ids []string) {
-	for _, place := range places {
-		ids = append(ids, aims[place].UserID)
-	}
-	return ids
 }
 
 // profileOf gives what of a profile is decided on; what is none says nothing.
@@ -85,12 +82,12 @@ func StatusOf(profile json.RawMessage) string { return profileOf(profile).Status
 const sinceWords = "status changed at "
 
 // since says when users were suspended, as far as their profiles have moved.
-func since(places []int, aims map[int]aim, now map[int]who.Person) string {
+func since(places []int, before, now map[int]who.Person) string {
 	var last time.Time
 	for _, place := range places {
 		at, err := time.Parse(time.RFC3339, now[place].StatusChangedAt)
-		moved := now[place].StatusChangedAt != aims[place].before.StatusChangedAt
-		if err == nil && moved && aims[place].Status == suspended && at.After(last) {
+		moved := now[place].StatusChangedAt != before[place].StatusChangedAt
+		if err == nil && moved && at.After(last) {
 			last = at
 		}
 	}
@@ -112,7 +109,7 @@ func sinceOf(message string) time.Time {
 // earlier run may have suspended, saved as they were before. Of the others, to be saved now, already are suspended.
 func (w *work) suspend(places []int, profiles map[int][]json.RawMessage, t trail) (send, already []int, err error) {
 	var ours []int
-	aims, now, unfit := map[int]aim{}, map[int]who.Person{}, map[string][]int{}
+	before, now, unfit := map[int]who.Person{}, map[int]who.Person{}, map[string][]int{}
 	var saved map[int][]report.Saved
 	if t.InDoubt {
 		if saved, err = w.job.backup.Chunk(w.chunk.Number); err != nil {
@@ -121,7 +118,7 @@ func (w *work) suspend(places []int, profiles map[int][]json.RawMessage, t trail
 	}
 	for _, place := range places {
 		p := profileOf(profiles[place][0])
-		now[place], aims[place] = p, aim{client.UserStatus{UserID: p.UserID, Status: suspended}, p}
+		now[place], before[place] = p, p
 		earlier := saved[place]
 		switch {
 		case len(profiles[place]) > 1:
@@ -133,15 +130,16 @@ func (w *work) suspend(places []int, profiles map[int][]json.RawMessage, t trail
 		case p.Status != suspended:
 			send = append(send, place)
 		case len(earlier) == 1 && StatusOf(earlier[0].User) != suspended:
-			ours, aims[place] = append(ours, place), aim{aims[place].UserStatus, profileOf(earlier[0].User)}
+			ours, before[place] = append(ours, place), profileOf(earlier[0].User)
 		default:
 			already = append(already, place)
 		}
 	}
-	w.change = w.setting(report.Suspended, report.Absent, "suspended", "not suspended", aims)
+	w.change = w.setting(report.Suspended, report.Absent, "suspended", "not suspended", before,
+		func(int) string { return suspended })
 	if err = w.recordEach(unfit, report.Failed, t); err == nil {
 		const why = "saved by an earlier run, and suspended now: taken for suspended by it"
-		err = w.record(ours, report.Suspended, t, join(why, since(ours, aims, now)))
+		err = w.record(ours, report.Suspended, t, join(why, since(ours, before, now)))
 	}
 	return send, already, err
 }
@@ -169,17 +167,17 @@ func (r *Restore) setBack(w *work, places []int, t trail) error {
 		return err
 	}
 	var send, done, gone []int
-	aims, others := map[int]aim{}, map[string][]int{}
+	before, others := map[int]who.Person{}, map[string][]int{}
+	was := func(place int) string { return StatusOf(w.users[place][0].User) }
 	for _, place := range places {
 		if len(found[place]) == 0 {
 			gone = append(gone, place)
 			continue
 		}
-		switch was, is := profileOf(w.users[place][0].User), profileOf(found[place][0]); {
+		switch is := profileOf(found[place][0]); {
 		case r.isOurs(w.chunk.Number, place, is):
-			send = append(send, place)
-			aims[place] = aim{client.UserStatus{UserID: was.UserID, Status: was.Status}, is}
-		case is.Status == was.Status && t.InDoubt:
+			send, before[place] = append(send, place), is
+		case is.Status == was(place) && t.InDoubt:
 			done = append(done, place)
 		default:
 			why := "changed meanwhile: the status is " + is.Status
@@ -200,7 +198,7 @@ func (r *Restore) setBack(w *work, places []int, t trail) error {
 		return err
 	}
 	t.InDoubt, t.seen = false, true // they are suspended now
-	w.change = w.setting(report.Restored, report.Failed, "set back", "suspended", aims)
+	w.change = w.setting(report.Restored, report.Failed, "set back", "suspended", before, was)
 	return w.send(send, t)
 }
 
