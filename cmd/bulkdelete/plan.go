@@ -47,6 +47,9 @@ func (d *deletion) look(ctx context.Context) error {
 	if err := d.readInput(ctx, nil); err != nil {
 		return err
 	}
+	if err := d.findNext(); err != nil {
+		return err
+	}
 	if !d.console.json { // what is known already comes before anybody is asked
 		t := &table{}
 		d.showInput(t, d.console.out)
@@ -149,7 +152,7 @@ func (d *deletion) showInput(t *table, w io.Writer) {
 	}
 	showUsers := w == k.out || k.terminal // elsewhere standard error is a log, and logs name no user
 	if showUsers {
-		t.rows(first, d.first)
+		t.rows(first, d.next)
 	}
 	d.showRejected(t)
 	if showUsers {

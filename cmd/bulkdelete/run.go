@@ -65,7 +65,7 @@ type deletion struct {
 	object      *objects.Object // the input where it is a URL
 	dir         string          // the run's folder; run only
 	chunks      chunker.Options
-	first       []string       // accepted rows, to show
+	next        []string       // accepted rows whose turn has not come, to show
 	refused     []string       // rejected rows, to show
 	codes       map[string]int // rejected rows by class of reason
 	met         map[string]int // rows that name somebody on a list
@@ -156,14 +156,11 @@ func (d *deletion) run(ctx context.Context) error {
 	if err := d.checkRejected(); err != nil && !d.Finished() {
 		return err
 	}
-	switch d.left() {
-	case 0:
+	if err := d.findNext(); err != nil {
+		return err
+	}
+	if d.left() == 0 {
 		d.offline = fmt.Sprintf("there is nobody left to %s", d.deed())
-	case d.Plan.Accepted:
-	default:
-		if err := d.findNext(); err != nil {
-			return err
-		}
 	}
 	return d.perform(ctx, d.Record, d.Folder, approval{verb: string(d.deed()), check: d.check, resume: d.resume(),
 		show: func() error {
@@ -188,29 +185,23 @@ func (d *deletion) settled(chunk, place int) bool { return d.Folder != nil && d.
 
 // findNext finds the first users whose turn has not come, to show.
 func (d *deletion) findNext() error {
-	d.first = nil
 	defer d.console.watch(d.through("looking for the next users in " + d.Input.Name))()
 	for row, err := range d.Plan.All(d.Input.Reader()) {
 		if err != nil {
 			return err
 		}
 		if row.Code == "" && !d.settled(row.Chunk, row.Place) {
-			d.first = shown(d.first, row.Line, string(row.ID))
+			d.next = append(d.next, shown(row.Line, string(row.ID)))
 		}
-		if len(d.first) == samples {
+		if len(d.next) == samples {
 			break
 		}
 	}
 	return nil
 }
 
-// shown adds a row to those that are shown to a person, unless they are enough.
-func shown(rows []string, line int, what string) []string {
-	if len(rows) == samples {
-		return rows
-	}
-	return append(rows, fmt.Sprintf("line %d: %s", line, text.Clean(what)))
-}
+// shown is a row to show to a person.
+func shown(line int, what string) string { return fmt.Sprintf("line %d: %s", line, text.Clean(what)) }
 
 // read is everything offline: the folder, held from now on, the input, the plan, and what earlier runs on the
 // folder did. A folder that was made for nothing goes when it is closed.
@@ -303,12 +294,13 @@ func (d *deletion) scan(ctx context.Context) (err error) {
 	defer d.console.watch(d.through("reading " + d.Input.Name))()
 	d.Plan, err = chunker.Scan(ctx, d.Input.Reader(), d.chunks, func(row chunker.Row) error {
 		if row.Code == "" {
-			d.first = shown(d.first, row.Line, string(row.ID))
 			return nil
 		}
 		d.codes[row.Code]++
 		d.meet(lists, row.ID)
-		d.refused = shown(d.refused, row.Line, row.Reason)
+		if len(d.refused) < samples {
+			d.refused = append(d.refused, shown(row.Line, row.Reason))
+		}
 		return nil
 	})
 	if ctx.Err() != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/creack/pty"
+
+	"bulkdelete/pkg/report"
 )
 
 // terminal is the program at a terminal of its own.
@@ -280,6 +283,36 @@ func TestSummaryGoesToThePipe(t *testing.T) {
 	c.Stdout, c.SysProcAttr = &out, ownSession()
 	if code := openTerminal(t, c, 80).end(t); code != 0 || strings.Contains(out.String(), "\x1b") {
 		t.Errorf("exit code %d; status --watch puts into a file %q", code, &out)
+	}
+}
+
+// A run that died when everybody was done shows nobody as the next.
+func TestNobodyIsNextWhenAllAreDone(t *testing.T) {
+	p, dir := newPool(t, 100, ""), t.TempDir()
+	writeUsers(t, filepath.Join(dir, "all.csv"), 1, 100)
+	wants(t, p.command(dir, "run", "all.csv", "--yes"), 0)
+	path := filepath.Join(dir, "all.bulkdelete", "run.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var run report.Run
+	if err := json.Unmarshal(text, &run); err != nil {
+		t.Fatal(err)
+	}
+	run.Open, run.Last().Ended = true, nil
+	if text, err = json.Marshal(run); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := p.command(dir, "run", "all.csv", "--yes")
+	c.SysProcAttr = ownSession()
+	term := openTerminal(t, c, 80)
+	if code := term.end(t); code != 0 || !strings.Contains(term.String(), "0 are left") ||
+		strings.Contains(term.String(), "next users") {
+		t.Errorf("exit code %d; the terminal shows:\n%s", code, term)
 	}
 }
 
