@@ -28,6 +28,7 @@ type pass struct {
 
 	seen  seen           // of the first pass
 	again int            // duplicates that a later pass has met
+	ours  bool           // the row that was read last is one of the shard's
 	first int            // line of the present block's first row
 	block []byte         // the rows of the present block, as they are digested
 	all   hash.Hash      // of all decisions
@@ -175,9 +176,10 @@ func (p *pass) next() (row Row, err error) {
 	if row.Code == "" {
 		err = p.accept(&row)
 	} else {
+		p.ours = p.plan.Options.Shard == 0
 		p.all.Write(binary.LittleEndian.AppendUint32([]byte("rejected "+row.Code+" "), uint32(row.Line)))
 	}
-	p.plan.count(&row, p.ours(&row))
+	p.plan.count(&row, p.ours)
 	return row, err
 }
 
@@ -247,10 +249,12 @@ func (p *pass) firstLine(row *Row) uint32 {
 	return 0
 }
 
-// accept gives a row its chunk and its place there, and ends the block if it is complete.
+// accept gives a row its chunk and its place there, and ends the block if it is complete. Chunks are dealt out to the
+// shards in turn.
 func (p *pass) accept(row *Row) error {
 	o := &p.plan.Options
-	row.Chunk, row.Place = p.plan.AllAccepted/o.ChunkSize/o.Shards+1, p.plan.AllAccepted%o.ChunkSize+1
+	chunk, place := p.plan.AllAccepted/o.ChunkSize, p.plan.AllAccepted%o.ChunkSize
+	row.Chunk, row.Place, p.ours = chunk/o.Shards+1, place+1, chunk%o.Shards == o.Shard
 	p.plan.AllAccepted++
 	if p.proven() {
 		p.first = row.Line
@@ -260,20 +264,10 @@ func (p *pass) accept(row *Row) error {
 		p.block = append(append(p.block, row.Raw...), '\n')
 	}
 	p.block = binary.LittleEndian.AppendUint32(p.block, uint32(row.Line)) // a block holds only where it stood
-	if p.plan.AllAccepted%o.blockSize() == 0 {
+	if row.Place == o.ChunkSize && p.plan.AllAccepted%o.blockSize() == 0 {
 		return p.endBlock(row.Line)
 	}
 	return nil
-}
-
-// ours says whether the row that was read last is one of the shard's: chunks are dealt out in turn, and rejected rows are
-// the first shard's.
-func (p *pass) ours(row *Row) bool {
-	o := &p.plan.Options
-	if row.Code != "" {
-		return o.Shard == 0
-	}
-	return (p.plan.AllAccepted-1)/o.ChunkSize%o.Shards == o.Shard
 }
 
 // proven says whether all rows so far stand in blocks that are complete, and in a later pass as they were planned.

@@ -108,7 +108,7 @@ func Scan(ctx context.Context, r io.Reader, o Options, visit func(Row) error) (*
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if err == nil && visit != nil && p.ours(&row) {
+		if err == nil && visit != nil && p.ours {
 			err = visit(row)
 		}
 		if err != nil {
@@ -125,7 +125,7 @@ func (p *Plan) All(r io.Reader) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		in := openPass(r, p.Options, p)
 		for row, err := range in.rows {
-			if (err != nil || in.ours(&row)) && !yield(row, err) {
+			if (err != nil || in.ours) && !yield(row, err) {
 				return
 			}
 		}
@@ -144,7 +144,7 @@ func (p *Plan) Split(r io.Reader) iter.Seq2[Chunk, error] {
 				yield(Chunk{}, err)
 				return
 			}
-			if row.Code == "" && in.ours(&row) {
+			if row.Code == "" && in.ours {
 				if row.Place == 1 {
 					n := p.Options.ChunkSize
 					held = append(held, Chunk{row.Chunk, make([]string, 0, n), make([]int, 0, n), make([]string, 0, n)})
