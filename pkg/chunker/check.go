@@ -160,6 +160,10 @@ func invisible(r rune) bool {
 
 // trim cuts white space and what looks like it (no-break and full-width spaces, zero-width marks) from around an ID.
 func trim(cell []byte) []byte {
+	cell = bytes.TrimSpace(cell)
+	if n := len(cell); n == 0 || cell[0] < utf8.RuneSelf && cell[n-1] < utf8.RuneSelf {
+		return cell // as nearly all are
+	}
 	return bytes.TrimFunc(cell, func(r rune) bool {
 		return unicode.IsSpace(r) || r >= utf8.RuneSelf && unicode.In(r, unicode.Cf, unicode.Z)
 	})

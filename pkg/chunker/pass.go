@@ -28,7 +28,8 @@ type pass struct {
 
 	seen  seen           // of the first pass
 	again int            // duplicates that a later pass has met
-	ours  bool           // the row that was read last is one of the shard's
+	row   Row            // the present one
+	ours  bool           // it is one of the shard's
 	first int            // line of the present block's first row
 	block []byte         // the rows of the present block, as they are digested
 	all   hash.Hash      // of all decisions
@@ -125,8 +126,7 @@ func isMark(line []byte) bool {
 // rows gives every row with what becomes of it, and as the last element why the pass ended before the input did.
 func (p *pass) rows(yield func(Row, error) bool) {
 	for p.err == nil {
-		var row Row
-		if row, p.err = p.next(); p.err == nil && !yield(row, nil) {
+		if p.err = p.next(); p.err == nil && !yield(p.row, nil) {
 			return
 		}
 	}
@@ -139,34 +139,34 @@ func (p *pass) rows(yield func(Row, error) bool) {
 	}
 }
 
-// next decides what becomes of the next row, and accounts for it. At the end it gives io.EOF, and the plan is complete.
-func (p *pass) next() (row Row, err error) {
-	err = p.reader.next()
+// next goes to the next row, decides what becomes of it, and accounts for it. At the end it gives io.EOF, and the plan
+// is complete.
+func (p *pass) next() error {
+	err := p.reader.next()
 	for err == nil && p.line < p.from {
 		err = p.reader.next()
 	}
 	switch {
 	case err == io.EOF:
-		return row, p.finish()
+		return p.finish()
 	case err != nil:
-		return row, err
+		return err
 	case p.line > math.MaxUint32:
-		return row, fail(p.line, "more than %d lines: split the file", math.MaxUint32)
+		return fail(p.line, "more than %d lines: split the file", math.MaxUint32)
 	}
-	row.Line, row.Raw = p.line, p.raw
+	row := &p.row
+	*row = Row{Line: p.line, Raw: p.raw}
 	if column := p.plan.Column - 1; column < len(p.cells) {
 		row.ID = trim(p.cells[column])
 	}
 	if p.odd && len(p.cells) == p.plan.Columns && bytes.Contains(row.ID, quoteMark) {
-		return row, p.misplacedQuote()
+		return p.misplacedQuote()
 	}
 	if row.Code, row.Reason = p.judge(row.ID); row.Code == "" {
 		row.Code, row.Reason = p.check.check(row.ID)
 	}
 	if row.Code == "" {
-		if first := p.firstLine(&row); first != 0 {
-			row.Code, row.Reason = codeDuplicate, fmt.Sprintf("the same ID as in line %d", first)
-		}
+		row.Code, row.Reason = p.repeated()
 	}
 	if row.Code != "" || p.check.fits == nil {
 		if t := looksLike(row.ID); t != "" && t != p.check.name {
@@ -174,13 +174,13 @@ func (p *pass) next() (row Row, err error) {
 		}
 	}
 	if row.Code == "" {
-		err = p.accept(&row)
+		err = p.accept()
 	} else {
 		p.ours = p.plan.Options.Shard == 0
 		p.all.Write(binary.LittleEndian.AppendUint32([]byte("rejected "+row.Code+" "), uint32(row.Line)))
 	}
-	p.plan.count(&row, p.ours)
-	return row, err
+	p.plan.count(row, p.ours)
+	return err
 }
 
 // judge says what is wrong with a row as a whole, whatever its ID is.
@@ -232,27 +232,27 @@ func (p *pass) swallowed(own []byte) (line int) {
 	return 0
 }
 
-// firstLine gives the line of an earlier row with the same ID, and 0 if there is none.
-func (p *pass) firstLine(row *Row) uint32 {
-	line := uint32(row.Line)
+// repeated says whether an earlier row has the same ID.
+func (p *pass) repeated() (code, reason string) {
+	first, line := uint32(0), uint32(p.row.Line)
 	if p.planned == nil {
-		first := p.seen.add(p.check.key(row.ID), line)
-		if first != 0 {
+		if first = p.seen.add(p.check.key(p.row.ID), line); first != 0 {
 			p.plan.duplicates = append(p.plan.duplicates, [2]uint32{line, first})
 		}
-		return first
-	}
-	if d := p.planned.duplicates; p.again < len(d) && d[p.again][0] == line {
+	} else if d := p.planned.duplicates; p.again < len(d) && d[p.again][0] == line {
+		first = d[p.again][1]
 		p.again++
-		return d[p.again-1][1]
 	}
-	return 0
+	if first == 0 {
+		return "", ""
+	}
+	return codeDuplicate, fmt.Sprintf("the same ID as in line %d", first)
 }
 
-// accept gives a row its chunk and its place there, and ends the block if it is complete. Chunks are dealt out to the
+// accept gives the row its chunk and its place there, and ends the block if it is complete. Chunks are dealt out to the
 // shards in turn.
-func (p *pass) accept(row *Row) error {
-	o := &p.plan.Options
+func (p *pass) accept() error {
+	row, o := &p.row, &p.plan.Options
 	chunk, place := p.plan.AllAccepted/o.ChunkSize, p.plan.AllAccepted%o.ChunkSize
 	row.Chunk, row.Place, p.ours = chunk/o.Shards+1, place+1, chunk%o.Shards == o.Shard
 	p.plan.AllAccepted++

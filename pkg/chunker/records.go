@@ -119,7 +119,7 @@ func (r *reader) cut() error {
 	}
 	for i, cell := range r.cells {
 		switch n := len(cell); {
-		case !bytes.Contains(cell, quoteMark):
+		case bytes.IndexByte(cell, '"') < 0:
 		case isQuoted(cell, r.comma):
 			if cell = cell[1 : n-1]; bytes.ContainsAny(cell, "\"\r") {
 				cell = bytes.ReplaceAll(bytes.ReplaceAll(cell, []byte(`""`), quoteMark), []byte("\r\n"), []byte("\n"))
