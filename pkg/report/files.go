@@ -118,6 +118,9 @@ type files struct {
 	all       []*made // CSV files
 
 	done, failed, rejected, spared, remaining *made
+
+	at    [2]int // the chunk and the first place of the row that cells are of
+	cells string // between a line's number and its record: the same for all of the row's users
 }
 
 // make reads the audits, and then the lines.
@@ -214,7 +217,7 @@ func (out *files) put(l Line, s *Summary) error {
 	number := strconv.Itoa(l.Line)
 	if l.Chunk == 0 {
 		s.reject(l)
-		return out.row(out.rejected, nil, out.layout.bare(l.Raw), number, l.Reason)
+		return out.row(out.rejected, "", out.layout.bare(l.Raw), number, l.Reason)
 	}
 	s.Accepted++
 	row, err := out.find(l.Chunk, l.Place)
@@ -223,25 +226,26 @@ func (out *files) put(l Line, s *Summary) error {
 		return err
 	case row == nil:
 		s.Remaining++
-		return out.row(out.remaining, nil, l.Raw)
+		return out.row(out.remaining, "", l.Raw)
 	case row.Outcome == Spared:
 		l.Reason = row.Reason()
 		s.stats.addSample(&s.stats.SparedRows, l)
-		return out.row(out.spared, nil, out.layout.bare(l.Raw), number, l.Reason)
+		return out.row(out.spared, "", out.layout.bare(l.Raw), number, l.Reason)
 	case row.Outcome == Failed || row.Outcome == Unknown:
 		l.Code, l.Reason = row.kind(), row.Reason()
 		s.stats.addSample(&s.stats.FailedRows, l)
-		return out.row(out.failed, nil, out.layout.bare(l.Raw), number, string(row.Outcome), l.Reason, row.requestID())
+		return out.row(out.failed, "", out.layout.bare(l.Raw), number, string(row.Outcome), l.Reason, row.requestID())
 	}
-	return out.row(out.done, []string{number, strconv.Itoa(l.Chunk), string(row.Outcome), row.requestID(),
-		row.endedAt().UTC().Format(time.RFC3339)}, l.Raw)
+	if at := [2]int{l.Chunk, row.From}; at != out.at {
+		out.at, out.cells = at, strings.Join([]string{"", strconv.Itoa(l.Chunk), string(row.Outcome),
+			quoted(row.requestID(), out.delimiter), row.endedAt().UTC().Format(time.RFC3339), ""}, out.delimiter)
+	}
+	return out.row(out.done, number+out.cells, l.Raw)
 }
 
 // row writes the input's record, which stays as it is, between own cells.
-func (out *files) row(f *made, before []string, raw []byte, behind ...string) error {
-	for _, cell := range before {
-		f.WriteString(quoted(cell, out.delimiter) + out.delimiter)
-	}
+func (out *files) row(f *made, before string, raw []byte, behind ...string) error {
+	f.WriteString(before)
 	f.Write(raw) //nolint:errcheck // remembered
 	for _, cell := range behind {
 		f.WriteString(out.delimiter + quoted(cell, out.delimiter))
