@@ -66,9 +66,10 @@ func withoutURLSecrets(message string) string {
 	})
 }
 
-// withoutFlag leaves a flag and its value out of a command line.
+// withoutFlag leaves a flag and its value out of a command line, in which every other word stays as it is.
 func withoutFlag(command, name string) string {
-	return regexp.MustCompile(` --?`+name+`[= ]('[^']*'|"[^"]*"|\S+)`).ReplaceAllString(command, "")
+	const word = `(?:'[^']*'|"[^"]*"|\\'|[^\s'"])+`
+	return regexp.MustCompile(` --?`+name+`[= ]`+word+`|((?:^| )`+word+`)`).ReplaceAllString(command, "$1")
 }
 
 // commandLine is the command that does something else with the same run: with those flags of this one that were given.

@@ -99,10 +99,13 @@ func TestPulse(t *testing.T) {
 
 func TestWithoutFlag(t *testing.T) {
 	for command, want := range map[string]string{
-		"bulkdelete run u.csv --rate 20 --yes":                  "bulkdelete run u.csv --yes",
-		"bulkdelete run --rate='08:00,5 20:00,100' u.csv":       "bulkdelete run u.csv",
-		"bulkdelete run u.csv --reason '--rates' --retries 3":   "bulkdelete run u.csv --reason '--rates' --retries 3",
-		"bulkdelete run u.csv --rate '08:00,5 20:00,100' --yes": "bulkdelete run u.csv --yes",
+		"bulkdelete run u.csv --rate 20 --yes":                      "bulkdelete run u.csv --yes",
+		"bulkdelete run --rate='08:00,5 20:00,100' u.csv":           "bulkdelete run u.csv",
+		"bulkdelete run u.csv --reason '--rates' --retries 3":       "bulkdelete run u.csv --reason '--rates' --retries 3",
+		"bulkdelete run u.csv --rate '08:00,5 20:00,100' --yes":     "bulkdelete run u.csv --yes",
+		`bulkdelete run --reason 'it'\''s at --rate 5' --rate 9`:    `bulkdelete run --reason 'it'\''s at --rate 5'`,
+		`& "C:\a b\bulkdelete" run --reason 'a ''--rate 5' -rate 9`: `& "C:\a b\bulkdelete" run --reason 'a ''--rate 5'`,
+		"'/a --rate 5/bulkdelete' run u.csv --rate=9":               "'/a --rate 5/bulkdelete' run u.csv",
 	} {
 		if got := withoutFlag(command, "rate"); got != want {
 			t.Errorf("%s becomes %s, want %s", command, got, want)
