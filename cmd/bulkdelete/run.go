@@ -156,11 +156,10 @@ func (d *deletion) run(ctx context.Context) error {
 	if err := d.checkRejected(); err != nil && !d.Finished() {
 		return err
 	}
-	if err := d.findNext(); err != nil {
-		return err
-	}
 	if d.left() == 0 {
 		d.offline = fmt.Sprintf("there is nobody left to %s", d.deed())
+	} else if err := d.findNext(); err != nil {
+		return err
 	}
 	return d.perform(ctx, d.Record, d.Folder, approval{verb: string(d.deed()), check: d.check, resume: d.resume(),
 		show: func() error {
