@@ -109,7 +109,8 @@ func (h *heart) end(code job.Code) {
 	h.beat()
 }
 
-// tick hears what was asked. A change is noted a tick after it was obeyed: calls that had their slot by then have begun.
+// tick hears what was asked. A change is noted a tick after it was obeyed: calls that had their slot by then have
+// begun.
 func (h *heart) tick() {
 	h.acknowledge()
 	h.hear()

@@ -163,7 +163,8 @@ func showPairs(t *table, pairs []job.Pair, wide int) {
 	}
 	pairs = slices.Clone(pairs)
 	slices.SortStableFunc(pairs, func(a, b job.Pair) int { return strings.Compare(mark(b), mark(a)) }) // ! is above " "
-	const lines = 9                                                                                    // columns for a line's number
+
+	const lines = 9 // columns for a line's number
 	half := (min(wide, 120) - len("  ! ") - lines - len("| ")) / 2
 	line := func(mark, at string, texts ...string) {
 		cells := cell(at, lines)

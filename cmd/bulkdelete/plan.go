@@ -50,12 +50,8 @@ func (d *deletion) look(ctx context.Context) error {
 	if err := d.findNext(); err != nil {
 		return err
 	}
-	if !d.console.json { // what is known already comes before anybody is asked
-		t := &table{}
-		d.showInput(t, d.console.out)
-		if err := t.print(d.console.out); err != nil {
-			return err
-		}
+	if err := d.printInput(); err != nil { // what is known already comes before anybody is asked
+		return err
 	}
 	if err := d.askPool(ctx); err != nil {
 		return err
@@ -80,6 +76,16 @@ func (d *deletion) look(ctx context.Context) error {
 			"%s", text.Of(n, d.Plan.Rows, "row", "is invalid", "are invalid"))
 	}
 	return nil
+}
+
+// printInput puts what the input holds on standard output.
+func (d *deletion) printInput() error {
+	if d.console.json {
+		return nil
+	}
+	t := &table{}
+	d.showInput(t, d.console.out)
+	return t.print(d.console.out)
 }
 
 // askPool asks the pool what run would ask it. Without credentials it stays unasked.

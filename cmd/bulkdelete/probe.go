@@ -57,7 +57,7 @@ func probeFlags(o *jobOptions) []cli.Flag {
 		}, named(o.flags(), "yes", "faults", "json", "log-format", "log-level"))
 }
 
-// probe asks for leave, asks the API, and removes the three, whatever has happened meanwhile.
+// probe asks for leave, asks the API, and shows what it said.
 func (o *operation) probe(ctx context.Context) error {
 	if err := o.console.mayAsk(o.yes, ""); err != nil {
 		return err
@@ -87,19 +87,22 @@ func (o *operation) probe(ctx context.Context) error {
 	if err := kept.keep(o.host, o.pool, asked.Names); err != nil {
 		return err
 	}
-	stop := o.console.watch(func() string {
+	return errors.Join(o.ask(ctx, asked, kept), o.showProbe(asked))
+}
+
+// ask asks the API, and removes the three users, whatever has happened meanwhile.
+func (o *operation) ask(ctx context.Context, asked *job.Probe, kept *keptNames) error {
+	defer o.console.watch(func() string {
 		return "asking the API: " + text.Things(o.heart.total().calls, "call") + " so far"
-	})
-	err = asked.Ask(ctx)
+	})()
+	err := asked.Ask(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		err = context.Cause(ctx)
 	case err != nil:
 		err = job.Fail(job.Halted, "run probe again", "the probe was not finished: %w", err)
 	}
-	err = errors.Join(o.removeProbe(ctx, asked.Names, kept), err)
-	stop()
-	return errors.Join(err, o.showProbe(asked))
+	return errors.Join(o.removeProbe(ctx, asked.Names, kept), err)
 }
 
 // agree says what is about to happen, and asks.

@@ -199,8 +199,8 @@ var members = map[string]string{who.Email: "email", who.Phone: "phone", who.Name
 // profileMembers are further ones, whose columns are called as they are: a file can say who is suspended.
 var profileMembers = []string{"status", "createdAt", "lastLogin", "statusChangedAt"}
 
-// usersOf streams the plan's accepted IDs, each with what the file's other columns say of the user, but for who is gone;
-// gone may be nil.
+// usersOf streams the plan's accepted IDs, each with what the file's other columns say of the user, but for who is
+// gone; gone may be nil.
 func usersOf(plan *chunker.Plan, input *job.Input, gone func(chunk, place int) bool) (
 	names []string, users iter.Seq2[string, []string],
 ) {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// object is a JSON object as JavaScript has it after parsing: a repeated name has its last value at its first place, and
-// array indices come first, in order.
+// object is a JSON object as JavaScript has it after parsing: a repeated name has its last value at its first place,
+// and array indices come first, in order.
 type object []member
 
 type member struct {

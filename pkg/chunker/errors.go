@@ -10,8 +10,8 @@ import (
 // reason, so test for it with errors.Is.
 var ErrChanged = errors.New("the input has changed since it was planned")
 
-// fail says why an input cannot be read at all: nothing of it may be sent. line is 0 where the trouble has none, as that
-// of an empty input.
+// fail says why an input cannot be read at all: nothing of it may be sent. line is 0 where the trouble has none, as
+// that of an empty input.
 func fail(line int, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	if line == 0 {

@@ -27,8 +27,8 @@ var personNames = map[string]string{
 	who.FamilyName: "familyname lastname surname 姓 姓氏",
 }
 
-// FieldOf says which field of a profile a column of that header holds, a kind of ID or one of a person's names; "": none
-// that is known.
+// FieldOf says which field of a profile a column of that header holds, a kind of ID or one of a person's names; "":
+// none that is known.
 func FieldOf(header string) string {
 	for field, words := range personNames {
 		if spelledAs(header, words) {

@@ -139,8 +139,7 @@ func (p *pass) rows(yield func(Row, error) bool) {
 	}
 }
 
-// next goes to the next row, decides what becomes of it, and accounts for it. At the end it gives io.EOF, and the plan
-// is complete.
+// next goes to the next row, and decides what becomes of it. At the end it gives io.EOF, and the plan is complete.
 func (p *pass) next() error {
 	err := p.reader.next()
 	for err == nil && p.line < p.from {
@@ -154,14 +153,19 @@ func (p *pass) next() error {
 	case p.line > math.MaxUint32:
 		return fail(p.line, "more than %d lines: split the file", math.MaxUint32)
 	}
-	row := &p.row
-	*row = Row{Line: p.line, Raw: p.raw}
+	p.row = Row{Line: p.line, Raw: p.raw}
 	if column := p.plan.Column - 1; column < len(p.cells) {
-		row.ID = trim(p.cells[column])
+		p.row.ID = trim(p.cells[column])
 	}
-	if p.odd && len(p.cells) == p.plan.Columns && bytes.Contains(row.ID, quoteMark) {
+	if p.odd && len(p.cells) == p.plan.Columns && bytes.Contains(p.row.ID, quoteMark) {
 		return p.misplacedQuote()
 	}
+	return p.decide()
+}
+
+// decide says what becomes of the present row, and accounts for it.
+func (p *pass) decide() (err error) {
+	row := &p.row
 	if row.Code, row.Reason = p.judge(row.ID); row.Code == "" {
 		row.Code, row.Reason = p.check.check(row.ID)
 	}
@@ -310,7 +314,8 @@ func (p *pass) finish() error {
 	plan.Digest = [32]byte(p.all.Sum(nil))
 	for _, t := range []string{UserID, Email, Phone} {
 		if n := p.looks[t]; n > plan.AllRows/2 {
-			plan.Notes = append(plan.Notes, fmt.Sprintf("%d of %d IDs look like %s: --id-type %s?", n, plan.AllRows, article(t), t))
+			plan.Notes = append(plan.Notes,
+				fmt.Sprintf("%d of %d IDs look like %s: --id-type %s?", n, plan.AllRows, article(t), t))
 		}
 	}
 	if plan.AllRows == 0 {

@@ -23,8 +23,8 @@ const (
 	maxWindow = 8 << 20
 )
 
-// reader reads a CSV input record by record: its bytes are counted and hashed as they come in, decompressed, decoded, and
-// cut into lines, records and cells.
+// reader reads a CSV input record by record: its bytes are counted and hashed as they come in, decompressed, decoded,
+// and cut into lines, records and cells.
 type reader struct {
 	in          *tally
 	compression string // "", gzip, zstd

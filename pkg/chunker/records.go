@@ -28,8 +28,8 @@ func (r *reader) texts() (cells []string) {
 	return cells
 }
 
-// next goes to the next record, which ends with the first line up to which its quotes are even in number; blank lines are
-// none. It gives io.EOF at the end, or why the input cannot be read.
+// next goes to the next record, which ends with the first line up to which its quotes are even in number; blank lines
+// are none. It gives io.EOF at the end, or why the input cannot be read.
 func (r *reader) next() error {
 	for blank := true; blank; blank = len(bytes.TrimLeft(r.raw, " \r")) == 0 {
 		r.buffer, r.line = r.buffer[:0], r.lines+1
@@ -108,9 +108,9 @@ func (r *reader) encodingError() error {
 }
 
 // cut takes the record apart. In the standard dialect, that of encoding/csv, a cell is quoted as a whole or has no
-// quote. Beside it cells such as ="00123", which people write to keep a spreadsheet from dropping zeros, are read as if they
-// were quoted, and in others such as 6" a quote is a character like any other. One that is opened and not closed in its
-// line is refused.
+// quote. Beside it cells such as ="00123", which people write to keep a spreadsheet from dropping zeros, are read as if
+// they were quoted, and in others such as 6" a quote is a character like any other. One that is opened and not closed
+// in its line is refused.
 func (r *reader) cut() error {
 	r.cells, r.odd = fields(r.cells[:0], r.raw, r.comma), false
 	if columns := len(r.cells); columns > maxColumns {

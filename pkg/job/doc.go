@@ -64,8 +64,9 @@
 // Where anybody asks who the users are (a backup, rules of package who, people protected by another kind of ID), a
 // worker reads its chunk's users once before it sends their deletion, and has them on disk where that was asked for.
 // Who was not found is not named: absent. Who is not whom the run is about is not named: spared. Who cannot be read is
-// not named either: failed. A chunk that is sent again after a crash is read again: who is gone by then, and is in the backup, was deleted by the run that died. A reading that finds nobody is
-// believed only if the same means find somebody who exists (client.Blind).
+// not named either: failed. A chunk that is sent again after a crash is read again: who is gone by then, and is in the
+// backup, was deleted by the run that died. A reading that finds nobody is believed only if the same means find
+// somebody who exists (client.Blind).
 //
 // Suspending is deleting with another call, and the same by all that stands here: what a call does to users, what
 // reading says of that and what it is called is a value (change) which one engine sends, reads back and splits. Naming

@@ -25,20 +25,13 @@ func (w *work) setting(outcome, missing report.Outcome, is, isNot string, before
 	has := func(place int) bool { return now[place].Status == to(place) }
 	return change{outcome: outcome, is: is, isNot: isNot,
 		send: func(places []int) (said []int, r client.Receipt, err error) {
-			var list []client.UserStatus
-			for _, place := range places {
-				u := client.UserStatus{UserID: before[place].UserID, Status: to(place)}
-				if !slices.Contains(list, u) { // two IDs may name one user
-					list = append(list, u)
-				}
-			}
-			shown, r, err := w.job.Client.SetStatuses(w.ctx(), list)
+			shown, r, err := w.job.Client.SetStatuses(w.ctx(), statuses(places, before, to))
 			clear(now)
 			for _, place := range places {
 				now[place] = profileOf(shown[before[place].UserID])
 			}
-			said, _ = split(places, has)
-			return said, r, err
+			done, _ := split(places, has)
+			return done, r, err
 		},
 		look: func(places []int) (as, after []int, r client.Receipt, err error) {
 			var ids []string
@@ -66,6 +59,17 @@ func (w *work) setting(outcome, missing report.Outcome, is, isNot string, before
 			return w.record(done, outcome, t, how)
 		},
 	}
+}
+
+// statuses are what SetStatuses is to give the users at places.
+func statuses(places []int, before map[int]who.Person, to func(place int) string) (list []client.UserStatus) {
+	for _, place := range places {
+		u := client.UserStatus{UserID: before[place].UserID, Status: to(place)}
+		if !slices.Contains(list, u) { // two IDs may name one user
+			list = append(list, u)
+		}
+	}
+	return list
 }
 
 // profileOf gives what of a profile is decided on; what is none says nothing.

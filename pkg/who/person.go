@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// The fields of a profile that a row's cell can be compared with. Those that are IDs too are called as the API calls that
-// kind of ID.
+// The fields of a profile that a row's cell can be compared with. Those that are IDs too are called as the API calls
+// that kind of ID.
 const (
 	UserID     = "user_id"
 	ExternalID = "external_id"
